@@ -1,0 +1,24 @@
+/** @jest-config-loader esbuild-register */
+import type { Config } from 'jest';
+
+/** Set by scripts/coverage.mjs: the modules under src then count the branches they take. */
+const counting = process.env.UDPCAT_COVERAGE !== undefined;
+
+const config: Config = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/coverage'],
+  extensionsToTreatAsEsm: ['.ts'],
+  // Sources name the files that will run ('./x.js'); here the TypeScript itself runs.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    ...(counting ? { '/src/.*\\.ts$': '<rootDir>/scripts/coverage-transformer.mjs' } : {}),
+    '\\.ts$': ['ts-jest', { useESM: true }],
+  },
+  // A test starts up to a dozen processes, and two suites share two cores.
+  testTimeout: 20_000,
+  maxWorkers: 2,
+  reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],
+};
+
+export default config;
