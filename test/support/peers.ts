@@ -1,0 +1,30 @@
+/** Tests that need a program which the system may not have are skipped there, and their name says why. */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { describe, test } from '@jest/globals';
+
+/** Whether the shell would find the program. */
+export function hasProgram(name: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const without = (program: string, name: string): string => `${name} (skipped: ${program} is not installed)`;
+
+/** `test`, for one that needs `program`. */
+export function testWith(program: string, name: string, run: () => void | Promise<void>, timeoutMs?: number): void {
+  if (hasProgram(program)) test(name, run, timeoutMs);
+  else test.skip(without(program, name), run);
+}
+
+/** `describe`, for tests that all need `program`. */
+export function describeWith(program: string, name: string, block: () => void): void {
+  if (hasProgram(program)) describe(name, block);
+  else describe.skip(without(program, name), block);
+}

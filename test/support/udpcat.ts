@@ -1,0 +1,226 @@
+/** Drives the built command as a user does: arguments and bytes in, bytes and a status out. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+/** Path of the command under test; `npm run coverage` names another build of it. */
+export const COMMAND =
+  process.env.UDPCAT_COMMAND ?? fileURLToPath(new URL('../../dist/bin/udpcat.cjs', import.meta.url));
+
+/** How long a command may run, in milliseconds, before a test gives it up: below jest's own limit, so that this error shows. */
+const TIMEOUT_MS = 15_000;
+
+/** How long a command has, in milliseconds, to end by SIGTERM before it is killed. */
+const GRACE_MS = 1_000;
+
+export interface Outcome {
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  /** Exit status, or null when a signal ended the command. */
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface StartOptions {
+  /** Changes to the environment; `undefined` removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Kills the command and rejects its outcome after that many milliseconds; default 15000. */
+  readonly timeoutMs?: number;
+}
+
+export interface RunOptions extends StartOptions {
+  /** All of stdin; default empty. */
+  readonly stdin?: string | Uint8Array;
+}
+
+/** A command that was started and may still run. */
+export interface Running extends AsyncDisposable {
+  readonly pid: number;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Settles when the command has ended and its output is complete; rejects when it ran for longer than it may. */
+  readonly outcome: Promise<Outcome>;
+  kill(signal?: NodeJS.Signals): void;
+  /** Resolves to the first match in the output so far, waiting for it; rejects when the command ends without it. */
+  until(pattern: string | RegExp, stream?: 'stdout' | 'stderr'): Promise<RegExpMatchArray>;
+  /** The address in `udpcat: listening on ADDRESS`, as soon as it stands on stderr. */
+  listening(): Promise<string>;
+  /** Stops reading stdout, so that the pipe fills as with a slow reader. */
+  pauseStdout(): void;
+  resumeStdout(): void;
+}
+
+/** The environment of a shell, without what jest and npm put into it for themselves. */
+function environment(changes: StartOptions['env'] = {}): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_.*|NODE_.*|JEST_WORKER_ID|INIT_CWD|FORCE_COLOR|NO_COLOR|COLORTERM|UDPCAT_.*)$/.test(name),
+  );
+  const all: NodeJS.ProcessEnv = {
+    ...Object.fromEntries(inherited),
+    LC_ALL: 'C.UTF-8',
+    TERM: 'xterm-256color',
+    ...changes,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** Quotes a word for the shell. */
+export function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A shell command line that runs udpcat with these arguments. */
+export function commandLine(args: readonly string[]): string {
+  return [process.execPath, COMMAND, ...args].map(quote).join(' ');
+}
+
+function follow(child: ChildProcess, title: string, timeoutMs: number): Running {
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new Error('expected three pipes');
+  const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const text = (stream: 'stdout' | 'stderr'): string => Buffer.concat(chunks[stream]).toString();
+  const report = (): string =>
+    `${title}\n--- stdout\n${text('stdout').slice(-2000)}\n--- stderr\n${text('stderr').slice(-2000)}`;
+  const watchers = new Set<() => void>();
+  let ended = false;
+
+  stdout.on('data', (chunk: Buffer) => {
+    chunks.stdout.push(chunk);
+    for (const watch of watchers) watch();
+  });
+  stderr.on('data', (chunk: Buffer) => {
+    chunks.stderr.push(chunk);
+    for (const watch of watchers) watch();
+  });
+  // A command that ends before it has read its stdin is for the test to judge by the outcome.
+  stdin.on('error', () => undefined);
+
+  const outcome = new Promise<Outcome>((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill('SIGKILL');
+      // What a descendant still holds open would keep 'close' away.
+      stdout.destroy();
+      stderr.destroy();
+    }, timeoutMs);
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      ended = true;
+      reject(error);
+    });
+    child.once('close', (status, signal) => {
+      clearTimeout(timer);
+      ended = true;
+      if (late) reject(new Error(`killed after ${timeoutMs} ms: ${report()}`));
+      else resolve({ stdout: Buffer.concat(chunks.stdout), stderr: text('stderr'), status, signal });
+      for (const watch of watchers) watch();
+    });
+  });
+  // Not every test looks at the outcome; one that does gets the rejection still.
+  outcome.catch(() => undefined);
+
+  const running: Running = {
+    pid: child.pid ?? -1,
+    stdin,
+    stdout,
+    outcome,
+    kill: (signal = 'SIGTERM') => {
+      child.kill(signal);
+    },
+    until: (pattern, stream = 'stdout') =>
+      new Promise((resolve, reject) => {
+        const expression =
+          typeof pattern === 'string' ? RegExp(pattern.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')) : pattern;
+        const watch = (): void => {
+          const found = text(stream).match(expression);
+          if (found !== null || ended) watchers.delete(watch);
+          if (found !== null) resolve(found);
+          else if (ended) reject(new Error(`ended without ${String(pattern)} on ${stream}: ${report()}`));
+        };
+        watchers.add(watch);
+        watch();
+      }),
+    listening: async () => (await running.until(/udpcat: listening on (\S+)\r?\n/, 'stderr'))[1]!,
+    pauseStdout: () => {
+      stdout.pause();
+    },
+    resumeStdout: () => {
+      stdout.resume();
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (ended) return;
+      stdout.resume();
+      stdin.destroy();
+      // SIGTERM first: a command that is killed outright cannot say which branches it took (npm run coverage).
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        stdout.destroy();
+        stderr.destroy();
+      }, GRACE_MS);
+      await outcome.catch(() => undefined);
+      clearTimeout(timer);
+    },
+  };
+  return running;
+}
+
+function launch(program: string, args: readonly string[], { env, cwd, timeoutMs = TIMEOUT_MS }: StartOptions): Running {
+  if (!existsSync(COMMAND)) throw new Error(`${COMMAND} is missing: npm run build makes it`);
+  const child = spawn(program, args, { cwd, env: environment(env), stdio: 'pipe' });
+  return follow(child, [program, ...args].map(quote).join(' '), timeoutMs);
+}
+
+/** Starts udpcat with its three streams as pipes; stdin stays open until the test ends it. */
+export function start(args: readonly string[], options: StartOptions = {}): Running {
+  return launch(process.execPath, [COMMAND, ...args], options);
+}
+
+/** Runs udpcat to its end. */
+export async function udpcat(args: readonly string[], { stdin = '', ...options }: RunOptions = {}): Promise<Outcome> {
+  await using running = start(args, options);
+  running.stdin.end(stdin);
+  return await running.outcome;
+}
+
+/** Starts a shell command line, for pipelines, redirections and job control; see {@link commandLine}. */
+export function shell(line: string, options: StartOptions & { readonly program?: 'sh' | 'bash' } = {}): Running {
+  return launch(options.program ?? 'sh', ['-c', line], options);
+}
+
+export interface TerminalOptions extends StartOptions {
+  /** File that takes stdout instead of the terminal. */
+  readonly stdout?: string;
+  /** File that takes stderr instead of the terminal. */
+  readonly stderr?: string;
+  /** Width of the terminal in characters; default 200. */
+  readonly columns?: number;
+}
+
+/** A command at a terminal: what it shows, echoed typing included, is its `stdout`, with CRLF for each line end. */
+export interface Terminal extends Running {
+  /** Types the text; `\r` is the Enter key, `\x03` Ctrl-C, `\x04` Ctrl-D. */
+  type(text: string): void;
+}
+
+/**
+ * Starts udpcat, or a shell command line when given a string, under a pseudo-terminal made by `script` of util-linux.
+ * The end of `stdin` is passed on as Ctrl-D, so leave it open while the command is to run. `listening()` reads stderr,
+ * which is on the terminal here: use `until` instead.
+ */
+export function terminal(command: readonly string[] | string, options: TerminalOptions = {}): Terminal {
+  const { stdout, stderr, columns = 200, ...rest } = options;
+  const redirections = [...(stdout ? [`>${quote(stdout)}`] : []), ...(stderr ? [`2>${quote(stderr)}`] : [])].join(' ');
+  const body =
+    typeof command === 'string' ? `{ ${command}\n} ${redirections}` : `exec ${commandLine(command)} ${redirections}`;
+  const line = `stty cols ${columns} rows 50; ${body}`;
+  const running = launch('script', ['-qefc', line, '/dev/null'], { ...rest, env: { SHELL: '/bin/sh', ...rest.env } });
+  return Object.assign(running, {
+    type: (text: string) => {
+      running.stdin.write(text);
+    },
+  });
+}
