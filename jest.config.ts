@@ -18,7 +18,11 @@ const config: Config = {
   // A test starts up to a dozen processes, and two suites share two cores.
   testTimeout: 20_000,
   maxWorkers: 2,
-  reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],
+  reporters: [
+    'default',
+    ...(counting ? ['<rootDir>/scripts/coverage-reporter.mjs'] : []),
+    '<rootDir>/test/support/closing-line-reporter.js',
+  ],
 };
 
 export default config;

@@ -1,0 +1,31 @@
+// npm run test:versions [-- 20 26]: the suite on several versions of Node, each fetched by npx; default 20, 22, 24, 26.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { root } from './bundle.mjs';
+
+const wanted = process.argv.slice(2);
+const versions = wanted.length > 0 ? wanted : ['20', '22', '24', '26'];
+
+const run = (program, args) => spawnSync(program, args, { cwd: root, stdio: 'inherit' }).status;
+if (run('npm', ['run', 'build']) !== 0) process.exit(1);
+
+const jest = [
+  'node',
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  join('node_modules', 'jest', 'bin', 'jest.js'),
+];
+const failed = versions.filter((version) => {
+  console.log(`\n=== Node ${version}`);
+  const npx = ['--yes', '--package', `node@${version}`, '--'];
+  // A package that could not be had must not pass as the Node that runs this script.
+  const right = `process.version.startsWith('v${version}.') || process.version === 'v${version}' || process.exit(1)`;
+  if (run('npx', [...npx, 'node', '--eval', right]) !== 0) {
+    console.error(`npx did not provide Node ${version}`);
+    return true;
+  }
+  return run('npx', [...npx, ...jest]) !== 0;
+});
+
+console.log(`\nNode ${versions.join(', ')}: ${failed.length === 0 ? 'all pass' : `${failed.join(', ')} failed`}`);
+if (failed.length > 0) process.exit(1);
