@@ -1,4 +1,5 @@
 // Stands before the code of the instrumented command: keeps what it counted, however it ends short of SIGKILL.
+/* global COVERAGE_FOLDER -- scripts/coverage.mjs writes it before this */
 {
   const { randomUUID } = require('node:crypto');
   const { writeFileSync } = require('node:fs');

@@ -1,0 +1,67 @@
+// npm run bench:start: CPU time of one `udpcat send` that expects a reply, against that of an empty Node program.
+import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** Most that a send may cost, as a multiple of the empty program. */
+const MOST = 1.3;
+const PAIRS = 40;
+
+/** Runs in one measurement: the shell counts whole milliseconds. */
+const RUNS = 3;
+
+const run = promisify(execFile);
+
+/**
+ * CPU time of the command, user and system with all its threads, in milliseconds: what the kernel counted for the
+ * finished children of a shell, which is exact where sampling /proc is not.
+ */
+async function cpuTime(words) {
+  const script = `TIMEFORMAT='%3U %3S'; time for ((i = 0; i < ${RUNS}; i++)); do "$@" >/dev/null || exit; done`;
+  const { stderr } = await run('bash', ['-c', script, 'bash', ...words]);
+  const [user, system] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
+  return (1000 * (user + system)) / RUNS;
+}
+
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'udpcat-bench-'));
+const empty = join(folder, 'empty.cjs');
+writeFileSync(empty, '');
+
+const server = createSocket('udp4');
+server.on('message', (data, { address, port }) => server.send(data, port, address));
+server.bind(0, '127.0.0.1');
+await once(server, 'listening');
+
+try {
+  const send = [process.execPath, command, 'send', `127.0.0.1:${server.address().port}`, 'hi', '--expect', 'hi'];
+  const nothing = [process.execPath, empty];
+  // Once each without counting, so that neither pays for a cold disk.
+  await cpuTime(send);
+  await cpuTime(nothing);
+
+  const times = { send: [], nothing: [] };
+  for (let pair = 0; pair < PAIRS; pair++) {
+    times.nothing.push(await cpuTime(nothing));
+    times.send.push(await cpuTime(send));
+  }
+  const ratio = median(times.send) / median(times.nothing);
+  console.log(`node empty.cjs     ${median(times.nothing).toFixed(1)} ms of CPU time (median of ${PAIRS})`);
+  console.log(`udpcat send        ${median(times.send).toFixed(1)} ms`);
+  console.log(`ratio              ${ratio.toFixed(3)} (at most ${MOST.toFixed(2)})`);
+  if (ratio > MOST) process.exitCode = 1;
+} finally {
+  server.close();
+  rmSync(folder, { recursive: true });
+}

@@ -1,0 +1,118 @@
+// npm run check:package: packs the package, and uses it from an empty folder as someone who installs it would.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from './bundle.mjs';
+
+/** What the package may hold; anything else fails the check. */
+const ALLOWED = [
+  /^package\.json$/,
+  /^README\.md$/,
+  /^LICENSE$/,
+  /^CHANGELOG\.md$/,
+  /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+  /^dist\/bin\/udpcat\.cjs$/,
+  /^dist\/bin\/vendor\/[\w.@-]+\.cjs$/,
+  /^dist\/net\/[\w/-]+\.(js|d\.ts)$/,
+];
+const REQUIRED = ['README.md', 'LICENSE', 'dist/bin/udpcat.cjs', 'dist/net/index.js', 'dist/net/index.d.ts'];
+
+const folder = mkdtempSync(join(tmpdir(), 'udpcat-package-'));
+const user = join(folder, 'user');
+mkdirSync(user);
+
+// As in a shell that npm did not start: no settings of this run, no path to this project's own programs.
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_(?!config_(cache|userconfig))|NODE_|INIT_CWD)/i.test(name)),
+);
+env.PATH = env.PATH.split(':')
+  .filter((entry) => !entry.includes('node_modules'))
+  .join(':');
+
+const run = (program, args, options = {}) =>
+  execFileSync(program, args, { cwd: user, env, encoding: 'utf8', timeout: 120_000, ...options });
+
+function check(what, holds, found = '') {
+  if (!holds) throw new Error(`${what}: ${found}`);
+  console.log(`ok: ${what}`);
+}
+
+async function echoesBack(command) {
+  const server = spawn(command, ['echo', '--count', '1'], { cwd: user, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const timer = setTimeout(() => server.kill('SIGKILL'), 10_000);
+  try {
+    let said = '';
+    server.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+    const ended = once(server, 'close');
+    let address;
+    while (address === undefined) {
+      await Promise.race([once(server.stderr, 'data'), ended]);
+      address = /listening on (\S+)\n/.exec(said)?.[1];
+      if (address === undefined && server.exitCode !== null) throw new Error(`echo did not start: ${said}`);
+    }
+    const reply = run(command, ['send', address, 'hello', '--expect', 'hello']);
+    check('a datagram comes back', reply === 'hello\n', reply);
+    const [status] = await ended;
+    check('echo --count 1 ends with 0', status === 0, `${status} ${said}`);
+  } finally {
+    clearTimeout(timer);
+    server.kill('SIGKILL');
+  }
+}
+
+try {
+  const [{ filename, files }] = JSON.parse(
+    run('npm', ['pack', '--json', '--loglevel=error', '--ignore-scripts', '--pack-destination', folder], { cwd: root }),
+  );
+  const paths = files.map(({ path }) => path);
+  for (const path of paths) console.log(`    ${path}`);
+  const strange = paths.filter((path) => !ALLOWED.some((pattern) => pattern.test(path)));
+  check('the package holds nothing but what a user needs', strange.length === 0, strange.join(', '));
+  const missing = REQUIRED.filter((path) => !paths.includes(path));
+  check('the package holds all that a user needs', missing.length === 0, missing.join(', '));
+
+  const tarball = join(folder, filename);
+  const offline = ['--offline', '--yes', '--loglevel=error'];
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const shown = run('npx', [...offline, '--package', `file:${tarball}`, 'udpcat', '--version']);
+  check('npx runs it without a network', shown.trim() === version, shown);
+
+  writeFileSync(join(user, 'package.json'), '{ "name": "user", "private": true, "type": "module" }\n');
+  run('npm', ['install', ...offline, '--omit=optional', '--no-audit', '--no-fund', tarball]);
+  const command = join(user, 'node_modules', '.bin', 'udpcat');
+  check('--version names the version', run(command, ['--version']).trim() === version);
+  for (const args of [['--help'], ['serve', '--help'], ['send', '--help'], ['echo', '--help']]) {
+    check(args.join(' '), run(command, args).includes('Usage: udpcat'));
+  }
+  await echoesBack(command);
+
+  const sample = `import { startUdpServer } from 'udpcat';
+    const server = await startUdpServer('127.0.0.1:0');
+    await server[Symbol.asyncDispose]();
+    console.log('closed');`;
+  check('the module opens a server', run(process.execPath, ['--input-type=module', '-e', sample]) === 'closed\n');
+
+  writeFileSync(
+    join(user, 'sample.ts'),
+    `import { startUdpServer } from 'udpcat';
+    await using server = await startUdpServer('127.0.0.1:0');
+    export const { data, remote }: { data: Uint8Array; remote: { port: number } } = await server.recvfrom();\n`,
+  );
+  run(
+    process.execPath,
+    [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      ...['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2023,esnext.disposable', '--module', 'nodenext'],
+      ...['--types', 'node', '--typeRoots', join(root, 'node_modules/@types'), 'sample.ts'],
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  check('its types fit a program that uses it', true);
+} catch (error) {
+  console.error(`npm run check:package: ${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
