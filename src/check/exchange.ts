@@ -1,0 +1,360 @@
+import {
+  type ClientOptions,
+  type Datagram,
+  type DatagramClient,
+  DatagramError,
+  type Endpoint,
+  isManyHosts,
+  openUdpConnection,
+  wallClockMs,
+} from '../net/index.js';
+import { Alarm, waitUntil } from '../timing/alarm.js';
+import type { Judge } from './judge.js';
+
+/** How many messages, and bytes of them, are kept to be sent again to the next address of a name. */
+const MAX_KEPT_MESSAGES = 64;
+const MAX_KEPT_BYTES = 1024 * 1024;
+
+/** Options of {@link Exchange}. */
+export interface ExchangeOptions {
+  /** Where to send, in order of preference: the next is tried when one refuses before it has answered. */
+  readonly candidates: readonly [Endpoint, ...Endpoint[]];
+  readonly client: Omit<ClientOptions, 'strays'>;
+  /** Whether replies are awaited at all. */
+  readonly listens: boolean;
+  /** Whether replies may come from any address. Implied by a broadcast or multicast destination. */
+  readonly anySource: boolean;
+  readonly judge: Judge;
+  /** Matching replies that end the exchange: a number, `all` that come in time, or as many as messages were sent. */
+  readonly replies: number | 'all' | 'as-sent';
+  /** The wait ends when nothing was sent or has arrived for that long. */
+  readonly idleMs?: number | undefined;
+  readonly events: ExchangeEvents;
+}
+
+/** What an exchange tells while it goes on. */
+export interface ExchangeEvents {
+  /** Replies, judged already; the next are not taken before the promise settles. */
+  replies(batch: readonly Datagram[]): Promise<void>;
+  /** Datagrams from other addresses than the one asked. */
+  strays(batch: readonly Datagram[]): void;
+  /** An ICMP error for something sent earlier. */
+  peerError(error: DatagramError): void;
+  /** An address could not be used, and the next is tried. */
+  nextAddress(refused: Endpoint, next: Endpoint, why: DatagramError): void;
+  dropped(count: number): void;
+}
+
+/** Sends messages to one peer, takes in its replies, and knows when there is nothing more to wait for. */
+export class Exchange implements AsyncDisposable {
+  readonly #options: ExchangeOptions;
+  readonly #candidates: Endpoint[];
+  #client!: DatagramClient;
+  #receiving: Promise<void> = Promise.resolve();
+  /** What was sent while the next address may still be tried; undefined once the address is settled. */
+  #kept: Uint8Array[] | undefined = [];
+  #keptBytes = 0;
+  #switching: Promise<void> | undefined;
+  #sent = 0;
+  #received = 0;
+  #dropped = 0;
+  #allSent = false;
+  #retriesLeft = 0;
+  #lastSentMs = 0;
+  /** Wall clock, to be compared with the time at which a reply was received. */
+  #askedAtMs: number | undefined;
+  #rttMs: number | undefined;
+  #failure: Error | undefined;
+  readonly #over = new AbortController();
+  readonly #enough = new AbortController();
+  readonly #idle: Alarm;
+
+  private constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#candidates = [...options.candidates];
+    this.#idle = new Alarm(() => {
+      if (this.#client.queued > 0) this.#stillAlive();
+      else this.end();
+    });
+  }
+
+  /** Opens the socket; nothing is sent yet. @throws {DatagramError} when no address can be used */
+  static async open(options: ExchangeOptions): Promise<Exchange> {
+    const exchange = new Exchange(options);
+    await exchange.#connect();
+    return exchange;
+  }
+
+  /** The address in use. */
+  get remote(): Endpoint {
+    return this.#client.remote;
+  }
+
+  get local(): Endpoint {
+    return this.#client.local;
+  }
+
+  get client(): DatagramClient {
+    return this.#client;
+  }
+
+  /** Whether replies from any address count. */
+  get hearsEverybody(): boolean {
+    return this.#straysFrom(this.remote) === 'receive';
+  }
+
+  /** Messages that the kernel took; retransmissions are not counted. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Replies that were taken in, matching or not. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Replies that found the queue full. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** From the latest transmission of the first message to the first matching reply. */
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
+  /** How many matching replies make the verdict good. */
+  get wanted(): number {
+    const { replies } = this.#options;
+    return replies === 'as-sent' ? Math.max(1, this.#sent) : replies === 'all' ? 1 : replies;
+  }
+
+  /** Aborted when the number of replies asked for has come, though more might be sent. */
+  get enough(): AbortSignal {
+    return this.#enough.signal;
+  }
+
+  /** What went wrong while receiving, if anything. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  async #connect(): Promise<void> {
+    for (;;) {
+      const [remote, next] = this.#candidates;
+      if (remote === undefined) return;
+      try {
+        this.#client = await openUdpConnection(remote, { ...this.#options.client, strays: this.#straysFrom(remote) });
+        break;
+      } catch (error) {
+        if (next === undefined || !(error instanceof DatagramError)) throw error;
+        this.#options.events.nextAddress(remote, next, error);
+        this.#candidates.shift();
+      }
+    }
+    this.#client.on('peerError', this.#onPeerError);
+    this.#client.on('strays', this.#onStrays);
+    this.#client.on('drop', this.#onDrop);
+    if (this.#options.listens) this.#receiving = this.#receive(this.#client);
+  }
+
+  #straysFrom({ address }: Endpoint): 'ignore' | 'report' | 'receive' {
+    if (!this.#options.listens) return 'ignore';
+    return this.#options.anySource || isManyHosts(address) ? 'receive' : 'report';
+  }
+
+  async #receive(client: DatagramClient): Promise<void> {
+    try {
+      for await (const batch of client.batches()) {
+        const replies = this.#judge(batch);
+        if (replies.length > 0) await this.#options.events.replies(replies);
+      }
+    } catch (error) {
+      this.#failure = error as Error;
+      this.end();
+    }
+  }
+
+  #judge(batch: readonly Datagram[]): readonly Datagram[] {
+    const { judge } = this.#options;
+    this.#settleAddress();
+    this.#stillAlive();
+    for (const [index, datagram] of batch.entries()) {
+      if (this.#over.signal.aborted) return batch.slice(0, index);
+      this.#received += 1;
+      const matches = judge.reply(datagram.data);
+      if (matches && this.#askedAtMs !== undefined) {
+        this.#rttMs ??= Math.max(0, datagram.timeMs - this.#askedAtMs);
+      }
+      this.#checkEnough();
+    }
+    return batch;
+  }
+
+  #checkEnough(): void {
+    const { replies, judge } = this.#options;
+    if (replies === 'all' || judge.matching < this.wanted) return;
+    if (this.#allSent) this.end();
+    else if (replies !== 'as-sent') this.#enough.abort();
+  }
+
+  readonly #onStrays = (batch: readonly Datagram[]): void => {
+    if (this.#over.signal.aborted) return;
+    for (let index = 0; index < batch.length; index += 1) this.#options.judge.stray();
+    this.#stillAlive();
+    this.#options.events.strays(batch);
+  };
+
+  readonly #onDrop = (count: number): void => {
+    this.#dropped += count;
+    this.#options.events.dropped(count);
+  };
+
+  readonly #onPeerError = (error: DatagramError): void => {
+    if (this.#over.signal.aborted) return;
+    if (error.code !== 'REFUSED') {
+      this.#options.events.peerError(error);
+    } else if (this.#candidates.length > 1 && this.#kept !== undefined) {
+      this.#switching ??= this.#switch(error);
+    } else {
+      this.#options.judge.refusal();
+      this.#options.events.peerError(error);
+      this.#checkRefused();
+    }
+  };
+
+  #checkRefused(): void {
+    if (this.#allSent && this.#retriesLeft === 0 && this.#options.judge.refused) this.end();
+  }
+
+  /** Goes on to the next address, and sends there what went to this one. */
+  async #switch(why: DatagramError): Promise<void> {
+    const refused = this.#client;
+    refused.abort();
+    refused.removeAllListeners();
+    this.#candidates.shift();
+    const [next] = this.#candidates;
+    if (next !== undefined) this.#options.events.nextAddress(refused.remote, next, why);
+    try {
+      await this.#connect();
+      this.#askedAtMs = wallClockMs();
+      const failures = await this.#client.sendBatch(this.#kept ?? []);
+      this.#options.judge.transmitted();
+      const [first] = failures;
+      if (first !== undefined) throw first.error;
+    } catch (error) {
+      this.#failure = error as Error;
+      this.end();
+    } finally {
+      this.#switching = undefined;
+    }
+  }
+
+  /** The address answers, or so much was sent to it that it cannot be sent again: it is not changed any more. */
+  #settleAddress(): void {
+    this.#kept = undefined;
+  }
+
+  #keep(payloads: readonly Uint8Array[]): void {
+    if (this.#kept === undefined) return;
+    this.#kept.push(...payloads);
+    this.#keptBytes += payloads.reduce((sum, { length }) => sum + length, 0);
+    const single = this.#candidates.length === 1;
+    if (single || this.#kept.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES) this.#settleAddress();
+  }
+
+  /** Sends messages, in order. @throws {DatagramError} for the first that the kernel did not take */
+  async send(payloads: readonly Uint8Array[]): Promise<void> {
+    await this.#switching;
+    this.#throwFailure();
+    this.#keep(payloads);
+    this.#lastSentMs = performance.now();
+    this.#askedAtMs ??= wallClockMs();
+    const client = this.#client;
+    const failures = await client.sendBatch(payloads);
+    if (this.#switching !== undefined || client !== this.#client) {
+      // The address was changed meanwhile, and these messages, which were kept, went to the new one.
+      await this.#switching;
+      this.#sent += payloads.length;
+      this.#throwFailure();
+      return;
+    }
+    this.#sent += payloads.length - failures.length;
+    this.#options.judge.transmitted();
+    this.#stillAlive();
+    const [first] = failures;
+    if (first !== undefined) throw first.error;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #stillAlive(): void {
+    const { idleMs } = this.#options;
+    if (idleMs !== undefined && !this.#over.signal.aborted) this.#idle.set(idleMs);
+  }
+
+  /**
+   * Waits for replies after everything was sent, counted from when the last message was, and sends `message` again at
+   * `retries` moments evenly spaced over the wait.
+   */
+  async wait(waitMs: number, message?: Uint8Array, retries = 0): Promise<void> {
+    this.#allSent = true;
+    this.#retriesLeft = message === undefined ? 0 : retries;
+    await this.#switching;
+    this.#checkEnough();
+    this.#checkRefused();
+    const startMs = this.#lastSentMs;
+    const { signal } = this.#over;
+    for (let retry = 1; message !== undefined && retry <= retries; retry += 1) {
+      await waitUntil(startMs + (waitMs * retry) / (retries + 1), signal);
+      await this.#switching;
+      if (signal.aborted || this.#options.judge.matching > 0) break;
+      await this.#retransmit(message);
+    }
+    this.#retriesLeft = 0;
+    this.#checkRefused();
+    await waitUntil(startMs + waitMs, signal);
+    await this.#switching;
+    // What reached the socket in time counts, however late this process is.
+    if (!signal.aborted) await this.#client.poll();
+    this.end();
+  }
+
+  async #retransmit(message: Uint8Array): Promise<void> {
+    this.#retriesLeft -= 1;
+    this.#askedAtMs = wallClockMs();
+    const client = this.#client;
+    const [failure] = await client.sendBatch([message]);
+    if (client !== this.#client || this.#switching !== undefined) return;
+    if (failure !== undefined) throw failure.error;
+    this.#options.judge.transmitted();
+  }
+
+  /** Has the kernel say, without waiting, whether the last transmission was refused; goes through the addresses left. */
+  async checkRefusal(): Promise<void> {
+    for (;;) {
+      const client = this.#client;
+      await client.poll();
+      await this.#switching;
+      this.#throwFailure();
+      if (client === this.#client) return;
+    }
+  }
+
+  /** Nothing more is waited for, and no reply counts any more. Twice is fine. */
+  end(): void {
+    this.#over.abort();
+    this.#idle.stop();
+  }
+
+  /** Closes the socket, and waits until the replies that counted were taken. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    await this.#switching;
+    await this.#client[Symbol.asyncDispose]();
+    await this.#receiving;
+    this.#client.removeAllListeners();
+  }
+}

@@ -1,0 +1,53 @@
+import type { Readable, Writable } from 'node:stream';
+import { createLog, type Log, type LogLevel } from '../output/log.js';
+import { createPalette, type Palette, wantsColor } from '../output/palette.js';
+import type { SharedValues } from './options.js';
+
+/** A signal that ends a command in order. */
+export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+/** What `bin` hands in: all that a command may know of the process it runs in. */
+export interface Io {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  /** The first signal: flush everything and end. Its reason is the {@link StopSignal}. */
+  readonly stop: AbortSignal;
+  /** The second signal: end at once. */
+  readonly force: AbortSignal;
+  /** Whether the process is in the foreground of its terminal, so that reading it does not stop the process. */
+  isForeground(): boolean;
+  /** The command line as bytes, where the system tells. */
+  argumentBytes(): readonly Uint8Array[] | undefined;
+  /** From now on the process does not wait at its end for a reader of stdout. */
+  leaveAtOnce(): void;
+}
+
+/** What a command works with besides its plan. */
+export interface Context extends Io {
+  readonly log: Log;
+  /** The colours of stdout. */
+  readonly palette: Palette;
+}
+
+/** The context that the options ask for. */
+export async function createContext(io: Io, values: SharedValues): Promise<Context> {
+  const log = createLog(io.stderr, {
+    level: logLevel(values),
+    format: values.logFormat,
+    colored: wantsColor(values.color, io.env, io.stderr),
+  });
+  const palette = await createPalette(wantsColor(values.color, io.env, io.stdout));
+  // Not by spreading: stdin is opened by the first who asks for it.
+  return Object.assign(Object.create(io) as Io, { log, palette });
+}
+
+function logLevel({ logLevel: level, verbose, quiet }: SharedValues): LogLevel {
+  if (verbose === true) return 'debug';
+  return quiet === true ? 'error' : (level ?? 'info');
+}
+
+/** How a command ends: with a status, or by the signal that stopped it. */
+export type Ending = number | StopSignal;

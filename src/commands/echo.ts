@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { Context, Io } from './context.js';
+import type { ExitCode } from './exit-code.js';
+import { addOptions, type ValuesOf } from './options.js';
+import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
+
+/** What `udpcat echo` was asked to do, parsed and complete. */
+export type EchoPlan = ServingPlan;
+
+const EXAMPLES = `
+Examples:
+  udpcat echo 7000                                 answer everybody on 127.0.0.1:7000 with their own bytes
+  udpcat echo '*:7000' --allow 192.0.2.0/24        every interface, but only for one network
+  udpcat echo 7000 --rate-limit 100/s -o dump      and show what arrives
+`;
+
+/** Declares `udpcat echo [address]`; `run` receives the plan. */
+export function addEcho(program: Command, io: Io, run: (plan: EchoPlan) => Promise<void>): void {
+  const table = servingOptions('none');
+  const command = program
+    .command('echo')
+    .summary('send every datagram back to its sender')
+    .description('Binds a UDP socket and sends every datagram back to its sender.')
+    .argument('[address]', 'where to bind: 7000, 127.0.0.1:7000, [::1]:7000, *:7000')
+    .addHelpText('after', EXAMPLES);
+  addOptions(command, table);
+  command.action(async (address: string | undefined, values: ValuesOf<typeof table>) => {
+    await run({ ...values, local: planLocal(address, values, io) });
+  });
+}
+
+/** Echoes until told to end; resolves to the exit status. */
+export function runEcho(plan: EchoPlan, context: Context): Promise<ExitCode> {
+  return runService(plan, context, { meta: false, answer: ({ data }) => data });
+}

@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream';
+import { type StreamFormat, readMessages } from '../input/message-stream.js';
+import { generatePayload, readPayloadFile } from '../input/payload.js';
+import { describeSystemError } from '../net/index.js';
+import { LocalFailure } from './failure.js';
+import { UsageError } from './usage-error.js';
+
+/** Where messages come from: exactly one source. */
+export type MessageSource =
+  | { readonly kind: 'payloads'; readonly payloads: readonly Uint8Array[] }
+  | { readonly kind: 'files'; readonly paths: readonly string[] }
+  | { readonly kind: 'generated'; readonly bytes: number }
+  | { readonly kind: 'stream'; readonly format: StreamFormat }
+  | { readonly kind: 'typing' };
+
+/** What the messages of a stream that are all needed before the first is sent may come to. */
+const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The messages of a source that has them all at hand, checked against the largest payload.
+ *
+ * @throws {UsageError} for a payload over the limit; {@link LocalFailure} for a file that cannot be read
+ */
+export async function loadMessages(
+  source: Extract<MessageSource, { kind: 'payloads' | 'files' | 'generated' }>,
+  limitBytes: number,
+): Promise<readonly Uint8Array[]> {
+  switch (source.kind) {
+    case 'payloads':
+      for (const { length } of source.payloads) checkLimit(`a message of ${length} bytes`, length, limitBytes);
+      return source.payloads;
+    case 'files':
+      return Promise.all(source.paths.map((path) => loadFile(path, limitBytes)));
+    case 'generated':
+      checkLimit(`option '--size': ${source.bytes} bytes`, source.bytes, limitBytes);
+      return [generatePayload(source.bytes)];
+  }
+}
+
+function checkLimit(what: string, bytes: number, limitBytes: number): void {
+  if (bytes > limitBytes) throw new UsageError(`${what} is more than one datagram there holds: the limit is ${limitBytes}`);
+}
+
+async function loadFile(path: string, limitBytes: number): Promise<Uint8Array> {
+  let payload: Uint8Array;
+  try {
+    payload = await readPayloadFile(path, limitBytes);
+  } catch (cause) {
+    throw new LocalFailure(`cannot read ${path}: ${describeSystemError(cause)}`, { cause });
+  }
+  checkLimit(`option '--file': ${path}`, payload.length, limitBytes);
+  return payload;
+}
+
+/** The messages of a byte stream, as they come. @throws {StreamError}; {@link LocalFailure} if it cannot be read */
+export async function* streamMessages(
+  stdin: Readable,
+  format: StreamFormat,
+  limitBytes: number,
+): AsyncGenerator<readonly Uint8Array[], undefined> {
+  const input = readable(stdin);
+  yield* readMessages(input, format, limitBytes);
+}
+
+async function* readable(stdin: Readable): AsyncGenerator<Uint8Array, undefined> {
+  try {
+    for await (const chunk of stdin) yield chunk as Uint8Array;
+  } catch (cause) {
+    throw new LocalFailure(`cannot read stdin: ${describeSystemError(cause)}`, { cause });
+  }
+}
+
+/** All messages of a byte stream, to be sent more than once. Throws as {@link streamMessages}. */
+export async function collectMessages(
+  stdin: Readable,
+  format: StreamFormat,
+  limitBytes: number,
+): Promise<readonly Uint8Array[]> {
+  const messages: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const batch of streamMessages(stdin, format, limitBytes)) {
+    messages.push(...batch);
+    bytes += batch.reduce((sum, { length }) => sum + length, 0);
+    if (bytes > MAX_COLLECTED_BYTES) {
+      throw new LocalFailure(`stdin holds more than the ${MAX_COLLECTED_BYTES} bytes that can be sent repeatedly`);
+    }
+  }
+  return messages;
+}

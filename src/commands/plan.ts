@@ -1,0 +1,93 @@
+import {
+  type Address,
+  checkFamily,
+  DatagramError,
+  type DatagramSocketOptions,
+  familyOf,
+  interfaceExists,
+} from '../net/index.js';
+import { decode, type Encoding, EncodingError } from '../input/encoding.js';
+import type { Context, Io } from './context.js';
+import { familyOption, type SharedValues } from './options.js';
+import { UsageError } from './usage-error.js';
+
+/** Reads an address of the command line; what cannot be one is a usage error. */
+export function readAddress(text: string, parse: (text: string) => Address, values: SharedValues): Address {
+  try {
+    const address = parse(text);
+    const family = familyOption(values);
+    checkFamily(address, family);
+    return address;
+  } catch (error) {
+    if (error instanceof DatagramError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** Turns an argument into a payload. */
+export function readPayload(text: string, encoding: Encoding, what: string, io: Io): Uint8Array {
+  checkUtf8(text, what, io);
+  try {
+    return decode(Buffer.from(text, 'utf8'), encoding);
+  } catch (error) {
+    if (error instanceof EncodingError) throw new UsageError(`${what} ${JSON.stringify(text)} is not ${encoding}: ${error.message}`);
+    throw error;
+  }
+}
+
+const REPLACEMENT = '\u{fffd}';
+
+/** Node hands over arguments that are no UTF-8 with their bytes replaced: they must not be sent as something else. */
+export function checkUtf8(text: string, what: string, io: Io): void {
+  if (!text.includes(REPLACEMENT)) return;
+  const bytes = Buffer.from(text, 'utf8');
+  const asWritten = io.argumentBytes()?.some((argument) => Buffer.from(argument).includes(bytes));
+  if (asWritten !== true) throw new UsageError(`${what} is not valid UTF-8: write such bytes with -e hex`);
+}
+
+/** Checks what the options can contradict each other in, whatever the command. */
+export function checkShared(values: SharedValues, io: Io): void {
+  if (values.output === 'raw' && io.stdout.isTTY === true && values.force !== true) {
+    throw new UsageError("option '-o raw' would write raw bytes to a terminal: redirect it, or add --force");
+  }
+  if (values.interface !== undefined && !interfaceExists(values.interface)) {
+    throw new UsageError(`option '--interface': this host has no interface "${values.interface}"`);
+  }
+}
+
+/** The options of the socket. */
+export function socketOptions(values: SharedValues): DatagramSocketOptions {
+  return {
+    maxReadQueue: values.queueSize,
+    overflow: values.overflow,
+    family: familyOption(values),
+    recvBufferBytes: values.recvBuffer,
+    sendBufferBytes: values.sendBuffer,
+    ttl: values.ttl,
+    broadcast: values.broadcast === true,
+    multicastInterface: values.interface,
+  };
+}
+
+/** Says so where the kernel granted a smaller buffer than the user asked for. */
+export function reportBuffers(
+  { recvBuffer, sendBuffer }: SharedValues,
+  granted: { readonly recvBytes: number; readonly sendBytes: number },
+  { log }: Context,
+): void {
+  const buffers = [
+    { name: '--recv-buffer', asked: recvBuffer, bytes: granted.recvBytes, limit: 'net.core.rmem_max' },
+    { name: '--send-buffer', asked: sendBuffer, bytes: granted.sendBytes, limit: 'net.core.wmem_max' },
+  ];
+  for (const { name, asked, bytes, limit } of buffers) {
+    if (asked === undefined || bytes >= asked) continue;
+    log.warn(`${name}: the kernel granted ${bytes} of ${asked} bytes (on Linux, ${limit} is the limit)`);
+  }
+}
+
+/** Whether the two addresses can talk: a source of one family reaches no destination of the other. */
+export function checkSource(source: Address, destination: Address): void {
+  if (source.host.kind !== 'literal' || destination.host.kind !== 'literal') return;
+  if (familyOf(source.host.address) === familyOf(destination.host.address)) return;
+  throw new UsageError(`option '-b, --bind': ${source.host.address} is not of the family of ${destination.host.address}`);
+}

@@ -1,0 +1,92 @@
+import { Command, CommanderError } from 'commander';
+import { createLog, type LogFormat } from '../output/log.js';
+import { wantsColor } from '../output/palette.js';
+import { type Context, createContext, type Ending, type Io } from './context.js';
+import { addEcho, runEcho } from './echo.js';
+import { ExitCode } from './exit-code.js';
+import { describeFailure } from './failure.js';
+import type { SharedValues } from './options.js';
+import { addSend, runSend } from './send.js';
+import { addServe, runServe } from './serve.js';
+import { UsageError } from './usage-error.js';
+
+const HELP = `
+Addresses: 127.0.0.1:8000, [::1]:8000, name:8000; 8000 is the loopback, *:8000 every interface.
+
+Exit status: 0 done or answered, 1 local failure, 2 usage, 3 silent, 4 refused, 5 wrong reply,
+6 only strangers replied, 7 datagrams dropped; send ends by the signal that stopped it.
+
+Examples:
+  udpcat serve 8000                              print what arrives
+  udpcat send 127.0.0.1:8000 hello               send one datagram
+  udpcat send 127.0.0.1:7000 ping --expect ping  check a service; the exit status is the verdict
+  udpcat echo 7000                               answer everybody with their own bytes
+
+udpcat <command> --help tells more.
+`;
+
+/** Runs the command line; resolves to how the process is to end. Whatever goes wrong is told in one line on stderr. */
+export async function runCommandLine(args: readonly string[], io: Io): Promise<Ending> {
+  let ending: Ending = ExitCode.ok;
+  let context: Context | undefined;
+  const running =
+    <Plan extends SharedValues>(run: (plan: Plan, context: Context) => Promise<Ending>) =>
+    async (plan: Plan): Promise<void> => {
+      context = await createContext(io, plan);
+      ending = await run(plan, context);
+    };
+
+  const program = createProgram(io);
+  addServe(program, io, running(runServe));
+  addSend(program, io, running(runSend));
+  addEcho(program, io, running(runEcho));
+  try {
+    if (args.length === 0) throw new UsageError('which command? serve, send or echo; udpcat --help tells more');
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
+    const log = context?.log ?? earlyLog(args, io);
+    ending = tell(error, log);
+    await log.flush();
+  }
+  await context?.log.flush();
+  return ending;
+}
+
+function createProgram(io: Io): Command {
+  return new Command('udpcat')
+    .description('netcat for datagrams: serve, send and echo UDP, with a verdict for an exit status')
+    .version(io.version, '-V, --version')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      // Errors are told in one place, whatever they are.
+      writeErr: () => undefined,
+    })
+    .addHelpText('after', HELP);
+}
+
+/** For what is wrong before the options are known: it obeys the format that stands on the command line. */
+function earlyLog(args: readonly string[], io: Io) {
+  const at = args.indexOf('--log-format');
+  const json = args[at + 1] === 'json' ? at >= 0 : args.includes('--log-format=json');
+  const format: LogFormat = json ? 'json' : 'pretty';
+  return createLog(io.stderr, { level: 'error', format, colored: wantsColor(undefined, io.env, io.stderr) });
+}
+
+function tell(error: unknown, log: Context['log']): ExitCode {
+  if (error instanceof CommanderError || error instanceof UsageError) {
+    log.error(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), { code: 'USAGE' });
+    return ExitCode.usage;
+  }
+  const failure = describeFailure(error);
+  if (failure !== undefined) {
+    log.error(failure.message, { code: failure.code });
+    return ExitCode.failure;
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  log.error(`this is a mistake in udpcat itself: ${message}`, { stack });
+  log.debug(stack ?? '');
+  return ExitCode.failure;
+}

@@ -1,0 +1,157 @@
+import type { Command } from 'commander';
+import { readPayloadFile } from '../input/payload.js';
+import { type Datagram, DatagramError, type DatagramServer, type Endpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import { describeSystemError, formatEndpoint } from '../net/index.js';
+import type { Totals } from '../stats/totals.js';
+import type { Context, Io } from './context.js';
+import type { ExitCode } from './exit-code.js';
+import { LocalFailure } from './failure.js';
+import { addOptions, option, toggle, type ValuesOf } from './options.js';
+import { readPayload } from './plan.js';
+import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
+import { readTypedLines } from './typed-lines.js';
+import { UsageError } from './usage-error.js';
+import { parseText } from './values.js';
+
+function serveOptions() {
+  return {
+    ...servingOptions('utf8'),
+    reply: option('--reply <message>', 'answer every datagram with this message', parseText),
+    replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parseText),
+    interactive: toggle(
+      '-i, --interactive',
+      '--no-interactive',
+      'send typed lines to the peer that spoke last (default: at a terminal)',
+      'leave stdin alone',
+    ),
+  };
+}
+
+/** What `udpcat serve` was asked to do, parsed and complete. */
+export interface ServePlan extends ServingPlan {
+  /** The answer to every datagram: its bytes, or the file that holds them. */
+  readonly answer?: { readonly payload: Uint8Array } | { readonly path: string };
+  /** Whether typed lines are sent to the peer that spoke last. */
+  readonly typing: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  udpcat serve 8000                          print what arrives on 127.0.0.1:8000
+  udpcat serve '*:8000' -o json > log.jsonl  every interface, IPv4 and IPv6, one JSON object a line
+  udpcat serve 8000 --count 1 --duration 5s  status 0 if a datagram comes within 5 s, else 3
+  udpcat serve 8000 --reply pong             answer everybody
+`;
+
+/** Declares `udpcat serve [address]`; `run` receives the plan. */
+export function addServe(program: Command, io: Io, run: (plan: ServePlan) => Promise<void>): void {
+  const table = serveOptions();
+  const command = program
+    .command('serve')
+    .summary('bind, print what arrives, optionally answer')
+    .description('Binds a UDP socket and prints what arrives; without an address, on a free port of the loopback.')
+    .argument('[address]', 'where to bind: 8000, 127.0.0.1:8000, [::1]:8000, *:8000')
+    .addHelpText('after', EXAMPLES);
+  addOptions(command, table);
+  command.action(async (address: string | undefined, values: ValuesOf<typeof table>) => {
+    await run(planServe(address, values, io));
+  });
+}
+
+function planServe(address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>, io: Io): ServePlan {
+  const local = planLocal(address, values, io);
+  if (values.reply !== undefined && values.replyFile !== undefined) {
+    throw new UsageError("option '--reply' and option '--reply-file' both give the answer; give one of them");
+  }
+  const typing = values.interactive ?? (io.stdin.isTTY === true && io.isForeground());
+  const plan = { ...values, local, typing };
+  if (values.replyFile !== undefined) return { ...plan, answer: { path: values.replyFile } };
+  if (values.reply === undefined) return plan;
+  const payload = readPayload(values.reply, values.encoding, "option '--reply':", io);
+  checkReplySize(payload, '--reply');
+  return { ...plan, answer: { payload } };
+}
+
+function checkReplySize({ length }: Uint8Array, name: string): void {
+  const limit = MAX_PAYLOAD_BYTES[4];
+  if (length > limit) {
+    throw new UsageError(`option '${name}': a reply of ${length} bytes is more than a datagram to IPv4 holds, ${limit}`);
+  }
+}
+
+/** Serves until told to end; resolves to the exit status. */
+export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
+  const payload = await loadAnswer(plan);
+  const typing = new Typing(plan, context);
+  return runService(plan, context, {
+    meta: context.stdout.isTTY === true,
+    answer: payload && (() => payload),
+    start: (server, totals) => typing.start(server, totals),
+    taken: (batch) => {
+      typing.heard(batch);
+    },
+  });
+}
+
+async function loadAnswer({ answer }: ServePlan): Promise<Uint8Array | undefined> {
+  if (answer === undefined || 'payload' in answer) return answer?.payload;
+  try {
+    const payload = await readPayloadFile(answer.path, MAX_PAYLOAD_BYTES[6]);
+    checkReplySize(payload, '--reply-file');
+    return payload;
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    throw new LocalFailure(`cannot read ${answer.path}: ${describeSystemError(cause)}`, { cause });
+  }
+}
+
+/** Typed lines go to whoever spoke last. */
+class Typing {
+  readonly #plan: ServePlan;
+  readonly #context: Context;
+  #peer: Endpoint | undefined;
+
+  constructor(plan: ServePlan, context: Context) {
+    this.#plan = plan;
+    this.#context = context;
+  }
+
+  heard(batch: readonly Datagram[]): void {
+    this.#peer = batch.at(-1)?.remote;
+  }
+
+  /** Begins to read, if there is typing; returns what ends it. */
+  start(server: DatagramServer, totals: Totals): () => void {
+    if (!this.#plan.typing) return () => undefined;
+    const { stdin, log } = this.#context;
+    const reader = readTypedLines(stdin, this.#plan.encoding, {
+      line: (payload) => {
+        void this.#send(server, totals, payload);
+      },
+      bad: (error) => {
+        log.warn(`not sent: ${error.message}`);
+      },
+      end: () => undefined,
+    });
+    return () => {
+      reader.stop();
+    };
+  }
+
+  async #send(server: DatagramServer, totals: Totals, payload: Uint8Array): Promise<void> {
+    const { log } = this.#context;
+    const peer = this.#peer;
+    if (peer === undefined) {
+      log.warn('not sent: nobody has spoken yet');
+      return;
+    }
+    try {
+      await server.sendto(payload, peer);
+      totals.sent += 1;
+      log.debug(`sent ${payload.length} bytes to ${formatEndpoint(peer)}`);
+    } catch (error) {
+      if (!(error instanceof DatagramError)) throw error;
+      log.warn(error.message);
+    }
+  }
+}

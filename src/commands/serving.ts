@@ -1,0 +1,243 @@
+import { AccessList } from '../guard/access-list.js';
+import { AnswerPolicy } from '../guard/answer-policy.js';
+import {
+  type Address,
+  type Datagram,
+  DatagramError,
+  type DatagramServer,
+  formatEndpoint,
+  type Outgoing,
+  parseAddress,
+  startUdpServer,
+} from '../net/index.js';
+import { formatDuration } from '../output/time.js';
+import { Totals } from '../stats/totals.js';
+import { Alarm } from '../timing/alarm.js';
+import type { Context, Io } from './context.js';
+import { ExitCode } from './exit-code.js';
+import { flag, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
+import { Output } from './output.js';
+import { checkShared, readAddress, reportBuffers, socketOptions } from './plan.js';
+import { UsageError } from './usage-error.js';
+import { parseAddressBlock, parseRate } from './values.js';
+
+/** The options that `serve` and `echo` share. */
+export function servingOptions(output: 'utf8' | 'none') {
+  return {
+    ...sharedOptions({ output, count: 'stop after n datagrams' }),
+    allow: repeatable('--allow <cidr>', 'take datagrams only from these addresses', parseAddressBlock),
+    deny: repeatable('--deny <cidr>', 'take none from these', parseAddressBlock),
+    rateLimit: option('--rate-limit <rate>', 'answers for each peer, such as 100/s', parseRate),
+    loopGuard: unlessFlag('--no-loop-guard', 'answer more than 100 identical datagrams a second from one peer'),
+    answerServicePorts: flag('--answer-service-ports', 'answer source ports below 1024 as well'),
+  };
+}
+
+/** What a serving command was asked to do. */
+export interface ServingPlan extends ValuesOf<ReturnType<typeof servingOptions>> {
+  /** Address to bind; port 0 lets the kernel choose. */
+  readonly local: Address;
+}
+
+/** The address to bind: the argument, or `--bind`, or loopback with a port of the kernel's choice. */
+export function planLocal(argument: string | undefined, values: ValuesOf<ReturnType<typeof servingOptions>>, io: Io): Address {
+  checkShared(values, io);
+  if (argument !== undefined && values.bind !== undefined) {
+    throw new UsageError(`two addresses: "${argument}", and "${values.bind}" by option '-b, --bind'; give one of them`);
+  }
+  return readAddress(argument ?? values.bind ?? '0', parseAddress, values);
+}
+
+/** What a serving command does with the datagrams it takes. */
+export interface Service {
+  /** The payload that answers a datagram; undefined if the server answers nothing by itself. */
+  readonly answer?: ((datagram: Datagram) => Uint8Array) | undefined;
+  /** Called once the server is bound; what it returns is called at the end. */
+  readonly start?: (server: DatagramServer, totals: Totals) => () => void;
+  /** Called with every batch that was taken, before it is written. */
+  readonly taken?: (batch: readonly Datagram[]) => void;
+  /** Whether time and addresses stand before each datagram unless the user says otherwise. */
+  readonly meta: boolean;
+}
+
+/** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
+export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
+  const totals = new Totals();
+  const stdoutEnded = new AbortController();
+  const output = new Output(plan, context, totals, () => {
+    stdoutEnded.abort();
+  });
+  try {
+    await using server = await startUdpServer(plan.local, socketOptions(plan));
+    await announce(server, plan, context, output);
+    output.begin({ bound: server.local, meta: service.meta });
+    const endings = new Endings(plan, AbortSignal.any([context.stop, stdoutEnded.signal]), server);
+    const stopService = service.start?.(server, totals);
+    try {
+      await serveBatches(server, { plan, service, output, endings });
+    } finally {
+      endings.stop();
+      stopService?.();
+    }
+    output.finish();
+    return judgeRun(plan, context, { output, endings, address: formatEndpoint(server.local) });
+  } catch (error) {
+    output.failure(error);
+    output.finish();
+    return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
+  }
+}
+
+async function announce(server: DatagramServer, plan: ServingPlan, context: Context, output: Output): Promise<void> {
+  server.on('drop', (count) => {
+    output.queueDropped(count);
+  });
+  server.on('peerError', (error) => {
+    output.peerError(error);
+  });
+  reportBuffers(plan, server.kernelBuffers, context);
+  const address = formatEndpoint(server.local);
+  context.log.announce(`listening on ${address}`, { address });
+  output.event({ type: 'listening', address });
+  await context.log.flush();
+}
+
+async function serveBatches(
+  server: DatagramServer,
+  parts: {
+    readonly plan: ServingPlan;
+    readonly service: Service;
+    readonly output: Output;
+    readonly endings: Endings;
+  },
+): Promise<void> {
+  const { plan, service, output, endings } = parts;
+  const { totals } = output;
+  const admission = new AccessList(plan.allow ?? [], plan.deny ?? []);
+  const answers = service.answer && new Answers(plan, server, output, service.answer);
+  for await (const batch of server.batches()) {
+    endings.arrived();
+    const taken = admit(batch, admission, totals, plan.count);
+    if (taken.length === 0) continue;
+    service.taken?.(taken);
+    await answers?.give(taken);
+    await output.writer.write(taken);
+    if (totals.received === plan.count) return;
+  }
+}
+
+function judgeRun(
+  plan: ServingPlan,
+  { log }: Context,
+  { output, endings, address }: { readonly output: Output; readonly endings: Endings; readonly address: string },
+): ExitCode {
+  const { received } = output.totals;
+  if (output.writer.failure !== undefined) return output.writerFailure();
+  if (plan.count !== undefined && received < plan.count && endings.timeOut !== undefined) {
+    log.error(`${received} of ${plan.count} datagrams came on ${address} ${endings.timeOut}`);
+    return ExitCode.silent;
+  }
+  return ExitCode.ok;
+}
+
+/** The datagrams that are taken, at most as many as are still wanted; counts them, and those kept out. */
+function admit(
+  batch: readonly Datagram[],
+  admission: AccessList,
+  totals: Totals,
+  count: number | undefined,
+): readonly Datagram[] {
+  let taken = admission.open ? batch : batch.filter(({ remote }) => admission.admits(remote));
+  totals.denied += batch.length - taken.length;
+  const left = (count ?? Infinity) - totals.received;
+  if (taken.length > left) taken = taken.slice(0, left);
+  totals.received += taken.length;
+  return taken;
+}
+
+/** Answers what may be answered. */
+class Answers {
+  readonly #policy: AnswerPolicy;
+  readonly #server: DatagramServer;
+  readonly #output: Output;
+  readonly #answer: (datagram: Datagram) => Uint8Array;
+  #failed = false;
+
+  constructor(plan: ServingPlan, server: DatagramServer, output: Output, answer: (datagram: Datagram) => Uint8Array) {
+    this.#server = server;
+    this.#output = output;
+    this.#answer = answer;
+    this.#policy = new AnswerPolicy({
+      local: server.local,
+      loopGuard: plan.loopGuard,
+      servicePorts: plan.answerServicePorts === true,
+      ratePerSecond: plan.rateLimit,
+    });
+  }
+
+  async give(batch: readonly Datagram[]): Promise<void> {
+    const { totals } = this.#output;
+    const answers: Outgoing[] = [];
+    for (const datagram of batch) {
+      if (this.#policy.answers(datagram)) answers.push({ data: this.#answer(datagram), remote: datagram.remote });
+    }
+    const failures = await this.#server.sendBatch(answers);
+    totals.sent += answers.length - failures.length;
+    totals.unanswered = this.#policy.declined;
+    for (const { error } of failures) {
+      // One line tells it; a flood of them would tell no more.
+      if (!this.#failed) this.#output.peerError(error);
+      this.#failed = true;
+    }
+  }
+}
+
+/** When a service ends: by a signal, when stdout takes no more, after `--duration`, after `--idle`. */
+class Endings {
+  readonly #plan: ServingPlan;
+  readonly #signal: AbortSignal;
+  readonly #server: DatagramServer;
+  readonly #duration = new Alarm(() => {
+    this.#endInTime(`within ${formatDuration(this.#plan.duration ?? 0)}`);
+  });
+  readonly #idle = new Alarm(() => {
+    if (this.#server.queued > 0) this.arrived();
+    else this.#endInTime(`before nothing came for ${formatDuration(this.#plan.idle ?? 0)}`);
+  });
+  #timeOut: string | undefined;
+
+  constructor(plan: ServingPlan, signal: AbortSignal, server: DatagramServer) {
+    this.#plan = plan;
+    this.#signal = signal;
+    this.#server = server;
+    if (plan.duration !== undefined) this.#duration.set(plan.duration);
+    this.arrived();
+    if (signal.aborted) this.#end();
+    else signal.addEventListener('abort', this.#end, { once: true });
+  }
+
+  /** Which time was over, in words; undefined if none was. */
+  get timeOut(): string | undefined {
+    return this.#timeOut;
+  }
+
+  arrived(): void {
+    if (this.#plan.idle !== undefined && this.#timeOut === undefined) this.#idle.set(this.#plan.idle);
+  }
+
+  #endInTime(timeOut: string): void {
+    this.#timeOut = timeOut;
+    this.#end();
+  }
+
+  readonly #end = (): void => {
+    this.stop();
+    this.#server.close();
+  };
+
+  stop(): void {
+    this.#duration.stop();
+    this.#idle.stop();
+    this.#signal.removeEventListener('abort', this.#end);
+  }
+}

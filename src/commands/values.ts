@@ -1,0 +1,144 @@
+import { InvalidArgumentError } from 'commander';
+import type { SizeRange } from '../check/expectation.js';
+import { type Cidr, parseCidr } from '../guard/access-list.js';
+import type { Frame } from '../input/framing.js';
+
+const MS_OF_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Reads `250ms`, `2s`, `1.5s`, `3m`, `1h` or a bare number of seconds, above 0, as milliseconds. */
+export function parseDuration(text: string): number {
+  const ms = readDuration(text);
+  if (ms === undefined || ms === 0) {
+    throw new InvalidArgumentError('A duration above 0 is 250ms, 2s, 1.5s, 3m, 1h, or a number of seconds.');
+  }
+  return ms;
+}
+
+/** Reads a duration as {@link parseDuration} does, or 0. */
+export function parseDurationOrZero(text: string): number {
+  const ms = readDuration(text);
+  if (ms === undefined) {
+    throw new InvalidArgumentError('A duration is 0, 250ms, 2s, 1.5s, 3m, 1h, or a number of seconds.');
+  }
+  return ms;
+}
+
+function readDuration(text: string): number | undefined {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+  return number === undefined ? undefined : Number(number) * (MS_OF_UNIT[unit] ?? NaN);
+}
+
+const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1000,
+  M: 1_000_000,
+  Ki: 1024,
+  KiB: 1024,
+  Mi: 1_048_576,
+  MiB: 1_048_576,
+};
+
+/** Reads `1400`, `64k`, `1M` (powers of 1000), `64Ki`, `64KiB`, `1Mi` or `1MiB` (of 1024) as bytes, at least 1. */
+export function parseSize(text: string): number {
+  const bytes = readSize(text);
+  if (bytes === undefined || bytes < 1) {
+    throw new InvalidArgumentError('A size from 1 is bytes such as 1400, 64k, 1M, 64Ki or 1MiB.');
+  }
+  return bytes;
+}
+
+/** Reads a size as {@link parseSize} does, or 0. */
+export function parseSizeOrZero(text: string): number {
+  const bytes = readSize(text);
+  if (bytes === undefined) throw new InvalidArgumentError('A size is bytes such as 0, 1400, 64k, 1M, 64Ki or 1MiB.');
+  return bytes;
+}
+
+function readSize(text: string): number | undefined {
+  const [, number, unit = ''] = /^(\d+)(k|M|Ki|KiB|Mi|MiB)?$/.exec(text) ?? [];
+  if (number === undefined) return undefined;
+  const bytes = Number(number) * (BYTES_OF_UNIT[unit] ?? NaN);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** Reads the bounds of a size: `5`, `5..`, `..9` or `5..9`. */
+export function parseSizeRange(text: string): SizeRange {
+  const [, from = '', dots, to = ''] = /^([^.]*)(\.\.)?([^.]*)$/.exec(text) ?? [];
+  const min = readSize(from);
+  const max = dots === undefined ? min : readSize(to);
+  const wellFormed = (from === '' || min !== undefined) && (to === '' || max !== undefined) && (from !== '' || to !== '');
+  if (!wellFormed || (min !== undefined && max !== undefined && min > max)) {
+    throw new InvalidArgumentError('A size in bytes is 5, 5.., ..9 or 5..9.');
+  }
+  return { ...(min !== undefined && { min }), ...(max !== undefined && { max }) };
+}
+
+/** Reads a whole number from 1. */
+export function parseCount(text: string): number {
+  return parseInteger(text, 1, Number.MAX_SAFE_INTEGER, 'A count is a whole number from 1.');
+}
+
+/** Reads a hop limit, 1 to 255. */
+export function parseTtl(text: string): number {
+  return parseInteger(text, 1, 255, 'A hop limit is a whole number from 1 to 255.');
+}
+
+function parseInteger(text: string, least: number, most: number, accepted: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(accepted);
+  return value;
+}
+
+/** Reads a count of replies, or `all`. */
+export function parseReplies(text: string): number | 'all' {
+  return text === 'all'
+    ? 'all'
+    : parseInteger(text, 1, Number.MAX_SAFE_INTEGER, 'Replies are a whole number from 1, or "all".');
+}
+
+const FACTOR_OF_UNIT: Readonly<Record<string, number>> = { '': 1, k: 1000, M: 1_000_000 };
+
+/** Reads `1000/s`, `50k/s` or `max` as events a second; `max` is Infinity. */
+export function parseRate(text: string): number {
+  if (text === 'max') return Infinity;
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(k|M)?\/s$/.exec(text) ?? [];
+  const perSecond = number === undefined ? 0 : Number(number) * (FACTOR_OF_UNIT[unit] ?? NaN);
+  if (!(perSecond > 0)) throw new InvalidArgumentError('A rate is 1000/s, 50k/s or max.');
+  return perSecond;
+}
+
+const PLAIN_FRAMES = ['lines', 'null', 'whole', 'length', 'json'] as const;
+
+/** Reads the name of a frame. */
+export function parseFrame(text: string): Frame {
+  const plain = PLAIN_FRAMES.find((kind) => kind === text);
+  if (plain !== undefined) return { kind: plain };
+  const bytes = text.startsWith('chunk:') ? readSize(text.slice('chunk:'.length)) : undefined;
+  if (bytes === undefined || bytes < 1) {
+    throw new InvalidArgumentError('A frame is lines, null, whole, chunk:N (N bytes from 1), length or json.');
+  }
+  return { kind: 'chunk', bytes };
+}
+
+/** Reads a block of addresses. */
+export function parseAddressBlock(text: string): Cidr {
+  const block = parseCidr(text);
+  if (block === undefined) {
+    throw new InvalidArgumentError('An address block is 192.0.2.0/24, 2001:db8::/32, or one address.');
+  }
+  return block;
+}
+
+/** A parser for one word out of several. */
+export function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const word = words.find((candidate) => candidate === text);
+    if (word === undefined) throw new InvalidArgumentError(`It is one of ${words.join(', ')}.`);
+    return word;
+  };
+}
+
+/** Text that is taken as it stands. */
+export function parseText(text: string): string {
+  return text;
+}

@@ -1,0 +1,96 @@
+/** How a person writes a payload: as it is, in hex, in base64, or with backslash escapes. */
+export type Encoding = 'utf8' | 'hex' | 'base64' | 'escaped';
+
+export const ENCODINGS: readonly Encoding[] = ['utf8', 'hex', 'base64', 'escaped'];
+
+/** Something written that cannot be decoded; the message says what and what is accepted, and is made to be quoted. */
+export class EncodingError extends Error {
+  override readonly name = 'EncodingError';
+}
+
+/**
+ * Turns what a person wrote into the bytes it stands for.
+ *
+ * - `utf8`: the bytes unchanged, whatever they are
+ * - `hex`: digits of either case in pairs, white space between pairs
+ * - `base64`: RFC 4648 section 4, padding optional, white space anywhere
+ * - `escaped`: `\n \r \t \\ \0 \xNN`; other bytes unchanged
+ *
+ * @throws {EncodingError}
+ */
+export function decode(written: Uint8Array, encoding: Encoding): Uint8Array {
+  switch (encoding) {
+    case 'utf8':
+      return written;
+    case 'hex':
+      return decodeHex(latin1(written));
+    case 'base64':
+      return decodeBase64(latin1(written));
+    case 'escaped':
+      return decodeEscaped(written);
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+function decodeHex(text: string): Uint8Array {
+  const pairs = text.trim();
+  if (!/^([\da-f]{2}\s*)*$/i.test(pairs)) {
+    const bad = /[^\da-f\s]/i.exec(pairs)?.[0];
+    throw new EncodingError(
+      bad === undefined
+        ? 'hex digits come in pairs, such as 0a ff'
+        : `${JSON.stringify(bad)} is not a hex digit; pairs such as 0a ff are`,
+    );
+  }
+  return Buffer.from(pairs.replace(/\s+/g, ''), 'hex');
+}
+
+/** Decodes standard base64 that has exactly one meaning: no foreign characters, no stray bits. */
+export function decodeBase64(text: string): Uint8Array {
+  const compact = text.replace(/\s+/g, '');
+  const digits = compact.replace(/={1,2}$/, '');
+  const bytes = Buffer.from(digits, 'base64');
+  const canonical = bytes.toString('base64');
+  if (compact !== canonical && compact !== canonical.replace(/=+$/, '')) {
+    throw new EncodingError('it is not base64 (A-Z a-z 0-9 + /, padded with = or not at all)');
+  }
+  return bytes;
+}
+
+const BACKSLASH = 0x5c;
+const ESCAPES = new Map([
+  ['n', 0x0a],
+  ['r', 0x0d],
+  ['t', 0x09],
+  ['\\', BACKSLASH],
+  ['0', 0x00],
+]);
+
+function decodeEscaped(written: Uint8Array): Uint8Array {
+  const decoded = Buffer.allocUnsafe(written.length);
+  let length = 0;
+  for (let index = 0; index < written.length; index += 1) {
+    let byte = written[index] ?? 0;
+    if (byte === BACKSLASH) {
+      const letter = String.fromCharCode(written[index + 1] ?? 0x20);
+      const digits = latin1(written.subarray(index + 2, index + 4));
+      const known = ESCAPES.get(letter);
+      if (known !== undefined) {
+        byte = known;
+        index += 1;
+      } else if (letter === 'x' && /^[\da-f]{2}$/i.test(digits)) {
+        byte = Number.parseInt(digits, 16);
+        index += 3;
+      } else {
+        throw new EncodingError(`"\\${letter.trim()}" is no escape; \\n \\r \\t \\\\ \\0 \\xNN are`);
+      }
+    }
+    decoded[length] = byte;
+    length += 1;
+  }
+  return decoded.subarray(0, length);
+}
+

@@ -1,0 +1,19 @@
+import type { Endpoint } from './endpoint.js';
+
+/** One datagram as it arrived: whole, never joined with another. */
+export interface Datagram {
+  /** The payload, 0 to 65527 bytes. It belongs to the receiver and is never overwritten. */
+  readonly data: Uint8Array;
+  /** Who sent it. UDP does not prove this: any host that can spoof addresses can claim to be this one. */
+  readonly remote: Endpoint;
+  /** The address it was sent to, where the engine can know it; undefined on a wildcard bind of the node engine. */
+  readonly local: Endpoint | undefined;
+  /** When it was received: milliseconds since the epoch, with fractions down to about a microsecond. */
+  readonly timeMs: number;
+}
+
+/** A datagram on its way out of an unconnected socket. */
+export interface Outgoing {
+  readonly data: Uint8Array;
+  readonly remote: Endpoint;
+}

@@ -1,0 +1,241 @@
+import { existsSync } from 'node:fs';
+import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { networkInterfaces, platform } from 'node:os';
+import { DatagramError } from './errors.js';
+
+/** Which version of the Internet Protocol. */
+export type Family = 4 | 6;
+
+/** One end of a conversation, always in canonical form: two endpoints are the same peer if both fields are equal. */
+export interface Endpoint {
+  /** A literal: dotted IPv4 or compressed lower-case IPv6, link-local with its zone (`fe80::1%eth0`), never IPv4-mapped. */
+  readonly address: string;
+  /** 0 to 65535. */
+  readonly port: number;
+}
+
+/**
+ * Where an address points before names are resolved:
+ * the loopback of either family (only a port was written), every interface of both families, a literal, or a name.
+ */
+export type Host =
+  | { readonly kind: 'loopback' }
+  | { readonly kind: 'any' }
+  | { readonly kind: 'literal'; readonly address: string }
+  | { readonly kind: 'name'; readonly name: string };
+
+/** An address as a person wrote it, validated but not yet resolved. */
+export interface Address {
+  readonly host: Host;
+  /** 0 to 65535; 0 lets the kernel choose. */
+  readonly port: number;
+}
+
+/** The largest payload of one datagram: 65535 less the UDP header and, for IPv4, the IP header (RFC 768, 791, 8200). */
+export const MAX_PAYLOAD_BYTES: Readonly<Record<Family, number>> = { 4: 65_507, 6: 65_527 };
+
+/** The family of a literal address. */
+export function familyOf(address: string): Family {
+  return address.includes(':') ? 6 : 4;
+}
+
+/** Writes an endpoint so that it can be parsed again: `192.0.2.1:53`, `[2001:db8::1]:53`, `[fe80::1%eth0]:53`. */
+export function formatEndpoint({ address, port }: Endpoint): string {
+  return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Writes an address that may not be resolved yet, as {@link formatEndpoint} does. */
+export function formatAddress({ host, port }: Address): string {
+  switch (host.kind) {
+    case 'loopback':
+      return String(port);
+    case 'any':
+      return `*:${port}`;
+    case 'literal':
+      return formatEndpoint({ address: host.address, port });
+    case 'name':
+      return `${host.name}:${port}`;
+  }
+}
+
+/** Whether two endpoints are the same peer. */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.port === b.port && a.address === b.address;
+}
+
+/** Whether the address is an IPv4 or IPv6 multicast group (RFC 5771, RFC 4291 section 2.7). */
+export function isMulticast(address: string): boolean {
+  if (familyOf(address) === 6) return address.startsWith('ff');
+  const first = Number.parseInt(address, 10);
+  return first >= 224 && first <= 239;
+}
+
+/** Whether datagrams to the address go to several hosts: a multicast group or an IPv4 broadcast address of this host. */
+export function isManyHosts(address: string): boolean {
+  return isMulticast(address) || isBroadcast(address);
+}
+
+function isBroadcast(address: string): boolean {
+  if (familyOf(address) === 6) return false;
+  if (address === '255.255.255.255') return true;
+  return Object.values(networkInterfaces())
+    .flatMap((entries) => entries ?? [])
+    .some(({ family, address: own, netmask }) => {
+      if (family !== 'IPv4' || netmask === '255.255.255.255' || netmask === '255.255.255.254') return false;
+      return (toUint32(own) | ~toUint32(netmask)) >>> 0 === toUint32(address);
+    });
+}
+
+function toUint32(ipv4: string): number {
+  return ipv4.split('.').reduce((value, octet) => value * 256 + Number(octet), 0);
+}
+
+/**
+ * Brings a literal into the canonical form of {@link Endpoint}: lower case, compressed, IPv4-mapped as IPv4.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS` if it is no literal, or its zone is missing, misplaced or no interface of this host.
+ */
+export function canonicalAddress(literal: string): string {
+  if (isIPv4(literal)) return literal;
+  if (!isIPv6(literal)) throw invalid(literal, 'not an IPv4 or IPv6 address');
+  const [bare = '', zone] = literal.split('%');
+  const canonical = new SocketAddress({ address: bare, family: 'ipv6' }).address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical)?.[1];
+  if (!needsZone(canonical)) {
+    if (zone !== undefined) throw invalid(literal, 'only a link-local address has a zone');
+    return mapped ?? canonical;
+  }
+  if (zone === undefined) {
+    if (isMulticast(canonical)) return canonical;
+    throw invalid(literal, `a link-local address needs its interface: ${canonical}%${anyInterface()}`);
+  }
+  if (!interfaceExists(zone)) throw invalid(literal, `this host has no interface "${zone}"`);
+  return `${canonical}%${zone}`;
+}
+
+/** Link-local unicast (fe80::/10) and interface-local or link-local multicast (ff_1, ff_2): RFC 4007. */
+function needsZone(canonical: string): boolean {
+  return /^(fe[89ab]|ff.[12]:)/.test(canonical);
+}
+
+function anyInterface(): string {
+  return Object.keys(networkInterfaces()).find((name) => name !== 'lo') ?? 'eth0';
+}
+
+/** Whether this host has a network interface of that name. */
+export function interfaceExists(name: string): boolean {
+  // os.networkInterfaces() leaves out interfaces that are down or have no address.
+  if (platform() === 'linux' && /^[^/]+$/.test(name) && name !== '.' && name !== '..') {
+    return existsSync(`/sys/class/net/${name}`);
+  }
+  return name in networkInterfaces();
+}
+
+/**
+ * Reads an address: `192.0.2.1:53`, `[2001:db8::1]:53`, `name:53`, `*:53` or `:53` (every interface), `53` (loopback),
+ * each also after `udp://`. `[::]:53` is every interface as well.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS`, saying what is wrong and how to write it.
+ */
+export function parseAddress(text: string): Address {
+  const rest = text.startsWith('udp://') ? text.slice('udp://'.length) : text;
+  if (/^\d+$/.test(rest)) return { host: { kind: 'loopback' }, port: parsePort(rest, text) };
+  const { host, port } = splitHostPort(rest, text);
+  if (port === undefined) {
+    throw invalid(text, `it has no port; write ${rest}:PORT`);
+  }
+  return { host, port: parsePort(port, text) };
+}
+
+/**
+ * Reads a local address for a socket that sends: as {@link parseAddress}, and the port may be missing (the kernel then
+ * chooses it). A bare port is any address of the family.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS`
+ */
+export function parseSourceAddress(text: string): Address {
+  if (/^\d+$/.test(text)) return { host: { kind: 'any' }, port: parsePort(text, text) };
+  if (isIPv6(text)) return { host: literalOrAny(text), port: 0 };
+  const { host, port } = splitHostPort(text, text);
+  return { host, port: port === undefined ? 0 : parsePort(port, text) };
+}
+
+function splitHostPort(rest: string, text: string): { host: Host; port: string | undefined } {
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest);
+  if (bracketed !== null) {
+    const [, inner = '', port] = bracketed;
+    if (!isIPv6(inner)) throw invalid(text, `"${inner}" is not an IPv6 address`);
+    return { host: literalOrAny(inner), port };
+  }
+  if (isIPv6(rest)) {
+    throw invalid(text, `an IPv6 address stands in brackets: [${rest}]:PORT`);
+  }
+  const colon = rest.lastIndexOf(':');
+  const written = colon < 0 ? rest : rest.slice(0, colon);
+  const port = colon < 0 ? undefined : rest.slice(colon + 1);
+  if (written.includes(':')) {
+    throw invalid(text, 'an IPv6 address stands in brackets: [2001:db8::1]:PORT');
+  }
+  if (written === '' && port === undefined) throw invalid(text, 'write HOST:PORT');
+  return { host: written === '' || written === '*' ? { kind: 'any' } : parseHost(written, text), port };
+}
+
+function literalOrAny(literal: string): Host {
+  const address = canonicalAddress(literal);
+  return address === '::' ? { kind: 'any' } : { kind: 'literal', address };
+}
+
+function parseHost(host: string, text: string): Host {
+  if (isIPv4(host)) return { kind: 'literal', address: host };
+  if (isIP(host.split('%')[0] ?? '') === 4) throw invalid(text, 'only a link-local IPv6 address has a zone');
+  const lastLabel = host.replace(/\.$/, '').split('.').at(-1) ?? '';
+  // What ends in a number is an IPv4 address or nothing: inet_aton(3) would read "127.1" and "010.0.0.1" in its own way.
+  if (/^(\d+|0x[\da-f]*)$/i.test(lastLabel)) {
+    throw invalid(text, `"${host}" is not an IPv4 address in its full decimal form, such as 127.0.0.1`);
+  }
+  if (host.length > 254 || !/^[\p{L}\p{N}_]([\p{L}\p{N}_.-]*[\p{L}\p{N}_.])?$/u.test(host) || host.includes('..')) {
+    throw invalid(text, `"${host}" is not an address or a host name`);
+  }
+  return { kind: 'name', name: host };
+}
+
+function parsePort(port: string, text: string): number {
+  if (!/^\d+$/.test(port) || Number(port) > 65_535) {
+    throw invalid(text, `"${port}" is not a port, 0 to 65535`);
+  }
+  return Number(port);
+}
+
+function invalid(text: string, why: string): DatagramError {
+  return new DatagramError('INVALID_ADDRESS', `invalid address "${text}": ${why}`);
+}
+
+/**
+ * Checks that an address can be of the family asked for.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS` on a contradiction.
+ */
+export function checkFamily(address: Address, family: Family | undefined): void {
+  const { host } = address;
+  if (family !== undefined && host.kind === 'literal' && familyOf(host.address) !== family) {
+    throw invalid(formatAddress(address), `it is not an IPv${family} address`);
+  }
+}
+
+/**
+ * Checks that an address can be sent to.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS` for every interface, and for port 0.
+ */
+export function checkDestination(address: Address): Address {
+  const { host, port } = address;
+  const written = formatAddress(address);
+  if (host.kind === 'any' || (host.kind === 'literal' && host.address === '0.0.0.0')) {
+    const remedy = `name one, such as 127.0.0.1:${port} for this host`;
+    throw new DatagramError('INVALID_ADDRESS', `cannot send to "${written}": it stands for every interface; ${remedy}`);
+  }
+  if (port === 0) {
+    throw new DatagramError('INVALID_ADDRESS', `cannot send to "${written}": port 0 is no destination, 1 to 65535 are`);
+  }
+  return address;
+}

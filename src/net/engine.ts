@@ -1,0 +1,102 @@
+import type { Datagram } from './datagram.js';
+import type { Endpoint } from './endpoint.js';
+import type { DatagramError } from './errors.js';
+
+/**
+ * The narrow waist between this module and the kernel. Batches cross it in both directions, so that an engine which
+ * makes one system call for many datagrams pays for one call of this interface too.
+ */
+export interface Engine {
+  readonly name: 'node';
+
+  /**
+   * Opens a socket, bound and configured, receiving from now on.
+   *
+   * @throws {DatagramError} `OPEN_FAILED`; nothing stays open then.
+   */
+  open(request: OpenRequest, events: EngineEvents): Promise<EngineSocket>;
+}
+
+/** What to open: a literal local address, resolved by the caller. */
+export interface OpenRequest {
+  /** Where to bind; port 0 lets the kernel choose. */
+  readonly local: Endpoint;
+  /** Whether a socket on `::` takes IPv4 too. Ignored for other addresses. */
+  readonly dualStack: boolean;
+  /** Connects the socket: it then sends only there, and hears only that peer and its ICMP errors. */
+  readonly remote?: Endpoint | undefined;
+  /** For a connected socket: also hear what other addresses send to its port, by `EngineEvents.strays`. */
+  readonly hearStrays: boolean;
+  readonly options: SocketOptions;
+}
+
+/** Options of the socket itself. */
+export interface SocketOptions {
+  /** Kernel receive buffer asked for, in bytes of payload and overhead. Default: 4 MiB, or what the system allows. */
+  readonly recvBufferBytes?: number | undefined;
+  /** Kernel send buffer asked for, in bytes. Default: the system's. */
+  readonly sendBufferBytes?: number | undefined;
+  /** Time to live and hop limit of what is sent, unicast and multicast, 1 to 255. Default: the system's. */
+  readonly ttl?: number | undefined;
+  /** Permission to send to broadcast addresses. Default: false. */
+  readonly broadcast?: boolean | undefined;
+  /** Name of the interface that multicast leaves from. Default: the system's routing decides. */
+  readonly multicastInterface?: string | undefined;
+}
+
+/** What an engine tells its owner. Nothing is delivered after the socket's `close`. */
+export interface EngineEvents {
+  /** How many datagrams the owner has room for. An engine that can leave them in the kernel reads no more than that. */
+  room(): number;
+  /** Datagrams that arrived, in order, at least one. The array is the owner's. */
+  datagrams(batch: Datagram[]): void;
+  /** Datagrams that came from other addresses than the connected one. */
+  strays(batch: Datagram[]): void;
+  /** An ICMP error for something sent earlier. */
+  peerError(error: DatagramError): void;
+  /** The socket can receive no more. */
+  failed(error: DatagramError): void;
+}
+
+/** A datagram to send; `remote` is left out on a connected socket. */
+export interface EngineOutgoing {
+  readonly data: Uint8Array;
+  readonly remote?: Endpoint;
+}
+
+/** One datagram of a batch that the kernel did not take. */
+export interface SendFailure {
+  /** Its place in the batch, from 0. */
+  readonly index: number;
+  readonly error: DatagramError;
+}
+
+/** Sizes of the kernel's buffers in bytes as `setsockopt(2)` counts them: Linux doubles for its own use, and that is taken out again. */
+export interface KernelBuffers {
+  readonly recvBytes: number;
+  readonly sendBytes: number;
+}
+
+/** An open socket of an engine. */
+export interface EngineSocket {
+  /** The bound address, with the port that the kernel chose. */
+  readonly local: Endpoint;
+  /** What the kernel granted. */
+  readonly buffers: KernelBuffers;
+
+  /**
+   * Gives datagrams to the kernel, in order and each exactly once; resolves when it has taken or refused every one.
+   * An ICMP error that was pending is reported as an event and the datagram it hit is sent again; an error of the
+   * batch's last datagram itself is reported after the promise settled. Never rejects.
+   */
+  send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]>;
+
+  /** Tells an engine that stopped reading that the owner has room again. */
+  resume(): void;
+
+  /** Lets what the kernel already knows, ICMP errors above all, be reported: asks once and waits for nothing to arrive. */
+  poll(): Promise<void>;
+
+  /** Closes the socket; what was handed to `send` and not yet taken is given up. Twice is fine. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,74 @@
+import type { Endpoint } from './endpoint.js';
+
+/**
+ * What went wrong, as a name that stays the same across releases, systems and Node versions.
+ *
+ * - `INVALID_ADDRESS`: an address, port, zone or family that cannot be used as written
+ * - `INVALID_OPTION`: an option outside its range
+ * - `NOT_FOUND`: a name that could not be resolved
+ * - `OPEN_FAILED`: the socket could not be created, bound, connected or configured
+ * - `SEND_FAILED`: the kernel did not take this datagram
+ * - `BROADCAST_FORBIDDEN`: the address is a broadcast address, and `broadcast` was not set
+ * - `TOO_LARGE`: the payload is larger than UDP, or the path, carries
+ * - `REFUSED`: an ICMP error came back for an earlier datagram: nobody listens there, or it is prohibited
+ * - `RECEIVE_FAILED`: the socket can receive no more
+ * - `QUEUE_FULL`: the receive queue overflowed under the policy `fail`
+ * - `CLOSED`: the object was closed or aborted
+ */
+export type DatagramErrorCode =
+  | 'INVALID_ADDRESS'
+  | 'INVALID_OPTION'
+  | 'NOT_FOUND'
+  | 'OPEN_FAILED'
+  | 'SEND_FAILED'
+  | 'BROADCAST_FORBIDDEN'
+  | 'TOO_LARGE'
+  | 'REFUSED'
+  | 'RECEIVE_FAILED'
+  | 'QUEUE_FULL'
+  | 'CLOSED';
+
+/** The one class of error that this module throws: a stable `code`, and the system's own error as `cause`. */
+export class DatagramError extends Error {
+  override readonly name = 'DatagramError';
+  readonly code: DatagramErrorCode;
+  /** The peer concerned, where it is known. */
+  readonly peer: Endpoint | undefined;
+
+  constructor(code: DatagramErrorCode, message: string, details: { cause?: unknown; peer?: Endpoint | undefined } = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.peer = details.peer;
+  }
+}
+
+/** The code that the operating system or Node gave an error (`EADDRINUSE`, `ENOTFOUND`, …), if it is one of theirs. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EADDRINUSE: 'the port is in use',
+  EADDRNOTAVAIL: 'no interface of this host has the address',
+  EAFNOSUPPORT: 'this host does not support the address family',
+  EAI_AGAIN: 'the resolver did not answer',
+  ECONNREFUSED: 'nobody listens there',
+  EHOSTUNREACH: 'the host is unreachable',
+  EINVAL: 'the kernel does not accept the address',
+  EMFILE: 'too many open files',
+  EMSGSIZE: 'the datagram is too large',
+  ENETUNREACH: 'the network is unreachable',
+  ENODATA: 'the name has no address',
+  ENODEV: 'no such interface',
+  ENOTFOUND: 'no such name',
+  EPERM: 'not permitted, by a firewall perhaps',
+};
+
+/** A system error in plain words, with its code: `the address is already in use (EADDRINUSE)`. */
+export function describeSystemError(error: unknown): string {
+  const code = systemCode(error);
+  if (code !== undefined && code in REASONS) return `${REASONS[code] ?? ''} (${code})`;
+  return error instanceof Error ? error.message : String(error);
+}

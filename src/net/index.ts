@@ -1,0 +1,40 @@
+/**
+ * UDP for Node: a server and a client with a bounded queue, honest errors and an orderly end.
+ *
+ * UDP promises little: datagrams may be lost, doubled, reordered or forged on their way; what arrives is whole.
+ *
+ * @packageDocumentation
+ */
+export { type ClientOptions, DatagramClient, openUdpConnection } from './client.js';
+export type { Datagram, Outgoing } from './datagram.js';
+export {
+  type AddressLike,
+  DatagramSocket,
+  type DatagramSocketEvents,
+  type DatagramSocketOptions,
+  type ReceiveOptions,
+} from './datagram-socket.js';
+export {
+  type Address,
+  canonicalAddress,
+  checkDestination,
+  checkFamily,
+  type Endpoint,
+  type Family,
+  familyOf,
+  formatAddress,
+  formatEndpoint,
+  type Host,
+  interfaceExists,
+  isManyHosts,
+  MAX_PAYLOAD_BYTES,
+  parseAddress,
+  parseSourceAddress,
+  sameEndpoint,
+} from './endpoint.js';
+export type { KernelBuffers, SendFailure, SocketOptions } from './engine.js';
+export { DatagramError, type DatagramErrorCode, describeSystemError, systemCode } from './errors.js';
+export type { Overflow } from './receive-queue.js';
+export { resolveAddress } from './resolve.js';
+export { DatagramServer, type ServerOptions, startUdpServer } from './server.js';
+export { wallClockMs } from './clock.js';

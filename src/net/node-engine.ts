@@ -1,0 +1,373 @@
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions as DgramOptions } from 'node:dgram';
+import { networkInterfaces, platform } from 'node:os';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { wallClockMs } from './clock.js';
+import type { Datagram } from './datagram.js';
+import { type Endpoint, type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from './endpoint.js';
+import type {
+  Engine,
+  EngineEvents,
+  EngineOutgoing,
+  EngineSocket,
+  KernelBuffers,
+  OpenRequest,
+  SendFailure,
+  SocketOptions,
+} from './engine.js';
+import { DatagramError, describeSystemError, systemCode } from './errors.js';
+
+/** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
+const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Sends between two turns of the event loop: enough to be fast, few enough that timers and replies are not held up. */
+const SENDS_PER_TURN = 64;
+/** How often a datagram is sent again after a pending ICMP error; each further error reports yet another earlier one. */
+const MAX_ATTEMPTS = 16;
+/** How often, 1 ms apart, a datagram is offered again to a kernel that has no buffers left (`ENOBUFS`). */
+const MAX_WAITS_FOR_BUFFERS = 1000;
+/** How often another port is tried when one that was free a moment ago is taken. */
+const MAX_PORT_ATTEMPTS = 16;
+
+/**
+ * What a connected socket reports for ICMP errors: port, protocol, host and network unreachable or prohibited
+ * (FACTS of ip(7), udp(7)), and the reset by which Windows says the same.
+ */
+const ICMP_CODES = new Set(['ECONNREFUSED', 'ENOPROTOOPT', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET']);
+
+const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
+
+/** The engine of `node:dgram`: everywhere, no native code, one system call a datagram. */
+export const nodeEngine: Engine = {
+  name: 'node',
+  open: (request, events) => (request.hearStrays ? openPair(request, events) : openOne(request, events)),
+};
+
+async function openOne(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
+  const socket = new NodeSocket(request, events, false);
+  await socket.open(request.local);
+  return socket;
+}
+
+/**
+ * A connected socket hears only its peer, so a second, unconnected one on the same port hears the strays. Sharing a port
+ * needs SO_REUSEADDR, with which a chosen port may be one that others use already: an exclusive socket finds a free one.
+ */
+async function openPair(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
+  for (let attempt = 1; ; attempt += 1) {
+    const scout = new NodeSocket({ ...request, remote: undefined }, events, false);
+    await scout.open(request.local);
+    const { local } = scout;
+    await scout.close();
+    const strays = new NodeSocket({ ...request, remote: undefined }, { ...events, datagrams: events.strays }, true);
+    const connected = new NodeSocket(request, events, true, strays);
+    try {
+      await connected.open(local);
+      await strays.open(local);
+      return connected;
+    } catch (error) {
+      await connected.close();
+      const taken = error instanceof DatagramError && systemCode(error.cause) === 'EADDRINUSE';
+      if (!taken || request.local.port !== 0 || attempt === MAX_PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+class NodeSocket implements EngineSocket {
+  local: Endpoint;
+  buffers: KernelBuffers = { recvBytes: 0, sendBytes: 0 };
+  readonly #request: OpenRequest;
+  readonly #events: EngineEvents;
+  readonly #socket: Socket;
+  readonly #family: Family;
+  /** The unconnected socket on the same port; it lives and dies with this one. */
+  readonly #companion: NodeSocket | undefined;
+  /** What arrived in this turn of the event loop. */
+  #arrived: Datagram[] = [];
+  #strayed: Datagram[] = [];
+  #lastRemote: Endpoint = { address: '', port: 0 };
+  #sendsThisTurn = 0;
+  #sending: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+  /** Whether `local` is a wildcard, so that where a datagram was sent to is not known. */
+  #wildcard = true;
+
+  constructor(request: OpenRequest, events: EngineEvents, shared: boolean, companion?: NodeSocket) {
+    this.#request = request;
+    this.#events = events;
+    this.#companion = companion;
+    this.local = request.local;
+    this.#family = familyOf(request.local.address);
+    const options: DgramOptions = {
+      type: this.#family === 6 ? 'udp6' : 'udp4',
+      ipv6Only: !request.dualStack,
+      reuseAddr: shared,
+      // Addresses are literals by now; Node would ask the resolver again for every datagram.
+      lookup: (address, _options, callback) => {
+        callback(null, address, this.#family);
+      },
+    };
+    this.#socket = createSocket(options);
+  }
+
+  async open(local: Endpoint): Promise<void> {
+    const socket = this.#socket;
+    const { remote } = this.#request;
+    try {
+      await settled(socket, 'listening', () => socket.bind({ port: local.port, address: local.address, exclusive: true }));
+      this.#configure(this.#request.options);
+      if (remote !== undefined) {
+        await settled(socket, 'connect', () => {
+          socket.connect(remote.port, remote.address);
+        });
+      }
+    } catch (error) {
+      await this.close();
+      throw openError(error, this.#request, local);
+    }
+    const bound = socket.address();
+    this.local = { address: bound.address, port: bound.port };
+    this.#wildcard = bound.address === '0.0.0.0' || bound.address === '::';
+    socket.on('message', (data, from) => {
+      this.#onMessage(data, from);
+    });
+    socket.on('error', (error) => {
+      this.#onError(error);
+    });
+  }
+
+  #configure({ recvBufferBytes, sendBufferBytes, ttl, broadcast, multicastInterface }: SocketOptions): void {
+    const socket = this.#socket;
+    socket.setRecvBufferSize(recvBufferBytes ?? DEFAULT_RECV_BUFFER_BYTES);
+    if (sendBufferBytes !== undefined) socket.setSendBufferSize(sendBufferBytes);
+    // Linux doubles what it grants to allow for its own bookkeeping (socket(7)).
+    const factor = platform() === 'linux' ? 2 : 1;
+    this.buffers = {
+      recvBytes: socket.getRecvBufferSize() / factor,
+      sendBytes: socket.getSendBufferSize() / factor,
+    };
+    if (ttl !== undefined) {
+      socket.setTTL(ttl);
+      socket.setMulticastTTL(ttl);
+    }
+    if (broadcast === true) socket.setBroadcast(true);
+    if (multicastInterface !== undefined) {
+      socket.setMulticastInterface(interfaceAddress(multicastInterface, this.#family));
+    }
+  }
+
+  #onMessage(data: Buffer, from: RemoteInfo): void {
+    const remote = this.#remoteOf(from);
+    const { remote: peer } = this.#request;
+    const datagram: Datagram = {
+      data,
+      remote,
+      local: this.#wildcard ? undefined : this.local,
+      timeMs: wallClockMs(),
+    };
+    if (this.#arrived.length === 0 && this.#strayed.length === 0) setImmediate(this.#deliver);
+    // Between bind and connect anybody can reach the socket.
+    if (peer !== undefined && (remote.port !== peer.port || remote.address !== peer.address)) this.#strayed.push(datagram);
+    else this.#arrived.push(datagram);
+  }
+
+  /** Runs once all that the kernel had was read, so that what arrived together is delivered together. */
+  readonly #deliver = (): void => {
+    const arrived = this.#arrived;
+    const strayed = this.#strayed;
+    this.#arrived = [];
+    this.#strayed = [];
+    if (this.#closed) return;
+    if (arrived.length > 0) this.#events.datagrams(arrived);
+    if (strayed.length > 0 && this.#request.hearStrays) this.#events.strays(strayed);
+  };
+
+  #remoteOf({ address, port }: RemoteInfo): Endpoint {
+    const plain = address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
+    const last = this.#lastRemote;
+    if (last.port !== port || last.address !== plain) this.#lastRemote = { address: plain, port };
+    return this.#lastRemote;
+  }
+
+  #onError(error: Error): void {
+    const code = systemCode(error);
+    if (code === 'EMSGSIZE') this.#events.peerError(this.#tooBigForPath(error));
+    else if (code !== undefined && ICMP_CODES.has(code)) this.#events.peerError(this.#refused(error));
+    else {
+      const where = formatEndpoint(this.local);
+      this.#events.failed(
+        new DatagramError('RECEIVE_FAILED', `cannot receive on ${where}: ${describeSystemError(error)}`, { cause: error }),
+      );
+    }
+  }
+
+  #refused(cause: unknown): DatagramError {
+    const peer = this.#request.remote;
+    const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);
+    return new DatagramError('REFUSED', `${whom} refused: ${describeSystemError(cause)}`, { cause, peer });
+  }
+
+  #tooBigForPath(cause: unknown): DatagramError {
+    const peer = this.#request.remote;
+    const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);
+    return new DatagramError('TOO_LARGE', `a datagram was too large for the path to ${whom}`, { cause, peer });
+  }
+
+  send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+    const sent = this.#sending.then(() => this.#sendInOrder(batch));
+    this.#sending = sent;
+    return sent;
+  }
+
+  #sendInOrder(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+    return new Promise((resolve) => {
+      const failures: SendFailure[] = [];
+      let index = 0;
+      let attempts = 0;
+      let ambiguous: unknown;
+      const next = (): void => {
+        const outgoing = batch[index];
+        if (outgoing === undefined) {
+          resolve(failures);
+          return;
+        }
+        this.#sendsThisTurn += 1;
+        if (this.#sendsThisTurn > SENDS_PER_TURN) {
+          setImmediate(() => {
+            this.#sendsThisTurn = 0;
+            this.#transmit(outgoing, taken);
+          });
+        } else {
+          this.#transmit(outgoing, taken);
+        }
+      };
+      const taken = (error: Error | null | undefined): void => {
+        const code = systemCode(error);
+        attempts += 1;
+        if (code !== undefined && this.#isPendingIcmp(code, attempts)) {
+          if (code === 'ECONNREFUSED') this.#events.peerError(this.#refused(error));
+          else ambiguous = error;
+          next();
+          return;
+        }
+        if (code === 'ENOBUFS' && attempts < MAX_WAITS_FOR_BUFFERS) {
+          void delay(1).then(next);
+          return;
+        }
+        const outgoing = batch[index];
+        if (error && outgoing !== undefined) failures.push({ index, error: this.#sendError(error, outgoing) });
+        // An unreachable network that fails twice is this host's own; what a second attempt cures was an earlier datagram's.
+        else if (ambiguous !== undefined && !this.#closed) this.#events.peerError(this.#refused(ambiguous));
+        ambiguous = undefined;
+        attempts = 0;
+        index += 1;
+        next();
+      };
+      next();
+    });
+  }
+
+  /** Whether a send may have failed with the ICMP error of an earlier datagram: it was not transmitted then. */
+  #isPendingIcmp(code: string, attempts: number): boolean {
+    if (this.#request.remote === undefined || this.#closed || !ICMP_CODES.has(code)) return false;
+    return attempts < (code === 'ECONNREFUSED' ? MAX_ATTEMPTS : 2);
+  }
+
+  #transmit({ data, remote }: EngineOutgoing, callback: (error: Error | null | undefined) => void): void {
+    try {
+      if (remote === undefined) this.#socket.send(data, callback);
+      else this.#socket.send(data, remote.port, this.#toSocketFamily(remote.address), callback);
+    } catch (error) {
+      // dgram throws at once on a closed socket and on arguments it does not like.
+      process.nextTick(callback, error as Error);
+    }
+  }
+
+  #toSocketFamily(address: string): string {
+    return this.#family === 6 && familyOf(address) === 4 ? `::ffff:${address}` : address;
+  }
+
+  #sendError(cause: Error, { data, remote = this.#request.remote }: EngineOutgoing): DatagramError {
+    const whom = remote === undefined ? '' : ` to ${formatEndpoint(remote)}`;
+    const details = { cause, peer: remote };
+    const code = systemCode(cause);
+    if (this.#closed) return new DatagramError('CLOSED', `cannot send${whom}: the socket was closed`, details);
+    if (code === 'EMSGSIZE') {
+      const limit = MAX_PAYLOAD_BYTES[familyOf(remote?.address ?? this.local.address)];
+      const why = data.length > limit ? `the limit is ${limit}` : 'the path or the interface does not carry that much';
+      return new DatagramError('TOO_LARGE', `cannot send ${data.length} bytes${whom}: ${why}`, details);
+    }
+    if (code === 'EACCES' && this.#request.options.broadcast !== true) {
+      return new DatagramError('BROADCAST_FORBIDDEN', `cannot send${whom}: ${NO_BROADCAST}`, details);
+    }
+    return new DatagramError('SEND_FAILED', `cannot send${whom}: ${describeSystemError(cause)}`, details);
+  }
+
+  resume(): void {
+    // node:dgram cannot leave datagrams in the kernel; what the queue has no room for is dropped there, and counted.
+  }
+
+  async poll(): Promise<void> {
+    // The first turn may begin after this turn's poll phase; the second has had one for certain.
+    await nextTurn();
+    await nextTurn();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeBoth();
+    return this.#closing;
+  }
+
+  get #closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  async #closeBoth(): Promise<void> {
+    await Promise.all([
+      this.#companion?.close(),
+      new Promise<void>((resolve) => {
+        this.#socket.close(resolve);
+      }),
+    ]);
+    this.#socket.removeAllListeners();
+  }
+}
+
+/** Starts something on a socket and waits for its event, or for the error that comes instead. */
+function settled(socket: Socket, event: 'listening' | 'connect', begin: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      socket.removeListener('error', failed);
+      resolve();
+    };
+    const failed = (error: Error): void => {
+      socket.removeListener(event, done);
+      reject(error);
+    };
+    socket.once(event, done);
+    socket.once('error', failed);
+    begin();
+  });
+}
+
+function openError(cause: unknown, { remote, options }: OpenRequest, local: Endpoint): DatagramError {
+  if (cause instanceof DatagramError) return cause;
+  const code = systemCode(cause);
+  const connecting = cause instanceof Error && 'syscall' in cause && cause.syscall === 'connect';
+  if (connecting && remote !== undefined) {
+    const forbidden = code === 'EACCES' && options.broadcast !== true;
+    const why = forbidden ? NO_BROADCAST : describeSystemError(cause);
+    return new DatagramError(
+      forbidden ? 'BROADCAST_FORBIDDEN' : 'OPEN_FAILED',
+      `cannot send to ${formatEndpoint(remote)}: ${why}`,
+      { cause, peer: remote },
+    );
+  }
+  return new DatagramError('OPEN_FAILED', `cannot bind ${formatEndpoint(local)}: ${describeSystemError(cause)}`, { cause });
+}
+
+/** What `setMulticastInterface` wants: an address of the interface for IPv4, its zone for IPv6. */
+function interfaceAddress(name: string, family: Family): string {
+  if (family === 6) return `::%${name}`;
+  const own = networkInterfaces()[name]?.find((entry) => entry.family === 'IPv4');
+  if (own !== undefined) return own.address;
+  throw new DatagramError('OPEN_FAILED', `the interface "${name}" is not up or has no IPv4 address`);
+}

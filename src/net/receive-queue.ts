@@ -1,0 +1,184 @@
+import type { Datagram } from './datagram.js';
+import { DatagramError } from './errors.js';
+
+/** What happens to a datagram that arrives while the queue is full: it is dropped, the oldest is, or the queue fails. */
+export type Overflow = 'drop-newest' | 'drop-oldest' | 'fail';
+
+interface Waiter {
+  /** A single datagram, or all there are. */
+  readonly wants: 'one' | 'all';
+  readonly settle: (batch: Datagram[]) => void;
+  readonly end: () => void;
+}
+
+/**
+ * Datagrams between the engine and their reader: bounded, in order of arrival, and every drop counted.
+ * Readers wait in line; each gets its datagrams or learns of the end.
+ */
+export class ReceiveQueue {
+  readonly #capacity: number;
+  readonly #overflow: Overflow;
+  readonly #onDrop: (count: number) => void;
+  readonly #onRoom: () => void;
+  #items: Datagram[] = [];
+  /** Where the queue begins in `#items`: what lies before was taken. */
+  #head = 0;
+  #waiters: Waiter[] = [];
+  #ended = false;
+  #failure: DatagramError | undefined;
+  #dropped = 0;
+
+  constructor(options: {
+    /** Datagrams held, at least 1. */
+    readonly capacity: number;
+    readonly overflow: Overflow;
+    /** Called with how many datagrams were just dropped. */
+    readonly onDrop: (count: number) => void;
+    /** Called when a full queue has room again. */
+    readonly onRoom: () => void;
+  }) {
+    this.#capacity = options.capacity;
+    this.#overflow = options.overflow;
+    this.#onDrop = options.onDrop;
+    this.#onRoom = options.onRoom;
+  }
+
+  /** How many datagrams were dropped because the queue was full. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** How many datagrams wait to be read. */
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** How many more datagrams it can hold. */
+  get room(): number {
+    return this.#ended ? 0 : this.#capacity - this.length;
+  }
+
+  /** Takes in what arrived together. The array is the queue's from now on. */
+  push(batch: Datagram[]): void {
+    if (this.#ended || batch.length === 0) return;
+    let rest = batch;
+    while (rest.length > 0 && this.#waiters.length > 0) {
+      // A waiting reader means an empty queue, and all that arrived may pass it by.
+      const waiter = this.#waiters.shift();
+      const given = waiter?.wants === 'one' ? rest.slice(0, 1) : rest;
+      rest = waiter?.wants === 'one' ? rest.slice(1) : [];
+      waiter?.settle(given);
+    }
+    const fitting = Math.min(rest.length, this.room);
+    if (fitting === rest.length) {
+      if (this.length === 0) {
+        this.#items = rest;
+        this.#head = 0;
+      } else {
+        for (const datagram of rest) this.#items.push(datagram);
+      }
+      return;
+    }
+    this.#overflowWith(rest, fitting);
+  }
+
+  #overflowWith(batch: readonly Datagram[], fitting: number): void {
+    const excess = batch.length - fitting;
+    if (this.#overflow === 'drop-oldest') {
+      this.#items = [...this.#items.slice(this.#head), ...batch].slice(-this.#capacity);
+      this.#head = 0;
+    } else {
+      for (const datagram of batch.slice(0, fitting)) this.#items.push(datagram);
+    }
+    this.#dropped += excess;
+    if (this.#overflow === 'fail') {
+      this.end(new DatagramError('QUEUE_FULL', `the receive queue of ${this.#capacity} datagrams is full`));
+    }
+    this.#onDrop(excess);
+  }
+
+  /** No more will come: what is queued can still be read, then readers see the end, or `failure`. Twice is fine. */
+  end(failure?: DatagramError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = failure;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.end();
+  }
+
+  /** Throws away what is queued. */
+  clear(): void {
+    this.#items = [];
+    this.#head = 0;
+  }
+
+  /**
+   * The next datagram, or undefined at the end.
+   *
+   * @throws {DatagramError} the failure that ended the queue; `signal.reason` if given up, and then no datagram is lost.
+   */
+  async takeOne(signal?: AbortSignal): Promise<Datagram | undefined> {
+    const batch = await this.#take('one', signal);
+    return batch?.[0];
+  }
+
+  /** All datagrams that have arrived, at least one; undefined at the end. Throws as {@link takeOne}. */
+  takeAll(signal?: AbortSignal): Promise<Datagram[] | undefined> {
+    return this.#take('all', signal);
+  }
+
+  #take(wants: Waiter['wants'], signal: AbortSignal | undefined): Promise<Datagram[] | undefined> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (this.length > 0) {
+        const wasFull = this.room <= 0;
+        resolve(wants === 'one' ? [this.#shift()] : this.#drain());
+        if (wasFull) this.#onRoom();
+        return;
+      }
+      const end = (): void => {
+        if (this.#failure === undefined) resolve(undefined);
+        else reject(this.#failure);
+      };
+      if (this.#ended) {
+        end();
+        return;
+      }
+      const giveUp = (): void => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        reject(signal?.reason as Error);
+      };
+      const waiter: Waiter = {
+        wants,
+        settle: (batch) => {
+          signal?.removeEventListener('abort', giveUp);
+          resolve(batch);
+        },
+        end: () => {
+          signal?.removeEventListener('abort', giveUp);
+          end();
+        },
+      };
+      signal?.addEventListener('abort', giveUp, { once: true });
+      this.#waiters.push(waiter);
+    });
+  }
+
+  #drain(): Datagram[] {
+    const batch = this.#head === 0 ? this.#items : this.#items.slice(this.#head);
+    this.clear();
+    return batch;
+  }
+
+  #shift(): Datagram {
+    const datagram = this.#items[this.#head] as Datagram;
+    this.#head += 1;
+    // Taken datagrams would otherwise stay in memory until the queue runs empty.
+    if (this.#head === this.#items.length || this.#head >= 1024) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return datagram;
+  }
+}

@@ -1,0 +1,45 @@
+const INITIAL_BYTES = 64 * 1024;
+
+/** A growing buffer that many datagrams are written into before it is given to a stream as one chunk, and used again. */
+export class ChunkBuilder {
+  #buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  #length = 0;
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  bytes(data: Uint8Array): void {
+    this.#reserve(data.length);
+    this.#buffer.set(data, this.#length);
+    this.#length += data.length;
+  }
+
+  text(text: string): void {
+    // No UTF-16 unit needs more than three bytes.
+    this.#reserve(text.length * 3);
+    this.#length += this.#buffer.write(text, this.#length, 'utf8');
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length] = value;
+    this.#length += 1;
+  }
+
+  /** What was written; valid until something more is written. The builder is empty then. */
+  take(): Buffer {
+    const chunk = this.#buffer.subarray(0, this.#length);
+    this.#length = 0;
+    return chunk;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Characters that a terminal acts upon instead of showing them, or that make text look like other text: the C0 and C1
+ * control characters, line and paragraph separators, and the marks that change the direction of writing (Unicode TR 36).
+ */
+// eslint-disable-next-line no-control-regex -- finding control characters is what it is for
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
+
+/** Writes text so that nothing in it acts on a terminal: unsafe characters as `\n`, `\r`, `\t`, `\0` or `\xNN` a byte. */
+export function escapeText(text: string): string {
+  return text.replace(UNSAFE, (character) => SHORT[character] ?? escapeBytes(Buffer.from(character, 'utf8')));
+}
+
+/** Writes bytes as text, what is not valid UTF-8 as `\xNN`, and nothing that acts on a terminal. */
+export function escapePayload(data: Uint8Array): string {
+  let escaped = '';
+  let from = 0;
+  while (from < data.length) {
+    const to = validPrefix(data, from);
+    escaped += escapeText(utf8(data.subarray(from, to)));
+    from = to;
+    if (from < data.length) {
+      escaped += escapeBytes(data.subarray(from, from + 1));
+      from += 1;
+    }
+  }
+  return escaped;
+}
+
+function escapeBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+}
+
+function utf8(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
+/** The end of the well-formed UTF-8 (RFC 3629 section 4) that begins at `from`. */
+function validPrefix(data: Uint8Array, from: number): number {
+  let at = from;
+  for (;;) {
+    const length = sequenceLength(data, at);
+    if (length === 0) return at;
+    at += length;
+  }
+}
+
+function sequenceLength(data: Uint8Array, at: number): number {
+  const lead = data[at];
+  if (lead === undefined) return 0;
+  if (lead < 0x80) return 1;
+  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || at + length > data.length) return 0;
+  for (let index = 1; index < length; index += 1) {
+    if (((data[at + index] ?? 0) & 0xc0) !== 0x80) return 0;
+  }
+  const second = data[at + 1] ?? 0;
+  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
+  if (lead === 0xe0 && second < 0xa0) return 0;
+  if (lead === 0xed && second > 0x9f) return 0;
+  if (lead === 0xf0 && second < 0x90) return 0;
+  if (lead === 0xf4 && second > 0x8f) return 0;
+  return length;
+}
+
+/** JSON leaves characters as they are that act on a terminal; as `\\uNNNN` they mean the same and do not. */
+export function escapeJson(json: string): string {
+  return json.replace(UNSAFE, (character) => {
+    return character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}

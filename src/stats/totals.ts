@@ -1,0 +1,44 @@
+import type { SummaryFields } from '../output/json-lines.js';
+
+/** Counts of one run. */
+export class Totals {
+  sent = 0;
+  received = 0;
+  queueDropped = 0;
+  outputDropped = 0;
+  /** Datagrams that `--allow` and `--deny` kept out. */
+  denied = 0;
+  /** Datagrams that an answering server chose not to answer. */
+  unanswered = 0;
+  /** Datagrams from other addresses than the one asked. */
+  strays = 0;
+  readonly #startMs = performance.now();
+
+  /** The totals as they stand in the summary's JSON; counts that the contract does not name only if they are not zero. */
+  fields(): SummaryFields & Readonly<Record<string, unknown>> {
+    return {
+      sent: this.sent,
+      received: this.received,
+      dropped: { kernel: null, queue: this.queueDropped, output: this.outputDropped },
+      durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
+      ...(this.denied > 0 && { denied: this.denied }),
+      ...(this.unanswered > 0 && { unanswered: this.unanswered }),
+      ...(this.strays > 0 && { strays: this.strays }),
+    };
+  }
+
+  /** The totals in words. */
+  describe(): string {
+    const { durationMs } = this.fields();
+    const drops = [
+      { count: this.queueDropped, where: 'dropped by the full queue' },
+      { count: this.outputDropped, where: 'dropped by the output' },
+      { count: this.denied, where: 'denied' },
+      { count: this.unanswered, where: 'not answered' },
+      { count: this.strays, where: 'from strangers' },
+    ];
+    const counts = drops.filter(({ count }) => count > 0).map(({ count, where }) => `${count} ${where}`);
+    const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
+    return [`${this.received} received`, `${this.sent} sent`, ...counts].join(', ') + ` in ${seconds} s`;
+  }
+}
