@@ -98,7 +98,7 @@ class NodeSocket implements EngineSocket {
     this.#family = familyOf(request.local.address);
     const options: DgramOptions = {
       type: this.#family === 6 ? 'udp6' : 'udp4',
-      ipv6Only: !request.dualStack,
+      ipv6Only: this.#family === 6 && !request.dualStack,
       reuseAddr: shared,
       // Addresses are literals by now; Node would ask the resolver again for every datagram.
       lookup: (address, _options, callback) => {
