@@ -64,9 +64,10 @@ function leave(how: Ending): void {
 function flushed(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     if (stream.writableLength === 0 || stream.destroyed) resolve();
-    else stream.write('', () => {
-      resolve();
-    });
+    else
+      stream.write('', () => {
+        resolve();
+      });
   });
 }
 

@@ -38,7 +38,8 @@ export async function loadMessages(
 }
 
 function checkLimit(what: string, bytes: number, limitBytes: number): void {
-  if (bytes > limitBytes) throw new UsageError(`${what} is more than one datagram there holds: the limit is ${limitBytes}`);
+  if (bytes > limitBytes)
+    throw new UsageError(`${what} is more than one datagram there holds: the limit is ${limitBytes}`);
 }
 
 async function loadFile(path: string, limitBytes: number): Promise<Uint8Array> {

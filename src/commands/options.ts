@@ -54,8 +54,8 @@ export function repeatable<Value>(
   help: string,
   parse: (text: string) => Value,
 ): OptionSpec<readonly Value[] | undefined> {
-  const declared = new Option(flags, `${help} (repeatable)`).argParser<readonly Value[]>((text, before = []) => [
-    ...before,
+  const declared = new Option(flags, `${help} (repeatable)`).argParser<readonly Value[] | undefined>((text, before) => [
+    ...(before ?? []),
     parse(text),
   ]);
   return { options: [declared], repeatable: true };
@@ -72,7 +72,12 @@ export function unlessFlag(flags: string, help: string): OptionSpec<boolean> {
 }
 
 /** A flag and its negation; undefined when neither stands. */
-export function toggle(flags: string, negation: string, help: string, negationHelp: string): OptionSpec<boolean | undefined> {
+export function toggle(
+  flags: string,
+  negation: string,
+  help: string,
+  negationHelp: string,
+): OptionSpec<boolean | undefined> {
   return { options: [new Option(flags, help), new Option(negation, negationHelp)], repeatable: true };
 }
 
@@ -138,12 +143,7 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
     ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
     broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
     interface: option('--interface <name>', 'interface that multicast leaves from', parseText),
-    stats: toggle(
-      '--stats',
-      '--no-stats',
-      'summary on stderr at the end (default: at a terminal)',
-      'no summary',
-    ),
+    stats: toggle('--stats', '--no-stats', 'summary on stderr at the end (default: at a terminal)', 'no summary'),
     logLevel: option('--log-level <level>', `what is said on stderr: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS)),
     logFormat: option('--log-format <format>', `and how: ${LOG_FORMATS.join(', ')}`, oneOf(LOG_FORMATS), 'pretty'),
     verbose: conflicting(flag('-v, --verbose', 'the same as --log-level debug'), 'quiet', 'logLevel'),

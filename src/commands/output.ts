@@ -82,7 +82,9 @@ export class Output {
     this.totals.queueDropped += count;
     if (!this.#dropsWereSaid) {
       this.#dropsWereSaid = true;
-      this.#context.log.warn(`the queue of ${this.#values.queueSize} is full, and datagrams are dropped (--queue-size)`);
+      this.#context.log.warn(
+        `the queue of ${this.#values.queueSize} is full, and datagrams are dropped (--queue-size)`,
+      );
     }
     if (this.#unreportedDrops === 0) this.#dropReport.set(DROP_REPORT_MS);
     this.#unreportedDrops += count;

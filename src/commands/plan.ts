@@ -30,7 +30,8 @@ export function readPayload(text: string, encoding: Encoding, what: string, io: 
   try {
     return decode(Buffer.from(text, 'utf8'), encoding);
   } catch (error) {
-    if (error instanceof EncodingError) throw new UsageError(`${what} ${JSON.stringify(text)} is not ${encoding}: ${error.message}`);
+    if (error instanceof EncodingError)
+      throw new UsageError(`${what} ${JSON.stringify(text)} is not ${encoding}: ${error.message}`);
     throw error;
   }
 }
@@ -89,5 +90,7 @@ export function reportBuffers(
 export function checkSource(source: Address, destination: Address): void {
   if (source.host.kind !== 'literal' || destination.host.kind !== 'literal') return;
   if (familyOf(source.host.address) === familyOf(destination.host.address)) return;
-  throw new UsageError(`option '-b, --bind': ${source.host.address} is not of the family of ${destination.host.address}`);
+  throw new UsageError(
+    `option '-b, --bind': ${source.host.address} is not of the family of ${destination.host.address}`,
+  );
 }

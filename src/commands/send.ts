@@ -50,7 +50,11 @@ function sendOptions() {
       parseFrame,
     ),
     interval: option('--interval <d>', 'time from one round of --count to the next (default: 1s)', parseDuration),
-    wait: option('-w, --wait <d>', 'wait for replies at most so long; 0 sends and ends (default: 2s if judged)', parseDurationOrZero),
+    wait: option(
+      '-w, --wait <d>',
+      'wait for replies at most so long; 0 sends and ends (default: 2s if judged)',
+      parseDurationOrZero,
+    ),
     replies: option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
     expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
     expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
@@ -91,7 +95,9 @@ export function addSend(program: Command, io: Io, run: (plan: SendPlan) => Promi
   const command = program
     .command('send')
     .summary('send datagrams, optionally wait for and judge the replies')
-    .description('Sends datagrams: the messages, files, or what stdin holds; with -w, -n or --expect it waits for replies.')
+    .description(
+      'Sends datagrams: the messages, files, or what stdin holds; with -w, -n or --expect it waits for replies.',
+    )
     .argument('<address>', 'where to send: 127.0.0.1:8000, [::1]:8000, name:8000, 8000')
     .argument('[message...]', 'messages, each one datagram')
     .addHelpText('after', EXAMPLES);
@@ -171,9 +177,8 @@ async function readExpectations(
     ...expect.map((text) => read('--expect', text, (bytes) => expectContains(bytes, encoding))),
     ...(exact === undefined ? [] : [read('--expect-exact', exact, (bytes) => expectExact(bytes, encoding))]),
     ...regex.map((text) => read('--expect-regex', text, () => expectRegex(text))),
-    ...(size === undefined ? [] : [expectSize(size)]),
   ];
-  return Promise.all(expectations);
+  return [...(await Promise.all(expectations)), ...(size === undefined ? [] : [expectSize(size)])];
 }
 
 function planMessages(messages: readonly string[], values: SendValues, io: Io): MessageSource {
@@ -211,7 +216,8 @@ function checkWaiting({ wait }: SendValues, judged: boolean): void {
 
 function checkRetry(
   { retry, count, duration, replies }: Pick<SendValues, 'retry' | 'count' | 'duration' | 'replies'>,
-  messages: MessageSource): void {
+  messages: MessageSource,
+): void {
   if (retry === undefined) return;
   const repeats = (count ?? 1) > 1 || duration !== undefined;
   const several =
@@ -245,7 +251,9 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
     if (error instanceof UsageError) throw error;
     if (error !== interruption) output.failure(error);
     else if (interruption.reason === 'deadline') {
-      output.failure(new LocalFailure(`the deadline of ${formatDuration(plan.deadline ?? 0)} came before everything was sent`));
+      output.failure(
+        new LocalFailure(`the deadline of ${formatDuration(plan.deadline ?? 0)} came before everything was sent`),
+      );
     }
     output.finish();
     const queueFull = error instanceof DatagramError && error.code === 'QUEUE_FULL';
@@ -301,7 +309,8 @@ async function prepareMessages(plan: SendPlan, { stdin }: Context, limitBytes: n
   const { messages: source, count = 1, duration, retry } = plan;
   if (source.kind === 'typing') return 'typing';
   if (source.kind !== 'stream') return loadMessages(source, limitBytes);
-  if (count === 1 && duration === undefined && retry === undefined) return streamMessages(stdin, source.format, limitBytes);
+  if (count === 1 && duration === undefined && retry === undefined)
+    return streamMessages(stdin, source.format, limitBytes);
   const messages = await collectMessages(stdin, source.format, limitBytes);
   checkRetry(plan, { kind: 'payloads', payloads: messages });
   return messages;
@@ -316,7 +325,9 @@ function exchangeEvents(plan: SendPlan, context: Context, output: Output): Excha
         const from = formatEndpoint(remote);
         output.totals.strays += 1;
         if (output.totals.strays <= MAX_STRAY_LINES) {
-          log.warn(`${from} sent ${data.length} bytes, and is not the address asked: left out (--any-source)`, { from });
+          log.warn(`${from} sent ${data.length} bytes, and is not the address asked: left out (--any-source)`, {
+            from,
+          });
         }
         output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
@@ -392,7 +403,11 @@ async function sendStream(
   stdin.destroy();
 }
 
-async function sendTyped(plan: SendPlan, { stdin, log }: Context, { exchange, interruption }: Conversation): Promise<void> {
+async function sendTyped(
+  plan: SendPlan,
+  { stdin, log }: Context,
+  { exchange, interruption }: Conversation,
+): Promise<void> {
   await new Promise<void>((resolve) => {
     let sending = Promise.resolve();
     const finish = (): void => {
@@ -401,9 +416,11 @@ async function sendTyped(plan: SendPlan, { stdin, log }: Context, { exchange, in
     };
     const reader = readTypedLines(stdin, plan.encoding, {
       line: (payload) => {
-        sending = sending.then(() => exchange.send([payload])).catch((error: unknown) => {
-          log.warn(`not sent: ${error instanceof Error ? error.message : String(error)}`);
-        });
+        sending = sending
+          .then(() => exchange.send([payload]))
+          .catch((error: unknown) => {
+            log.warn(`not sent: ${error instanceof Error ? error.message : String(error)}`);
+          });
       },
       bad: (error) => {
         log.warn(`not sent: ${error.message}`);
@@ -437,7 +454,11 @@ function conclude(
   { output, exchange, judge }: { readonly output: Output; readonly exchange: Exchange; readonly judge: Judge },
 ): Verdict {
   const peer = formatEndpoint(exchange.remote);
-  const verdict = plan.judged ? judge.verdict(exchange.wanted) : judge.refused && plan.messages.kind !== 'typing' ? 'refused' : 'ok';
+  const verdict = plan.judged
+    ? judge.verdict(exchange.wanted)
+    : judge.refused && plan.messages.kind !== 'typing'
+      ? 'refused'
+      : 'ok';
   const { rttMs } = exchange;
   if (verdict !== 'ok') log.error(explain(verdict, plan, { peer, judge, wanted: exchange.wanted }), { verdict, peer });
   output.finish({

@@ -75,7 +75,9 @@ function planServe(address: string | undefined, values: ValuesOf<ReturnType<type
 function checkReplySize({ length }: Uint8Array, name: string): void {
   const limit = MAX_PAYLOAD_BYTES[4];
   if (length > limit) {
-    throw new UsageError(`option '${name}': a reply of ${length} bytes is more than a datagram to IPv4 holds, ${limit}`);
+    throw new UsageError(
+      `option '${name}': a reply of ${length} bytes is more than a datagram to IPv4 holds, ${limit}`,
+    );
   }
 }
 

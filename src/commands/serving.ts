@@ -40,7 +40,11 @@ export interface ServingPlan extends ValuesOf<ReturnType<typeof servingOptions>>
 }
 
 /** The address to bind: the argument, or `--bind`, or loopback with a port of the kernel's choice. */
-export function planLocal(argument: string | undefined, values: ValuesOf<ReturnType<typeof servingOptions>>, io: Io): Address {
+export function planLocal(
+  argument: string | undefined,
+  values: ValuesOf<ReturnType<typeof servingOptions>>,
+  io: Io,
+): Address {
   checkShared(values, io);
   if (argument !== undefined && values.bind !== undefined) {
     throw new UsageError(`two addresses: "${argument}", and "${values.bind}" by option '-b, --bind'; give one of them`);

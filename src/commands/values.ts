@@ -66,7 +66,8 @@ export function parseSizeRange(text: string): SizeRange {
   const [, from = '', dots, to = ''] = /^([^.]*)(\.\.)?([^.]*)$/.exec(text) ?? [];
   const min = readSize(from);
   const max = dots === undefined ? min : readSize(to);
-  const wellFormed = (from === '' || min !== undefined) && (to === '' || max !== undefined) && (from !== '' || to !== '');
+  const wellFormed =
+    (from === '' || min !== undefined) && (to === '' || max !== undefined) && (from !== '' || to !== '');
   if (!wellFormed || (min !== undefined && max !== undefined && min > max)) {
     throw new InvalidArgumentError('A size in bytes is 5, 5.., ..9 or 5..9.');
   }

@@ -93,4 +93,3 @@ function decodeEscaped(written: Uint8Array): Uint8Array {
   }
   return decoded.subarray(0, length);
 }
-

@@ -51,7 +51,10 @@ export class DatagramClient extends DatagramSocket {
     const [local] = await resolveAddress(localAddress, family);
     const strays = options.strays ?? 'ignore';
     const client = new DatagramClient(remote, options);
-    await client.open({ local, remote, dualStack: false, hearStrays: strays !== 'ignore', options }, strays === 'receive');
+    await client.open(
+      { local, remote, dualStack: false, hearStrays: strays !== 'ignore', options },
+      strays === 'receive',
+    );
     return client;
   }
 

@@ -1,6 +1,13 @@
 import { EventEmitter } from 'node:events';
 import type { Datagram } from './datagram.js';
-import { type Address, canonicalAddress, type Endpoint, type Family, interfaceExists, parseAddress } from './endpoint.js';
+import {
+  type Address,
+  canonicalAddress,
+  type Endpoint,
+  type Family,
+  interfaceExists,
+  parseAddress,
+} from './endpoint.js';
 import type { EngineOutgoing, EngineSocket, KernelBuffers, OpenRequest, SendFailure, SocketOptions } from './engine.js';
 import { DatagramError } from './errors.js';
 import { nodeEngine } from './node-engine.js';

@@ -35,7 +35,11 @@ export class DatagramError extends Error {
   /** The peer concerned, where it is known. */
   readonly peer: Endpoint | undefined;
 
-  constructor(code: DatagramErrorCode, message: string, details: { cause?: unknown; peer?: Endpoint | undefined } = {}) {
+  constructor(
+    code: DatagramErrorCode,
+    message: string,
+    details: { cause?: unknown; peer?: Endpoint | undefined } = {},
+  ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.peer = details.peer;

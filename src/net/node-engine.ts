@@ -57,7 +57,7 @@ async function openPair(request: OpenRequest, events: EngineEvents): Promise<Eng
     await scout.open(request.local);
     const { local } = scout;
     await scout.close();
-    const strays = new NodeSocket({ ...request, remote: undefined }, { ...events, datagrams: events.strays }, true);
+    const strays = new NodeSocket({ ...request, remote: undefined }, asStrays(events), true);
     const connected = new NodeSocket(request, events, true, strays);
     try {
       await connected.open(local);
@@ -112,7 +112,9 @@ class NodeSocket implements EngineSocket {
     const socket = this.#socket;
     const { remote } = this.#request;
     try {
-      await settled(socket, 'listening', () => socket.bind({ port: local.port, address: local.address, exclusive: true }));
+      await settled(socket, 'listening', () =>
+        socket.bind({ port: local.port, address: local.address, exclusive: true }),
+      );
       this.#configure(this.#request.options);
       if (remote !== undefined) {
         await settled(socket, 'connect', () => {
@@ -165,7 +167,8 @@ class NodeSocket implements EngineSocket {
     };
     if (this.#arrived.length === 0 && this.#strayed.length === 0) setImmediate(this.#deliver);
     // Between bind and connect anybody can reach the socket.
-    if (peer !== undefined && (remote.port !== peer.port || remote.address !== peer.address)) this.#strayed.push(datagram);
+    if (peer !== undefined && (remote.port !== peer.port || remote.address !== peer.address))
+      this.#strayed.push(datagram);
     else this.#arrived.push(datagram);
   }
 
@@ -194,7 +197,9 @@ class NodeSocket implements EngineSocket {
     else {
       const where = formatEndpoint(this.local);
       this.#events.failed(
-        new DatagramError('RECEIVE_FAILED', `cannot receive on ${where}: ${describeSystemError(error)}`, { cause: error }),
+        new DatagramError('RECEIVE_FAILED', `cannot receive on ${where}: ${describeSystemError(error)}`, {
+          cause: error,
+        }),
       );
     }
   }
@@ -277,7 +282,9 @@ class NodeSocket implements EngineSocket {
       else this.#socket.send(data, remote.port, this.#toSocketFamily(remote.address), callback);
     } catch (error) {
       // dgram throws at once on a closed socket and on arguments it does not like.
-      process.nextTick(callback, error as Error);
+      queueMicrotask(() => {
+        callback(error as Error);
+      });
     }
   }
 
@@ -331,6 +338,16 @@ class NodeSocket implements EngineSocket {
   }
 }
 
+/** Everything that arrives is a stray. */
+function asStrays(events: EngineEvents): EngineEvents {
+  return {
+    ...events,
+    datagrams: (batch) => {
+      events.strays(batch);
+    },
+  };
+}
+
 /** Starts something on a socket and waits for its event, or for the error that comes instead. */
 function settled(socket: Socket, event: 'listening' | 'connect', begin: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -361,7 +378,9 @@ function openError(cause: unknown, { remote, options }: OpenRequest, local: Endp
       { cause, peer: remote },
     );
   }
-  return new DatagramError('OPEN_FAILED', `cannot bind ${formatEndpoint(local)}: ${describeSystemError(cause)}`, { cause });
+  return new DatagramError('OPEN_FAILED', `cannot bind ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
+    cause,
+  });
 }
 
 /** What `setMulticastInterface` wants: an address of the interface for IPv4, its zone for IPv6. */

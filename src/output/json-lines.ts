@@ -10,7 +10,13 @@ const VERSION = 1;
 export type JsonEvent =
   | { readonly type: 'listening'; readonly address: string }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly peer?: string }
-  | { readonly type: 'stray'; readonly from: string; readonly size: number; readonly data?: string; readonly base64?: string }
+  | {
+      readonly type: 'stray';
+      readonly from: string;
+      readonly size: number;
+      readonly data?: string;
+      readonly base64?: string;
+    }
   | { readonly type: 'drop'; readonly where: 'kernel' | 'queue' | 'output'; readonly count: number }
   | {
       readonly type: 'verdict';
