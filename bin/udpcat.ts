@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 import type { Ending, Io, StopSignal } from '../src/commands/context.js';
 import { runCommandLine } from '../src/commands/program.js';
 
@@ -9,6 +10,8 @@ declare const __UDPCAT_VERSION__: string;
 const stop = new AbortController();
 const force = new AbortController();
 let atOnce = false;
+/** Node opens it for whoever asks, which costs time. */
+let stderrIsOpen = false;
 let ending: Ending | undefined;
 
 const io: Io = {
@@ -19,8 +22,10 @@ const io: Io = {
     return process.stdout;
   },
   get stderr() {
+    stderrIsOpen = true;
     return process.stderr;
   },
+  terminals: { stdin: isatty(0), stdout: isatty(1), stderr: isatty(2) },
   env: process.env,
   version: __UDPCAT_VERSION__,
   stop: stop.signal,
@@ -45,7 +50,8 @@ process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
 
 void runCommandLine(process.argv.slice(2), io).then(async (result) => {
   ending = result;
-  if (!atOnce) await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), forced()]);
+  if (!atOnce)
+    await Promise.race([Promise.all([flushed(process.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);
   leave(result);
 });
 

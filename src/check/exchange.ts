@@ -4,7 +4,8 @@ import {
   type DatagramClient,
   DatagramError,
   type Endpoint,
-  isManyHosts,
+  isBroadcast,
+  isMulticast,
   openUdpConnection,
   wallClockMs,
 } from '../net/index.js';
@@ -159,8 +160,11 @@ export class Exchange implements AsyncDisposable {
   }
 
   #straysFrom({ address }: Endpoint): 'ignore' | 'report' | 'receive' {
-    if (!this.#options.listens) return 'ignore';
-    return this.#options.anySource || isManyHosts(address) ? 'receive' : 'report';
+    const { listens, anySource, client } = this.#options;
+    if (!listens) return 'ignore';
+    // Without the permission to broadcast, the address is none.
+    const many = isMulticast(address) || (client.broadcast === true && isBroadcast(address));
+    return anySource || many ? 'receive' : 'report';
   }
 
   async #receive(client: DatagramClient): Promise<void> {
@@ -195,7 +199,7 @@ export class Exchange implements AsyncDisposable {
     const { replies, judge } = this.#options;
     if (replies === 'all' || judge.matching < this.wanted) return;
     if (this.#allSent) this.end();
-    else if (replies !== 'as-sent') this.#enough.abort();
+    else if (replies !== 'as-sent') this.#enough.abort('enough');
   }
 
   readonly #onStrays = (batch: readonly Datagram[]): void => {
@@ -345,7 +349,8 @@ export class Exchange implements AsyncDisposable {
 
   /** Nothing more is waited for, and no reply counts any more. Twice is fine. */
   end(): void {
-    this.#over.abort();
+    // A reason of one's own: making the default one, with its stack, takes milliseconds.
+    this.#over.abort('over');
     this.#idle.stop();
   }
 

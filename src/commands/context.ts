@@ -8,9 +8,11 @@ export type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /** What `bin` hands in: all that a command may know of the process it runs in. */
 export interface Io {
-  readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Which of them are terminals: to ask this opens none of them. */
+  readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
   /** The first signal: flush everything and end. Its reason is the {@link StopSignal}. */
@@ -34,12 +36,12 @@ export interface Context extends Io {
 
 /** The context that the options ask for. */
 export async function createContext(io: Io, values: SharedValues): Promise<Context> {
-  const log = createLog(io.stderr, {
+  const log = createLog(() => io.stderr, {
     level: logLevel(values),
     format: values.logFormat,
-    colored: wantsColor(values.color, io.env, io.stderr),
+    colored: wantsColor(values.color, io.env, io.terminals.stderr),
   });
-  const palette = await createPalette(wantsColor(values.color, io.env, io.stdout));
+  const palette = await createPalette(wantsColor(values.color, io.env, io.terminals.stdout));
   // Not by spreading: stdin is opened by the first who asks for it.
   return Object.assign(Object.create(io) as Io, { log, palette });
 }

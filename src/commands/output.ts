@@ -37,7 +37,7 @@ export class Output {
   begin({ bound, meta }: { readonly bound: Endpoint; readonly meta: boolean }): void {
     this.writer.format = createFormat(this.#values.output, {
       meta: this.#values.meta ?? meta,
-      terminal: this.#context.stdout.isTTY === true,
+      terminal: this.#context.terminals.stdout,
       palette: this.#context.palette,
       bound,
     });
@@ -106,6 +106,6 @@ export class Output {
     const fields = this.totals.fields();
     this.event({ type: 'summary', ...fields });
     const { stats } = this.#values;
-    if (stats ?? this.#context.stderr.isTTY === true) this.#context.log.announce(this.totals.describe(), fields);
+    if (stats ?? this.#context.terminals.stderr) this.#context.log.announce(this.totals.describe(), fields);
   }
 }

@@ -48,7 +48,7 @@ export function checkUtf8(text: string, what: string, io: Io): void {
 
 /** Checks what the options can contradict each other in, whatever the command. */
 export function checkShared(values: SharedValues, io: Io): void {
-  if (values.output === 'raw' && io.stdout.isTTY === true && values.force !== true) {
+  if (values.output === 'raw' && io.terminals.stdout && values.force !== true) {
     throw new UsageError("option '-o raw' would write raw bytes to a terminal: redirect it, or add --force");
   }
   if (values.interface !== undefined && !interfaceExists(values.interface)) {

@@ -72,7 +72,11 @@ function earlyLog(args: readonly string[], io: Io) {
   const at = args.indexOf('--log-format');
   const json = args[at + 1] === 'json' ? at >= 0 : args.includes('--log-format=json');
   const format: LogFormat = json ? 'json' : 'pretty';
-  return createLog(io.stderr, { level: 'error', format, colored: wantsColor(undefined, io.env, io.stderr) });
+  return createLog(() => io.stderr, {
+    level: 'error',
+    format,
+    colored: wantsColor(undefined, io.env, io.terminals.stderr),
+  });
 }
 
 function tell(error: unknown, log: Context['log']): ExitCode {

@@ -196,7 +196,7 @@ function planMessages(messages: readonly string[], values: SendValues, io: Io): 
   if (values.file !== undefined) return { kind: 'files', paths: values.file };
   if (values.size !== undefined) return { kind: 'generated', bytes: values.size };
   const repeats = values.count !== undefined || values.duration !== undefined || values.retry !== undefined;
-  const typing = !repeats && values.frame === undefined && io.stdin.isTTY === true && io.isForeground();
+  const typing = !repeats && values.frame === undefined && io.terminals.stdin && io.isForeground();
   if (typing) return { kind: 'typing' };
   return { kind: 'stream', format: { frame: values.frame ?? { kind: 'lines' }, encoding: values.encoding } };
 }
@@ -305,13 +305,13 @@ async function converse(
 /** What is to be sent: known before the first datagram leaves, or a stream of what comes. */
 type Messages = readonly Uint8Array[] | AsyncGenerator<readonly Uint8Array[], undefined> | 'typing';
 
-async function prepareMessages(plan: SendPlan, { stdin }: Context, limitBytes: number): Promise<Messages> {
+async function prepareMessages(plan: SendPlan, context: Context, limitBytes: number): Promise<Messages> {
   const { messages: source, count = 1, duration, retry } = plan;
   if (source.kind === 'typing') return 'typing';
   if (source.kind !== 'stream') return loadMessages(source, limitBytes);
   if (count === 1 && duration === undefined && retry === undefined)
-    return streamMessages(stdin, source.format, limitBytes);
-  const messages = await collectMessages(stdin, source.format, limitBytes);
+    return streamMessages(context.stdin, source.format, limitBytes);
+  const messages = await collectMessages(context.stdin, source.format, limitBytes);
   checkRetry(plan, { kind: 'payloads', payloads: messages });
   return messages;
 }

@@ -63,7 +63,7 @@ function planServe(address: string | undefined, values: ValuesOf<ReturnType<type
   if (values.reply !== undefined && values.replyFile !== undefined) {
     throw new UsageError("option '--reply' and option '--reply-file' both give the answer; give one of them");
   }
-  const typing = values.interactive ?? (io.stdin.isTTY === true && io.isForeground());
+  const typing = values.interactive ?? (io.terminals.stdin && io.isForeground());
   const plan = { ...values, local, typing };
   if (values.replyFile !== undefined) return { ...plan, answer: { path: values.replyFile } };
   if (values.reply === undefined) return plan;
@@ -86,7 +86,7 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
   const payload = await loadAnswer(plan);
   const typing = new Typing(plan, context);
   return runService(plan, context, {
-    meta: context.stdout.isTTY === true,
+    meta: context.terminals.stdout,
     answer: payload && (() => payload),
     start: (server, totals) => typing.start(server, totals),
     taken: (batch) => {

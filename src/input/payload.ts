@@ -1,7 +1,6 @@
-import { open } from 'node:fs/promises';
-
 /** The bytes of a file, or one more than `limitBytes` of them if it is longer. Pipes and devices are read to their end. */
 export async function readPayloadFile(path: string, limitBytes: number): Promise<Uint8Array> {
+  const { open } = await import('node:fs/promises');
   await using file = await open(path, 'r');
   const buffer = Buffer.alloc(limitBytes + 1);
   let length = 0;

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { type Address, canonicalAddress, checkFamily, type Endpoint, type Family } from './endpoint.js';
 import { DatagramError, describeSystemError } from './errors.js';
 
@@ -25,6 +24,7 @@ export async function resolveAddress(address: Address, family?: Family): Promise
 
 async function lookUp(name: string, port: number, family: Family | undefined): Promise<[Endpoint, ...Endpoint[]]> {
   try {
+    const { lookup } = await import('node:dns/promises');
     const found = await lookup(name, { all: true, family: family ?? 0, order: 'verbatim' });
     const addresses = new Set(found.map(({ address }) => canonicalAddress(address)));
     const [first, ...others] = [...addresses].map((address) => ({ address, port }));

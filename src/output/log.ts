@@ -43,8 +43,8 @@ interface Line {
   readonly fields: LogFields;
 }
 
-/** A log on a stream. pino is loaded with the first line that is written, so that a command that says nothing is fast. */
-export function createLog(stream: Writable, options: LogOptions): Log {
+/** A log on a stream. The stream is opened, and pino loaded, with the first line that is written, so that a command that says nothing is fast. */
+export function createLog(stream: () => Writable, options: LogOptions): Log {
   const threshold = LOG_LEVELS.indexOf(options.level);
   const waiting: Line[] = [];
   let logger: Logger | undefined;
@@ -58,7 +58,7 @@ export function createLog(stream: Writable, options: LogOptions): Log {
     waiting.push({ level, message, fields });
     if (logger !== undefined) writeOut(logger);
     else {
-      loading ??= createLogger(stream, options).then((loaded) => {
+      loading ??= createLogger(stream(), options).then((loaded) => {
         logger = loaded;
         writeOut(loaded);
       });

@@ -23,10 +23,10 @@ export async function createPalette(colored: boolean): Promise<Palette> {
 export function wantsColor(
   option: boolean | undefined,
   env: Readonly<Record<string, string | undefined>>,
-  stream: { readonly isTTY?: boolean | undefined },
+  terminal: boolean,
 ): boolean {
   if (option !== undefined) return option;
   if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false;
   if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
-  return stream.isTTY === true && env.TERM !== 'dumb';
+  return terminal && env.TERM !== 'dumb';
 }
