@@ -43,25 +43,38 @@ export class Interruption extends Error {
 
   /** What the promise settles to, unless the interruption comes first: then it is thrown, and the promise left alone. */
   async orThrow<Value>(promise: Promise<Value>): Promise<Value> {
-    const { signal } = this;
-    let onAbort: (() => void) | undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => {
-        reject(this);
-      };
-      if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
+    return unlessAborted(promise, [this.signal], () => {
+      throw this;
     });
-    try {
-      return await Promise.race([promise, aborted]);
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-    }
   }
 
   /** The run has ended by itself. */
   stop(): void {
     this.#deadline.stop();
     this.#stop.removeEventListener('abort', this.#onStop);
+  }
+}
+
+/**
+ * What the promise settles to, unless a signal is aborted first: then it is left alone, and `otherwise` stands instead.
+ * Nothing is left behind at the signals, which may outlive any number of promises.
+ */
+export async function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signals: readonly AbortSignal[],
+  otherwise: () => Value,
+): Promise<Value> {
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<void>((resolve) => {
+    onAbort = resolve;
+  });
+  for (const signal of signals) {
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  }
+  try {
+    return await Promise.race([promise, aborted.then(otherwise)]);
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort);
   }
 }

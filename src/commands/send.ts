@@ -21,7 +21,7 @@ import { waitUntil } from '../timing/alarm.js';
 import type { Context, Ending, Io, StopSignal } from './context.js';
 import { ExitCode, exitCodeOf } from './exit-code.js';
 import { LocalFailure } from './failure.js';
-import { Interruption } from './interruption.js';
+import { Interruption, unlessAborted } from './interruption.js';
 import { collectMessages, loadMessages, type MessageSource, streamMessages } from './messages.js';
 import { addOptions, familyOption, flag, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
 import { Output } from './output.js';
@@ -386,21 +386,18 @@ async function sendStream(
   messages: AsyncGenerator<readonly Uint8Array[], undefined>,
   { exchange, interruption }: Conversation,
 ): Promise<void> {
-  const ended = new Promise<{ readonly done: true; readonly value: undefined }>((resolve) => {
-    for (const signal of [exchange.enough, interruption.signal]) {
-      signal.addEventListener('abort', () => {
-        resolve({ done: true, value: undefined });
-      });
+  const ends = [exchange.enough, interruption.signal];
+  try {
+    for (;;) {
+      const batch = await unlessAborted(messages.next(), ends, () => undefined);
+      if (batch === undefined || batch.done === true) break;
+      await interruption.orThrow(exchange.send(batch.value));
     }
-  });
-  for (;;) {
-    const { done, value } = await Promise.race([messages.next(), ended]);
-    if (done === true) break;
-    await interruption.orThrow(exchange.send(value));
+  } finally {
+    // An open stdin would keep the process from ending.
+    stdin.destroy();
   }
   if (exchange.enough.aborted) log.info('enough replies came: the rest of the input was not sent');
-  // An open stdin would keep the process from ending.
-  stdin.destroy();
 }
 
 async function sendTyped(
