@@ -62,6 +62,8 @@ export class Exchange implements AsyncDisposable {
   #allSent = false;
   #retriesLeft = 0;
   #lastSentMs = 0;
+  /** When something was last sent or received. */
+  #aliveMs = 0;
   /** Wall clock, to be compared with the time at which a reply was received. */
   #askedAtMs: number | undefined;
   #rttMs: number | undefined;
@@ -73,10 +75,7 @@ export class Exchange implements AsyncDisposable {
   private constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#candidates = [...options.candidates];
-    this.#idle = new Alarm(() => {
-      if (this.#client.queued > 0) this.#stillAlive();
-      else this.end();
-    });
+    this.#idle = new Alarm(() => void this.#endIfIdle());
   }
 
   /** Opens the socket; nothing is sent yet. @throws {DatagramError} when no address can be used */
@@ -130,12 +129,12 @@ export class Exchange implements AsyncDisposable {
     return replies === 'as-sent' ? Math.max(1, this.#sent) : replies === 'all' ? 1 : replies;
   }
 
-  /** Aborted when the number of replies asked for has come, though more might be sent. */
+  /** Aborted when nothing more need be sent, though there may be more: the replies asked for have come, or it failed. */
   get enough(): AbortSignal {
     return this.#enough.signal;
   }
 
-  /** What went wrong while receiving, if anything. */
+  /** What went wrong while receiving or going on to another address, if anything. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -155,8 +154,9 @@ export class Exchange implements AsyncDisposable {
     }
     this.#client.on('peerError', this.#onPeerError);
     this.#client.on('strays', this.#onStrays);
+    if (!this.#options.listens) return;
     this.#client.on('drop', this.#onDrop);
-    if (this.#options.listens) this.#receiving = this.#receive(this.#client);
+    this.#receiving = this.#receive(this.#client);
   }
 
   #straysFrom({ address }: Endpoint): 'ignore' | 'report' | 'receive' {
@@ -174,8 +174,7 @@ export class Exchange implements AsyncDisposable {
         if (replies.length > 0) await this.#options.events.replies(replies);
       }
     } catch (error) {
-      this.#failure = error as Error;
-      this.end();
+      this.#fail(error as Error);
     }
   }
 
@@ -247,8 +246,7 @@ export class Exchange implements AsyncDisposable {
       const [first] = failures;
       if (first !== undefined) throw first.error;
     } catch (error) {
-      this.#failure = error as Error;
-      this.end();
+      this.#fail(error as Error);
     } finally {
       this.#switching = undefined;
     }
@@ -290,13 +288,30 @@ export class Exchange implements AsyncDisposable {
     if (first !== undefined) throw first.error;
   }
 
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#enough.abort('failed');
+    this.end();
+  }
+
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   #stillAlive(): void {
-    const { idleMs } = this.#options;
-    if (idleMs !== undefined && !this.#over.signal.aborted) this.#idle.set(idleMs);
+    this.#aliveMs = performance.now();
+  }
+
+  /** Silence ends the wait, not the sending. */
+  async #endIfIdle(): Promise<void> {
+    const { idleMs = Infinity } = this.#options;
+    // What reached the socket in time counts, however late this process is, and so does what a slow reader holds up.
+    await this.#client.poll();
+    if (this.#over.signal.aborted) return;
+    if (this.#client.queued > 0) this.#stillAlive();
+    const leftMs = this.#aliveMs + idleMs - performance.now();
+    if (leftMs > 0) this.#idle.set(leftMs);
+    else this.end();
   }
 
   /**
@@ -309,6 +324,7 @@ export class Exchange implements AsyncDisposable {
     await this.#switching;
     this.#checkEnough();
     this.#checkRefused();
+    if (this.#options.idleMs !== undefined) void this.#endIfIdle();
     const startMs = this.#lastSentMs;
     const { signal } = this.#over;
     for (let retry = 1; message !== undefined && retry <= retries; retry += 1) {

@@ -298,8 +298,9 @@ async function converse(
     output.totals.sent = exchange.sent;
     output.totals.received = exchange.received;
   }
-  if (exchange.sent === 0 && plan.messages.kind !== 'typing') throw new LocalFailure('there was nothing to send');
-  return conclude(plan, context, { output, exchange, judge });
+  const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
+  if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
+  return conclude(plan, context, { output, exchange, judge, interruption });
 }
 
 /** What is to be sent: known before the first datagram leaves, or a stream of what comes. */
@@ -356,12 +357,16 @@ interface Conversation {
 /** Sends everything, by the clock if it is to be repeated; false if the run is over before there is anything to wait for. */
 async function sendMessages(plan: SendPlan, context: Context, conversation: Conversation): Promise<boolean> {
   const { messages, exchange, interruption } = conversation;
-  if (messages === 'typing') await sendTyped(plan, context, conversation);
-  else if (Symbol.asyncIterator in messages) await sendStream(context, messages, conversation);
-  else await sendRounds(plan, messages, conversation);
-  if (interruption.reason === 'signal' || interruption.reason === 'stdout') return false;
+  try {
+    if (messages === 'typing') await sendTyped(plan, context, conversation);
+    else if (Symbol.asyncIterator in messages) await sendStream(context, messages, conversation);
+    else await sendRounds(plan, messages, conversation);
+  } catch (error) {
+    if (error !== interruption) throw error;
+  }
   if (interruption.reason === 'deadline') throw interruption;
-  return (plan.judged || plan.messages.kind === 'typing') && exchange.sent > 0;
+  if (interruption.reason !== undefined) return false;
+  return (plan.judged || messages === 'typing') && exchange.sent > 0;
 }
 
 async function sendRounds(
@@ -397,7 +402,8 @@ async function sendStream(
     // An open stdin would keep the process from ending.
     stdin.destroy();
   }
-  if (exchange.enough.aborted) log.info('enough replies came: the rest of the input was not sent');
+  if (exchange.enough.aborted && exchange.failure === undefined)
+    log.info('enough replies came: the rest of the input was not sent');
 }
 
 async function sendTyped(
@@ -448,7 +454,17 @@ async function awaitReplies(plan: SendPlan, conversation: Conversation): Promise
 function conclude(
   plan: SendPlan,
   { log }: Context,
-  { output, exchange, judge }: { readonly output: Output; readonly exchange: Exchange; readonly judge: Judge },
+  {
+    output,
+    exchange,
+    judge,
+    interruption,
+  }: {
+    readonly output: Output;
+    readonly exchange: Exchange;
+    readonly judge: Judge;
+    readonly interruption: Interruption;
+  },
 ): Verdict {
   const peer = formatEndpoint(exchange.remote);
   const verdict = plan.judged
@@ -457,7 +473,10 @@ function conclude(
       ? 'refused'
       : 'ok';
   const { rttMs } = exchange;
-  if (verdict !== 'ok') log.error(explain(verdict, plan, { peer, judge, wanted: exchange.wanted }), { verdict, peer });
+  // Who interrupts the wait knows that it was not waited for long enough.
+  if (verdict !== 'ok' && interruption.reason !== 'signal') {
+    log.error(explain(verdict, plan, { peer, judge, wanted: exchange.wanted }), { verdict, peer });
+  }
   output.finish({
     type: 'verdict',
     verdict,
@@ -470,10 +489,10 @@ function conclude(
 
 function explain(
   verdict: Exclude<Verdict, 'ok'>,
-  { waitMs, deadline }: SendPlan,
+  { waitMs = Infinity, deadline = Infinity, idle = Infinity }: SendPlan,
   { peer, judge, wanted }: { readonly peer: string; readonly judge: Judge; readonly wanted: number },
 ): string {
-  const time = formatDuration(waitMs ?? deadline ?? 0);
+  const time = formatDuration(Math.min(waitMs, deadline, idle));
   switch (verdict) {
     case 'silent':
       return judge.matching === 0
