@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
-import { addOptions, type ValuesOf } from './options.js';
+import { addOptionsWhenChosen, type ValuesOf } from './options.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
+
+function echoOptions() {
+  return servingOptions('none');
+}
 
 /** What `udpcat echo` was asked to do, parsed and complete. */
 export type EchoPlan = ServingPlan;
@@ -16,15 +20,14 @@ Examples:
 
 /** Declares `udpcat echo [address]`; `run` receives the plan. */
 export function addEcho(program: Command, io: Io, run: (plan: EchoPlan) => Promise<void>): void {
-  const table = servingOptions('none');
   const command = program
     .command('echo')
     .summary('send every datagram back to its sender')
     .description('Binds a UDP socket and sends every datagram back to its sender.')
     .argument('[address]', 'where to bind: 7000, 127.0.0.1:7000, [::1]:7000, *:7000')
     .addHelpText('after', EXAMPLES);
-  addOptions(command, table);
-  command.action(async (address: string | undefined, values: ValuesOf<typeof table>) => {
+  addOptionsWhenChosen(program, command, echoOptions);
+  command.action(async (address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
     await run({ ...values, local: planLocal(address, values, io) });
   });
 }

@@ -60,7 +60,11 @@ function createProgram(io: Io): Command {
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
+      writeOut: (text) => {
+        // Help that goes to a pager may be left half read.
+        io.stdout.on('error', () => undefined);
+        io.stdout.write(text);
+      },
       // Errors are told in one place, whatever they are.
       writeErr: () => undefined,
     })

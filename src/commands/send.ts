@@ -23,7 +23,15 @@ import { ExitCode, exitCodeOf } from './exit-code.js';
 import { LocalFailure } from './failure.js';
 import { Interruption, unlessAborted } from './interruption.js';
 import { collectMessages, loadMessages, type MessageSource, streamMessages } from './messages.js';
-import { addOptions, familyOption, flag, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
+import {
+  addOptionsWhenChosen,
+  familyOption,
+  flag,
+  option,
+  repeatable,
+  sharedOptions,
+  type ValuesOf,
+} from './options.js';
 import { Output } from './output.js';
 import { checkShared, checkSource, checkUtf8, readAddress, readPayload, reportBuffers, socketOptions } from './plan.js';
 import { readTypedLines } from './typed-lines.js';
@@ -91,7 +99,6 @@ Examples:
 
 /** Declares `udpcat send <address> [message...]`; `run` receives the plan. */
 export function addSend(program: Command, io: Io, run: (plan: SendPlan) => Promise<void>): void {
-  const table = sendOptions();
   const command = program
     .command('send')
     .summary('send datagrams, optionally wait for and judge the replies')
@@ -101,7 +108,7 @@ export function addSend(program: Command, io: Io, run: (plan: SendPlan) => Promi
     .argument('<address>', 'where to send: 127.0.0.1:8000, [::1]:8000, name:8000, 8000')
     .argument('[message...]', 'messages, each one datagram')
     .addHelpText('after', EXAMPLES);
-  addOptions(command, table);
+  addOptionsWhenChosen(program, command, sendOptions);
   command.action(async (address: string, messages: string[], values: SendValues) => {
     await run(await planSend(address, messages, values, io));
   });

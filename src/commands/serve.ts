@@ -6,7 +6,7 @@ import type { Totals } from '../stats/totals.js';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
 import { LocalFailure } from './failure.js';
-import { addOptions, option, toggle, type ValuesOf } from './options.js';
+import { addOptionsWhenChosen, option, toggle, type ValuesOf } from './options.js';
 import { readPayload } from './plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
 import { readTypedLines } from './typed-lines.js';
@@ -45,15 +45,14 @@ Examples:
 
 /** Declares `udpcat serve [address]`; `run` receives the plan. */
 export function addServe(program: Command, io: Io, run: (plan: ServePlan) => Promise<void>): void {
-  const table = serveOptions();
   const command = program
     .command('serve')
     .summary('bind, print what arrives, optionally answer')
     .description('Binds a UDP socket and prints what arrives; without an address, on a free port of the loopback.')
     .argument('[address]', 'where to bind: 8000, 127.0.0.1:8000, [::1]:8000, *:8000')
     .addHelpText('after', EXAMPLES);
-  addOptions(command, table);
-  command.action(async (address: string | undefined, values: ValuesOf<typeof table>) => {
+  addOptionsWhenChosen(program, command, serveOptions);
+  command.action(async (address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
     await run(planServe(address, values, io));
   });
 }
