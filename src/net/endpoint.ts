@@ -31,6 +31,8 @@ export interface Address {
   readonly port: number;
 }
 
+const ONLY_LINK_LOCAL = 'only a link-local IPv6 address has a zone';
+
 /** The largest payload of one datagram: 65535 less the UDP header and, for IPv4, the IP header (RFC 768, 791, 8200). */
 export const MAX_PAYLOAD_BYTES: Readonly<Record<Family, number>> = { 4: 65_507, 6: 65_527 };
 
@@ -70,7 +72,7 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
 
 /** Whether the address is an IPv4 or IPv6 multicast group (RFC 5771, RFC 4291 section 2.7). */
 export function isMulticast(address: string): boolean {
-  if (familyOf(address) === 6) return address.startsWith('ff');
+  if (familyOf(address) === 6) return /^ff[\da-f]{2}:/.test(address);
   const first = Number.parseInt(address, 10);
   return first >= 224 && first <= 239;
 }
@@ -98,12 +100,13 @@ function toUint32(ipv4: string): number {
  */
 export function canonicalAddress(literal: string): string {
   if (isIPv4(literal)) return literal;
-  if (!isIPv6(literal)) throw invalid(literal, 'not an IPv4 or IPv6 address');
-  const [bare = '', zone] = literal.split('%');
+  const { bare, zone } = splitZone(literal);
+  if (isIPv4(bare)) throw invalid(literal, ONLY_LINK_LOCAL);
+  if (!isIPv6(bare)) throw invalid(literal, 'not an IPv4 or IPv6 address');
   const canonical = new SocketAddress({ address: bare, family: 'ipv6' }).address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical)?.[1];
   if (!needsZone(canonical)) {
-    if (zone !== undefined) throw invalid(literal, 'only a link-local address has a zone');
+    if (zone !== undefined) throw invalid(literal, ONLY_LINK_LOCAL);
     return mapped ?? canonical;
   }
   if (zone === undefined) {
@@ -114,9 +117,16 @@ export function canonicalAddress(literal: string): string {
   return `${canonical}%${zone}`;
 }
 
+/** Splits `fe80::1%eth0`. Node's own `isIPv6` knows no zones with an underscore, and interfaces have such names. */
+function splitZone(literal: string): { bare: string; zone: string | undefined } {
+  const percent = literal.indexOf('%');
+  if (percent < 0) return { bare: literal, zone: undefined };
+  return { bare: literal.slice(0, percent), zone: literal.slice(percent + 1) };
+}
+
 /** Link-local unicast (fe80::/10) and interface-local or link-local multicast (ff_1, ff_2): RFC 4007. */
 function needsZone(canonical: string): boolean {
-  return /^(fe[89ab]|ff.[12]:)/.test(canonical);
+  return /^(fe[89ab][\da-f]|ff[\da-f][12]):/.test(canonical);
 }
 
 function anyInterface(): string {
@@ -129,7 +139,7 @@ export function interfaceExists(name: string): boolean {
   if (platform() === 'linux' && /^[^/]+$/.test(name) && name !== '.' && name !== '..') {
     return existsSync(`/sys/class/net/${name}`);
   }
-  return name in networkInterfaces();
+  return Object.hasOwn(networkInterfaces(), name);
 }
 
 /**
@@ -139,7 +149,7 @@ export function interfaceExists(name: string): boolean {
  * @throws {DatagramError} `INVALID_ADDRESS`, saying what is wrong and how to write it.
  */
 export function parseAddress(text: string): Address {
-  const rest = text.startsWith('udp://') ? text.slice('udp://'.length) : text;
+  const rest = withoutScheme(text);
   if (/^\d+$/.test(rest)) return { host: { kind: 'loopback' }, port: parsePort(rest, text) };
   const { host, port } = splitHostPort(rest, text);
   if (port === undefined) {
@@ -155,20 +165,25 @@ export function parseAddress(text: string): Address {
  * @throws {DatagramError} `INVALID_ADDRESS`
  */
 export function parseSourceAddress(text: string): Address {
-  if (/^\d+$/.test(text)) return { host: { kind: 'any' }, port: parsePort(text, text) };
-  if (isIPv6(text)) return { host: literalOrAny(text), port: 0 };
-  const { host, port } = splitHostPort(text, text);
+  const rest = withoutScheme(text);
+  if (/^\d+$/.test(rest)) return { host: { kind: 'any' }, port: parsePort(rest, text) };
+  if (isIPv6(splitZone(rest).bare)) return { host: literalOrAny(rest), port: 0 };
+  const { host, port } = splitHostPort(rest, text);
   return { host, port: port === undefined ? 0 : parsePort(port, text) };
+}
+
+function withoutScheme(text: string): string {
+  return text.startsWith('udp://') ? text.slice('udp://'.length) : text;
 }
 
 function splitHostPort(rest: string, text: string): { host: Host; port: string | undefined } {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest);
   if (bracketed !== null) {
     const [, inner = '', port] = bracketed;
-    if (!isIPv6(inner)) throw invalid(text, `"${inner}" is not an IPv6 address`);
+    if (!isIPv6(splitZone(inner).bare)) throw invalid(text, `"${inner}" is not an IPv6 address`);
     return { host: literalOrAny(inner), port };
   }
-  if (isIPv6(rest)) {
+  if (isIPv6(splitZone(rest).bare)) {
     throw invalid(text, `an IPv6 address stands in brackets: [${rest}]:PORT`);
   }
   const colon = rest.lastIndexOf(':');
@@ -181,6 +196,7 @@ function splitHostPort(rest: string, text: string): { host: Host; port: string |
   return { host: written === '' || written === '*' ? { kind: 'any' } : parseHost(written, text), port };
 }
 
+/** `::` is every interface of both families, however it is written; `0.0.0.0` is every one of IPv4. */
 function literalOrAny(literal: string): Host {
   const address = canonicalAddress(literal);
   return address === '::' ? { kind: 'any' } : { kind: 'literal', address };
@@ -188,8 +204,9 @@ function literalOrAny(literal: string): Host {
 
 function parseHost(host: string, text: string): Host {
   if (isIPv4(host)) return { kind: 'literal', address: host };
-  if (isIPv4(host.split('%')[0] ?? '')) throw invalid(text, 'only a link-local IPv6 address has a zone');
-  const lastLabel = host.replace(/\.$/, '').split('.').at(-1) ?? '';
+  if (isIPv4(splitZone(host).bare)) throw invalid(text, ONLY_LINK_LOCAL);
+  // The resolver reads digits of other scripts as ASCII ones.
+  const lastLabel = host.normalize('NFKC').replace(/\.$/, '').split('.').at(-1) ?? '';
   // What ends in a number is an IPv4 address or nothing: inet_aton(3) would read "127.1" and "010.0.0.1" in its own way.
   if (/^(\d+|0x[\da-f]*)$/i.test(lastLabel)) {
     throw invalid(text, `"${host}" is not an IPv4 address in its full decimal form, such as 127.0.0.1`);
@@ -198,6 +215,33 @@ function parseHost(host: string, text: string): Host {
     throw invalid(text, `"${host}" is not an address or a host name`);
   }
   return { kind: 'name', name: host };
+}
+
+/**
+ * Validates an address that a caller made, and brings it into canonical form.
+ *
+ * @param address Already parsed, or a literal endpoint; `::` is every interface of both families.
+ * @throws {DatagramError} `INVALID_ADDRESS`
+ */
+export function checkAddress(address: Address | Endpoint): Address {
+  const port = checkPort(address.port);
+  if ('address' in address) return { host: literalOrAny(address.address), port };
+  const { host } = address;
+  switch (host.kind) {
+    case 'loopback':
+    case 'any':
+      return address;
+    case 'literal':
+      return { host: literalOrAny(host.address), port };
+    case 'name':
+      return { host: parseHost(host.name, host.name), port };
+  }
+}
+
+/** @throws {DatagramError} `INVALID_ADDRESS` unless the port is a whole number from 0 to 65535 */
+export function checkPort(port: number): number {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new DatagramError('INVALID_ADDRESS', `a port is a whole number from 0 to 65535, not ${port}`);
 }
 
 function parsePort(port: string, text: string): number {
@@ -231,7 +275,7 @@ export function checkFamily(address: Address, family: Family | undefined): void 
 export function checkDestination(address: Address): Address {
   const { host, port } = address;
   const written = formatAddress(address);
-  if (host.kind === 'any' || (host.kind === 'literal' && host.address === '0.0.0.0')) {
+  if (host.kind === 'any' || (host.kind === 'literal' && (host.address === '0.0.0.0' || host.address === '::'))) {
     const remedy = `name one, such as 127.0.0.1:${port} for this host`;
     throw new DatagramError('INVALID_ADDRESS', `cannot send to "${written}": it stands for every interface; ${remedy}`);
   }
