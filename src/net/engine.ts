@@ -12,7 +12,7 @@ export interface Engine {
   /**
    * Opens a socket, bound and configured, receiving from now on.
    *
-   * @throws {DatagramError} `OPEN_FAILED`; nothing stays open then.
+   * @throws {DatagramError} `OPEN_FAILED`, `BROADCAST_FORBIDDEN`, `UNSUPPORTED`; nothing stays open then.
    */
   open(request: OpenRequest, events: EngineEvents): Promise<EngineSocket>;
 }
@@ -21,7 +21,7 @@ export interface Engine {
 export interface OpenRequest {
   /** Where to bind; port 0 lets the kernel choose. */
   readonly local: Endpoint;
-  /** Whether a socket on `::` takes IPv4 too. Ignored for other addresses. */
+  /** Whether a socket on `::` takes IPv4 too. Only with `::`. */
   readonly dualStack: boolean;
   /** Connects the socket: it then sends only there, and hears only that peer and its ICMP errors. */
   readonly remote?: Endpoint | undefined;
@@ -36,7 +36,10 @@ export interface SocketOptions {
   readonly recvBufferBytes?: number | undefined;
   /** Kernel send buffer asked for, in bytes. Default: the system's. */
   readonly sendBufferBytes?: number | undefined;
-  /** Time to live and hop limit of what is sent, unicast and multicast, 1 to 255. Default: the system's. */
+  /**
+   * Time to live and hop limit of what is sent, unicast and multicast, 1 to 255. Default: the system's.
+   * The node engine cannot set it on a socket of both families (`UNSUPPORTED`).
+   */
   readonly ttl?: number | undefined;
   /** Permission to send to broadcast addresses. Default: false. */
   readonly broadcast?: boolean | undefined;
@@ -86,15 +89,18 @@ export interface EngineSocket {
 
   /**
    * Gives datagrams to the kernel, in order and each exactly once; resolves when it has taken or refused every one.
-   * An ICMP error that was pending is reported as an event and the datagram it hit is sent again; an error of the
-   * batch's last datagram itself is reported after the promise settled. Never rejects.
+   * An ICMP error that was pending is reported as an event and the datagram it hit is sent again; an ICMP error for
+   * one of these datagrams may come after the promise settled. Never rejects.
    */
   send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]>;
 
-  /** Tells an engine that stopped reading that the owner has room again. */
+  /** Tells an engine that stopped reading for want of room that there is some again. Nothing happens after `close`. */
   resume(): void;
 
-  /** Lets what the kernel already knows, ICMP errors above all, be reported: asks once and waits for nothing to arrive. */
+  /**
+   * Has everything reported that the kernel knows now, ICMP errors and the datagrams in its buffer, as far as there is
+   * room for them; waits for nothing to arrive. What keeps arriving meanwhile may or may not be among it.
+   */
   poll(): Promise<void>;
 
   /** Closes the socket; what was handed to `send` and not yet taken is given up. Twice is fine. */

@@ -5,12 +5,13 @@ import type { Endpoint } from './endpoint.js';
  *
  * - `INVALID_ADDRESS`: an address, port, zone or family that cannot be used as written
  * - `INVALID_OPTION`: an option outside its range
+ * - `UNSUPPORTED`: an option that this system or engine cannot carry out together with the others
  * - `NOT_FOUND`: a name that could not be resolved
  * - `OPEN_FAILED`: the socket could not be created, bound, connected or configured
  * - `SEND_FAILED`: the kernel did not take this datagram
  * - `BROADCAST_FORBIDDEN`: the address is a broadcast address, and `broadcast` was not set
  * - `TOO_LARGE`: the payload is larger than UDP, or the path, carries
- * - `REFUSED`: an ICMP error came back for an earlier datagram: nobody listens there, or it is prohibited
+ * - `REFUSED`: an ICMP error came back for an earlier datagram: nobody listens there, it cannot be reached, or is prohibited
  * - `RECEIVE_FAILED`: the socket can receive no more
  * - `QUEUE_FULL`: the receive queue overflowed under the policy `fail`
  * - `CLOSED`: the object was closed or aborted
@@ -18,6 +19,7 @@ import type { Endpoint } from './endpoint.js';
 export type DatagramErrorCode =
   | 'INVALID_ADDRESS'
   | 'INVALID_OPTION'
+  | 'UNSUPPORTED'
   | 'NOT_FOUND'
   | 'OPEN_FAILED'
   | 'SEND_FAILED'
@@ -59,6 +61,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EAFNOSUPPORT: 'this host does not support the address family',
   EAI_AGAIN: 'the resolver did not answer',
   ECONNREFUSED: 'nobody listens there',
+  EHOSTDOWN: 'the host is down',
   EHOSTUNREACH: 'the host is unreachable',
   EINVAL: 'the kernel does not accept the address',
   EMFILE: 'too many open files',
@@ -66,11 +69,14 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'the network is unreachable',
   ENODATA: 'the name has no address',
   ENODEV: 'no such interface',
+  ENONET: 'the host is not on the network',
+  ENOPROTOOPT: 'the host does not speak UDP',
   ENOTFOUND: 'no such name',
   EPERM: 'not permitted, by a firewall perhaps',
+  EPROTO: 'the host did not understand the packet',
 };
 
-/** A system error in plain words, with its code: `the address is already in use (EADDRINUSE)`. */
+/** A system error in plain words, with its code: `the port is in use (EADDRINUSE)`; other errors by their message. */
 export function describeSystemError(error: unknown): string {
   const code = systemCode(error);
   if (code !== undefined && code in REASONS) return `${REASONS[code] ?? ''} (${code})`;

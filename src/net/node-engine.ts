@@ -3,7 +3,15 @@ import { networkInterfaces, platform } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { wallClockMs } from './clock.js';
 import type { Datagram } from './datagram.js';
-import { type Endpoint, type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from './endpoint.js';
+import {
+  type Endpoint,
+  type Family,
+  familyOf,
+  formatEndpoint,
+  isBroadcast,
+  MAX_PAYLOAD_BYTES,
+  sameEndpoint,
+} from './endpoint.js';
 import type {
   Engine,
   EngineEvents,
@@ -28,11 +36,26 @@ const MAX_WAITS_FOR_BUFFERS = 1000;
 const MAX_PORT_ATTEMPTS = 16;
 
 /**
- * What a connected socket reports for ICMP errors: port, protocol, host and network unreachable or prohibited
- * (FACTS of ip(7), udp(7)), and the reset by which Windows says the same.
+ * What a connected socket reports for ICMP errors, of both families (icmp_err_convert and icmpv6_err_convert in Linux):
+ * port, protocol, host and network unreachable or prohibited, and the reset by which Windows says the same.
  */
-const ICMP_CODES = new Set(['ECONNREFUSED', 'ENOPROTOOPT', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET']);
+const REFUSALS = new Set([
+  'EACCES',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENONET',
+  'ENOPROTOOPT',
+  'EPROTO',
+]);
+/** Datagrams that libuv reads at most from one socket in one turn of the event loop. */
+const READS_PER_TURN = 32;
+/** The least that Linux charges the receive buffer for a datagram, in bytes. */
+const LEAST_CHARGE_BYTES = 512;
 
+const TTL_REMEDY = 'the node engine sets it for one family only, IPv4 or IPv6, so restrict the socket to one';
 const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
 
 /** The engine of `node:dgram`: everywhere, no native code, one system call a datagram. */
@@ -83,6 +106,8 @@ class NodeSocket implements EngineSocket {
   /** What arrived in this turn of the event loop. */
   #arrived: Datagram[] = [];
   #strayed: Datagram[] = [];
+  /** Datagrams read so far. */
+  #reads = 0;
   #lastRemote: Endpoint = { address: '', port: 0 };
   #sendsThisTurn = 0;
   #sending: Promise<unknown> = Promise.resolve();
@@ -138,7 +163,8 @@ class NodeSocket implements EngineSocket {
 
   #configure({ recvBufferBytes, sendBufferBytes, ttl, broadcast, multicastInterface }: SocketOptions): void {
     const socket = this.#socket;
-    socket.setRecvBufferSize(recvBufferBytes ?? DEFAULT_RECV_BUFFER_BYTES);
+    if (recvBufferBytes !== undefined) socket.setRecvBufferSize(recvBufferBytes);
+    else enlargeRecvBuffer(socket);
     if (sendBufferBytes !== undefined) socket.setSendBufferSize(sendBufferBytes);
     // Linux doubles what it grants to allow for its own bookkeeping (socket(7)).
     const factor = platform() === 'linux' ? 2 : 1;
@@ -147,6 +173,8 @@ class NodeSocket implements EngineSocket {
       sendBytes: socket.getSendBufferSize() / factor,
     };
     if (ttl !== undefined) {
+      // node:dgram sets the hop limit of IPv6 only, and IPv4 would leave with the system's.
+      if (this.#request.dualStack) throw new DatagramError('UNSUPPORTED', `cannot set the TTL: ${TTL_REMEDY}`);
       socket.setTTL(ttl);
       socket.setMulticastTTL(ttl);
     }
@@ -166,9 +194,9 @@ class NodeSocket implements EngineSocket {
       timeMs: wallClockMs(),
     };
     if (this.#arrived.length === 0 && this.#strayed.length === 0) setImmediate(this.#deliver);
+    this.#reads += 1;
     // Between bind and connect anybody can reach the socket.
-    if (peer !== undefined && (remote.port !== peer.port || remote.address !== peer.address))
-      this.#strayed.push(datagram);
+    if (peer !== undefined && !sameEndpoint(remote, peer)) this.#strayed.push(datagram);
     else this.#arrived.push(datagram);
   }
 
@@ -192,9 +220,9 @@ class NodeSocket implements EngineSocket {
 
   #onError(error: Error): void {
     const code = systemCode(error);
-    if (code === 'EMSGSIZE') this.#events.peerError(this.#tooBigForPath(error));
-    else if (code !== undefined && ICMP_CODES.has(code)) this.#events.peerError(this.#refused(error));
-    else {
+    if (code === 'EMSGSIZE' || REFUSALS.has(code ?? '')) {
+      this.#events.peerError(this.#peerError(error));
+    } else {
       const where = formatEndpoint(this.local);
       this.#events.failed(
         new DatagramError('RECEIVE_FAILED', `cannot receive on ${where}: ${describeSystemError(error)}`, {
@@ -204,16 +232,13 @@ class NodeSocket implements EngineSocket {
     }
   }
 
-  #refused(cause: unknown): DatagramError {
+  #peerError(cause: unknown): DatagramError {
     const peer = this.#request.remote;
     const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);
+    if (systemCode(cause) === 'EMSGSIZE') {
+      return new DatagramError('TOO_LARGE', `a datagram was too large for the path to ${whom}`, { cause, peer });
+    }
     return new DatagramError('REFUSED', `${whom} refused: ${describeSystemError(cause)}`, { cause, peer });
-  }
-
-  #tooBigForPath(cause: unknown): DatagramError {
-    const peer = this.#request.remote;
-    const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);
-    return new DatagramError('TOO_LARGE', `a datagram was too large for the path to ${whom}`, { cause, peer });
   }
 
   send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
@@ -247,8 +272,14 @@ class NodeSocket implements EngineSocket {
       const taken = (error: Error | null | undefined): void => {
         const code = systemCode(error);
         attempts += 1;
-        if (code !== undefined && this.#isPendingIcmp(code, attempts)) {
-          if (code === 'ECONNREFUSED') this.#events.peerError(this.#refused(error));
+        const outgoing = batch[index];
+        if (
+          code !== undefined &&
+          outgoing !== undefined &&
+          attempts < MAX_ATTEMPTS &&
+          this.#mayBePending(code, outgoing)
+        ) {
+          if (code === 'ECONNREFUSED') this.#events.peerError(this.#peerError(error));
           else ambiguous = error;
           next();
           return;
@@ -257,10 +288,9 @@ class NodeSocket implements EngineSocket {
           void delay(1).then(next);
           return;
         }
-        const outgoing = batch[index];
         if (error && outgoing !== undefined) failures.push({ index, error: this.#sendError(error, outgoing) });
-        // An unreachable network that fails twice is this host's own; what a second attempt cures was an earlier datagram's.
-        else if (ambiguous !== undefined && !this.#closed) this.#events.peerError(this.#refused(ambiguous));
+        // A network that stays unreachable is so from this host; what another attempt cures was an earlier datagram's.
+        else if (ambiguous !== undefined && !this.#closed) this.#events.peerError(this.#peerError(ambiguous));
         ambiguous = undefined;
         attempts = 0;
         index += 1;
@@ -271,9 +301,11 @@ class NodeSocket implements EngineSocket {
   }
 
   /** Whether a send may have failed with the ICMP error of an earlier datagram: it was not transmitted then. */
-  #isPendingIcmp(code: string, attempts: number): boolean {
-    if (this.#request.remote === undefined || this.#closed || !ICMP_CODES.has(code)) return false;
-    return attempts < (code === 'ECONNREFUSED' ? MAX_ATTEMPTS : 2);
+  #mayBePending(code: string, { data }: EngineOutgoing): boolean {
+    const { remote } = this.#request;
+    if (remote === undefined || this.#closed) return false;
+    if (code === 'EMSGSIZE') return data.length <= MAX_PAYLOAD_BYTES[familyOf(remote.address)];
+    return REFUSALS.has(code);
   }
 
   #transmit({ data, remote }: EngineOutgoing, callback: (error: Error | null | undefined) => void): void {
@@ -302,7 +334,7 @@ class NodeSocket implements EngineSocket {
       const why = data.length > limit ? `the limit is ${limit}` : 'the path or the interface does not carry that much';
       return new DatagramError('TOO_LARGE', `cannot send ${data.length} bytes${whom}: ${why}`, details);
     }
-    if (code === 'EACCES' && this.#request.options.broadcast !== true) {
+    if (code === 'EACCES' && remote !== undefined && isBroadcast(remote.address)) {
       return new DatagramError('BROADCAST_FORBIDDEN', `cannot send${whom}: ${NO_BROADCAST}`, details);
     }
     return new DatagramError('SEND_FAILED', `cannot send${whom}: ${describeSystemError(cause)}`, details);
@@ -313,9 +345,19 @@ class NodeSocket implements EngineSocket {
   }
 
   async poll(): Promise<void> {
+    await Promise.all([this.#drain(), this.#companion?.poll()]);
+  }
+
+  async #drain(): Promise<void> {
     // The first turn may begin after this turn's poll phase; the second has had one for certain.
     await nextTurn();
-    await nextTurn();
+    // No more than the kernel's buffer can have held when it was asked: a flood does not hold this up for ever.
+    const mostTurns = Math.ceil(this.buffers.recvBytes / LEAST_CHARGE_BYTES / READS_PER_TURN);
+    for (let turn = 0, before = -1; turn <= mostTurns && before !== this.#reads && !this.#closed; turn += 1) {
+      before = this.#reads;
+      await nextTurn();
+    }
+    this.#deliver();
   }
 
   close(): Promise<void> {
@@ -365,12 +407,12 @@ function settled(socket: Socket, event: 'listening' | 'connect', begin: () => vo
   });
 }
 
-function openError(cause: unknown, { remote, options }: OpenRequest, local: Endpoint): DatagramError {
+function openError(cause: unknown, { remote }: OpenRequest, local: Endpoint): DatagramError {
   if (cause instanceof DatagramError) return cause;
   const code = systemCode(cause);
-  const connecting = cause instanceof Error && 'syscall' in cause && cause.syscall === 'connect';
-  if (connecting && remote !== undefined) {
-    const forbidden = code === 'EACCES' && options.broadcast !== true;
+  const syscall = cause instanceof Error && 'syscall' in cause ? cause.syscall : undefined;
+  if (syscall === 'connect' && remote !== undefined) {
+    const forbidden = code === 'EACCES' && isBroadcast(remote.address);
     const why = forbidden ? NO_BROADCAST : describeSystemError(cause);
     return new DatagramError(
       forbidden ? 'BROADCAST_FORBIDDEN' : 'OPEN_FAILED',
@@ -378,9 +420,22 @@ function openError(cause: unknown, { remote, options }: OpenRequest, local: Endp
       { cause, peer: remote },
     );
   }
-  return new DatagramError('OPEN_FAILED', `cannot bind ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
+  const what = syscall === 'bind' ? 'bind' : 'set the options of a socket on';
+  return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
     cause,
   });
+}
+
+/** Systems other than Linux refuse what is above their limit instead of granting less, and nobody asked for this much. */
+function enlargeRecvBuffer(socket: Socket): void {
+  for (let bytes = DEFAULT_RECV_BUFFER_BYTES; bytes > socket.getRecvBufferSize(); bytes /= 2) {
+    try {
+      socket.setRecvBufferSize(bytes);
+      return;
+    } catch {
+      // The next one is half as large.
+    }
+  }
 }
 
 /** What `setMulticastInterface` wants: an address of the interface for IPv4, its zone for IPv6. */

@@ -1,8 +1,13 @@
 import type { Datagram } from './datagram.js';
 import { DatagramError } from './errors.js';
 
-/** What happens to a datagram that arrives while the queue is full: it is dropped, the oldest is, or the queue fails. */
-export type Overflow = 'drop-newest' | 'drop-oldest' | 'fail';
+export const OVERFLOWS = ['drop-newest', 'drop-oldest', 'fail'] as const;
+
+/**
+ * What happens to a datagram that arrives while the queue is full: it is dropped, the oldest is, or the queue fails:
+ * what it holds can still be read, then receiving rejects with `QUEUE_FULL`. Each such datagram is counted.
+ */
+export type Overflow = (typeof OVERFLOWS)[number];
 
 interface Waiter {
   /** A single datagram, or all there are. */
@@ -34,7 +39,7 @@ export class ReceiveQueue {
     readonly overflow: Overflow;
     /** Called with how many datagrams were just dropped. */
     readonly onDrop: (count: number) => void;
-    /** Called when a full queue has room again. */
+    /** Called when a full queue has room again, as long as more may come. */
     readonly onRoom: () => void;
   }) {
     this.#capacity = options.capacity;
@@ -132,9 +137,9 @@ export class ReceiveQueue {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (this.length > 0) {
-        const wasFull = this.room <= 0;
+        const wasFull = this.room === 0;
         resolve(wants === 'one' ? [this.#shift()] : this.#drain());
-        if (wasFull) this.#onRoom();
+        if (wasFull && !this.#ended) this.#onRoom();
         return;
       }
       const end = (): void => {
@@ -173,9 +178,9 @@ export class ReceiveQueue {
 
   #shift(): Datagram {
     const datagram = this.#items[this.#head] as Datagram;
+    // What was taken stays in memory until the queue moves up, which costs as much as what is left: so seldom enough.
     this.#head += 1;
-    // Taken datagrams would otherwise stay in memory until the queue runs empty.
-    if (this.#head === this.#items.length || this.#head >= 1024) {
+    if (this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
