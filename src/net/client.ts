@@ -1,5 +1,7 @@
 import {
   type AddressLike,
+  checkOneOf,
+  checkOptions,
   DatagramSocket,
   type DatagramSocketOptions,
   type ReceiveOptions,
@@ -11,6 +13,11 @@ import type { SendFailure } from './engine.js';
 import { DatagramError } from './errors.js';
 import { resolveAddress } from './resolve.js';
 
+const STRAYS = ['ignore', 'report', 'receive'] as const;
+
+/** What becomes of datagrams from others than the peer. */
+export type Strays = (typeof STRAYS)[number];
+
 /** Options of {@link openUdpConnection}. */
 export interface ClientOptions extends DatagramSocketOptions {
   /** The local address, of the family of the remote one. Default: the kernel chooses address and port. */
@@ -19,18 +26,23 @@ export interface ClientOptions extends DatagramSocketOptions {
    * Datagrams that other addresses send to the client's port: not heard (`ignore`), an event `strays` (`report`), or
    * received like the peer's own (`receive`), as answers to a broadcast or multicast question are. Default: `ignore`.
    */
-  readonly strays?: 'ignore' | 'report' | 'receive';
+  readonly strays?: Strays;
 }
 
 /**
  * Opens a connected UDP socket: it sends to one address, hears only that one, and learns when it is refused.
- * Nothing is sent by this, and nobody need listen there. Of a name's addresses the first is taken.
+ * Nothing is sent by this, and nobody need listen there. Of a name's addresses the first that this host has a route to
+ * is taken.
  *
- * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `OPEN_FAILED`; the reason of an aborted `signal`.
+ * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `OPEN_FAILED`, `BROADCAST_FORBIDDEN`; the
+ * reason of an aborted `signal`.
  */
 export function openUdpConnection(address: AddressLike, options: ClientOptions = {}): Promise<DatagramClient> {
   return DatagramClient.connect(address, options);
 }
+
+/** The kernel chooses address and port. */
+const ANY: Address = { host: { kind: 'any' }, port: 0 };
 
 /** A connected socket: one peer, its answers and its refusals. Made by {@link openUdpConnection}. */
 export class DatagramClient extends DatagramSocket {
@@ -44,18 +56,26 @@ export class DatagramClient extends DatagramSocket {
 
   /** See {@link openUdpConnection}. */
   static async connect(address: AddressLike, options: ClientOptions): Promise<DatagramClient> {
-    const [remote] = await resolveAddress(checkDestination(toAddress(address)), options.family);
-    const family = familyOf(remote.address);
-    const localAddress: Address =
-      options.localAddress === undefined ? { host: { kind: 'any' }, port: 0 } : toAddress(options.localAddress);
-    const [local] = await resolveAddress(localAddress, family);
-    const strays = options.strays ?? 'ignore';
-    const client = new DatagramClient(remote, options);
-    await client.open(
-      { local, remote, dualStack: false, hearStrays: strays !== 'ignore', options },
-      strays === 'receive',
-    );
-    return client;
+    checkOptions(options);
+    checkOneOf('strays', options.strays, STRAYS);
+    const { signal, strays = 'ignore' } = options;
+    const localAddress = options.localAddress === undefined ? ANY : toAddress(options.localAddress);
+    const ofLocal = localAddress.host.kind === 'literal' ? familyOf(localAddress.host.address) : undefined;
+    const wanted = checkDestination(toAddress(address));
+    const candidates = await resolveAddress(wanted, options.family ?? ofLocal, signal);
+    for (const [index, remote] of candidates.entries()) {
+      try {
+        const [local] = await resolveAddress(localAddress, familyOf(remote.address), signal);
+        const client = new DatagramClient(remote, options);
+        const request = { local, remote, dualStack: false, hearStrays: strays !== 'ignore', options };
+        await client.open(request, { receiveStrays: strays === 'receive' });
+        return client;
+      } catch (error) {
+        const isLast = index === candidates.length - 1;
+        if (isLast || !(error instanceof DatagramError)) throw error;
+      }
+    }
+    throw new DatagramError('OPEN_FAILED', 'no address to connect to');
   }
 
   /**

@@ -1,17 +1,18 @@
 import { EventEmitter } from 'node:events';
 import type { Datagram } from './datagram.js';
-import {
-  type Address,
-  canonicalAddress,
-  type Endpoint,
-  type Family,
-  interfaceExists,
-  parseAddress,
-} from './endpoint.js';
-import type { EngineOutgoing, EngineSocket, KernelBuffers, OpenRequest, SendFailure, SocketOptions } from './engine.js';
+import { type Address, checkAddress, type Endpoint, type Family, interfaceExists, parseAddress } from './endpoint.js';
+import type {
+  Engine,
+  EngineOutgoing,
+  EngineSocket,
+  KernelBuffers,
+  OpenRequest,
+  SendFailure,
+  SocketOptions,
+} from './engine.js';
 import { DatagramError } from './errors.js';
 import { nodeEngine } from './node-engine.js';
-import { type Overflow, ReceiveQueue } from './receive-queue.js';
+import { OVERFLOWS, type Overflow, ReceiveQueue } from './receive-queue.js';
 
 /**
  * An address as callers may give it: text as {@link parseAddress} reads it (a name is resolved), an address already
@@ -61,7 +62,6 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
 
   protected constructor(options: DatagramSocketOptions) {
     super();
-    checkOptions(options);
     this.#signal = options.signal;
     this.#queue = new ReceiveQueue({
       capacity: options.maxReadQueue ?? 1024,
@@ -73,11 +73,18 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     });
   }
 
-  /** Opens the engine's socket; `receiveStrays` puts datagrams from other addresses into the queue as well. */
-  protected async open(request: OpenRequest, receiveStrays = false): Promise<void> {
+  /**
+   * Opens the engine's socket.
+   *
+   * @param details `receiveStrays` puts datagrams from other addresses into the queue as well; `engine` opens the socket.
+   */
+  protected async open(
+    request: OpenRequest,
+    { receiveStrays = false, engine = nodeEngine }: { readonly receiveStrays?: boolean; readonly engine?: Engine } = {},
+  ): Promise<void> {
     this.#signal?.throwIfAborted();
     const queue = this.#queue;
-    this.#socket = await nodeEngine.open(request, {
+    this.#socket = await engine.open(request, {
       room: () => queue.room,
       datagrams: (batch) => {
         queue.push(batch);
@@ -94,6 +101,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted === true) {
       this.abort();
+      await this.waitClosed();
       this.#signal.throwIfAborted();
     }
   }
@@ -122,10 +130,15 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     return this.#queue.length;
   }
 
-  /** Gives a batch to the engine; resolves to what the kernel did not take. */
-  protected async transmit(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+  /**
+   * Gives a batch to the engine; resolves to what the kernel did not take. A batch whose addresses are still being
+   * looked up is under way already: `close` waits for it.
+   */
+  protected async transmit(
+    batch: readonly EngineOutgoing[] | Promise<readonly EngineOutgoing[]>,
+  ): Promise<readonly SendFailure[]> {
     if (this.#state !== 'open') throw new DatagramError('CLOSED', 'cannot send: the socket was closed');
-    const sent = this.#socket.send(batch);
+    const sent = batch instanceof Promise ? batch.then((found) => this.#socket.send(found)) : this.#socket.send(batch);
     this.#sends.add(sent);
     try {
       return await sent;
@@ -154,13 +167,17 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     }
   }
 
-  /** Has the kernel report what it already knows, datagrams and ICMP errors, without waiting for any to arrive. */
+  /**
+   * Has the kernel report what it already knows, without waiting for more: datagrams in its buffer come into the queue,
+   * ICMP errors become events.
+   */
   poll(): Promise<void> {
     return this.#socket.poll();
   }
 
   /**
-   * Ends in order: what is being sent is sent, what has arrived can still be read, then receiving ends. Twice is fine.
+   * Ends in order: what is being sent is sent; what has arrived, in the kernel's buffer too, can still be read; then
+   * receiving ends. Twice is fine.
    */
   close(): void {
     if (this.#state !== 'open') return;
@@ -174,7 +191,10 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     await this.#release();
   }
 
-  /** Ends at once: what is queued in either direction is given up. Twice, and after `close`, is fine. */
+  /**
+   * Ends at once: what is queued in either direction is given up, and sends under way reject with `CLOSED`.
+   * Twice, and after `close`, is fine.
+   */
   abort(): void {
     if (this.#state === 'aborted') return;
     this.#state = 'aborted';
@@ -201,7 +221,10 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 }
 
-function checkOptions(options: DatagramSocketOptions): void {
+/** @throws {DatagramError} `INVALID_OPTION` for what is outside its range */
+export function checkOptions(options: DatagramSocketOptions): void {
+  checkOneOf('overflow', options.overflow, OVERFLOWS);
+  checkOneOf('family', options.family, [4, 6]);
   checkRange('maxReadQueue', options.maxReadQueue, 1, Number.MAX_SAFE_INTEGER);
   checkRange('ttl', options.ttl, 1, 255);
   checkRange('recvBufferBytes', options.recvBufferBytes, 1, 0x3fff_ffff);
@@ -212,26 +235,20 @@ function checkOptions(options: DatagramSocketOptions): void {
   }
 }
 
+/** @throws {DatagramError} `INVALID_OPTION` for a value that is not among those there are */
+export function checkOneOf<T>(name: string, value: T | undefined, all: readonly T[]): void {
+  if (value === undefined || all.includes(value)) return;
+  throw new DatagramError('INVALID_OPTION', `${name} must be one of ${all.join(', ')}, not ${String(value)}`);
+}
+
 function checkRange(name: string, value: number | undefined, least: number, most: number): void {
   if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
   throw new DatagramError('INVALID_OPTION', `${name} must be a whole number from ${least} to ${most}, not ${value}`);
 }
 
-/** Brings whatever a caller gave as an address into a form that can be resolved. */
+/** Checks whatever a caller gave as an address, and brings it into a form that can be resolved. */
 export function toAddress(address: AddressLike): Address {
-  if (typeof address === 'string') return parseAddress(address);
-  if ('host' in address) return address;
-  return { host: { kind: 'literal', address: canonicalAddress(address.address) }, port: checkPort(address.port) };
-}
-
-/** Checks and normalises a literal endpoint that a caller gave. */
-export function toEndpoint(endpoint: Endpoint): Endpoint {
-  return { address: canonicalAddress(endpoint.address), port: checkPort(endpoint.port) };
-}
-
-function checkPort(port: number): number {
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new DatagramError('INVALID_ADDRESS', `a port is a whole number from 0 to 65535, not ${port}`);
+  return typeof address === 'string' ? parseAddress(address) : checkAddress(address);
 }
 
 /** Payloads may be given as text, which is sent as UTF-8. */

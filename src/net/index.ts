@@ -5,7 +5,7 @@
  *
  * @packageDocumentation
  */
-export { type ClientOptions, DatagramClient, openUdpConnection } from './client.js';
+export { type ClientOptions, DatagramClient, openUdpConnection, type Strays } from './client.js';
 export type { Datagram, Outgoing } from './datagram.js';
 export {
   type AddressLike,

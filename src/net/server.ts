@@ -1,17 +1,27 @@
 import type { Datagram, Outgoing } from './datagram.js';
 import {
   type AddressLike,
+  checkOptions,
   DatagramSocket,
   type DatagramSocketOptions,
   type ReceiveOptions,
   toAddress,
   toBytes,
-  toEndpoint,
 } from './datagram-socket.js';
-import { checkDestination, type Endpoint, familyOf } from './endpoint.js';
-import type { SendFailure } from './engine.js';
+import {
+  type Address,
+  canonicalAddress,
+  checkDestination,
+  checkFamily,
+  checkPort,
+  type Endpoint,
+  type Family,
+  familyOf,
+  sameEndpoint,
+} from './endpoint.js';
+import type { EngineOutgoing, SendFailure } from './engine.js';
 import { DatagramError, systemCode } from './errors.js';
-import { resolveAddress } from './resolve.js';
+import { endpointOf, resolveAddress } from './resolve.js';
 
 /** Options of {@link startUdpServer}. */
 export type ServerOptions = DatagramSocketOptions;
@@ -20,26 +30,35 @@ export type ServerOptions = DatagramSocketOptions;
  * Binds a UDP socket and receives from then on: a datagram sent after the promise settled is not lost for want of a
  * receiver. `*:8000` and `[::]:8000` take IPv4 and IPv6 on one socket, or IPv4 alone on a host without IPv6.
  *
- * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `OPEN_FAILED`; the reason of an aborted `signal`.
+ * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `OPEN_FAILED`,
+ * `UNSUPPORTED`; the reason of an aborted `signal`.
  */
 export function startUdpServer(address: AddressLike, options: ServerOptions = {}): Promise<DatagramServer> {
   return DatagramServer.start(address, options);
 }
 
+/** Equal to no address that could be given. */
+const NOWHERE: Endpoint = { address: '', port: -1 };
+
 /** A bound socket: hears everybody who sends to its address, and sends to anybody. Made by {@link startUdpServer}. */
 export class DatagramServer extends DatagramSocket {
-  #checkedRemote: Endpoint | undefined;
+  /** What it can send to: one family, or both if undefined. */
+  #family: Family | undefined;
+  #lastRemote = { given: NOWHERE, checked: NOWHERE };
 
   /** See {@link startUdpServer}. */
   static async start(address: AddressLike, options: ServerOptions): Promise<DatagramServer> {
+    checkOptions(options);
     const wanted = toAddress(address);
     const everywhere = wanted.host.kind === 'any' && options.family === undefined;
-    const candidates: Endpoint[] = [...(await resolveAddress(wanted, options.family))];
+    const candidates: Endpoint[] = [...(await resolveAddress(wanted, options.family, options.signal))];
     if (everywhere) candidates.push({ address: '0.0.0.0', port: wanted.port });
     for (const [index, local] of candidates.entries()) {
       const server = new DatagramServer(options);
       try {
-        await server.open({ local, dualStack: everywhere, hearStrays: false, options });
+        const dualStack = everywhere && local.address === '::';
+        await server.open({ local, dualStack, hearStrays: false, options });
+        server.#family = dualStack ? undefined : familyOf(local.address);
         return server;
       } catch (error) {
         const isLast = index === candidates.length - 1;
@@ -73,11 +92,12 @@ export class DatagramServer extends DatagramSocket {
    * Sends one datagram; settles when the kernel has taken it. That says nothing about its arrival.
    *
    * @param data 0 to 65507 bytes to IPv4, 65527 to IPv6; left unchanged by the caller until the promise settles.
-   * @throws {DatagramError} `TOO_LARGE`, `SEND_FAILED`, `INVALID_ADDRESS`, `NOT_FOUND`, `CLOSED`: about this datagram only.
+   * @param address Of the server's family, or of either if it is bound to every interface; a name is looked up each time.
+   * @throws {DatagramError} `TOO_LARGE`, `SEND_FAILED`, `BROADCAST_FORBIDDEN`, `INVALID_ADDRESS`, `NOT_FOUND`, `CLOSED`:
+   * about this datagram only.
    */
   async sendto(data: Uint8Array | string, address: AddressLike): Promise<void> {
-    const remote = await this.#remoteOf(address);
-    const [failure] = await this.transmit([{ data: toBytes(data), remote }]);
+    const [failure] = await this.transmit(this.#addressed(toBytes(data), address));
     if (failure !== undefined) throw failure.error;
   }
 
@@ -90,20 +110,24 @@ export class DatagramServer extends DatagramSocket {
     return this.transmit(batch.map(({ data, remote }) => ({ data, remote: this.#check(remote) })));
   }
 
-  async #remoteOf(address: AddressLike): Promise<Endpoint> {
-    if (typeof address === 'object' && 'address' in address) return this.#check(address);
+  /** Only a name has to wait: all else is sent in the order of the calls. */
+  #addressed(data: Uint8Array, address: AddressLike): EngineOutgoing[] | Promise<EngineOutgoing[]> {
+    if (typeof address === 'object' && 'address' in address) return [{ data, remote: this.#check(address) }];
     const wanted = checkDestination(toAddress(address));
-    const [remote] = await resolveAddress(wanted, familyOf(this.local.address) === 4 ? 4 : undefined);
-    return this.#check(remote);
+    const remote = endpointOf(wanted, this.#family);
+    if (remote !== undefined) return [{ data, remote }];
+    return resolveAddress(wanted, this.#family).then(([first]) => [{ data, remote: first }]);
   }
 
   /** Answers go to the peer just heard, over and over: the last one checked is remembered. */
   #check(remote: Endpoint): Endpoint {
-    if (remote === this.#checkedRemote) return remote;
-    const checked = toEndpoint(remote);
-    if (checked.port === 0) throw new DatagramError('INVALID_ADDRESS', 'cannot send to port 0');
-    this.#checkedRemote = remote;
-    return checked;
+    const { given, checked } = this.#lastRemote;
+    if (sameEndpoint(remote, given)) return checked;
+    const address = canonicalAddress(remote.address);
+    const literal: Address = { host: { kind: 'literal', address }, port: checkPort(remote.port) };
+    checkFamily(checkDestination(literal), this.#family);
+    this.#lastRemote = { given: { ...remote }, checked: { address, port: remote.port } };
+    return this.#lastRemote.checked;
   }
 }
 
