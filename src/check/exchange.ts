@@ -12,9 +12,11 @@ import {
 import { Alarm, waitUntil } from '../timing/alarm.js';
 import type { Judge } from './judge.js';
 
-/** How many messages, and bytes of them, are kept to be sent again to the next address of a name. */
-const MAX_KEPT_MESSAGES = 64;
+/** How many messages, and bytes of them, are kept to be sent again to the next address of a name: a chunk of stdin at least. */
+const MAX_KEPT_MESSAGES = 64 * 1024;
 const MAX_KEPT_BYTES = 1024 * 1024;
+/** An address that has not refused for so long when more is sent has taken what came before: it is not to be sent again. */
+const MAX_KEPT_MS = 2000;
 
 /** Options of {@link Exchange}. */
 export interface ExchangeOptions {
@@ -55,6 +57,8 @@ export class Exchange implements AsyncDisposable {
   /** What was sent while the next address may still be tried; undefined once the address is settled. */
   #kept: Uint8Array[] | undefined = [];
   #keptBytes = 0;
+  /** When the first of them was sent. */
+  #keptSinceMs: number | undefined;
   #switching: Promise<void> | undefined;
   #sent = 0;
   #received = 0;
@@ -252,17 +256,20 @@ export class Exchange implements AsyncDisposable {
     }
   }
 
-  /** The address answers, or so much was sent to it that it cannot be sent again: it is not changed any more. */
+  /** The address answers, or more was sent to it than is sent again: it is not changed any more. */
   #settleAddress(): void {
     this.#kept = undefined;
   }
 
   #keep(payloads: readonly Uint8Array[]): void {
     if (this.#kept === undefined) return;
-    this.#kept.push(...payloads);
-    this.#keptBytes += payloads.reduce((sum, { length }) => sum + length, 0);
     const single = this.#candidates.length === 1;
-    if (single || this.#kept.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES) this.#settleAddress();
+    const old = this.#keptSinceMs !== undefined && performance.now() - this.#keptSinceMs > MAX_KEPT_MS;
+    this.#keptSinceMs ??= performance.now();
+    this.#keptBytes += payloads.reduce((sum, { length }) => sum + length, 0);
+    const many = this.#kept.length + payloads.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES;
+    if (single || old || many) this.#settleAddress();
+    else for (const payload of payloads) this.#kept.push(payload);
   }
 
   /** Sends messages, in order. @throws {DatagramError} for the first that the kernel did not take */

@@ -87,10 +87,15 @@ export function reportBuffers(
 }
 
 /** Whether the two addresses can talk: a source of one family reaches no destination of the other. */
-export function checkSource(source: Address, destination: Address): void {
-  if (source.host.kind !== 'literal' || destination.host.kind !== 'literal') return;
-  if (familyOf(source.host.address) === familyOf(destination.host.address)) return;
-  throw new UsageError(
-    `option '-b, --bind': ${source.host.address} is not of the family of ${destination.host.address}`,
-  );
+export function checkSource(source: Address, destination: Address, values: SharedValues): void {
+  if (source.host.kind !== 'literal') return;
+  const to = literalOf(destination, values);
+  if (to === undefined || familyOf(source.host.address) === familyOf(to)) return;
+  throw new UsageError(`option '-b, --bind': ${source.host.address} is not of the family of ${to}`);
+}
+
+function literalOf({ host }: Address, values: SharedValues): string | undefined {
+  if (host.kind === 'literal') return host.address;
+  if (host.kind !== 'loopback') return undefined;
+  return familyOption(values) === 6 ? '::1' : '127.0.0.1';
 }

@@ -119,7 +119,7 @@ async function planSend(address: string, messages: readonly string[], values: Se
   const { expect, expectExact: exact, expectRegex: regex, expectSize: size, ...rest } = values;
   const destination = readDestination(address, messages, values);
   const source = values.bind === undefined ? undefined : readAddress(values.bind, parseSourceAddress, values);
-  if (source !== undefined) checkSource(source, destination);
+  if (source !== undefined) checkSource(source, destination, values);
   const expectations = await readExpectations({ expect, exact, regex, size }, values, io);
   const from = planMessages(messages, values, io);
   const judged = isJudged(values, from, expectations);
