@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import {
   type Address,
   checkFamily,
@@ -41,9 +42,9 @@ const REPLACEMENT = '\u{fffd}';
 /** Node hands over arguments that are no UTF-8 with their bytes replaced: they must not be sent as something else. */
 export function checkUtf8(text: string, what: string, io: Io): void {
   if (!text.includes(REPLACEMENT)) return;
-  const bytes = Buffer.from(text, 'utf8');
-  const asWritten = io.argumentBytes()?.some((argument) => Buffer.from(argument).includes(bytes));
-  if (asWritten !== true) throw new UsageError(`${what} is not valid UTF-8: write such bytes with -e hex`);
+  const written = io.argumentBytes()?.filter((argument) => Buffer.from(argument).toString('utf8').includes(text)) ?? [];
+  if (written.length === 0 || !written.every((argument) => isUtf8(argument)))
+    throw new UsageError(`${what} is not valid UTF-8: write such bytes with -e hex`);
 }
 
 /** Checks what the options can contradict each other in, whatever the command. */
