@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { type Family, silentServer } from '../support/sockets.js';
+import { arrivals, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, type RunOptions, shell, start, udpcat } from '../support/udpcat.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-messages-'));
@@ -22,7 +22,6 @@ interface Sent extends Outcome {
   readonly arrived: readonly string[];
 }
 
-/** Runs send, and then has the kernel order tell what arrived before a last datagram. */
 async function sendTo(
   args: readonly string[],
   { family = 4, ...options }: RunOptions & { readonly family?: Family } = {},
@@ -30,16 +29,6 @@ async function sendTo(
   await using server = await silentServer(family);
   const outcome = await udpcat(['send', server.address, ...args], options);
   return { ...outcome, arrived: await arrivals(server) };
-}
-
-/** Everything that had arrived when this is called. */
-async function arrivals(server: Awaited<ReturnType<typeof silentServer>>): Promise<string[]> {
-  await server.send('the end', server.address);
-  for (let n = 1; ; n += 1) {
-    const received = await server.collect(n);
-    if (received.at(-1)?.from !== server.address) continue;
-    return received.slice(0, -1).map(({ data }) => data.toString('latin1'));
-  }
 }
 
 const done = { status: 0, stderr: '' };

@@ -40,10 +40,10 @@ export function hostAndPort(address: string): { host: string; port: number } {
   return { host, port: Number(port) };
 }
 
-async function bound(family: Family, host = loopback(family)): Promise<Socket> {
+async function bound(family: Family, port = 0): Promise<Socket> {
   const socket = createSocket({ type: `udp${family}`, recvBufferSize: 4_000_000, sendBufferSize: 1_000_000 });
   const listening = once(socket, 'listening');
-  socket.bind(0, host);
+  socket.bind(port, loopback(family));
   await listening;
   return socket;
 }
@@ -67,8 +67,9 @@ function sent(socket: Socket, data: string | Uint8Array, port: number, host: str
 async function peer(
   family: Family,
   answer: (data: Buffer, from: RemoteInfo, socket: Socket) => Promise<void> | undefined,
+  chosenPort = 0,
 ): Promise<Peer> {
-  const socket = await bound(family);
+  const socket = await bound(family, chosenPort);
   const { address: host, port } = socket.address();
   const received: Received[] = [];
   const waiting = new Set<() => void>();
@@ -115,21 +116,34 @@ export function echoServer(family: Family = 4): Promise<Peer> {
   return peer(family, (data, from, socket) => sent(socket, data, from.port, from.address));
 }
 
-/** Takes everything and says nothing. */
-export function silentServer(family: Family = 4): Promise<Peer> {
-  return peer(family, () => undefined);
+/** Takes everything and says nothing; on a port of its own unless one is given. */
+export function silentServer(family: Family = 4, port = 0): Promise<Peer> {
+  return peer(family, () => undefined, port);
 }
 
 /** Answers each datagram with these, in order; a function makes them from what came. */
 export function answeringServer(
   answers: readonly (string | Uint8Array)[] | ((data: Buffer, nth: number) => readonly (string | Uint8Array)[]),
   family: Family = 4,
+  port = 0,
 ): Promise<Peer> {
   let nth = 0;
-  return peer(family, async (data, from, socket) => {
+  const answer = async (data: Buffer, from: RemoteInfo, socket: Socket): Promise<void> => {
     const all = typeof answers === 'function' ? answers(data, nth++) : answers;
     for (const answer of all) await sent(socket, answer, from.port, from.address);
-  });
+  };
+  return peer(family, answer, port);
+}
+
+/** Everything that had arrived at a peer when this was called, byte for byte as latin1. */
+export async function arrivals(peer: Peer): Promise<string[]> {
+  // Datagrams on loopback arrive in order.
+  await peer.send('the end', peer.address);
+  for (let n = 1; ; n += 1) {
+    const received = await peer.collect(n);
+    if (received.at(-1)?.from !== peer.address) continue;
+    return received.slice(0, -1).map(({ data }) => data.toString('latin1'));
+  }
 }
 
 /** Answers each datagram with its own bytes, or with `answer`, from another socket. */
