@@ -1,0 +1,68 @@
+import { describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { closedPort, echoServer } from './support/sockets.js';
+import { commandLine, shell, start, udpcat } from './support/udpcat.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFileSync(`${root}/README.md`, 'utf8');
+
+/** The README's blocks of one language, in order. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, code = '']) => code);
+}
+
+/** Runs an example as a module of somebody who has installed the package. */
+function runModule(code: string) {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { cwd: root });
+  const output = new Promise<string>((resolve) => {
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.once('close', () => {
+      resolve(text);
+    });
+  });
+  return { child, output };
+}
+
+describe('the README', () => {
+  const [server = '', client = ''] = blocks('js');
+
+  test('has an echo server that answers, as written but for the port', async () => {
+    const port = String(await closedPort(4));
+    const { child, output } = runModule(server.replaceAll('9999', port));
+    const { status } = await udpcat(['send', port, 'hello', '--expect-exact', 'hello', '--retry', '50', '-w', '10s']);
+    child.kill();
+    await output;
+    expect(status).toBe(0);
+  });
+
+  test('has an echo client that prints what comes back, as written but for the port', async () => {
+    await using echo = await echoServer(4);
+    const { output } = runModule(client.replaceAll('9999', String(echo.port)));
+    expect(await output).toBe('Hello, World!\n');
+  });
+
+  test('shows two terminals whose commands do what it says', async () => {
+    const [, session = ''] = blocks('console');
+    const [serverLine = ''] = /(?<=npx udpcat ).*/.exec(blocks('console')[0] ?? '') ?? [];
+    expect(serverLine).toBe("serve 127.0.0.1:8000 --reply 'got it'");
+    await using server = start(['serve', '127.0.0.1:0', '--reply', 'got it']);
+    const address = await server.listening();
+    const closed = `127.0.0.1:${await closedPort(4)}`;
+    const here = session.replaceAll('127.0.0.1:8000', address).replaceAll('127.0.0.1:8001', closed);
+    const commands = [...here.matchAll(/^\$ npx udpcat (.*)$/gm)].map(([, command = '']) => command);
+    expect(commands).toHaveLength(4);
+    const shown = here.replaceAll(/^\$ .*\n/gm, '');
+    const script = commands.map((command) => `${commandLine([])} ${command}`).join('\n');
+    await using run = shell(`exec 2>&1\n${script}`);
+    expect((await run.outcome).stdout.toString()).toBe(shown);
+  });
+
+  test('names the command that runs the tests, and the one that starts the main job', () => {
+    expect(blocks('sh')).toEqual(
+      expect.arrayContaining(['npm ci && npx udpcat serve 127.0.0.1:8000\n', 'npm ci && npm test\n']),
+    );
+  });
+});
