@@ -102,6 +102,14 @@ export function addOptions(command: Command, table: OptionTable): void {
   }
 }
 
+/** Puts the options of a table under a heading of their own in the help. */
+export function grouped<Table extends OptionTable>(heading: string, table: Table): Table {
+  for (const { options } of Object.values(table)) {
+    for (const declared of options) declared.helpGroup(heading);
+  }
+  return table;
+}
+
 /** Declares the options of a command once it is the one that was asked for; to declare those of all costs start-up time. */
 export function addOptionsWhenChosen(program: Command, command: Command, table: () => OptionTable): void {
   program.hook('preSubcommand', (_, chosen) => {
@@ -112,50 +120,58 @@ export function addOptionsWhenChosen(program: Command, command: Command, table: 
 /** The options that `serve`, `send` and `echo` share. Made anew for each command, as their defaults differ. */
 export function sharedOptions(defaults: { readonly output: FormatName; readonly count: string }) {
   return {
-    output: option(
-      '-o, --output <format>',
-      `how datagrams are written to stdout: ${FORMAT_NAMES.join(', ')} (raw loses their boundaries)`,
-      oneOf(FORMAT_NAMES),
-      defaults.output,
-    ),
-    encoding: option(
-      '-e, --encoding <enc>',
-      `how payloads are written by you: ${ENCODINGS.join(', ')}`,
-      oneOf(ENCODINGS),
-      'utf8',
-    ),
-    hex: hexFlag(),
-    meta: toggle(
-      '-m, --meta',
-      '--no-meta',
-      'put time, addresses and size before each datagram in the text formats',
-      'put nothing before them',
-    ),
-    force: flag('--force', 'write raw bytes to a terminal'),
-    bind: option('-b, --bind <address>', 'local address', parseText),
-    ipv4: conflicting(flag('-4, --ipv4', 'IPv4 only'), 'ipv6'),
-    ipv6: flag('-6, --ipv6', 'IPv6 only'),
-    count: option('-c, --count <n>', defaults.count, parseCount),
-    duration: option('--duration <d>', 'stop after that long: 250ms, 2s, 3m, 1h', parseDuration),
-    idle: option('--idle <d>', 'stop when nothing has arrived for that long', parseDuration),
-    queueSize: option('--queue-size <n>', 'datagrams held between socket and command', parseCount, 1024),
-    overflow: option(
-      '--overflow <policy>',
-      'when the queue is full: drop-newest, drop-oldest, fail (status 7)',
-      oneOf(['drop-newest', 'drop-oldest', 'fail']),
-      'drop-newest',
-    ),
-    recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseSize),
-    sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseSize),
-    ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
-    broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
-    interface: option('--interface <name>', 'interface that multicast leaves from', parseText),
-    stats: toggle('--stats', '--no-stats', 'summary on stderr at the end (default: at a terminal)', 'no summary'),
-    logLevel: option('--log-level <level>', `what is said on stderr: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS)),
-    logFormat: option('--log-format <format>', `and how: ${LOG_FORMATS.join(', ')}`, oneOf(LOG_FORMATS), 'pretty'),
-    verbose: conflicting(flag('-v, --verbose', 'the same as --log-level debug'), 'quiet', 'logLevel'),
-    quiet: conflicting(flag('--quiet', 'only errors and the listening line'), 'logLevel'),
-    color: toggle('--color', '--no-color', 'colour, even where there is no terminal', 'no colour'),
+    ...grouped('Datagrams:', {
+      output: option(
+        '-o, --output <format>',
+        `how datagrams are written to stdout: ${FORMAT_NAMES.join(', ')} (raw loses their boundaries)`,
+        oneOf(FORMAT_NAMES),
+        defaults.output,
+      ),
+      encoding: option(
+        '-e, --encoding <enc>',
+        `how payloads are written by you: ${ENCODINGS.join(', ')}`,
+        oneOf(ENCODINGS),
+        'utf8',
+      ),
+      hex: hexFlag(),
+      meta: toggle(
+        '-m, --meta',
+        '--no-meta',
+        'put time, addresses and size before each datagram in the text formats',
+        'put nothing before them',
+      ),
+      force: flag('--force', 'write raw bytes to a terminal'),
+    }),
+    ...grouped('When to stop:', {
+      count: option('-c, --count <n>', defaults.count, parseCount),
+      duration: option('--duration <d>', 'stop after that long: 250ms, 2s, 3m, 1h', parseDuration),
+      idle: option('--idle <d>', 'stop when nothing has arrived for that long', parseDuration),
+    }),
+    ...grouped('Socket:', {
+      bind: option('-b, --bind <address>', 'local address', parseText),
+      ipv4: conflicting(flag('-4, --ipv4', 'IPv4 only'), 'ipv6'),
+      ipv6: flag('-6, --ipv6', 'IPv6 only'),
+      queueSize: option('--queue-size <n>', 'datagrams held between socket and command', parseCount, 1024),
+      overflow: option(
+        '--overflow <policy>',
+        'when the queue is full: drop-newest, drop-oldest, fail (status 7)',
+        oneOf(['drop-newest', 'drop-oldest', 'fail']),
+        'drop-newest',
+      ),
+      recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseSize),
+      sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseSize),
+      ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
+      broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
+      interface: option('--interface <name>', 'interface that multicast leaves from', parseText),
+    }),
+    ...grouped('On stderr:', {
+      stats: toggle('--stats', '--no-stats', 'summary on stderr at the end (default: at a terminal)', 'no summary'),
+      logLevel: option('--log-level <level>', `what is said on stderr: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS)),
+      logFormat: option('--log-format <format>', `and how: ${LOG_FORMATS.join(', ')}`, oneOf(LOG_FORMATS), 'pretty'),
+      verbose: conflicting(flag('-v, --verbose', 'the same as --log-level debug'), 'quiet', 'logLevel'),
+      quiet: conflicting(flag('--quiet', 'only errors and the listening line'), 'logLevel'),
+      color: toggle('--color', '--no-color', 'colour, even where there is no terminal', 'no colour'),
+    }),
   };
 }
 

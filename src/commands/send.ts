@@ -26,6 +26,7 @@ import { collectMessages, loadMessages, type MessageSource, streamMessages } fro
 import {
   addOptionsWhenChosen,
   familyOption,
+  grouped,
   flag,
   option,
   repeatable,
@@ -49,28 +50,32 @@ import {
 
 function sendOptions() {
   return {
+    ...grouped('Messages:', {
+      file: repeatable('--file <path>', 'send the contents of a file as one datagram', parseText),
+      size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
+      frame: option(
+        '--frame <frame>',
+        'how stdin is cut into datagrams: lines, null, whole, chunk:N, length, json',
+        parseFrame,
+      ),
+      interval: option('--interval <d>', 'time from one round of --count to the next (default: 1s)', parseDuration),
+    }),
+    ...grouped('Replies:', {
+      wait: option(
+        '-w, --wait <d>',
+        'wait for replies at most so long; 0 sends and ends (default: 2s if judged)',
+        parseDurationOrZero,
+      ),
+      replies: option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
+      expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
+      expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
+      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
+      expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
+      retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
+      deadline: option('--deadline <d>', 'bound on everything, from start to exit', parseDuration),
+      anySource: flag('--any-source', 'take replies from any address, and show whose they are'),
+    }),
     ...sharedOptions({ output: 'utf8', count: 'send each message n times' }),
-    file: repeatable('--file <path>', 'send the contents of a file as one datagram', parseText),
-    size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
-    frame: option(
-      '--frame <frame>',
-      'how stdin is cut into datagrams: lines, null, whole, chunk:N, length, json',
-      parseFrame,
-    ),
-    interval: option('--interval <d>', 'time from one round of --count to the next (default: 1s)', parseDuration),
-    wait: option(
-      '-w, --wait <d>',
-      'wait for replies at most so long; 0 sends and ends (default: 2s if judged)',
-      parseDurationOrZero,
-    ),
-    replies: option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
-    expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
-    expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
-    expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
-    expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
-    retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
-    deadline: option('--deadline <d>', 'bound on everything, from start to exit', parseDuration),
-    anySource: flag('--any-source', 'take replies from any address, and show whose they are'),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Totals } from '../stats/totals.js';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
 import { LocalFailure } from './failure.js';
-import { addOptionsWhenChosen, option, toggle, type ValuesOf } from './options.js';
+import { addOptionsWhenChosen, grouped, option, toggle, type ValuesOf } from './options.js';
 import { readPayload } from './plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
 import { readTypedLines } from './typed-lines.js';
@@ -15,15 +15,17 @@ import { parseText } from './values.js';
 
 function serveOptions() {
   return {
+    ...grouped('Answers:', {
+      reply: option('--reply <message>', 'answer every datagram with this message', parseText),
+      replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parseText),
+      interactive: toggle(
+        '-i, --interactive',
+        '--no-interactive',
+        'send typed lines to the peer that spoke last (default: at a terminal)',
+        'leave stdin alone',
+      ),
+    }),
     ...servingOptions('utf8'),
-    reply: option('--reply <message>', 'answer every datagram with this message', parseText),
-    replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parseText),
-    interactive: toggle(
-      '-i, --interactive',
-      '--no-interactive',
-      'send typed lines to the peer that spoke last (default: at a terminal)',
-      'leave stdin alone',
-    ),
   };
 }
 

@@ -15,7 +15,7 @@ import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
-import { flag, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
+import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
 import { Output } from './output.js';
 import { checkShared, readAddress, reportBuffers, socketOptions } from './plan.js';
 import { UsageError } from './usage-error.js';
@@ -24,12 +24,14 @@ import { parseAddressBlock, parseRate } from './values.js';
 /** The options that `serve` and `echo` share. */
 export function servingOptions(output: 'utf8' | 'none') {
   return {
+    ...grouped('Whom to hear and to answer:', {
+      allow: repeatable('--allow <cidr>', 'take datagrams only from these addresses', parseAddressBlock),
+      deny: repeatable('--deny <cidr>', 'take none from these', parseAddressBlock),
+      rateLimit: option('--rate-limit <rate>', 'answers for each peer, such as 100/s', parseRate),
+      loopGuard: unlessFlag('--no-loop-guard', 'answer more than 100 identical datagrams a second from one peer'),
+      answerServicePorts: flag('--answer-service-ports', 'answer source ports below 1024 as well'),
+    }),
     ...sharedOptions({ output, count: 'stop after n datagrams' }),
-    allow: repeatable('--allow <cidr>', 'take datagrams only from these addresses', parseAddressBlock),
-    deny: repeatable('--deny <cidr>', 'take none from these', parseAddressBlock),
-    rateLimit: option('--rate-limit <rate>', 'answers for each peer, such as 100/s', parseRate),
-    loopGuard: unlessFlag('--no-loop-guard', 'answer more than 100 identical datagrams a second from one peer'),
-    answerServicePorts: flag('--answer-service-ports', 'answer source ports below 1024 as well'),
   };
 }
 
