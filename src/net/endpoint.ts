@@ -96,24 +96,25 @@ function toUint32(ipv4: string): number {
 /**
  * Brings a literal into the canonical form of {@link Endpoint}: lower case, compressed, IPv4-mapped as IPv4.
  *
+ * @param written What an error shows as the address. Default: the literal.
  * @throws {DatagramError} `INVALID_ADDRESS` if it is no literal, or its zone is missing, misplaced or no interface of this host.
  */
-export function canonicalAddress(literal: string): string {
+export function canonicalAddress(literal: string, written = literal): string {
   if (isIPv4(literal)) return literal;
   const { bare, zone } = splitZone(literal);
-  if (isIPv4(bare)) throw invalid(literal, ONLY_LINK_LOCAL);
-  if (!isIPv6(bare)) throw invalid(literal, 'not an IPv4 or IPv6 address');
+  if (isIPv4(bare)) throw invalid(written, ONLY_LINK_LOCAL);
+  if (!isIPv6(bare)) throw invalid(written, 'not an IPv4 or IPv6 address');
   const canonical = new SocketAddress({ address: bare, family: 'ipv6' }).address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical)?.[1];
   if (!needsZone(canonical)) {
-    if (zone !== undefined) throw invalid(literal, ONLY_LINK_LOCAL);
+    if (zone !== undefined) throw invalid(written, ONLY_LINK_LOCAL);
     return mapped ?? canonical;
   }
   if (zone === undefined) {
     if (isMulticast(canonical)) return canonical;
-    throw invalid(literal, `a link-local address needs its interface: ${canonical}%${anyInterface()}`);
+    throw invalid(written, `a link-local address needs its interface: ${canonical}%${anyInterface()}`);
   }
-  if (!interfaceExists(zone)) throw invalid(literal, `this host has no interface "${zone}"`);
+  if (!interfaceExists(zone)) throw invalid(written, `this host has no interface "${zone}"`);
   return `${canonical}%${zone}`;
 }
 
@@ -181,7 +182,7 @@ function splitHostPort(rest: string, text: string): { host: Host; port: string |
   if (bracketed !== null) {
     const [, inner = '', port] = bracketed;
     if (!isIPv6(splitZone(inner).bare)) throw invalid(text, `"${inner}" is not an IPv6 address`);
-    return { host: literalOrAny(inner), port };
+    return { host: literalOrAny(inner, text), port };
   }
   if (isIPv6(splitZone(rest).bare)) {
     throw invalid(text, `an IPv6 address stands in brackets: [${rest}]:PORT`);
@@ -197,8 +198,8 @@ function splitHostPort(rest: string, text: string): { host: Host; port: string |
 }
 
 /** `::` is every interface of both families, however it is written; `0.0.0.0` is every one of IPv4. */
-function literalOrAny(literal: string): Host {
-  const address = canonicalAddress(literal);
+function literalOrAny(literal: string, written = literal): Host {
+  const address = canonicalAddress(literal, written);
   return address === '::' ? { kind: 'any' } : { kind: 'literal', address };
 }
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Endpoint } from './endpoint.js';
 
 /**
@@ -50,7 +51,8 @@ export class DatagramError extends Error {
 
 /** The code that the operating system or Node gave an error (`EADDRINUSE`, `ENOTFOUND`, …), if it is one of theirs. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  // An error of Node's own is no instance of the Error of another context, such as the one in which jest runs tests.
+  if (!types.isNativeError(error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
@@ -80,5 +82,5 @@ const REASONS: Readonly<Record<string, string>> = {
 export function describeSystemError(error: unknown): string {
   const code = systemCode(error);
   if (code !== undefined && code in REASONS) return `${REASONS[code] ?? ''} (${code})`;
-  return error instanceof Error ? error.message : String(error);
+  return types.isNativeError(error) ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions as DgramOptions } from 'node:dgram';
 import { networkInterfaces, platform } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { types } from 'node:util';
 import { wallClockMs } from './clock.js';
 import type { Datagram } from './datagram.js';
 import {
@@ -410,7 +411,7 @@ function settled(socket: Socket, event: 'listening' | 'connect', begin: () => vo
 function openError(cause: unknown, { remote }: OpenRequest, local: Endpoint): DatagramError {
   if (cause instanceof DatagramError) return cause;
   const code = systemCode(cause);
-  const syscall = cause instanceof Error && 'syscall' in cause ? cause.syscall : undefined;
+  const syscall = types.isNativeError(cause) && 'syscall' in cause ? cause.syscall : undefined;
   if (syscall === 'connect' && remote !== undefined) {
     const forbidden = code === 'EACCES' && isBroadcast(remote.address);
     const why = forbidden ? NO_BROADCAST : describeSystemError(cause);

@@ -1,0 +1,218 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Datagram, Overflow } from '../../src/net/index.js';
+import { ReceiveQueue } from '../../src/net/receive-queue.js';
+
+const datagram = (nth: number): Datagram => ({
+  data: Buffer.from(String(nth)),
+  remote: { address: '127.0.0.1', port: 1 },
+  local: undefined,
+  timeMs: nth,
+});
+const datagrams = (from: number, to: number): Datagram[] =>
+  Array.from({ length: to - from }, (_, index) => datagram(from + index));
+const numbers = (batch: readonly Datagram[] | undefined): number[] => (batch ?? []).map(({ timeMs }) => timeMs);
+
+function queueOf(capacity: number, overflow: Overflow = 'drop-newest') {
+  const drops: number[] = [];
+  let rooms = 0;
+  const queue = new ReceiveQueue({
+    capacity,
+    overflow,
+    onDrop: (count) => drops.push(count),
+    onRoom: () => {
+      rooms += 1;
+    },
+  });
+  return { queue, drops, rooms: () => rooms };
+}
+
+async function drained(queue: ReceiveQueue): Promise<number[]> {
+  return queue.length === 0 ? [] : numbers(await queue.takeAll());
+}
+
+describe('a receive queue', () => {
+  test('gives what it took in, in order, singly or all at once', async () => {
+    const { queue } = queueOf(10);
+    queue.push(datagrams(0, 2));
+    queue.push(datagrams(2, 6));
+    expect((await queue.takeOne())?.timeMs).toBe(0);
+    expect((await queue.takeOne())?.timeMs).toBe(1);
+    expect(queue.length).toBe(4);
+    expect(await drained(queue)).toEqual([2, 3, 4, 5]);
+    expect(queue.room).toBe(10);
+  });
+
+  test('keeps the oldest under drop-newest', async () => {
+    const { queue, drops } = queueOf(3);
+    queue.push(datagrams(0, 2));
+    queue.push(datagrams(2, 6));
+    queue.push(datagrams(6, 7));
+    expect(await drained(queue)).toEqual([0, 1, 2]);
+    expect(drops).toEqual([3, 1]);
+    expect(queue.dropped).toBe(4);
+  });
+
+  test('keeps the newest under drop-oldest', async () => {
+    const { queue, drops } = queueOf(3, 'drop-oldest');
+    queue.push(datagrams(0, 2));
+    await queue.takeOne();
+    queue.push(datagrams(2, 8));
+    expect(await drained(queue)).toEqual([5, 6, 7]);
+    expect(drops).toEqual([4]);
+    queue.push(datagrams(8, 11));
+    queue.push(datagrams(11, 12));
+    expect(await drained(queue)).toEqual([9, 10, 11]);
+    expect(queue.dropped).toBe(5);
+  });
+
+  test('fails under fail, after what it holds was read', async () => {
+    const { queue, drops } = queueOf(2, 'fail');
+    queue.push(datagrams(0, 3));
+    queue.push(datagrams(3, 4));
+    expect(drops).toEqual([1]);
+    expect((await queue.takeOne())?.timeMs).toBe(0);
+    expect((await queue.takeOne())?.timeMs).toBe(1);
+    await expect(queue.takeOne()).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    await expect(queue.takeAll()).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+  });
+
+  test('holds one datagram when its capacity is one', async () => {
+    const { queue } = queueOf(1);
+    queue.push(datagrams(0, 2));
+    expect(await drained(queue)).toEqual([0]);
+    expect(queue.dropped).toBe(1);
+  });
+
+  test('serves several receivers in the order in which they came', async () => {
+    const { queue } = queueOf(1);
+    const taken = [queue.takeOne(), queue.takeOne(), queue.takeOne()];
+    queue.push(datagrams(0, 2));
+    queue.push(datagrams(2, 3));
+    expect((await Promise.all(taken)).map((one) => one?.timeMs)).toEqual([0, 1, 2]);
+    expect(queue.dropped).toBe(0);
+  });
+
+  test('gives a waiting reader of batches all that came together, though it could not hold it', async () => {
+    const { queue } = queueOf(1);
+    const [one, rest] = [queue.takeOne(), queue.takeAll()];
+    queue.push(datagrams(0, 5));
+    expect((await one)?.timeMs).toBe(0);
+    expect(numbers(await rest)).toEqual([1, 2, 3, 4]);
+    expect(queue.dropped).toBe(0);
+  });
+
+  test('settles every receiver at the end, and lets what it holds be read first', async () => {
+    const { queue } = queueOf(5);
+    const waiting = [queue.takeOne(), queue.takeAll(), queue.takeOne()];
+    queue.end();
+    expect(await Promise.all(waiting)).toEqual([undefined, undefined, undefined]);
+    const { queue: filled } = queueOf(5);
+    filled.push(datagrams(0, 2));
+    filled.end();
+    filled.end();
+    filled.push(datagrams(2, 3));
+    expect((await filled.takeOne())?.timeMs).toBe(0);
+    expect((await filled.takeOne())?.timeMs).toBe(1);
+    expect(await filled.takeOne()).toBeUndefined();
+    expect(filled.room).toBe(0);
+  });
+
+  test('swallows no datagram for a receive that was given up, and forgets its signal', async () => {
+    const { queue } = queueOf(5);
+    const given = new AbortController();
+    const kept = new AbortController();
+    const [first, second] = [queue.takeOne(given.signal), queue.takeOne(kept.signal)];
+    expect(getEventListeners(given.signal, 'abort')).toHaveLength(1);
+    given.abort('given up');
+    await expect(first).rejects.toBe('given up');
+    queue.push(datagrams(0, 2));
+    expect((await second)?.timeMs).toBe(0);
+    expect(getEventListeners(kept.signal, 'abort')).toHaveLength(0);
+    await expect(queue.takeOne(given.signal)).rejects.toBe('given up');
+    expect(await drained(queue)).toEqual([1]);
+  });
+
+  test('gives a datagram to a receive whose signal is aborted after it was served', async () => {
+    const { queue } = queueOf(5);
+    const late = new AbortController();
+    const taken = queue.takeOne(late.signal);
+    queue.push(datagrams(0, 1));
+    late.abort();
+    expect((await taken)?.timeMs).toBe(0);
+  });
+
+  test('says that there is room when a full one has some again, and only then', async () => {
+    const { queue, rooms } = queueOf(3);
+    queue.push(datagrams(0, 2));
+    await queue.takeOne();
+    expect(rooms()).toBe(0);
+    queue.push(datagrams(2, 4));
+    expect(queue.room).toBe(0);
+    await queue.takeOne();
+    expect([queue.room, rooms()]).toEqual([1, 1]);
+    await queue.takeOne();
+    expect(rooms()).toBe(1);
+    queue.push(datagrams(4, 6));
+    await queue.takeAll();
+    expect([queue.room, rooms()]).toEqual([3, 2]);
+    queue.push(datagrams(6, 9));
+    queue.end();
+    await queue.takeAll();
+    expect(rooms()).toBe(2);
+  });
+
+  test('takes half a million datagrams in and gives them one by one in a time that grows with their number only', async () => {
+    const { queue } = queueOf(Number.MAX_SAFE_INTEGER);
+    const count = 500_000;
+    queue.push(datagrams(0, 1));
+    queue.push(datagrams(1, count));
+    let next = 0;
+    while (queue.length > 0) {
+      const one = await queue.takeOne();
+      if (one?.timeMs !== next) throw new Error(`got ${one?.timeMs ?? 'nothing'} instead of ${next}`);
+      next += 1;
+    }
+    expect(next).toBe(count);
+    expect(queue.dropped).toBe(0);
+  });
+
+  test('behaves as a plain array would under any sequence of pushes and takes', async () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('push' as const), count: fc.integer({ min: 0, max: 6 }) }),
+        fc.constant({ kind: 'one' as const }),
+        fc.constant({ kind: 'all' as const }),
+      ),
+      { maxLength: 40 },
+    );
+    const policies = fc.constantFrom('drop-newest' as const, 'drop-oldest' as const);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), policies, steps, async (capacity, overflow, sequence) => {
+        const { queue, drops } = queueOf(capacity, overflow);
+        let model: number[] = [];
+        let pushed = 0;
+        let taken = 0;
+        for (const step of sequence) {
+          if (step.kind === 'push') {
+            const batch = datagrams(pushed, pushed + step.count);
+            pushed += step.count;
+            model.push(...numbers(batch));
+            model = overflow === 'drop-newest' ? model.slice(0, capacity) : model.slice(-capacity);
+            queue.push(batch);
+          } else if (queue.length > 0) {
+            const got = step.kind === 'one' ? [(await queue.takeOne())!.timeMs] : numbers(await queue.takeAll());
+            expect(got).toEqual(model.splice(0, step.kind === 'one' ? 1 : model.length));
+            taken += got.length;
+          }
+          expect(queue.length).toBe(model.length);
+          expect(queue.room).toBe(capacity - model.length);
+        }
+        expect(taken + queue.length + queue.dropped).toBe(pushed);
+        expect(drops.reduce((sum, count) => sum + count, 0)).toBe(queue.dropped);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
