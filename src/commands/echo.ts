@@ -25,10 +25,11 @@ export function addEcho(program: Command, io: Io, run: (plan: EchoPlan) => Promi
     .summary('send every datagram back to its sender')
     .description('Binds a UDP socket and sends every datagram back to its sender.')
     .argument('[address]', 'where to bind: 7000, 127.0.0.1:7000, [::1]:7000, *:7000')
+    .allowExcessArguments()
     .addHelpText('after', EXAMPLES);
   addOptionsWhenChosen(program, command, echoOptions);
-  command.action(async (address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
-    await run({ ...values, local: planLocal(address, values, io) });
+  command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
+    await run({ ...values, local: planLocal(command.args, values, io) });
   });
 }
 

@@ -25,6 +25,16 @@ export function readAddress(text: string, parse: (text: string) => Address, valu
   }
 }
 
+/** Reads what `--bind` was given; what cannot be an address is a usage error that names the option. */
+export function readBind(text: string, parse: (text: string) => Address, values: SharedValues): Address {
+  try {
+    return readAddress(text, parse, values);
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`option '-b, --bind': ${error.message}`);
+    throw error;
+  }
+}
+
 /** Turns an argument into a payload. */
 export function readPayload(text: string, encoding: Encoding, what: string, io: Io): Uint8Array {
   checkUtf8(text, what, io);

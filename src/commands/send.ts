@@ -34,7 +34,16 @@ import {
   type ValuesOf,
 } from './options.js';
 import { Output } from './output.js';
-import { checkShared, checkSource, checkUtf8, readAddress, readPayload, reportBuffers, socketOptions } from './plan.js';
+import {
+  checkShared,
+  checkSource,
+  checkUtf8,
+  readAddress,
+  readBind,
+  readPayload,
+  reportBuffers,
+  socketOptions,
+} from './plan.js';
 import { readTypedLines } from './typed-lines.js';
 import { UsageError } from './usage-error.js';
 import {
@@ -123,7 +132,7 @@ async function planSend(address: string, messages: readonly string[], values: Se
   checkShared(values, io);
   const { expect, expectExact: exact, expectRegex: regex, expectSize: size, ...rest } = values;
   const destination = readDestination(address, messages, values);
-  const source = values.bind === undefined ? undefined : readAddress(values.bind, parseSourceAddress, values);
+  const source = values.bind === undefined ? undefined : readBind(values.bind, parseSourceAddress, values);
   if (source !== undefined) checkSource(source, destination, values);
   const expectations = await readExpectations({ expect, exact, regex, size }, values, io);
   const from = planMessages(messages, values, io);

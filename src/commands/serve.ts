@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { readPayloadFile } from '../input/payload.js';
 import { type Datagram, DatagramError, type DatagramServer, type Endpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
-import { describeSystemError, formatEndpoint } from '../net/index.js';
+import { describeSystemError, familyOf, formatEndpoint } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
@@ -52,15 +52,16 @@ export function addServe(program: Command, io: Io, run: (plan: ServePlan) => Pro
     .summary('bind, print what arrives, optionally answer')
     .description('Binds a UDP socket and prints what arrives; without an address, on a free port of the loopback.')
     .argument('[address]', 'where to bind: 8000, 127.0.0.1:8000, [::1]:8000, *:8000')
+    .allowExcessArguments()
     .addHelpText('after', EXAMPLES);
   addOptionsWhenChosen(program, command, serveOptions);
-  command.action(async (address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
-    await run(planServe(address, values, io));
+  command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
+    await run(planServe(command.args, values, io));
   });
 }
 
-function planServe(address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>, io: Io): ServePlan {
-  const local = planLocal(address, values, io);
+function planServe(args: readonly string[], values: ValuesOf<ReturnType<typeof serveOptions>>, io: Io): ServePlan {
+  const local = planLocal(args, values, io);
   if (values.reply !== undefined && values.replyFile !== undefined) {
     throw new UsageError("option '--reply' and option '--reply-file' both give the answer; give one of them");
   }
@@ -69,17 +70,22 @@ function planServe(address: string | undefined, values: ValuesOf<ReturnType<type
   if (values.replyFile !== undefined) return { ...plan, answer: { path: values.replyFile } };
   if (values.reply === undefined) return plan;
   const payload = readPayload(values.reply, values.encoding, "option '--reply':", io);
-  checkReplySize(payload, '--reply');
+  checkReplySize(payload, '--reply', plan);
   return { ...plan, answer: { payload } };
 }
 
-function checkReplySize({ length }: Uint8Array, name: string): void {
-  const limit = MAX_PAYLOAD_BYTES[4];
-  if (length > limit) {
-    throw new UsageError(
-      `option '${name}': a reply of ${length} bytes is more than a datagram to IPv4 holds, ${limit}`,
-    );
-  }
+function checkReplySize(
+  { length }: Uint8Array,
+  name: string,
+  { local: { host }, ipv6 }: Pick<ServePlan, 'local' | 'ipv6'>,
+): void {
+  const onlyIpv6 = ipv6 === true || (host.kind === 'literal' && familyOf(host.address) === 6);
+  const family = onlyIpv6 ? 6 : 4;
+  const limit = MAX_PAYLOAD_BYTES[family];
+  if (length <= limit) return;
+  throw new UsageError(
+    `option '${name}': a reply of ${length} bytes is more than a datagram to IPv${family} holds, ${limit}`,
+  );
 }
 
 /** Serves until told to end; resolves to the exit status. */
@@ -96,11 +102,12 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
   });
 }
 
-async function loadAnswer({ answer }: ServePlan): Promise<Uint8Array | undefined> {
+async function loadAnswer(plan: ServePlan): Promise<Uint8Array | undefined> {
+  const { answer } = plan;
   if (answer === undefined || 'payload' in answer) return answer?.payload;
   try {
     const payload = await readPayloadFile(answer.path, MAX_PAYLOAD_BYTES[6]);
-    checkReplySize(payload, '--reply-file');
+    checkReplySize(payload, '--reply-file', plan);
     return payload;
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { AccessList } from '../guard/access-list.js';
 import { AnswerPolicy } from '../guard/answer-policy.js';
 import {
@@ -17,7 +18,7 @@ import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
 import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
 import { Output } from './output.js';
-import { checkShared, readAddress, reportBuffers, socketOptions } from './plan.js';
+import { checkShared, readAddress, readBind, reportBuffers, socketOptions } from './plan.js';
 import { UsageError } from './usage-error.js';
 import { parseAddressBlock, parseRate } from './values.js';
 
@@ -41,17 +42,28 @@ export interface ServingPlan extends ValuesOf<ReturnType<typeof servingOptions>>
   readonly local: Address;
 }
 
-/** The address to bind: the argument, or `--bind`, or loopback with a port of the kernel's choice. */
+/** The address to bind: the only argument, or `--bind`, or loopback with a port of the kernel's choice. */
 export function planLocal(
-  argument: string | undefined,
+  args: readonly string[],
   values: ValuesOf<ReturnType<typeof servingOptions>>,
   io: Io,
 ): Address {
   checkShared(values, io);
+  const [argument, ...more] = args;
+  if (argument !== undefined && more.length > 0) throw new UsageError(describeExcess(argument, more));
   if (argument !== undefined && values.bind !== undefined) {
     throw new UsageError(`two addresses: "${argument}", and "${values.bind}" by option '-b, --bind'; give one of them`);
   }
-  return readAddress(argument ?? values.bind ?? '0', parseAddress, values);
+  if (values.bind !== undefined) return readBind(values.bind, parseAddress, values);
+  return readAddress(argument ?? '0', parseAddress, values);
+}
+
+/** Says how to write what users of netcat write as two arguments. */
+function describeExcess(argument: string, more: readonly string[]): string {
+  const [port = ''] = more;
+  const said = `one address is what the command takes: "${argument}" is followed by "${more.join(' ')}"`;
+  if (more.length > 1 || !/^\d{1,5}$/.test(port) || /^\d+$/.test(argument)) return said;
+  return `${said}; write ${isIPv6(argument) ? `[${argument}]` : argument}:${port}`;
 }
 
 /** What a serving command does with the datagrams it takes. */
@@ -77,7 +89,11 @@ export async function runService(plan: ServingPlan, context: Context, service: S
     await using server = await startUdpServer(plan.local, socketOptions(plan));
     await announce(server, plan, context, output);
     output.begin({ bound: server.local, meta: service.meta });
-    const endings = new Endings(plan, AbortSignal.any([context.stop, stdoutEnded.signal]), server);
+    const endings = new Endings(plan, AbortSignal.any([context.stop, stdoutEnded.signal]), server, () => {
+      // What has arrived is still answered.
+      if (service.answer === undefined) server.close();
+      else void server.endReceiving();
+    });
     const stopService = service.start?.(server, totals);
     try {
       await serveBatches(server, { plan, service, output, endings });
@@ -203,6 +219,7 @@ class Endings {
   readonly #plan: ServingPlan;
   readonly #signal: AbortSignal;
   readonly #server: DatagramServer;
+  readonly #receiveNoMore: () => void;
   readonly #duration = new Alarm(() => {
     this.#endInTime(`within ${formatDuration(this.#plan.duration ?? 0)}`);
   });
@@ -212,10 +229,11 @@ class Endings {
   });
   #timeOut: string | undefined;
 
-  constructor(plan: ServingPlan, signal: AbortSignal, server: DatagramServer) {
+  constructor(plan: ServingPlan, signal: AbortSignal, server: DatagramServer, receiveNoMore: () => void) {
     this.#plan = plan;
     this.#signal = signal;
     this.#server = server;
+    this.#receiveNoMore = receiveNoMore;
     if (plan.duration !== undefined) this.#duration.set(plan.duration);
     this.arrived();
     if (signal.aborted) this.#end();
@@ -238,7 +256,7 @@ class Endings {
 
   readonly #end = (): void => {
     this.stop();
-    this.#server.close();
+    this.#receiveNoMore();
   };
 
   stop(): void {

@@ -176,6 +176,16 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
+   * Receives no more, and goes on sending: what has arrived can still be read, and answered, then receiving ends. Twice,
+   * and after `close`, is fine.
+   */
+  async endReceiving(): Promise<void> {
+    if (this.#state !== 'open') return;
+    await this.#socket.poll();
+    this.#queue.end();
+  }
+
+  /**
    * Ends in order: what is being sent is sent; what has arrived, in the kernel's buffer too, can still be read; then
    * receiving ends. Twice is fine.
    */
