@@ -3,7 +3,7 @@ import { ENCODINGS } from '../input/encoding.js';
 import { type FormatName, FORMAT_NAMES } from '../output/formats.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../output/log.js';
 import type { Family } from '../net/index.js';
-import { oneOf, parseCount, parseDuration, parseSize, parseText, parseTtl } from './values.js';
+import { oneOf, parseBufferSize, parseCount, parseDuration, parseText, parseTtl } from './values.js';
 
 /** One option of a command, declared once: how it is written, what it means, how it is read, and the type of its value. */
 export interface OptionSpec<Value> {
@@ -158,8 +158,8 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
         oneOf(['drop-newest', 'drop-oldest', 'fail']),
         'drop-newest',
       ),
-      recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseSize),
-      sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseSize),
+      recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseBufferSize),
+      sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseBufferSize),
       ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
       broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
       interface: option('--interface <name>', 'interface that multicast leaves from', parseText),

@@ -47,6 +47,17 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
+/** What `setsockopt` takes as an int, and Linux doubles. */
+const MAX_BUFFER_BYTES = 0x3fff_ffff;
+
+/** Reads the size of a kernel buffer as {@link parseSize} does, below 1 GiB. */
+export function parseBufferSize(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes > MAX_BUFFER_BYTES)
+    throw new InvalidArgumentError('A buffer is smaller than 1024Mi, as in 64k, 1M or 4MiB.');
+  return bytes;
+}
+
 /** Reads a size as {@link parseSize} does, or 0. */
 export function parseSizeOrZero(text: string): number {
   const bytes = readSize(text);
