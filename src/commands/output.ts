@@ -21,7 +21,9 @@ export class Output {
   #unreportedDrops = 0;
   #dropsWereSaid = false;
   readonly #dropReport = new Alarm(() => {
-    this.#reportDrops();
+    // Behind a reader that does not read, one event after the other would fill the memory.
+    if (this.#context.stdout.writableLength > 0) this.#dropReport.set(DROP_REPORT_MS);
+    else this.#reportDrops();
   });
 
   /** @param onEnd called once when stdout takes no more */
@@ -105,7 +107,8 @@ export class Output {
     if (last !== undefined) this.event(last);
     const fields = this.totals.fields();
     this.event({ type: 'summary', ...fields });
-    const { stats } = this.#values;
-    if (stats ?? this.#context.terminals.stderr) this.#context.log.announce(this.totals.describe(), fields);
+    const { stats, quiet } = this.#values;
+    if (stats ?? (this.#context.terminals.stderr && quiet !== true))
+      this.#context.log.announce(this.totals.describe(), fields);
   }
 }
