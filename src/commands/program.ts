@@ -71,15 +71,16 @@ function createProgram(io: Io): Command {
     .addHelpText('after', HELP);
 }
 
-/** For what is wrong before the options are known: it obeys the format that stands on the command line. */
+/** For what is wrong before the options are known: it obeys the format and the colour that stand on the command line. */
 function earlyLog(args: readonly string[], io: Io) {
   const at = args.indexOf('--log-format');
   const json = args[at + 1] === 'json' ? at >= 0 : args.includes('--log-format=json');
+  const color = args.includes('--no-color') ? false : args.includes('--color') || undefined;
   const format: LogFormat = json ? 'json' : 'pretty';
   return createLog(() => io.stderr, {
     level: 'error',
     format,
-    colored: wantsColor(undefined, io.env, io.terminals.stderr),
+    colored: wantsColor(color, io.env, io.terminals.stderr),
   });
 }
 
