@@ -53,6 +53,11 @@ export class DatagramWriter {
     if (format === undefined) return;
     let count = 0;
     for (const datagram of batch) {
+      // The stream may still hold the chunk that this datagram would be written into.
+      if (this.#abandoned) {
+        this.#dropped += 1;
+        continue;
+      }
       format(datagram, this.#chunk);
       count += 1;
       if (this.#chunk.length < CHUNK_BYTES) continue;
@@ -64,10 +69,6 @@ export class DatagramWriter {
 
   #flush(count: number): Promise<void> {
     const chunk = this.#chunk.take();
-    if (this.#abandoned) {
-      this.#dropped += count;
-      return Promise.resolve();
-    }
     // A datagram that is nothing in this format, an empty one as raw bytes, has been written.
     if (chunk.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
