@@ -50,6 +50,8 @@ export class AnswerPolicy {
 
   #decide(datagram: Datagram, nowMs: number): boolean {
     const { remote } = datagram;
+    // The sender has no port and wants no answer (RFC 768); nothing can be sent there.
+    if (remote.port === 0) return false;
     if (remote.port < FIRST_USER_PORT && !this.#options.servicePorts) return false;
     if (this.#isOwn(remote, nowMs)) return false;
     if (this.#rateLimit?.admits(remote, nowMs) === false) return false;
