@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { drained, jsonLines, kernelSocket, logLines, sendAll } from '../support/service.js';
+import { silentServer } from '../support/sockets.js';
+import { commandLine, type Running, shell, start } from '../support/udpcat.js';
+
+/** Numbered payloads of the size given, which cannot be told from text in hex. */
+function numbered(count: number, size: number, from = 0): string[] {
+  return Array.from({ length: count }, (_, index) => String(from + index).padStart(size, '0'));
+}
+
+/** The numbers that the lines of an output begin with. */
+function numbersIn(stdout: Uint8Array): number[] {
+  return Buffer.from(stdout).toString().split('\n').slice(0, -1).map(Number);
+}
+
+/** More than a pipe and its two ends hold. */
+const FILLING = numbered(200, 8000);
+
+/** Has the command wait for its reader, who has stopped reading; resolves when it has taken all of the filling. */
+async function fill(running: Running, send: (payloads: readonly string[]) => Promise<void>): Promise<string> {
+  const address = await running.listening();
+  running.pauseStdout();
+  await send(FILLING);
+  await drained(address);
+  return address;
+}
+
+describe('a slow reader of stdout', () => {
+  test('loses nothing that the queue could hold', async () => {
+    await using running = start(['serve', '--queue-size', '3000', '--stats', '-c', '2200']);
+    await using peer = await silentServer();
+    const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
+    await sendAll(peer, address, numbered(2000, 20, 200));
+    await drained(address);
+    running.resumeStdout();
+    const { stdout, stderr, status } = await running.outcome;
+    expect(numbersIn(stdout)).toEqual(Array.from({ length: 2200 }, (_, index) => index));
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/2200 received, 0 sent in/);
+  });
+
+  test('has drops counted, so that what was written and what was dropped is what was sent', async () => {
+    await using running = start(['serve', '--queue-size', '100', '-o', 'json']);
+    await using peer = await silentServer();
+    const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
+    await sendAll(peer, address, numbered(2000, 20, 200));
+    await drained(address);
+    const { drops: kernel } = kernelSocket(address);
+    running.kill('SIGTERM');
+    running.resumeStdout();
+    const { stdout, stderr, status } = await running.outcome;
+    const lines = jsonLines(stdout);
+    const written = lines.filter(({ type }) => type === 'datagram').length;
+    const told = lines.filter(({ type }) => type === 'drop').reduce((sum, { count }) => sum + Number(count), 0);
+    const { dropped, received } = lines.at(-1) as { dropped?: { queue: number; output: number }; received?: number };
+    expect(status).toBe(0);
+    expect(dropped?.queue).toBeGreaterThan(0);
+    expect(dropped).toMatchObject({ queue: told, output: 0 });
+    expect(received).toBe(written);
+    expect(written + told + kernel).toBe(2200);
+    expect(stderr).toMatch(/the queue of 100 is full/);
+  });
+
+  test('does not make the memory grow', async () => {
+    const bytes = 64 * 1024;
+    const payload = Buffer.alloc(bytes - 1000, 'x');
+    await using running = start(['serve', '-o', 'raw', '--queue-size', '50']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    running.pauseStdout();
+    const residentKiB = (): number =>
+      Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8'))?.[1]);
+    for (let round = 0; round < 80; round += 1) {
+      await sendAll(
+        peer,
+        address,
+        Array.from({ length: 50 }, () => payload),
+      );
+      await drained(address);
+    }
+    // 4000 datagrams of 64 KB, of which 50 may wait in the queue and as many with the writer.
+    expect(residentKiB()).toBeLessThan(160 * 1024);
+  });
+
+  test('that closes stdout ends the command at its next write, with status 0', async () => {
+    await using running = start(['serve']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    await peer.send('first', address);
+    await running.until('first');
+    const closed = once(running.stdout, 'close');
+    running.stdout.destroy();
+    await closed;
+    await peer.send('second', address);
+    expect(await running.outcome).toMatchObject({ status: 0, signal: null });
+  });
+
+  test('as head -2 ends the command, with status 0', async () => {
+    await using running = shell(`${commandLine(['serve', '-o', 'hex'])} | head -2; echo "status \${PIPESTATUS[0]}"`, {
+      program: 'bash',
+    });
+    await using peer = await silentServer();
+    const address = await running.listening();
+    const ended = running.outcome.then(() => true);
+    // It is the next write after head has gone that ends it, and nothing tells when head has gone.
+    do await peer.send('x', address);
+    while (!(await Promise.race([ended, delay(10, false)])));
+    expect((await running.outcome).stdout.toString()).toBe('78\n78\nstatus 0\n');
+  });
+
+  test('that has closed stdout makes what cannot be written any more count as output drops', async () => {
+    await using running = start(['serve', '--stats', '--log-format', 'json']);
+    await using peer = await silentServer();
+    const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
+    const { address } = JSON.parse(line) as { address: string };
+    const closed = once(running.stdout, 'close');
+    running.stdout.destroy();
+    await closed;
+    await peer.send('x', address);
+    const { stderr } = await running.outcome;
+    expect(jsonLines(stderr).at(-1)).toMatchObject({ received: 1, dropped: { queue: 0, output: 1 } });
+  });
+});
+
+describe('a full disk', () => {
+  test.each(['utf8', 'raw', 'json'])('is one line and status 1, with -o %s', async (format) => {
+    await using running = shell(`exec ${commandLine(['serve', '-o', format])} >/dev/full`);
+    await using peer = await silentServer();
+    await peer.send('x', await running.listening());
+    const outcome = await running.outcome;
+    expect(outcome.status).toBe(1);
+    expect(logLines(outcome)).toEqual([
+      expect.stringMatching(/^udpcat: listening on /),
+      expect.stringMatching(/^udpcat: cannot write to stdout: .*(ENOSPC|no space left)/),
+    ]);
+  });
+});
+
+describe('the end by a signal', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s ends it with status 0, and the summary is the last line',
+    async (signal) => {
+      await using running = start(['serve', '-o', 'json']);
+      await using peer = await silentServer();
+      await peer.send('x', await running.listening());
+      await running.until('"data":"x"');
+      running.kill(signal);
+      const { stdout, status, signal: by } = await running.outcome;
+      expect({ status, by }).toEqual({ status: 0, by: null });
+      expect(jsonLines(stdout).at(-1)).toMatchObject({ type: 'summary', received: 1 });
+    },
+  );
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s has everything written first that has arrived', async (signal) => {
+    await using running = start(['serve', '--queue-size', '3000', '--stats']);
+    await using peer = await silentServer();
+    const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
+    await sendAll(peer, address, numbered(1000, 20, 200));
+    await drained(address);
+    running.kill(signal);
+    running.resumeStdout();
+    const { stdout, status } = await running.outcome;
+    expect(numbersIn(stdout)).toEqual(Array.from({ length: 1200 }, (_, index) => index));
+    expect(status).toBe(0);
+  });
+
+  test('a second signal ends it at once, and what is left counts as output drops', async () => {
+    await using running = start(['serve', '--queue-size', '3000', '--stats', '--log-format', 'json']);
+    const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
+    const { address } = JSON.parse(line) as { address: string };
+    await using peer = await silentServer();
+    running.pauseStdout();
+    await sendAll(peer, address, FILLING);
+    await sendAll(peer, address, numbered(1000, 20, 200));
+    await drained(address);
+    // Two of a kind would be one, were the first not taken yet.
+    running.kill('SIGTERM');
+    running.kill('SIGINT');
+    await running.until('"durationMs"', 'stderr');
+    running.resumeStdout();
+    const { stdout, stderr, status } = await running.outcome;
+    expect(status).toBe(0);
+    const { received, dropped } = jsonLines(stderr).at(-1) as { received?: number; dropped?: { output: number } };
+    const written = Buffer.from(stdout).toString().split('\n').slice(0, -1);
+    expect(received).toBe(1200);
+    expect(dropped?.output).toBeGreaterThanOrEqual(1000);
+    // Of the datagrams that were handed over together, and count as dropped together, a part may have been written.
+    expect(written.length + (dropped?.output ?? 0)).toBeGreaterThanOrEqual(1200);
+    expect(written.map(Number)).toEqual(written.map((_, index) => index));
+  });
+
+  test('echo answers first what has arrived', async () => {
+    await using running = start(['echo', '-o', 'utf8', '--queue-size', '3000', '--stats']);
+    await using peer = await silentServer();
+    const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
+    await sendAll(peer, address, numbered(500, 20, 200));
+    await drained(address);
+    running.kill('SIGTERM');
+    running.resumeStdout();
+    const { stdout, stderr, status } = await running.outcome;
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/700 received, 700 sent in/) });
+    expect(numbersIn(stdout)).toHaveLength(700);
+    expect((await peer.collect(700)).map(({ data }) => Number(data.toString()))).toEqual(
+      Array.from({ length: 700 }, (_, index) => index),
+    );
+  });
+});
