@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { canBind, jsonLines, logLines, testInNamespace } from '../support/service.js';
+import { shellInNetwork, startWithHosts, testInNamespaces } from '../support/namespaces.js';
+import { canBind, jsonLines, logLines } from '../support/service.js';
 import { closedPort, hostAndPort, silentServer } from '../support/sockets.js';
-import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+import { commandLine, quote, start, udpcat } from '../support/udpcat.js';
 
 /** The address that each of the two commands says it listens on. */
 function listeningOn(args: readonly string[]): Promise<string[]> {
@@ -144,26 +145,14 @@ describe('an address that cannot be bound', () => {
     expect(logLines(outcome)).toEqual([expect.stringMatching(/^udpcat: cannot resolve nosuch\.invalid: /)]);
   });
 
-  testInNamespace('makes way for the next that the name has', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'udpcat-hosts-'));
-    try {
-      const hosts = join(folder, 'hosts');
-      writeFileSync(hosts, '192.0.2.1 several\n127.0.0.1 several\n');
-      const inside = `mount --bind ${quote(hosts)} /etc/hosts; ${commandLine(['serve', 'several:0'])}`;
-      await using running = shell(`exec unshare -rm sh -c ${quote(inside.replace('; ', ' && exec '))}`);
-      expect(await running.listening()).toMatch(/^127\.0\.0\.1:\d+$/);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+  testInNamespaces('makes way for the next that the name has', async () => {
+    await using running = startWithHosts('192.0.2.1 several\n127.0.0.1 several\n', ['serve', 'several:0']);
+    expect(await running.listening()).toMatch(/^127\.0\.0\.1:\d+$/);
   });
 });
 
 describe('a link-local address', () => {
-  /** Runs a shell script where the loopback has the link-local address fe80::1. */
-  const inNamespace = (script: string): ReturnType<typeof shell> =>
-    shell(`exec unshare -rn sh -ec ${quote(`ip link set lo up; ip addr add fe80::1/64 dev lo nodad; ${script}`)}`);
-
-  testInNamespace(
+  testInNamespaces(
     'stands with the interface that is its zone, and is printed so that it can be given back',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'udpcat-zone-'));
@@ -173,7 +162,7 @@ describe('a link-local address', () => {
         // The third word of the listening line is the address.
         const script = `mkfifo ${fifo}; ${serve} 2>${fifo} & read -r _ _ _ address <${fifo}
         ${commandLine(['send'])} "$address" hello; wait $!`;
-        const outcome = await inNamespace(script).outcome;
+        const outcome = await shellInNetwork(`ip address add fe80::1/64 dev lo nodad && { ${script}; }`).outcome;
         const address: unknown = expect.stringMatching(/^\[fe80::1%lo\]:\d+$/);
         expect(jsonLines(outcome.stdout)).toMatchObject([
           { type: 'listening', address },
@@ -228,10 +217,16 @@ describe('an address that is refused', () => {
     { args: ['--bind', '127.1:80'], says: /--bind.*"127\.1:80".*decimal/ },
     { args: ['-6', '--bind', '127.0.0.1:0'], says: /--bind.*IPv6/ },
   ])('$args is one line that says why and how to write it, and status 2', async ({ args, says }) => {
-    for (const outcome of await Promise.all(['serve', 'echo'].map((command) => udpcat([command, ...args])))) {
-      expect(outcome).toMatchObject({ status: 2, stdout: Buffer.alloc(0) });
-      expect(logLines(outcome)).toEqual([expect.stringMatching(/^udpcat: /)]);
-      expect(outcome.stderr).toMatch(says);
+    const outcome = await udpcat(['serve', ...args]);
+    expect(outcome).toMatchObject({ status: 2, stdout: Buffer.alloc(0) });
+    expect(logLines(outcome)).toEqual([expect.stringMatching(/^udpcat: /)]);
+    expect(outcome.stderr).toMatch(says);
+  });
+
+  test('is refused by echo in the same words', async () => {
+    for (const args of [['192.0.2.1', '53'], ['--bind', '127.1:80'], ['1', '-b', '2']]) {
+      const [serve, echo] = await Promise.all(['serve', 'echo'].map((command) => udpcat([command, ...args])));
+      expect(echo).toEqual(serve);
     }
   });
 });

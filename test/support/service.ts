@@ -1,10 +1,8 @@
 /** What the tests of `serve` and `echo` share. */
-import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { test } from '@jest/globals';
 import { hostAndPort, type Peer } from './sockets.js';
 import type { Outcome } from './udpcat.js';
 
@@ -67,12 +65,4 @@ export function logLines({ stderr }: Outcome): string[] {
   const lines = stderr.split('\n');
   if (lines.pop() !== '') throw new Error('the last line has no end');
   return lines;
-}
-
-const canUnshare = spawnSync('unshare', ['-rmn', 'true']).status === 0;
-
-/** `test`, for one that makes network or mount namespaces of its own. */
-export function testInNamespace(name: string, run: () => Promise<void>): void {
-  if (canUnshare) test(name, run);
-  else test.skip(`${name} (skipped: this user may make no namespaces)`, run);
 }

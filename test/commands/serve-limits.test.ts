@@ -1,0 +1,351 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { drained, jsonLines, logLines, sendAll } from '../support/service.js';
+import { type Family, hostAndPort, silentServer } from '../support/sockets.js';
+import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'udpcat-limits-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const numbers = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, index) => String(from + index));
+
+describe('--count', () => {
+  test('ends serve after exactly so many datagrams, though many more arrive at once', async () => {
+    await using running = start(['serve', '-c', '50', '--stats']);
+    await using peer = await silentServer();
+    await sendAll(peer, await running.listening(), numbers(0, 500));
+    const { stdout, stderr, status } = await running.outcome;
+    expect(stdout.toString().trimEnd().split('\n')).toEqual(numbers(0, 50));
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/ 50 received/), status: 0 });
+  });
+
+  test('has all of them written first, to a reader that is slow', async () => {
+    await using running = start(['serve', '-c', '200']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    running.pauseStdout();
+    const payloads = numbers(0, 200).map((number) => number.padStart(8000, '0'));
+    await sendAll(peer, address, payloads);
+    await drained(address);
+    running.resumeStdout();
+    const { stdout, status } = await running.outcome;
+    expect(stdout.toString()).toBe(payloads.map((payload) => `${payload}\n`).join(''));
+    expect(status).toBe(0);
+  });
+
+  test('has echo answer exactly so many', async () => {
+    await using running = start(['echo', '-c', '3', '--stats']);
+    await using peer = await silentServer();
+    await sendAll(peer, await running.listening(), numbers(0, 10));
+    const { stderr, status } = await running.outcome;
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/ 3 received, 3 sent in/), status: 0 });
+    expect((await peer.collect(3)).map(({ data }) => data.toString())).toEqual(['0', '1', '2']);
+  });
+
+  test.each(['--duration', '--idle'])(
+    'not reached by the end of %s is status 3 and a line that says so',
+    async (option) => {
+      const outcome = await udpcat(['serve', '-c', '2', option, '50ms']);
+      expect(outcome).toMatchObject({ status: 3, stdout: Buffer.alloc(0) });
+      expect(logLines(outcome).slice(1)).toEqual([
+        expect.stringMatching(/^udpcat: 0 of 2 datagrams came on 127\.0\.0\.1:\d+ .*50ms/),
+      ]);
+    },
+  );
+
+  test('not reached is status 3 though some came, and those are written', async () => {
+    await using running = start(['serve', '-c', '2', '--idle', '1s']);
+    await using peer = await silentServer();
+    await peer.send('only one', await running.listening());
+    const { status, stdout, stderr } = await running.outcome;
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 3, stdout: 'only one\n' });
+    expect(stderr).toMatch(/^udpcat: 1 of 2 datagrams came on /m);
+  });
+
+  test.each(['serve', 'echo'])('not reached when a signal ends %s is status 0', async (command) => {
+    await using running = start([command, '-c', '2', '--duration', '1m']);
+    await running.listening();
+    running.kill('SIGINT');
+    expect((await running.outcome).status).toBe(0);
+  });
+});
+
+describe('--duration and --idle', () => {
+  test.each(['--duration', '--idle'])(
+    '%s ends the command with status 0 where no count was asked for',
+    async (option) => {
+      const outcomes = await Promise.all(['serve', 'echo'].map((command) => udpcat([command, option, '50ms'])));
+      for (const { status, stdout, stderr } of outcomes) {
+        expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: '' });
+        expect(stderr).toMatch(/^udpcat: listening on \S+\n$/);
+      }
+    },
+  );
+
+  test('--duration ends the command though datagrams keep coming', async () => {
+    await using running = start(['serve', '--duration', '150ms', '-o', 'none']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    const ended = running.outcome.then(() => true);
+    do await peer.send('x', address);
+    while (!(await Promise.race([ended, nextTurn(false)])));
+    expect((await running.outcome).status).toBe(0);
+  });
+
+  test('--idle does not end the command while datagrams keep coming', async () => {
+    await using running = start(['serve', '--idle', '1s', '-o', 'json']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    const untilMs = performance.now() + 1100;
+    let sent = 0;
+    while (performance.now() < untilMs) {
+      sent += 1;
+      await peer.send(String(sent), address);
+      await running.until(`"data":"${sent}"`);
+      await delay(20);
+    }
+    const { stdout, status } = await running.outcome;
+    expect(status).toBe(0);
+    expect(jsonLines(stdout).at(-1)).toMatchObject({ type: 'summary', received: sent });
+  });
+});
+
+describe('a full queue', () => {
+  /** Runs serve with a queue of 10 and a reader that reads only after these came; the numbers it wrote, and its end. */
+  async function overflowed(args: readonly string[], resume: boolean) {
+    await using running = start(['serve', '--queue-size', '10', ...args]);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    running.pauseStdout();
+    // More than pipe and reader hold comes first, in pieces that the queue can hold.
+    const filling = numbers(0, 100).map((number) => number.padStart(9000, '0'));
+    for (let from = 0; from < filling.length; from += 5) {
+      await sendAll(peer, address, filling.slice(from, from + 5));
+      await drained(address);
+    }
+    await sendAll(peer, address, numbers(100, 300));
+    await running.until('is full', 'stderr');
+    if (resume) {
+      await drained(address);
+      running.kill('SIGTERM');
+    }
+    running.resumeStdout();
+    const { stdout, status, stderr } = await running.outcome;
+    return { written: stdout.toString().trimEnd().split('\n').map(Number), status, stderr };
+  }
+
+  test('drops what comes last, unless it was told otherwise', async () => {
+    const { written, status } = await overflowed([], true);
+    expect(written).not.toContain(299);
+    expect(written.length).toBeLessThan(300);
+    expect(written).toEqual([...written].sort((a, b) => a - b));
+    expect(status).toBe(0);
+  });
+
+  test('drops what waited longest under --overflow drop-oldest', async () => {
+    const { written, status } = await overflowed(['--overflow', 'drop-oldest'], true);
+    expect(written.slice(-10)).toEqual(numbers(290, 300).map(Number));
+    expect(written.length).toBeLessThan(300);
+    expect(status).toBe(0);
+  });
+
+  test('is status 7 under --overflow fail, and what the queue held is written', async () => {
+    const { written, status, stderr } = await overflowed(['--overflow', 'fail'], false);
+    expect(status).toBe(7);
+    expect(stderr).toMatch(/^udpcat: the receive queue of 10 datagrams is full/m);
+    expect(written).toEqual(written.map((_, index) => index));
+    expect(written.length).toBeGreaterThanOrEqual(10);
+  });
+});
+
+describe('--allow and --deny', () => {
+  const cases: readonly { args: readonly string[]; family: Family; bind: string; taken: boolean }[] = [
+    { args: ['--allow', '127.0.0.0/8'], family: 4, bind: '0', taken: true },
+    { args: ['--allow', '127.0.0.1'], family: 4, bind: '0', taken: true },
+    { args: ['--allow', '192.0.2.0/24'], family: 4, bind: '0', taken: false },
+    { args: ['--allow', '192.0.2.0/24', '--allow', '127.0.0.0/8'], family: 4, bind: '0', taken: true },
+    { args: ['--deny', '127.0.0.0/8'], family: 4, bind: '0', taken: false },
+    { args: ['--deny', '192.0.2.0/24'], family: 4, bind: '0', taken: true },
+    { args: ['--allow', '0.0.0.0/0', '--deny', '127.0.0.1/32'], family: 4, bind: '0', taken: false },
+    { args: ['--allow', '::1'], family: 6, bind: '[::1]:0', taken: true },
+    { args: ['--allow', '2001:db8::/32'], family: 6, bind: '[::1]:0', taken: false },
+    { args: ['--deny', '::/0'], family: 6, bind: '[::1]:0', taken: false },
+    { args: ['--allow', '127.0.0.0/8'], family: 4, bind: '*:0', taken: true },
+    { args: ['--allow', '127.0.0.0/8'], family: 6, bind: '*:0', taken: false },
+    { args: ['--deny', '127.0.0.0/8'], family: 4, bind: '*:0', taken: false },
+    { args: ['--deny', '127.0.0.0/8'], family: 6, bind: '*:0', taken: true },
+    { args: ['--allow', '::ffff:127.0.0.0/104'], family: 4, bind: '*:0', taken: true },
+    { args: ['--deny', '::1/128'], family: 4, bind: '*:0', taken: true },
+  ];
+
+  test.each(cases)('$args on $bind takes from IPv$family loopback: $taken', async ({ args, family, bind, taken }) => {
+    await using running = start(['serve', bind, ...args, '-o', 'json', '--log-format', 'json', '--stats']);
+    const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
+    const { port } = hostAndPort((JSON.parse(line) as { address: string }).address);
+    await using peer = await silentServer(family);
+    const address = family === 4 ? `127.0.0.1:${port}` : `[::1]:${port}`;
+    await sendAll(peer, address, ['x', 'y']);
+    await drained(bind === '*:0' ? `[::1]:${port}` : address);
+    running.kill('SIGTERM');
+    const { stdout, stderr } = await running.outcome;
+    const lines = jsonLines(stdout);
+    expect(lines.filter(({ type }) => type === 'datagram')).toHaveLength(taken ? 2 : 0);
+    const counted = taken ? { received: 2 } : { received: 0, denied: 2 };
+    expect(lines.at(-1)).toMatchObject(counted);
+    expect(jsonLines(stderr).at(-1)).toMatchObject(counted);
+  });
+
+  test('keep out of --count, of the answers and of the summary whom they do not let in', async () => {
+    await using running = start(['echo', '--deny', '127.0.0.2', '-c', '1', '--stats', '*:0']);
+    const { port } = hostAndPort(await running.listening());
+    await using welcome = await silentServer(6);
+    await using other = shell(
+      `exec ${commandLine(['send', '-b', '127.0.0.2', `127.0.0.1:${port}`, 'x', '-w', '300ms', '-n', '1'])}`,
+    );
+    expect((await other.outcome).status).toBe(3);
+    await welcome.send('y', `[::1]:${port}`);
+    expect((await welcome.collect(1))[0]?.data.toString()).toBe('y');
+    const { stderr, status } = await running.outcome;
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/1 received, 1 sent, 1 denied in/), status: 0 });
+  });
+});
+
+describe('serve --reply', () => {
+  const cases: readonly { args: readonly string[]; reply: string | Uint8Array }[] = [
+    { args: ['--reply', 'pong'], reply: 'pong' },
+    { args: ['--reply', 'grüße 😀'], reply: 'grüße 😀' },
+    { args: ['--reply', ''], reply: '' },
+    { args: ['-e', 'hex', '--reply', '00 fF 0a'], reply: Uint8Array.of(0x00, 0xff, 0x0a) },
+    { args: ['-x', '--reply', 'ff'], reply: Uint8Array.of(0xff) },
+    { args: ['-e', 'base64', '--reply', '/wA='], reply: Uint8Array.of(0xff, 0x00) },
+    { args: ['-e', 'escaped', '--reply', 'a\\n\\r\\t\\\\\\0\\xff'], reply: Buffer.from('a\n\r\t\\\0\xff', 'latin1') },
+  ];
+  test.each(cases)('$args answers every datagram, and writes it as well', async ({ args, reply }) => {
+    await using running = start(['serve', ...args, '-o', 'raw', '-c', '2']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    await sendAll(peer, address, ['one', 'two']);
+    for (const answer of await peer.collect(2))
+      expect(answer).toEqual({ data: Buffer.from(reply as string), from: address });
+    expect(await running.outcome).toMatchObject({ status: 0, stdout: Buffer.from('onetwo') });
+  });
+
+  test('-file answers with the bytes of a file, the largest included', async () => {
+    const file = join(folder, 'reply');
+    for (const { family, size } of [
+      { family: 4 as const, size: 65_507 },
+      { family: 6 as const, size: 65_527 },
+    ]) {
+      const bytes = randomBytes(size);
+      writeFileSync(file, bytes);
+      await using running = start(['serve', `-${family}`, '--reply-file', file]);
+      await using peer = await silentServer(family);
+      await peer.send('x', await running.listening());
+      expect((await peer.collect(1))[0]?.data).toEqual(bytes);
+    }
+  });
+
+  test.each([
+    {
+      what: 'a file that is missing',
+      args: ['--reply-file', '/nosuch/file'],
+      status: 1,
+      says: /\/nosuch\/file.*ENOENT|no such file/,
+    },
+    { what: 'a directory for a file', args: ['--reply-file', '/'], status: 1, says: /cannot read \/: / },
+    { what: 'a file without end', args: ['--reply-file', '/dev/zero'], status: 2, says: /'--reply-file'.*65507/ },
+    {
+      what: 'a message that is no hex',
+      args: ['-e', 'hex', '--reply', 'xyz'],
+      status: 2,
+      says: /'--reply'.*"xyz".*hex/,
+    },
+    { what: 'half a byte of hex', args: ['-e', 'hex', '--reply', 'abc'], status: 2, says: /'--reply'.*"abc"/ },
+    { what: 'a message that is no base64', args: ['-e', 'base64', '--reply', '!'], status: 2, says: /'--reply'.*"!"/ },
+    { what: 'an unknown escape', args: ['-e', 'escaped', '--reply', '\\q'], status: 2, says: /'--reply'.*\\\\q/ },
+    {
+      what: 'a message and a file at once',
+      args: ['--reply', 'x', '--reply-file', '/dev/null'],
+      status: 2,
+      says: /'--reply'.*'--reply-file'/,
+    },
+  ])('refuses $what in one line', async ({ args, status, says }) => {
+    const outcome = await udpcat(['serve', ...args]);
+    expect(outcome).toMatchObject({ status, stdout: Buffer.alloc(0) });
+    expect(logLines(outcome)).toEqual([expect.stringMatching(says)]);
+  });
+
+  test.each([
+    { bind: '0', bytes: 65_508, limit: 65_507 },
+    { bind: '*:0', bytes: 65_508, limit: 65_507 },
+    { bind: '[::1]:0', bytes: 65_528, limit: 65_527 },
+  ])('refuses $bytes bytes on $bind, and names the limit of $limit', async ({ bind, bytes, limit }) => {
+    const file = join(folder, 'large');
+    writeFileSync(file, Buffer.alloc(bytes));
+    const byFile = await udpcat(['serve', bind, '--reply-file', file]);
+    const byArgument = await udpcat(['serve', bind, '--reply', 'x'.repeat(bytes)]);
+    for (const outcome of [byFile, byArgument]) {
+      expect(outcome.status).toBe(2);
+      expect(logLines(outcome)).toEqual([expect.stringMatching(RegExp(`^udpcat: .*'--reply.*${bytes}.*${limit}`))]);
+    }
+  });
+
+  test('refuses an argument that is no UTF-8, and names -e hex', async () => {
+    await using running = shell(`exec ${commandLine(['serve', '--reply'])} "$(printf '\\377')"`);
+    const outcome = await running.outcome;
+    expect(outcome.status).toBe(2);
+    expect(logLines(outcome)).toEqual([expect.stringMatching(/'--reply'.*-e hex/)]);
+  });
+});
+
+describe('a peer', () => {
+  test('that has gone disturbs no other, and does not end the server that answers', async () => {
+    await using running = start(['echo', '-c', '40', '--stats']);
+    const address = await running.listening();
+    await using staying = await silentServer();
+    for (let round = 0; round < 20; round += 1) {
+      // It is gone when the answer comes, and the kernel says so to the server.
+      const leaving = await silentServer();
+      await leaving.send('gone', address);
+      await leaving[Symbol.asyncDispose]();
+      await staying.send(`here ${round}`, address);
+    }
+    const answers = (await staying.collect(20)).map(({ data }) => data.toString());
+    expect(answers).toEqual(numbers(0, 20).map((round) => `here ${round}`));
+    const { status, stderr } = await running.outcome;
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/40 received, 40 sent/) });
+  });
+
+  test('is one of two that are served at once', async () => {
+    await using running = start(['echo', '-o', 'json', '-c', '4']);
+    const address = await running.listening();
+    await using one = await silentServer();
+    await using two = await silentServer();
+    for (const text of ['a', 'b']) {
+      await one.send(`one ${text}`, address);
+      await two.send(`two ${text}`, address);
+    }
+    expect((await one.collect(2)).map(({ data }) => data.toString())).toEqual(['one a', 'one b']);
+    expect((await two.collect(2)).map(({ data }) => data.toString())).toEqual(['two a', 'two b']);
+    const datagrams = jsonLines((await running.outcome).stdout).filter(({ type }) => type === 'datagram');
+    expect(datagrams.map(({ from }) => from)).toEqual([one.address, two.address, one.address, two.address]);
+  });
+});
+
+test('a smaller kernel buffer than was asked for is reported, and one that was granted is not', async () => {
+  const reports = await Promise.all(
+    ['64Ki', '1000Mi'].map((size) => udpcat(['serve', '--recv-buffer', size, '--duration', '10ms'])),
+  );
+  expect(reports.map((outcome) => logLines(outcome).length)).toEqual([1, 2]);
+  expect(reports[1]?.stderr).toMatch(/--recv-buffer: the kernel granted \d+ of 1048576000 bytes/);
+});
