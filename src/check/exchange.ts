@@ -61,6 +61,7 @@ export class Exchange implements AsyncDisposable {
   #keptSinceMs: number | undefined;
   #switching: Promise<void> | undefined;
   #sent = 0;
+  #retransmitted = 0;
   #received = 0;
   #dropped = 0;
   #allSent = false;
@@ -110,6 +111,11 @@ export class Exchange implements AsyncDisposable {
   /** Messages that the kernel took; retransmissions are not counted. */
   get sent(): number {
     return this.#sent;
+  }
+
+  /** Datagrams that the kernel took, retransmissions included. */
+  get transmitted(): number {
+    return this.#sent + this.#retransmitted;
   }
 
   /** Replies that were taken in, matching or not. */
@@ -344,9 +350,7 @@ export class Exchange implements AsyncDisposable {
     this.#checkRefused();
     await waitUntil(startMs + waitMs, signal);
     await this.#switching;
-    // What reached the socket in time counts, however late this process is.
-    if (!signal.aborted) await this.#client.poll();
-    this.end();
+    if (!signal.aborted) await this.endOnTime();
   }
 
   async #retransmit(message: Uint8Array): Promise<void> {
@@ -356,6 +360,7 @@ export class Exchange implements AsyncDisposable {
     const [failure] = await client.sendBatch([message]);
     if (client !== this.#client || this.#switching !== undefined) return;
     if (failure !== undefined) throw failure.error;
+    this.#retransmitted += 1;
     this.#options.judge.transmitted();
   }
 
@@ -368,6 +373,12 @@ export class Exchange implements AsyncDisposable {
       this.#throwFailure();
       if (client === this.#client) return;
     }
+  }
+
+  /** The time is over. What reached the socket before counts, however late this process is. */
+  async endOnTime(): Promise<void> {
+    await this.#client.poll();
+    this.end();
   }
 
   /** Nothing more is waited for, and no reply counts any more. Twice is fine. */

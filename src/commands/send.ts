@@ -17,7 +17,7 @@ import {
 import { payloadFields } from '../output/json-lines.js';
 import { formatDuration } from '../output/time.js';
 import { Totals } from '../stats/totals.js';
-import { waitUntil } from '../timing/alarm.js';
+import { Alarm, waitUntil } from '../timing/alarm.js';
 import type { Context, Ending, Io, StopSignal } from './context.js';
 import { ExitCode, exitCodeOf } from './exit-code.js';
 import { LocalFailure } from './failure.js';
@@ -160,6 +160,8 @@ function planWait({ wait, deadline }: SendValues, messages: MessageSource, judge
 const DEFAULT_WAIT_MS = 2000;
 const TYPING_WAIT_MS = 1000;
 const DEFAULT_INTERVAL_MS = 1000;
+/** How long after the deadline what came before it may take to be written. */
+const LAST_WRITES_MS = 50;
 
 function readDestination(text: string, messages: readonly string[], values: SendValues): Address {
   const read = (): Address => readAddress(text, (written) => checkDestination(parseAddress(written)), values);
@@ -259,10 +261,14 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
     interruption.interrupt('stdout');
   });
   interruption.signal.addEventListener('abort', () => {
-    // What nobody reads must not hold up the end.
     if (interruption.reason !== 'deadline') return;
-    output.writer.abandon();
     context.leaveAtOnce();
+    const abandon = (): void => {
+      output.writer.abandon();
+    };
+    // What nobody reads must not hold up the end, and what came at the last moment is still to be written.
+    if (context.stdout.writableLength > 0) abandon();
+    else new Alarm(abandon).set(LAST_WRITES_MS);
   });
   let status: ExitCode;
   try {
@@ -316,7 +322,7 @@ async function converse(
     if (exchange.failure !== undefined) throw exchange.failure;
   } finally {
     await exchange[Symbol.asyncDispose]();
-    output.totals.sent = exchange.sent;
+    output.totals.sent = exchange.transmitted;
     output.totals.received = exchange.received;
   }
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
@@ -461,9 +467,7 @@ async function sendTyped(
 /** Waits until enough replies came, nothing can come any more, or the time is over. */
 async function awaitReplies(plan: SendPlan, conversation: Conversation): Promise<void> {
   const { messages, exchange, interruption } = conversation;
-  const end = (): void => {
-    exchange.end();
-  };
+  const end = (): void => void exchange.endOnTime();
   interruption.signal.addEventListener('abort', end, { once: true });
   const [message] = Array.isArray(messages) ? (messages as readonly Uint8Array[]) : [];
   const waitMs = plan.waitMs ?? (plan.deadline ?? 0) - performance.now();

@@ -111,9 +111,9 @@ async function peer(
   };
 }
 
-/** Sends every datagram back. */
-export function echoServer(family: Family = 4): Promise<Peer> {
-  return peer(family, (data, from, socket) => sent(socket, data, from.port, from.address));
+/** Sends every datagram back; on a port of its own unless one is given. */
+export function echoServer(family: Family = 4, port = 0): Promise<Peer> {
+  return peer(family, (data, from, socket) => sent(socket, data, from.port, from.address), port);
 }
 
 /** Takes everything and says nothing; on a port of its own unless one is given. */

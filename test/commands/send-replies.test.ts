@@ -1,0 +1,373 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import {
+  answeringServer,
+  arrivals,
+  closedPort,
+  echoServer,
+  type Peer,
+  type Received,
+  silentServer,
+} from '../support/sockets.js';
+import { commandLine, type Outcome, type Running, shell, start, udpcat } from '../support/udpcat.js';
+
+/** A time that does not run out. */
+const LONG = '10s';
+
+function shown({ status, stdout }: Outcome): { status: number | null; stdout: string } {
+  return { status, stdout: stdout.toString() };
+}
+
+function payloads(received: readonly Received[]): string[] {
+  return received.map(({ data }) => data.toString());
+}
+
+/** A command that has asked, and the address that it asked from. */
+async function asking(server: Peer, args: readonly string[]): Promise<{ running: Running; client: string }> {
+  const running = start(['send', server.address, ...args]);
+  const [question] = await server.collect(1);
+  return { running, client: question?.from ?? '' };
+}
+
+describe('replies', () => {
+  test('are written one by one as they come, wrong ones too', async () => {
+    await using server = await silentServer();
+    const { running, client } = await asking(server, ['ping', '--expect', 'OK', '-n', '2', '-w', LONG]);
+    await using _ = running;
+    for (const reply of ['NOPE', 'OK 1', 'neither', 'OK 2']) {
+      await server.send(reply, client);
+      await running.until(reply);
+    }
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'NOPE\nOK 1\nneither\nOK 2\n' });
+  });
+
+  test('are written while stdin is still open', async () => {
+    await using server = await echoServer();
+    await using running = start(['send', server.address, '-w', LONG]);
+    for (const line of ['one', 'two', 'three']) {
+      running.stdin.write(`${line}\n`);
+      await running.until(line);
+    }
+    running.stdin.end('four\n');
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'one\ntwo\nthree\nfour\n' });
+  });
+
+  test('that came before the end of stdin count', async () => {
+    await using server = await answeringServer(['a', 'b']);
+    await using running = start(['send', server.address, '-w', LONG]);
+    running.stdin.write('question\n');
+    await running.until('b');
+    running.stdin.end();
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'a\nb\n' });
+  });
+
+  test('are waited for from as many messages as were sent', async () => {
+    await using server = await echoServer();
+    const outcome = await udpcat(['send', server.address, 'a', 'b', 'c', '-w', LONG]);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'a\nb\nc\n' });
+  });
+
+  test('are waited for from every round of --count', async () => {
+    await using server = await echoServer();
+    const args = ['a', 'b', '-c', '3', '--interval', '10ms', '-w', LONG];
+    const outcome = await udpcat(['send', server.address, ...args]);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'a\nb\na\nb\na\nb\n' });
+  });
+
+  test('end it with -n only when all messages were sent', async () => {
+    await using server = await echoServer();
+    const messages = Array.from({ length: 200 }, (_, index) => String(index));
+    const outcome = await udpcat(['send', server.address, ...messages, '-n', '1', '-w', LONG]);
+    expect(outcome).toMatchObject({ status: 0, stderr: '' });
+    expect(await arrivals(server)).toEqual(messages);
+  });
+
+  test('end an open stdin with -n, and the message says that input was left', async () => {
+    await using server = await echoServer();
+    await using running = start(['send', server.address, '-n', '2', '-w', LONG]);
+    running.stdin.write('one\ntwo\n');
+    const outcome = await running.outcome;
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'one\ntwo\n' });
+    expect(outcome.stderr).toBe('udpcat: enough replies came: the rest of the input was not sent\n');
+  });
+
+  test('do not end an open stdin without -n', async () => {
+    await using server = await echoServer();
+    await using running = start(['send', server.address, '--expect', 'o']);
+    running.stdin.write('one\n');
+    await running.until('one');
+    running.stdin.end('two\n');
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'one\ntwo\n' });
+  });
+
+  test('are all collected with -n all until the wait is over', async () => {
+    await using server = await answeringServer(['one', 'two', 'three']);
+    const outcome = await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '1s']);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'one\ntwo\nthree\n' });
+  });
+
+  test('are at least one with -n all', async () => {
+    await using server = await silentServer();
+    expect(await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '200ms'])).toMatchObject({ status: 3 });
+  });
+
+  test('that reach the socket in time count, however late the process is', async () => {
+    await using server = await silentServer();
+    const { running, client } = await asking(server, ['ping', '-w', '500ms']);
+    await using _ = running;
+    running.kill('SIGSTOP');
+    await server.send('pong', client);
+    // Nothing is waited for here but the end of the wait itself.
+    await delay(700);
+    running.kill('SIGCONT');
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
+  });
+
+  test('that come after the wait do not count', async () => {
+    await using server = await silentServer();
+    const { running, client } = await asking(server, ['ping', '-n', '1', '-w', '200ms']);
+    await using _ = running;
+    await running.until('did not answer', 'stderr');
+    await server.send('pong', client);
+    expect(shown(await running.outcome)).toEqual({ status: 3, stdout: '' });
+  });
+
+  test('of 65507 bytes, and empty ones, are datagrams like any other', async () => {
+    const largest = 'x'.repeat(65_507);
+    await using server = await answeringServer([largest, '']);
+    const outcome = await udpcat(['send', server.address, 'ping', '-n', '2', '-w', LONG]);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: `${largest}\n\n` });
+  });
+
+  test.each([
+    ['-n', '1'],
+    ['--expect', ''],
+    ['--retry', '1'],
+  ])('are waited for with %s alone', async (...options) => {
+    await using server = await echoServer();
+    const outcome = await udpcat(['send', server.address, 'ping', ...options]);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'ping\n' });
+  });
+});
+
+describe('--retry', () => {
+  test.concurrent('sends again at moments evenly spaced over the wait', async () => {
+    await using server = await silentServer();
+    const times: number[] = [];
+    server.socket.on('message', () => times.push(performance.now()));
+    const outcome = await udpcat(['send', server.address, 'ping', '--retry', '3', '-w', '3s', '-o', 'json']);
+    expect(outcome.status).toBe(3);
+    expect(outcome.stdout.toString()).toContain('"sent":4,');
+    expect(payloads(server.received)).toEqual(['ping', 'ping', 'ping', 'ping']);
+    const sinceFirst = times.map((time) => Math.round((time - (times[0] ?? 0)) / 750));
+    expect(sinceFirst).toEqual([0, 1, 2, 3]);
+  });
+
+  test.concurrent('stops at the first match, not at a reply that is none', async () => {
+    await using server = await answeringServer((_data, nth) => [nth < 2 ? 'NOPE' : 'OK']);
+    const args = ['ping', '--retry', '9', '--expect', 'OK', '-w', '5s'];
+    const outcome = await udpcat(['send', server.address, ...args]);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'NOPE\nNOPE\nOK\n' });
+    expect(await arrivals(server)).toHaveLength(3);
+  });
+
+  test.concurrent('sends no more after a match with -n all either', async () => {
+    await using server = await echoServer();
+    const outcome = await udpcat(['send', server.address, 'ping', '--retry', '5', '-n', 'all', '-w', '1s']);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'ping\n' });
+    expect(await arrivals(server)).toHaveLength(1);
+  });
+
+  test.concurrent('outlives a refusal: a service that comes up gets the very first datagram sent to it', async () => {
+    const port = await closedPort();
+    const args = ['ping', '--retry', '40', '-w', LONG, '-v'];
+    await using running = start(['send', String(port), ...args]);
+    await running.until('refused', 'stderr');
+    await using server = await echoServer(4, port);
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'ping\n' });
+    expect(await arrivals(server)).toEqual(['ping']);
+  });
+
+  test.concurrent('ends at the refusal of the last transmission, and not before', async () => {
+    const port = await closedPort();
+    const args = ['ping', '--retry', '3', '-w', '400ms', '-o', 'json'];
+    const { status, stdout } = await udpcat(['send', String(port), ...args]);
+    expect(stdout.toString()).toContain('"sent":4,');
+    expect(status).toBe(4);
+  });
+
+  test.concurrent('takes the one message of a stdin', async () => {
+    await using server = await answeringServer((_data, nth) => (nth === 0 ? [] : ['OK']));
+    const outcome = await udpcat(['send', server.address, '--retry', '9', '-w', LONG], { stdin: 'ping\n' });
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'OK\n' });
+  });
+
+  test.each([
+    [['a', 'b'], ''],
+    [['a', '-c', '2'], ''],
+    [['a', '--duration', '5s'], ''],
+    [['a', '-n', '2'], ''],
+    [[], 'a\nb\n'],
+    [['--frame', 'chunk:1'], 'ab'],
+    [['--file', '/dev/null', '--file', '/dev/null'], ''],
+  ])('with more than one message or reply is a usage error: %j', async (args, stdin) => {
+    await using server = await echoServer();
+    const outcome = await udpcat(['send', server.address, '--retry', '1', ...args], { stdin });
+    expect(outcome.stderr).toMatch(/^udpcat: option '--retry' is for one message and one reply: .*\n$/);
+    expect(shown(outcome)).toEqual({ status: 2, stdout: '' });
+    expect(await arrivals(server)).toEqual([]);
+  });
+
+  test('is fine with -c 1', async () => {
+    await using server = await echoServer();
+    expect(await udpcat(['send', server.address, 'a', '--retry', '1', '-c', '1'])).toMatchObject({ status: 0 });
+  });
+});
+
+describe('--deadline', () => {
+  test.concurrent('is as long as the wait lasts where no --wait says otherwise', async () => {
+    await using server = await silentServer();
+    const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', LONG]);
+    await using _ = running;
+    // Longer than the wait that -n implies otherwise.
+    await delay(2300);
+    await server.send('pong', client);
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
+  });
+
+  test.concurrent('that comes while waiting is silence', async () => {
+    await using server = await silentServer();
+    const outcome = await udpcat(['send', server.address, 'ping', '-n', '1', '--deadline', '700ms']);
+    expect(outcome.stderr).toBe(`udpcat: ${server.address} did not answer within 700ms\n`);
+    expect(shown(outcome)).toEqual({ status: 3, stdout: '' });
+  });
+
+  test.concurrent('ends a longer wait', async () => {
+    await using server = await answeringServer(['one']);
+    const outcome = await udpcat(['send', server.address, 'ping', '-n', '2', '-w', '1h', '--deadline', '1s']);
+    expect(outcome.stderr).toBe(`udpcat: ${server.address} gave 1 of 2 replies within 1s\n`);
+    expect(shown(outcome)).toEqual({ status: 3, stdout: 'one\n' });
+  });
+
+  test.concurrent('does not prolong a shorter wait', async () => {
+    await using server = await silentServer();
+    const outcome = await udpcat(['send', server.address, 'ping', '-w', '200ms', '--deadline', '1h']);
+    expect(outcome).toMatchObject({ status: 3 });
+  });
+
+  test.concurrent('counts what reached the socket before it, and writes that', async () => {
+    await using server = await silentServer();
+    const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', '1s']);
+    await using _ = running;
+    running.kill('SIGSTOP');
+    await server.send('pong', client);
+    await delay(1100);
+    running.kill('SIGCONT');
+    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
+  });
+
+  test.concurrent.each([[[]], [['-n', '1']], [['-c', '2']]])(
+    'that comes while stdin is still open is status 1 (%j)',
+    async (options) => {
+      await using server = await silentServer();
+      await using running = start(['send', server.address, '--deadline', '700ms', ...options]);
+      running.stdin.write('one\n');
+      const outcome = await running.outcome;
+      expect(outcome.stderr).toBe('udpcat: the deadline of 700ms came before everything was sent\n');
+      expect(shown(outcome)).toEqual({ status: 1, stdout: '' });
+    },
+  );
+
+  test.concurrent('that comes between two rounds is status 1', async () => {
+    await using server = await echoServer();
+    const args = ['ping', '-c', '9', '--interval', '1h', '-w', '1s', '--deadline', '1s'];
+    const outcome = await udpcat(['send', server.address, ...args]);
+    expect(outcome.stderr).toBe('udpcat: the deadline of 1s came before everything was sent\n');
+    expect(shown(outcome)).toEqual({ status: 1, stdout: 'ping\n' });
+  });
+
+  test.concurrent('is not held up by a reader of stdout that never reads', async () => {
+    await using server = await answeringServer(Array.from({ length: 20 }, () => Buffer.alloc(60_000, 'x')));
+    const send = commandLine(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--deadline', '1s']);
+    const reader = 'sleep 14 >/dev/null 2>&1';
+    await using running = shell(`{ ${send}; echo "status $?" >&2; } | ${reader}`);
+    const startMs = performance.now();
+    await running.until('status 0', 'stderr');
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+  });
+});
+
+describe('--idle', () => {
+  test.concurrent('ends the wait when nothing has come for so long', async () => {
+    await using server = await answeringServer(['one', 'two']);
+    const outcome = await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--idle', '1s']);
+    expect(shown(outcome)).toEqual({ status: 0, stdout: 'one\ntwo\n' });
+  });
+
+  test.concurrent('that ends a wait without a reply is silence', async () => {
+    await using server = await silentServer();
+    const outcome = await udpcat(['send', server.address, 'ping', '-w', '1h', '--idle', '200ms']);
+    expect(outcome.stderr).toBe(`udpcat: ${server.address} did not answer within 200ms\n`);
+    expect(shown(outcome)).toEqual({ status: 3, stdout: '' });
+  });
+
+  test.concurrent('does not end it while stdin is open', async () => {
+    await using server = await echoServer();
+    await using running = start(['send', server.address, '-w', LONG, '--idle', '100ms']);
+    running.stdin.write('one\n');
+    await running.until('one');
+    await delay(300);
+    running.stdin.write('two\n');
+    await running.until('two');
+    running.stdin.end();
+    expect(await running.outcome).toMatchObject({ status: 0, stderr: '' });
+  });
+});
+
+describe('repeating', () => {
+  test('--count sends each message so many times, round by round', async () => {
+    await using server = await silentServer();
+    const args = ['a', 'b', '--count', '3', '--interval', '10ms'];
+    expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 0, stderr: '' });
+    expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
+  });
+
+  test('--count repeats what stdin held', async () => {
+    await using server = await silentServer();
+    const args = ['-c', '2', '--interval', '10ms'];
+    expect(await udpcat(['send', server.address, ...args], { stdin: 'a\nb' })).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b']);
+  });
+
+  test('is one round a second where nothing says otherwise', async () => {
+    await using server = await silentServer();
+    const times: number[] = [];
+    server.socket.on('message', () => times.push(performance.now()));
+    expect(await udpcat(['send', server.address, 'a', '-c', '2'])).toMatchObject({ status: 0 });
+    await server.collect(2);
+    expect(Math.round(((times[1] ?? 0) - (times[0] ?? 0)) / 1000)).toBe(1);
+  });
+
+  test('--duration repeats until it is over, by the schedule', async () => {
+    await using server = await silentServer();
+    const args = ['a', '--duration', '450ms', '--interval', '100ms'];
+    expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toHaveLength(5);
+  });
+
+  test('--duration with --count ends with whichever comes first', async () => {
+    await using server = await silentServer();
+    const send = (...args: string[]): Promise<Outcome> => udpcat(['send', server.address, ...args]);
+    expect(await send('few', '-c', '2', '--duration', '1h', '--interval', '10ms')).toMatchObject({ status: 0 });
+    expect(await send('short', '-c', '1000', '--duration', '250ms', '--interval', '100ms')).toMatchObject({
+      status: 0,
+    });
+    expect(await arrivals(server)).toEqual(['few', 'few', 'short', 'short', 'short']);
+  });
+
+  test.each([['0'], ['soon'], ['-1s'], ['1d']])('--interval %s is a usage error', async (interval) => {
+    const { status, stderr } = await udpcat(['send', '127.0.0.1:9', 'a', '-c', '2', `--interval=${interval}`]);
+    expect(stderr).toMatch(/^udpcat: option '--interval <d>' argument .* is invalid\. A duration above 0 is .*\n$/);
+    expect(status).toBe(2);
+  });
+});
