@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
-import { addOptionsWhenChosen, type ValuesOf } from './options.js';
+import { addOptions, type ValuesOf } from './options.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
 
 function echoOptions() {
@@ -19,15 +19,13 @@ Examples:
 `;
 
 /** Declares `udpcat echo [address]`; `run` receives the plan. */
-export function addEcho(program: Command, io: Io, run: (plan: EchoPlan) => Promise<void>): void {
-  const command = program
-    .command('echo')
-    .summary('send every datagram back to its sender')
+export function declareEcho(command: Command, io: Io, run: (plan: EchoPlan) => Promise<void>): void {
+  command
     .description('Binds a UDP socket and sends every datagram back to its sender.')
     .argument('[address]', 'where to bind: 7000, 127.0.0.1:7000, [::1]:7000, *:7000')
     .allowExcessArguments()
     .addHelpText('after', EXAMPLES);
-  addOptionsWhenChosen(program, command, echoOptions);
+  addOptions(command, echoOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
     await run({ ...values, local: planLocal(command.args, values, io) });
   });

@@ -110,13 +110,6 @@ export function grouped<Table extends OptionTable>(heading: string, table: Table
   return table;
 }
 
-/** Declares the options of a command once it is the one that was asked for; to declare those of all costs start-up time. */
-export function addOptionsWhenChosen(program: Command, command: Command, table: () => OptionTable): void {
-  program.hook('preSubcommand', (_, chosen) => {
-    if (chosen === command) addOptions(command, table());
-  });
-}
-
 /** The options that `serve`, `send` and `echo` share. Made anew for each command, as their defaults differ. */
 export function sharedOptions(defaults: { readonly output: FormatName; readonly count: string }) {
   return {

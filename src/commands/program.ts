@@ -2,12 +2,9 @@ import { Command, CommanderError } from 'commander';
 import { createLog, type LogFormat } from '../output/log.js';
 import { wantsColor } from '../output/palette.js';
 import { type Context, createContext, type Ending, type Io } from './context.js';
-import { addEcho, runEcho } from './echo.js';
 import { ExitCode } from './exit-code.js';
 import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
-import { addSend, runSend } from './send.js';
-import { addServe, runServe } from './serve.js';
 import { UsageError } from './usage-error.js';
 
 const HELP = `
@@ -25,21 +22,57 @@ Examples:
 udpcat <command> --help tells more.
 `;
 
+/** Turns the function that runs a command into what commander calls with the plan. */
+type Running = <Plan extends SharedValues>(
+  run: (plan: Plan, context: Context) => Promise<Ending>,
+) => (plan: Plan) => Promise<void>;
+
+/** The commands. The file of each is read only if it is the one asked for. */
+const COMMANDS: readonly {
+  readonly name: string;
+  readonly summary: string;
+  readonly declare: (command: Command, io: Io, running: Running) => Promise<void>;
+}[] = [
+  {
+    name: 'serve',
+    summary: 'bind, print what arrives, optionally answer',
+    declare: async (command, io, running) => {
+      const { declareServe, runServe } = await import('./serve.js');
+      declareServe(command, io, running(runServe));
+    },
+  },
+  {
+    name: 'send',
+    summary: 'send datagrams, optionally wait for and judge the replies',
+    declare: async (command, io, running) => {
+      const { declareSend, runSend } = await import('./send.js');
+      declareSend(command, io, running(runSend));
+    },
+  },
+  {
+    name: 'echo',
+    summary: 'send every datagram back to its sender',
+    declare: async (command, io, running) => {
+      const { declareEcho, runEcho } = await import('./echo.js');
+      declareEcho(command, io, running(runEcho));
+    },
+  },
+];
+
 /** Runs the command line; resolves to how the process is to end. Whatever goes wrong is told in one line on stderr. */
 export async function runCommandLine(args: readonly string[], io: Io): Promise<Ending> {
   let ending: Ending = ExitCode.ok;
   let context: Context | undefined;
-  const running =
-    <Plan extends SharedValues>(run: (plan: Plan, context: Context) => Promise<Ending>) =>
-    async (plan: Plan): Promise<void> => {
-      context = await createContext(io, plan);
-      ending = await run(plan, context);
-    };
+  const running: Running = (run) => async (plan) => {
+    context = await createContext(io, plan);
+    ending = await run(plan, context);
+  };
 
   const program = createProgram(io);
-  addServe(program, io, running(runServe));
-  addSend(program, io, running(runSend));
-  addEcho(program, io, running(runEcho));
+  for (const { name, summary } of COMMANDS) program.command(name).summary(summary);
+  program.hook('preSubcommand', async (_, chosen) => {
+    await COMMANDS.find(({ name }) => name === chosen.name())?.declare(chosen, io, running);
+  });
   try {
     if (args.length === 0) throw new UsageError('which command? serve, send or echo; udpcat --help tells more');
     await program.parseAsync(args, { from: 'user' });

@@ -24,7 +24,7 @@ import { LocalFailure } from './failure.js';
 import { Interruption, unlessAborted } from './interruption.js';
 import { collectMessages, loadMessages, type MessageSource, streamMessages } from './messages.js';
 import {
-  addOptionsWhenChosen,
+  addOptions,
   familyOption,
   grouped,
   flag,
@@ -112,17 +112,15 @@ Examples:
 `;
 
 /** Declares `udpcat send <address> [message...]`; `run` receives the plan. */
-export function addSend(program: Command, io: Io, run: (plan: SendPlan) => Promise<void>): void {
-  const command = program
-    .command('send')
-    .summary('send datagrams, optionally wait for and judge the replies')
+export function declareSend(command: Command, io: Io, run: (plan: SendPlan) => Promise<void>): void {
+  command
     .description(
       'Sends datagrams: the messages, files, or what stdin holds; with -w, -n or --expect it waits for replies.',
     )
     .argument('<address>', 'where to send: 127.0.0.1:8000, [::1]:8000, name:8000, 8000')
     .argument('[message...]', 'messages, each one datagram')
     .addHelpText('after', EXAMPLES);
-  addOptionsWhenChosen(program, command, sendOptions);
+  addOptions(command, sendOptions());
   command.action(async (address: string, messages: string[], values: SendValues) => {
     await run(await planSend(address, messages, values, io));
   });

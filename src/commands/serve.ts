@@ -6,7 +6,7 @@ import type { Totals } from '../stats/totals.js';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
 import { LocalFailure } from './failure.js';
-import { addOptionsWhenChosen, grouped, option, toggle, type ValuesOf } from './options.js';
+import { addOptions, grouped, option, toggle, type ValuesOf } from './options.js';
 import { readPayload } from './plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
 import { readTypedLines } from './typed-lines.js';
@@ -46,15 +46,13 @@ Examples:
 `;
 
 /** Declares `udpcat serve [address]`; `run` receives the plan. */
-export function addServe(program: Command, io: Io, run: (plan: ServePlan) => Promise<void>): void {
-  const command = program
-    .command('serve')
-    .summary('bind, print what arrives, optionally answer')
+export function declareServe(command: Command, io: Io, run: (plan: ServePlan) => Promise<void>): void {
+  command
     .description('Binds a UDP socket and prints what arrives; without an address, on a free port of the loopback.')
     .argument('[address]', 'where to bind: 8000, 127.0.0.1:8000, [::1]:8000, *:8000')
     .allowExcessArguments()
     .addHelpText('after', EXAMPLES);
-  addOptionsWhenChosen(program, command, serveOptions);
+  addOptions(command, serveOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
     await run(planServe(command.args, values, io));
   });
