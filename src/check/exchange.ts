@@ -193,7 +193,7 @@ export class Exchange implements AsyncDisposable {
     this.#settleAddress();
     this.#stillAlive();
     for (const [index, datagram] of batch.entries()) {
-      if (this.#over.signal.aborted) return batch.slice(0, index);
+      if (this.#allSent && this.#hasEnough) return batch.slice(0, index);
       this.#received += 1;
       const matches = judge.reply(datagram.data);
       if (matches && this.#askedAtMs !== undefined) {
@@ -204,11 +204,15 @@ export class Exchange implements AsyncDisposable {
     return batch;
   }
 
-  #checkEnough(): void {
+  get #hasEnough(): boolean {
     const { replies, judge } = this.#options;
-    if (replies === 'all' || judge.matching < this.wanted) return;
+    return replies !== 'all' && judge.matching >= this.wanted;
+  }
+
+  #checkEnough(): void {
+    if (!this.#hasEnough) return;
     if (this.#allSent) this.end();
-    else if (replies !== 'as-sent') this.#enough.abort('enough');
+    else if (this.#options.replies !== 'as-sent') this.#enough.abort('enough');
   }
 
   readonly #onStrays = (batch: readonly Datagram[]): void => {
@@ -381,14 +385,14 @@ export class Exchange implements AsyncDisposable {
     this.end();
   }
 
-  /** Nothing more is waited for, and no reply counts any more. Twice is fine. */
+  /** Nothing more is waited for; what has arrived still counts, unless enough replies came. Twice is fine. */
   end(): void {
     // A reason of one's own: making the default one, with its stack, takes milliseconds.
     this.#over.abort('over');
     this.#idle.stop();
   }
 
-  /** Closes the socket, and waits until the replies that counted were taken. */
+  /** Closes the socket, and waits until the replies that count were taken. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.end();
     await this.#switching;

@@ -1,0 +1,151 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { testWith } from '../support/peers.js';
+import { answeringServer, echoServer, silentServer } from '../support/sockets.js';
+import { commandLine, quote, shell, start, terminal } from '../support/udpcat.js';
+
+/** Some megabytes: more than a pipe holds. */
+const many = Array.from({ length: 30 }, (_, index) => `${index}:${'x'.repeat(60_000)}`);
+
+describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
+  test('ends it by the signal itself while it waits for replies, with what came before', async () => {
+    await using server = await echoServer();
+    await using running = start(['send', server.address, 'ping', '-n', '2', '-w', '1h', '-o', 'json']);
+    await running.until('"data":"ping"');
+    running.kill(name);
+    const { status, signal, stdout, stderr } = await running.outcome;
+    expect({ status, signal, stderr }).toEqual({ status: null, signal: name, stderr: '' });
+    const events = stdout.toString().trimEnd().split('\n');
+    expect(events.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual([
+      'datagram',
+      'verdict',
+      'summary',
+    ]);
+  });
+
+  test('ends it by the signal itself while stdin is open', async () => {
+    await using server = await silentServer();
+    await using running = start(['send', server.address, '-o', 'json']);
+    running.stdin.write('one\n');
+    await server.collect(1);
+    running.kill(name);
+    const { status, signal, stdout, stderr } = await running.outcome;
+    expect({ status, signal, stderr }).toEqual({ status: null, signal: name, stderr: '' });
+    expect(stdout.toString()).toMatch(/^\{.*"type":"verdict".*\}\n\{.*"type":"summary".*"sent":1,.*\}\n$/);
+  });
+
+  test('ends it by the signal itself before anything was sent', async () => {
+    await using server = await silentServer();
+    await using running = start(['send', server.address, '-v']);
+    await running.until('sending from', 'stderr');
+    running.kill(name);
+    const { status, signal, stderr } = await running.outcome;
+    expect({ status, signal }).toEqual({ status: null, signal: name });
+    expect(stderr).not.toContain('nothing to send');
+  });
+
+  test('ends it by the signal itself between two rounds', async () => {
+    await using server = await silentServer();
+    await using running = start(['send', server.address, 'a', '-c', '9', '--interval', '1h']);
+    await server.collect(1);
+    running.kill(name);
+    expect(await running.outcome).toMatchObject({ status: null, signal: name, stderr: '' });
+  });
+
+  test('flushes what a slow reader has not taken yet', async () => {
+    await using server = await answeringServer(many);
+    const args = ['ping', '-n', 'all', '-w', '1h', '-o', 'json', '--queue-size', '1000'];
+    await using running = start(['send', server.address, ...args]);
+    await running.until('"type":"datagram"');
+    running.pauseStdout();
+    running.kill(name);
+    await delay(300);
+    running.resumeStdout();
+    const { signal, stdout } = await running.outcome;
+    expect(signal).toBe(name);
+    const events = stdout.toString().trimEnd().split('\n');
+    const received = events.filter((line) => line.includes('"type":"datagram"')).length;
+    const { type, ...summary } = JSON.parse(events.at(-1) ?? '') as Record<string, unknown>;
+    expect(type).toBe('summary');
+    expect(received).toBe(many.length);
+    expect(summary).toMatchObject({ received, dropped: { queue: 0, output: 0 } });
+  });
+
+  test('ends it at once the second time, though nobody reads stdout', async () => {
+    await using server = await answeringServer(many);
+    const send = commandLine(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--stats']);
+    const reader = 'sleep 14 >/dev/null 2>&1';
+    await using running = shell(`{ ${send} & echo "pid $!" >&2; wait $!; echo "status $?" >&2; } | ${reader}`);
+    const [, pid] = await running.until(/pid (\d+)\n/, 'stderr');
+    await server.collect(1);
+    const startMs = performance.now();
+    process.kill(Number(pid), name);
+    // Two that come while the process is not running are one to the kernel.
+    await delay(300);
+    process.kill(Number(pid), name);
+    await running.until(`status ${name === 'SIGINT' ? 130 : 143}`, 'stderr');
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+  });
+});
+
+testWith('script', 'Ctrl-C at a terminal stops a loop of the shell as well', async () => {
+  await using server = await silentServer();
+  const send = commandLine(['send', server.address, 'ping', '-w', '1h']);
+  const loop = `for n in 1 2 3; do echo round $n; ${send}; done; echo went on`;
+  await using running = terminal(`bash -c ${quote(loop)}`);
+  await server.collect(1);
+  running.type('\x03');
+  const { stdout } = await running.outcome;
+  expect(stdout.toString()).toContain('round 1');
+  expect(stdout.toString()).not.toMatch(/round 2|went on/);
+});
+
+describe('a reader that closes stdout', () => {
+  test('ends it with its status so far: enough replies', async () => {
+    await using server = await echoServer();
+    const send = commandLine(['send', server.address, 'ping', '-c', '1000', '--interval', '20ms', '-n', 'all']);
+    await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
+    const { stdout, stderr } = await running.outcome;
+    expect({ stdout: stdout.toString(), stderr }).toEqual({ stdout: 'ping\n', stderr: 'status 0\n' });
+  });
+
+  test('ends it with its status so far: not enough replies', async () => {
+    await using server = await echoServer();
+    const send = commandLine(['send', server.address, 'ping', '-c', '1000', '--interval', '20ms', '-n', '900']);
+    await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
+    expect((await running.outcome).stderr).toMatch(/status 3\n$/);
+  });
+
+  test('ends it while stdin is open', async () => {
+    await using server = await echoServer();
+    const send = commandLine(['send', server.address, '-n', 'all']);
+    await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
+    running.stdin.write('one\n');
+    await running.until('one');
+    const status = running.until('status 0', 'stderr');
+    // It notices when it has something to write.
+    const feed = setInterval(() => running.stdin.write('two\n'), 20);
+    await status;
+    clearInterval(feed);
+  });
+});
+
+test('a stdout that cannot be written is status 1', async () => {
+  await using server = await echoServer();
+  await using running = shell(`${commandLine(['send', server.address, 'ping', '-n', '1'])} >/dev/full`);
+  const { status, stderr } = await running.outcome;
+  expect(stderr).toMatch(/^udpcat: cannot write to stdout: .*ENOSPC.*\n$/);
+  expect(status).toBe(1);
+});
+
+test('a slow reader gets every reply that came in time, and the wait is not longer for it', async () => {
+  await using server = await answeringServer(many);
+  await using running = start(['send', server.address, 'ping', '-n', 'all', '-w', '1s', '--idle', '1s']);
+  await running.until('0:');
+  running.pauseStdout();
+  await delay(1500);
+  running.resumeStdout();
+  const { status, stdout } = await running.outcome;
+  expect(stdout.toString() === many.map((reply) => `${reply}\n`).join('')).toBe(true);
+  expect(status).toBe(0);
+});
