@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 as isIPv6InFull, SocketAddress } from 'node:net';
 import { networkInterfaces, platform } from 'node:os';
 import { DatagramError } from './errors.js';
@@ -136,11 +136,11 @@ function anyInterface(): string {
 
 /** Whether this host has a network interface of that name. */
 export function interfaceExists(name: string): boolean {
-  // os.networkInterfaces() leaves out interfaces that are down or have no address.
-  if (platform() === 'linux' && /^[^/]+$/.test(name) && name !== '.' && name !== '..') {
-    return existsSync(`/sys/class/net/${name}`);
-  }
-  return Object.hasOwn(networkInterfaces(), name);
+  if (platform() !== 'linux') return Object.hasOwn(networkInterfaces(), name);
+  // os.networkInterfaces() leaves out interfaces that are down or have no address, and /sys/class/net may show those of
+  // another network namespace.
+  const lines = readFileSync('/proc/net/dev', 'utf8').split('\n');
+  return lines.some((line) => line.trimStart().startsWith(`${name}:`));
 }
 
 /**

@@ -24,8 +24,8 @@ describe('with -o json', () => {
     for (const event of events) {
       expect(event).toMatchObject({
         v: 1,
-        type: expect.any(String) as string,
-        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/) as string,
+        type: expect.any(String),
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
       });
     }
   });
@@ -50,7 +50,7 @@ describe('with -o json', () => {
       sent: 2,
       received: 2,
       dropped: { kernel: null, queue: 0, output: 0 },
-      durationMs: expect.any(Number) as number,
+      durationMs: expect.any(Number),
     });
     expect(outcome.status).toBe(0);
   });
@@ -60,7 +60,7 @@ describe('with -o json', () => {
     await using server = await answeringServer((_data, nth) => (nth === 0 ? wrong : ['OK']));
     const args = ['a', '--retry', '1', '-w', '2s', '--expect', 'OK', '-o', 'json'];
     const [verdict] = eventsOf(await udpcat(['send', server.address, ...args])).slice(-2);
-    expect(verdict).toMatchObject({ verdict: 'ok', replies: 1, rttMs: expect.any(Number) as number });
+    expect(verdict).toMatchObject({ verdict: 'ok', replies: 1, rttMs: expect.any(Number) });
     // Counted from the transmission that was answered, a second after the first.
     expect(verdict?.rttMs).toBeGreaterThan(0);
     expect(verdict?.rttMs).toBeLessThan(1000);
@@ -122,7 +122,7 @@ describe('with -o json', () => {
     await using server = await silentServer();
     const outcome = await udpcat(['send', server.address, '-e', 'hex', '-o', 'json'], { stdin: '00\nzz\n' });
     expect(eventsOf(outcome)).toMatchObject([
-      { type: 'error', code: 'BAD_INPUT', message: expect.stringContaining('line 2 cannot be sent') as string },
+      { type: 'error', code: 'BAD_INPUT', message: expect.stringContaining('line 2 cannot be sent') },
       { type: 'summary', sent: 1, received: 0 },
     ]);
     expect(outcome.status).toBe(1);
@@ -182,7 +182,7 @@ describe('with --log-format json', () => {
       sent: 1,
       received: 1,
       dropped: { kernel: null, queue: 0, output: 0 },
-      durationMs: expect.any(Number) as number,
+      durationMs: expect.any(Number),
     });
   });
 });

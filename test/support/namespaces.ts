@@ -32,10 +32,12 @@ export function startWithHosts(hosts: string, args: readonly string[], options: 
 export function shellInNetwork(line: string, options: StartOptions = {}): Running {
   const interfaces = [
     'ip link set lo up',
+    // Addresses are usable at once, instead of when nobody else has claimed them for a second.
+    'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad',
     'ip link add lan0 type veth peer name lan1',
     'ip address add 10.9.8.1/24 dev lan0',
     'ip link set lan0 up',
     'ip link set lan1 up',
   ];
-  return shell(`exec unshare --net sh -c ${quote([...interfaces, line].join(' && '))}`, options);
+  return shell(`exec unshare --net bash -c ${quote([...interfaces, line].join(' && '))}`, options);
 }

@@ -1,0 +1,158 @@
+import { expect, test } from '@jest/globals';
+import { describeWith } from '../support/peers.js';
+import { answeringServer, arrivals, closedPort, silentServer } from '../support/sockets.js';
+import { type Terminal, terminal } from '../support/udpcat.js';
+
+/** Ctrl-D at the beginning of a line. */
+const END = '\x04';
+
+/** Answers so that the reply is not what the terminal shows of the typing. */
+const loud = (data: Buffer): string[] => [data.toString().toUpperCase()];
+
+function atTerminal(args: readonly string[]): Terminal {
+  return terminal(args, { env: { NO_COLOR: '1' } });
+}
+
+describeWith('script', 'send at a terminal', () => {
+  test('sends each line that is typed, shows the replies, and ends with 0', async () => {
+    await using server = await answeringServer(loud);
+    await using running = atTerminal(['send', server.address]);
+    running.type('one\r');
+    await running.until('ONE\r\n');
+    running.type('two\r');
+    await running.until('TWO\r\n');
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toEqual(['one', 'two']);
+  });
+
+  test('shows a refusal as a line and goes on', async () => {
+    const port = await closedPort();
+    await using running = atTerminal(['send', String(port)]);
+    running.type('one\r');
+    await running.until(`udpcat: warning: 127.0.0.1:${port} refused: nobody listens there (ECONNREFUSED)\r\n`);
+    await using server = await answeringServer(loud, 4, port);
+    running.type('two\r');
+    await running.until('TWO\r\n');
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toEqual(['two']);
+  });
+
+  test('ends with 0 after a refusal too', async () => {
+    await using running = atTerminal(['send', String(await closedPort())]);
+    running.type('one\r');
+    await running.until('refused');
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+  });
+
+  test('waits for replies after the end of typing', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address, '-w', '5s', '-n', 'all', '--idle', '4s']);
+    running.type('one\r');
+    const [question] = await server.collect(1);
+    running.type(END);
+    await server.send('late', question?.from ?? '');
+    await running.until('late\r\n');
+    expect(await running.outcome).toMatchObject({ status: 0 });
+  });
+
+  test('waits a second where nothing says otherwise, and silence is no failure', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address]);
+    running.type('one\r');
+    await server.collect(1);
+    const startMs = performance.now();
+    running.type(END);
+    const { status, stdout } = await running.outcome;
+    expect(performance.now() - startMs).toBeGreaterThan(500);
+    expect(stdout.toString()).not.toContain('did not answer');
+    expect(status).toBe(0);
+  });
+
+  test('without a line typed ends with 0', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address]);
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+  });
+
+  test('without a line typed, where replies were asked for, is status 1', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address, '-n', '1']);
+    running.type(END);
+    const { status, stdout } = await running.outcome;
+    expect(stdout.toString()).toContain('udpcat: there was nothing to send');
+    expect(status).toBe(1);
+  });
+
+  test('is judged with -n', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address, '-n', '1', '-w', '200ms']);
+    running.type('one\r');
+    await server.collect(1);
+    running.type(END);
+    const { status, stdout } = await running.outcome;
+    expect(stdout.toString()).toContain(`${server.address} did not answer within 200ms`);
+    expect(status).toBe(3);
+  });
+
+  test('is judged with --expect', async () => {
+    await using server = await answeringServer(loud);
+    await using running = atTerminal(['send', server.address, '--expect', 'TWO', '-w', '200ms']);
+    running.type('one\r');
+    await running.until('ONE\r\n');
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 5 });
+  });
+
+  test('ends by itself when the replies that -n asks for have come', async () => {
+    await using server = await answeringServer(loud);
+    await using running = atTerminal(['send', server.address, '-n', '2']);
+    running.type('one\r');
+    await running.until('ONE\r\n');
+    running.type('two\r');
+    const { status, stdout } = await running.outcome;
+    expect(stdout.toString()).toContain('TWO\r\n');
+    expect(status).toBe(0);
+  });
+
+  test('says of a line that cannot be decoded that it was not sent, and goes on', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address, '-e', 'hex', '-w', '100ms']);
+    running.type('zz\r');
+    await running.until('udpcat: warning: not sent: "z" is not a hex digit');
+    running.type('6f 6b\r');
+    await server.collect(1);
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toEqual(['ok']);
+  });
+
+  test('escapes what strangers send', async () => {
+    await using server = await answeringServer(['\x1b[31mred\x07']);
+    await using running = atTerminal(['send', server.address, '-w', '100ms']);
+    running.type('one\r');
+    await running.until('red');
+    running.type(END);
+    const { stdout } = await running.outcome;
+    expect(stdout.toString()).toContain('\\x1b[31mred\\x07');
+    expect(stdout.includes('\x1b[31mred')).toBe(false);
+  });
+
+  test('with arguments is not interactive', async () => {
+    await using server = await answeringServer(loud);
+    await using running = atTerminal(['send', server.address, 'one', '-n', '1']);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+  });
+
+  test('with --frame reads to the end as from a pipe', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address, '--frame', 'whole']);
+    running.type('one\rtwo\r');
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toEqual(['one\ntwo\n']);
+  });
+});
