@@ -1,0 +1,102 @@
+import { describe, expect, test } from '@jest/globals';
+import { jsonLines, logLines, sendAll } from '../support/service.js';
+import { silentServer } from '../support/sockets.js';
+import { shell, start, commandLine, type StartOptions, udpcat } from '../support/udpcat.js';
+
+const ESC = '\x1b[';
+
+/** What serve says when one datagram came and a kernel buffer was smaller than asked for, which is a warning. */
+async function said(args: readonly string[], options: StartOptions = {}): Promise<string[]> {
+  await using running = start(['serve', '-c', '1', '--recv-buffer', '1023Mi', ...args], options);
+  await using peer = await silentServer();
+  const [, address = ''] = await running.until(/listening on ([\d.]+:\d+)\D/, 'stderr');
+  await peer.send('x', address);
+  const outcome = await running.outcome;
+  expect(outcome).toMatchObject({ status: 0, stdout: Buffer.from('x\n') });
+  return logLines(outcome).map((line) => line.replace(/\d+\.\d+\.\d+\.\d+:\d+/, 'ADDRESS'));
+}
+
+const LISTENING = 'udpcat: listening on ADDRESS';
+const WARNING: unknown = expect.stringMatching(/^udpcat: warning: --recv-buffer: the kernel granted/);
+const SUMMARY: unknown = expect.stringMatching(/^udpcat: 1 received, 0 sent in \S+ s$/);
+
+describe('what serve says on stderr', () => {
+  test.each([
+    { args: [], lines: [WARNING, LISTENING] },
+    { args: ['--stats'], lines: [WARNING, LISTENING, SUMMARY] },
+    { args: ['--stats', '--no-stats'], lines: [WARNING, LISTENING] },
+    { args: ['--quiet'], lines: [LISTENING] },
+    { args: ['--quiet', '--stats'], lines: [LISTENING, SUMMARY] },
+    { args: ['--log-level', 'error'], lines: [LISTENING] },
+    { args: ['--log-level', 'warn'], lines: [WARNING, LISTENING] },
+    { args: ['--log-level', 'info'], lines: [WARNING, LISTENING] },
+  ])('is as much as $args asks for', async ({ args, lines }) => {
+    expect(await said(args)).toEqual(lines);
+  });
+
+  test.each([['-v'], ['--verbose'], ['--log-level', 'debug']])('is no less with %s', async (...args) => {
+    expect(await said(args)).toEqual(expect.arrayContaining([WARNING, LISTENING]));
+  });
+
+  test('is an error under --quiet still', async () => {
+    expect(logLines(await udpcat(['serve', '192.0.2.1:0', '--quiet']))).toHaveLength(1);
+  });
+
+  test('has no stack trace', async () => {
+    expect(logLines(await udpcat(['serve', '192.0.2.1:0']))).toEqual([expect.not.stringMatching(/\bat .*:\d+/)]);
+  });
+
+  test('tells with -v what is sent to the peer that spoke last', async () => {
+    await using running = start(['serve', '-v', '-i']);
+    await using peer = await silentServer();
+    await peer.send('x', await running.listening());
+    await running.until('x\n');
+    running.stdin.write('hello\n');
+    await running.until(`udpcat: sent 5 bytes to ${peer.address}\n`, 'stderr');
+  });
+
+  test('does not end the command when nobody reads it any more', async () => {
+    const serve = commandLine(['serve', '--stats', '-c', '1']);
+    // Of stderr, which is the pipe here, head reads the listening line and closes it.
+    const line = `exec 3>&1; ${serve} 2>&1 >&3 3>&- | head -1 >&2; echo "status \${PIPESTATUS[0]}"`;
+    await using running = shell(line, { program: 'bash' });
+    await using peer = await silentServer();
+    await peer.send('x', await running.listening());
+    expect((await running.outcome).stdout.toString()).toBe('x\nstatus 0\n');
+  });
+});
+
+describe('colour', () => {
+  test.each([
+    { args: [], env: {}, colored: false },
+    { args: ['--color'], env: {}, colored: true },
+    { args: ['--no-color'], env: { FORCE_COLOR: '1' }, colored: false },
+    { args: ['--color'], env: { NO_COLOR: '1' }, colored: true },
+    { args: [], env: { FORCE_COLOR: '1' }, colored: true },
+    { args: [], env: { FORCE_COLOR: '3' }, colored: true },
+    { args: [], env: { FORCE_COLOR: '0' }, colored: false },
+    { args: [], env: { NO_COLOR: '', FORCE_COLOR: '1' }, colored: true },
+  ])('in a pipe with $args and $env: $colored', async ({ args, env, colored }) => {
+    expect((await said(args, { env })).join('').includes(ESC)).toBe(colored);
+  });
+
+  test('stands in the description of a datagram only, never in its bytes', async () => {
+    for (const format of ['utf8', 'hex', 'base64', 'raw', 'json']) {
+      const both = await Promise.all(
+        ['--color', '--no-color'].map(async (color) => {
+          await using running = start(['serve', color, '-o', format, '-c', '2']);
+          await using peer = await silentServer();
+          const [, address = ''] = await running.until(/listening on (\S+)\n/, 'stderr');
+          await sendAll(peer, address, ['hello', 'world']);
+          const { stdout } = await running.outcome;
+          return format === 'json' ? jsonLines(stdout).length : stdout.toString();
+        }),
+      );
+      expect(both[0]).toEqual(both[1]);
+    }
+    await using running = start(['serve', '--color', '--meta', '-c', '1']);
+    await using peer = await silentServer();
+    await peer.send('hello', await running.listening());
+    expect((await running.outcome).stdout.toString()).toContain(ESC);
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, test } from '@jest/globals';
+import { logLines } from '../support/service.js';
+import { commandLine, shell, udpcat } from '../support/udpcat.js';
+import { readFileSync } from 'node:fs';
+
+/** Expects one line on stderr, nothing on stdout and status 2; resolves to the line. */
+async function usageError(args: readonly string[]): Promise<string> {
+  const outcome = await udpcat(args);
+  expect(outcome).toMatchObject({ status: 2, stdout: Buffer.alloc(0) });
+  const lines = logLines(outcome);
+  expect(lines).toEqual([expect.stringMatching(/^udpcat: /)]);
+  return lines[0] ?? '';
+}
+
+describe('a command line that is wrong is one line and status 2:', () => {
+  test.each([
+    { what: 'no command', args: [], says: /serve, send or echo.*--help/ },
+    { what: 'an unknown command', args: ['listen'], says: /unknown command 'listen'/ },
+    { what: 'a misspelt command', args: ['sevre'], says: /'sevre'.*serve/ },
+    { what: 'an unknown option', args: ['serve', '--nosuch'], says: /unknown option '--nosuch'/ },
+    { what: 'a misspelt option', args: ['serve', '--cuont', '1'], says: /'--cuont'.*--count/ },
+    { what: 'an unknown short option', args: ['echo', '-Z'], says: /unknown option '-Z'/ },
+    { what: 'an option of another command', args: ['echo', '--reply', 'x'], says: /'--reply'/ },
+    { what: 'a value that is missing', args: ['serve', '--count'], says: /'-c, --count <n>'.*missing/ },
+    { what: 'a value for a flag', args: ['serve', '--quiet=yes'], says: /--quiet/ },
+  ])('$what', async ({ args, says }) => {
+    expect(await usageError(args)).toMatch(says);
+  });
+
+  const COUNT = /whole number from 1/;
+  const DURATION = /250ms, 2s, 1\.5s, 3m, 1h/;
+  const SIZE = /64k, 1M/;
+  const wrong: Readonly<Record<string, { values: readonly string[]; accepted: RegExp }>> = {
+    '--count': { values: ['0', '-1', '1.5', 'x', '', '1k', '0x10', '1e3', '99999999999999999999'], accepted: COUNT },
+    '--queue-size': { values: ['0', '-1', 'max'], accepted: COUNT },
+    '--duration': { values: ['0', '0s', '-1s', '1d', '1 s', '1S', 's', '1.s', '.5s', 'Infinity'], accepted: DURATION },
+    '--idle': { values: ['0', '1week'], accepted: DURATION },
+    '--recv-buffer': { values: ['0', '-1', '1kb', '1K', '1m', '1.5M', '5000M', '1Gi'], accepted: SIZE },
+    '--send-buffer': { values: ['0', 'x', '1025Mi'], accepted: SIZE },
+    '--ttl': { values: ['0', '256', '-1', '1.5'], accepted: /1 to 255/ },
+    '--output': { values: ['text', 'JSON', ''], accepted: /utf8, hex, dump, base64, json, raw, none/ },
+    '--encoding': { values: ['latin1', 'HEX'], accepted: /utf8, hex, base64, escaped/ },
+    '--overflow': { values: ['drop', 'block'], accepted: /drop-newest, drop-oldest, fail/ },
+    '--log-level': { values: ['trace', 'loud'], accepted: /debug, info, warn, error/ },
+    '--log-format': { values: ['xml'], accepted: /pretty, json/ },
+    '--allow': {
+      values: ['127.0.0.1/33', '127.1', 'localhost', '::1/129', '', '127.0.0.1:80'],
+      accepted: /192\.0\.2\.0\/24/,
+    },
+    '--deny': { values: ['10.0.0.0/', 'fe80::1%lo', '1.2.3.4/8/8'], accepted: /192\.0\.2\.0\/24/ },
+    '--rate-limit': { values: ['0/s', '1000', '-1/s', '1/m', 'fast', '1/S'], accepted: /1000\/s, 50k\/s or max/ },
+    '--interface': { values: ['nosuch0', '', '..', 'a/b'], accepted: /no interface/ },
+    '--bind': { values: ['x', '', '70000', '127.1:1'], accepted: /PORT|0 to 65535|127\.0\.0\.1/ },
+  };
+  test.each(Object.entries(wrong))('%s with what is none of its values', async (name, { values, accepted }) => {
+    for (const value of values) {
+      const line = await usageError(['serve', `${name}=${value}`]);
+      expect(line).toContain(name);
+      expect(line).toContain(value);
+      expect(line).toMatch(accepted);
+    }
+  });
+
+  test('a value that stands as the next argument, though it looks like an option', async () => {
+    expect(await usageError(['serve', '-c', '-1'])).toMatch(/'-1'.*whole number/);
+  });
+
+  test('a value that is no text is shown escaped', async () => {
+    expect(await usageError(['serve', '-c', 'a\n\u001b[31m'])).toMatch(/^udpcat: [ -~]*$/);
+  });
+
+  test.each([
+    ['-c', '1'],
+    ['-o', 'hex'],
+    ['-e', 'hex'],
+    ['-b', '0'],
+    ['--duration', '1s'],
+    ['--idle', '1s'],
+    ['--queue-size', '1'],
+    ['--overflow', 'fail'],
+    ['--recv-buffer', '1k'],
+    ['--send-buffer', '1k'],
+    ['--ttl', '1'],
+    ['--interface', 'lo'],
+    ['--log-level', 'info'],
+    ['--log-format', 'pretty'],
+    ['--rate-limit', '1/s'],
+    ['--reply', 'x'],
+    ['--reply-file', 'x'],
+  ])('%s twice', async (option, value) => {
+    expect(await usageError(['serve', option, value, option, value])).toMatch(RegExp(`'.*${option}.*' .*only once`));
+  });
+
+  test.each([
+    ['-4', '-6'],
+    ['--quiet', '-v'],
+    ['-v', '--quiet'],
+    ['--quiet', '--log-level=info'],
+    ['--log-level=info', '-v'],
+  ])('%s beside %s', async (one, other) => {
+    const line = await usageError(['serve', one, other]);
+    for (const option of [one, other]) expect(line).toContain(option.split('=')[0]);
+  });
+
+  test('--bind beside an address', async () => {
+    expect(await usageError(['echo', '1', '-b', '2'])).toMatch(/"1".*"2".*--bind/);
+  });
+});
+
+describe('--allow and --deny', () => {
+  test('may stand more than once', async () => {
+    const args = ['--allow', '127.0.0.1', '--allow', '::1', '--deny', '10.0.0.0/8', '--deny', '192.0.2.1'];
+    expect((await udpcat(['serve', ...args, '--duration', '10ms'])).status).toBe(0);
+  });
+});
+
+describe('a duration', () => {
+  test.each(['10ms', '0.01', '0.01s', '0.0002m', '0.000003h'])('can be written %s', async (duration) => {
+    expect((await udpcat(['serve', '--duration', duration])).status).toBe(0);
+  });
+
+  test('can be longer than a timer of 32 bits', async () => {
+    // Such a timer would ring at once.
+    const { status } = await udpcat(['serve', '--idle', '1000h', '--duration', '50ms', '-c', '1']);
+    expect(status).toBe(3);
+  });
+});
+
+describe('--help', () => {
+  test.each(['--help', '-h'])('%s of the program names the commands, the statuses and examples', async (flag) => {
+    const { stdout, stderr, status } = await udpcat([flag]);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    for (const said of ['serve', 'send', 'echo', 'Exit status', 'Examples:', 'udpcat serve 8000']) {
+      expect(stdout.toString()).toContain(said);
+    }
+  });
+
+  const SHARED = `--output --encoding --hex --meta --no-meta --queue-size --overflow --count --duration --idle --bind
+    --recv-buffer --send-buffer --ttl --broadcast --interface --stats --no-stats --log-level --log-format --verbose --quiet
+    --color --no-color --ipv4 --ipv6 --force --allow --deny --no-loop-guard --answer-service-ports --help`.split(/\s+/);
+
+  test.each([
+    { command: 'serve', options: [...SHARED, '--reply', '--reply-file', '--interactive', '--no-interactive'] },
+    { command: 'echo', options: [...SHARED, '--rate-limit'] },
+  ])('of $command names every option, and shows examples', async ({ command, options }) => {
+    const { stdout, stderr, status } = await udpcat([command, '--help']);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    const help = stdout.toString();
+    expect(options.filter((option) => !RegExp(`(^|[\\s,])${option}\\b`, 'm').test(help))).toEqual([]);
+    expect(help).toMatch(RegExp(`^Examples:\n( +udpcat ${command} .*\n?)+`, 'm'));
+    expect(help).toMatch(/raw loses their boundaries/);
+  });
+
+  test('can be read in part only', async () => {
+    await using running = shell(`${commandLine(['serve', '--help'])} | head -1; echo "status \${PIPESTATUS[0]}"`, {
+      program: 'bash',
+    });
+    expect(await running.outcome).toMatchObject({ stderr: '', stdout: expect.anything() });
+    expect((await running.outcome).stdout.toString()).toMatch(/^Usage: udpcat serve .*\nstatus 0\n$/);
+  });
+});
+
+test('--version is that of the package', async () => {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  for (const flag of ['--version', '-V']) {
+    expect(await udpcat([flag])).toMatchObject({ status: 0, stderr: '', stdout: Buffer.from(`${manifest.version}\n`) });
+  }
+});
+
+test('the examples of serve and echo in the help are command lines that udpcat takes', async () => {
+  for (const command of ['serve', 'echo']) {
+    const help = (await udpcat([command, '--help'])).stdout.toString();
+    const examples = [...help.matchAll(/^ {2}(udpcat (?:serve|echo) .*?) {2,}/gm)].map(([, line = '']) => line);
+    expect(examples.length).toBeGreaterThan(1);
+    for (const example of examples) {
+      // Port 0 instead of theirs, which may be taken; and an end.
+      const line = example
+        .replace(/^udpcat /, '')
+        .replace(/>.*$/, '')
+        .replace(/(\d000)/, '0');
+      const [name = '', ...rest] = line
+        .split(/\s+/)
+        .filter((word) => word !== '')
+        .map((word) => word.replaceAll("'", ''));
+      const ends = rest.includes('--duration') ? [] : ['--duration', '10ms'];
+      const { status } = await udpcat([name, ...rest.map((word) => (word === '5s' ? '10ms' : word)), ...ends]);
+      expect({ example, status }).toEqual({ example, status: rest.includes('--count') ? 3 : 0 });
+    }
+  }
+});
