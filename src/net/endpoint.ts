@@ -136,11 +136,18 @@ function anyInterface(): string {
 
 /** Whether this host has a network interface of that name. */
 export function interfaceExists(name: string): boolean {
-  if (platform() !== 'linux') return Object.hasOwn(networkInterfaces(), name);
-  // os.networkInterfaces() leaves out interfaces that are down or have no address, and /sys/class/net may show those of
-  // another network namespace.
-  const lines = readFileSync('/proc/net/dev', 'utf8').split('\n');
-  return lines.some((line) => line.trimStart().startsWith(`${name}:`));
+  return Object.hasOwn(networkInterfaces(), name) || interfacesOfLinux().includes(name);
+}
+
+/** os.networkInterfaces() leaves out those that are down or have no address, and /sys may be that of another namespace. */
+function interfacesOfLinux(): string[] {
+  if (platform() !== 'linux') return [];
+  try {
+    const [, , ...lines] = readFileSync('/proc/net/dev', 'utf8').trimEnd().split('\n');
+    return lines.map((line) => line.slice(0, line.indexOf(':')).trim());
+  } catch {
+    return [];
+  }
 }
 
 /**
