@@ -1,4 +1,4 @@
-const INITIAL_BYTES = 64 * 1024;
+const INITIAL_BYTES = 4 * 1024;
 
 /** A growing buffer that many datagrams are written into before it is given to a stream as one chunk, and used again. */
 export class ChunkBuilder {
