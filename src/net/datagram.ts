@@ -1,4 +1,10 @@
-import type { Endpoint } from './endpoint.js';
+/** One end of a conversation, always in canonical form: two endpoints are the same peer if both fields are equal. */
+export interface Endpoint {
+  /** A literal: dotted IPv4 or compressed lower-case IPv6, link-local with its zone (`fe80::1%eth0`), never IPv4-mapped. */
+  readonly address: string;
+  /** 0 to 65535. */
+  readonly port: number;
+}
 
 /** One datagram as it arrived: whole, never joined with another. */
 export interface Datagram {

@@ -1,18 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 as isIPv6InFull, SocketAddress } from 'node:net';
 import { networkInterfaces, platform } from 'node:os';
+import type { Endpoint } from './datagram.js';
 import { DatagramError } from './errors.js';
 
 /** Which version of the Internet Protocol. */
 export type Family = 4 | 6;
 
-/** One end of a conversation, always in canonical form: two endpoints are the same peer if both fields are equal. */
-export interface Endpoint {
-  /** A literal: dotted IPv4 or compressed lower-case IPv6, link-local with its zone (`fe80::1%eth0`), never IPv4-mapped. */
-  readonly address: string;
-  /** 0 to 65535. */
-  readonly port: number;
-}
+export type { Endpoint };
 
 /**
  * Where an address points before names are resolved:
@@ -31,7 +26,7 @@ export interface Address {
   readonly port: number;
 }
 
-const ONLY_LINK_LOCAL = 'only a link-local IPv6 address has a zone';
+const ONLY_LINK_LOCAL = 'only a link-local address has a zone';
 
 /** The largest payload of one datagram: 65535 less the UDP header and, for IPv4, the IP header (RFC 768, 791, 8200). */
 export const MAX_PAYLOAD_BYTES: Readonly<Record<Family, number>> = { 4: 65_507, 6: 65_527 };

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Endpoint } from './endpoint.js';
+import type { Endpoint } from './datagram.js';
 
 /**
  * What went wrong, as a name that stays the same across releases, systems and Node versions.

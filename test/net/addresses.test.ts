@@ -97,8 +97,8 @@ describe('parseAddress', () => {
     ['example.1.:53', /full decimal form/],
     // Full-width digits, which the resolver would read as 127.1.
     ['１２７.１:53', /full decimal form/],
-    ['127.0.0.1%lo:53', /only a link-local IPv6 address has a zone/],
-    [`[2001:db8::1%${ZONE}]:53`, /only a link-local IPv6 address has a zone/],
+    ['127.0.0.1%lo:53', /only a link-local address has a zone/],
+    [`[2001:db8::1%${ZONE}]:53`, /only a link-local address has a zone/],
     ['[fe80::1]:53', /a link-local address needs its interface: fe80::1%\S+/],
     ['[fe80::1%no_such]:53', /this host has no interface "no_such"/],
     ['[fe80::1%]:53', /this host has no interface ""/],
