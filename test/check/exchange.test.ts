@@ -1,0 +1,289 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { Exchange, type ExchangeOptions } from '../../src/check/exchange.js';
+import { expectContains } from '../../src/check/expectation.js';
+import { Judge } from '../../src/check/judge.js';
+import { type Endpoint, formatEndpoint } from '../../src/net/index.js';
+import {
+  answeringServer,
+  arrivals,
+  closedPort,
+  echoServer,
+  hostAndPort,
+  type Peer,
+  silentServer,
+  strayServer,
+} from '../support/sockets.js';
+
+/** A time, in milliseconds, that does not run out. */
+const LONG_MS = 10_000;
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+function endpointOf({ address }: Pick<Peer, 'address'>): Endpoint {
+  const { host, port } = hostAndPort(address);
+  return { address: host, port };
+}
+
+interface Told {
+  readonly replies: string[];
+  readonly strays: string[];
+  readonly peerErrors: string[];
+  readonly nextAddresses: string[];
+}
+
+/** Opens an exchange and remembers what it tells. */
+async function open(
+  candidates: readonly Endpoint[],
+  options: Partial<ExchangeOptions> & { readonly expects?: string } = {},
+): Promise<{ exchange: Exchange; judge: Judge; told: Told }> {
+  const { expects, ...others } = options;
+  const judge = new Judge(expects === undefined ? [] : [expectContains(bytes(expects), 'utf8')]);
+  const told: Told = { replies: [], strays: [], peerErrors: [], nextAddresses: [] };
+  const exchange = await Exchange.open({
+    candidates: candidates as [Endpoint, ...Endpoint[]],
+    client: {},
+    listens: true,
+    anySource: false,
+    judge,
+    replies: 'as-sent',
+    events: {
+      replies: (batch) => {
+        told.replies.push(...batch.map(({ data }) => Buffer.from(data).toString()));
+        return Promise.resolve();
+      },
+      strays: (batch) => {
+        told.strays.push(...batch.map(({ remote }) => formatEndpoint(remote)));
+      },
+      peerError: ({ code }) => {
+        told.peerErrors.push(code);
+      },
+      nextAddress: (refused, next) => {
+        told.nextAddresses.push(`${formatEndpoint(refused)} to ${formatEndpoint(next)}`);
+      },
+      dropped: () => undefined,
+    },
+    ...others,
+  });
+  return { exchange, judge, told };
+}
+
+describe('an exchange', () => {
+  test('is over when as many replies came as messages were sent', async () => {
+    await using server = await echoServer();
+    const { exchange, judge, told } = await open([endpointOf(server)]);
+    await using _ = exchange;
+    await exchange.send([bytes('a'), bytes('b')]);
+    await exchange.wait(LONG_MS);
+    expect(exchange.wanted).toBe(2);
+    expect(judge.verdict(exchange.wanted)).toBe('ok');
+    await exchange[Symbol.asyncDispose]();
+    expect(told.replies).toEqual(['a', 'b']);
+    expect(exchange).toMatchObject({ sent: 2, transmitted: 2, received: 2, dropped: 0, failure: undefined });
+    expect(exchange.rttMs).toBeGreaterThanOrEqual(0);
+  });
+
+  test('says that enough came, while more may be sent, only for a number that was asked for', async () => {
+    await using server = await echoServer();
+    const numbered = await open([endpointOf(server)], { replies: 1 });
+    await using _numbered = numbered.exchange;
+    const unnumbered = await open([endpointOf(server)]);
+    await using _unnumbered = unnumbered.exchange;
+    const enough = new Promise((resolve) => {
+      numbered.exchange.enough.addEventListener('abort', resolve);
+    });
+    await unnumbered.exchange.send([bytes('a')]);
+    await numbered.exchange.send([bytes('a')]);
+    await enough;
+    expect(unnumbered.exchange.enough.aborted).toBe(false);
+    await unnumbered.exchange.wait(LONG_MS);
+  });
+
+  test('takes no reply beyond those that were asked for', async () => {
+    await using server = await answeringServer(['a', 'b', 'c']);
+    const { exchange, told } = await open([endpointOf(server)], { replies: 2 });
+    await using _ = exchange;
+    await exchange.send([bytes('?')]);
+    await exchange.wait(LONG_MS);
+    await exchange[Symbol.asyncDispose]();
+    expect(told.replies.slice(0, 2)).toEqual(['a', 'b']);
+    expect(exchange.received).toBe(told.replies.length);
+  });
+
+  test('ends at once when the last message is refused', async () => {
+    const { exchange, judge, told } = await open([{ address: '127.0.0.1', port: await closedPort() }]);
+    await using _ = exchange;
+    await exchange.send([bytes('a'), bytes('b')]);
+    await exchange.wait(LONG_MS);
+    expect(judge.verdict(exchange.wanted)).toBe('refused');
+    expect(exchange.sent).toBe(2);
+    expect(told.peerErrors).toContain('REFUSED');
+  });
+
+  test('counts retransmissions as transmitted, and not as sent', async () => {
+    await using server = await answeringServer((_data, nth) => (nth < 2 ? ['NOPE'] : ['OK']));
+    const { exchange, judge } = await open([endpointOf(server)], { expects: 'OK' });
+    await using _ = exchange;
+    await exchange.send([bytes('a')]);
+    await exchange.wait(LONG_MS, bytes('a'), 99);
+    expect(judge.verdict(exchange.wanted)).toBe('ok');
+    expect(exchange).toMatchObject({ sent: 1, transmitted: 3, wanted: 1 });
+  });
+
+  test('judges what reached the socket before its time is over', async () => {
+    await using server = await echoServer();
+    const { exchange, judge } = await open([endpointOf(server)], { replies: 'all' });
+    await using _ = exchange;
+    await exchange.send([bytes('a')]);
+    await server.collect(1);
+    await exchange.endOnTime();
+    await exchange[Symbol.asyncDispose]();
+    expect(judge.verdict(exchange.wanted)).toBe('ok');
+  });
+
+  test('gives replies that a slow reader holds up, though the time is over', async () => {
+    const answers = Array.from({ length: 20 }, (_, index) => String(index));
+    await using server = await answeringServer(answers);
+    const read: string[] = [];
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const { exchange } = await open([endpointOf(server)], {
+      replies: 'all',
+      events: {
+        replies: async (batch) => {
+          await held;
+          read.push(...batch.map(({ data }) => Buffer.from(data).toString()));
+        },
+        strays: () => undefined,
+        peerError: () => undefined,
+        nextAddress: () => undefined,
+        dropped: () => undefined,
+      },
+    });
+    await using _ = exchange;
+    await exchange.send([bytes('?')]);
+    await exchange.wait(300);
+    letGo();
+    await exchange[Symbol.asyncDispose]();
+    expect(read).toEqual(answers);
+    expect(exchange.received).toBe(answers.length);
+  });
+
+  test('tells strays apart from replies', async () => {
+    await using server = await strayServer();
+    const { exchange, judge, told } = await open([endpointOf(server)], { idleMs: 500 });
+    await using _ = exchange;
+    await exchange.send([bytes('a')]);
+    await exchange.wait(LONG_MS);
+    expect(told).toMatchObject({ replies: [], strays: [server.strayAddress] });
+    expect(judge.verdict(exchange.wanted)).toBe('stray');
+  });
+
+  test('that does not listen gives no replies, and counts none as dropped', async () => {
+    await using server = await answeringServer(Array.from({ length: 10 }, () => 'x'));
+    const options = { listens: false, client: { maxReadQueue: 1 } };
+    const { exchange, told } = await open([endpointOf(server)], options);
+    await using _ = exchange;
+    await exchange.send([bytes('a')]);
+    await server.collect(1);
+    await exchange.checkRefusal();
+    expect(told.replies).toEqual([]);
+    expect(exchange).toMatchObject({ received: 0, dropped: 0 });
+  });
+
+  test('leaves no listener behind on its socket', async () => {
+    await using server = await echoServer();
+    const { exchange } = await open([endpointOf(server)], { idleMs: LONG_MS });
+    await exchange.send([bytes('a')]);
+    await exchange.wait(LONG_MS);
+    await exchange[Symbol.asyncDispose]();
+    expect(exchange.client.eventNames()).toEqual([]);
+    await exchange[Symbol.asyncDispose]();
+  });
+});
+
+describe('of several addresses an exchange', () => {
+  async function refusing(): Promise<Endpoint> {
+    return { address: '127.0.0.1', port: await closedPort() };
+  }
+
+  test('goes on to the next that takes what was sent, each message once', async () => {
+    await using server = await echoServer(6);
+    const [first, second, third] = [await refusing(), await refusing(), endpointOf(server)];
+    const { exchange, told } = await open([first, second, third]);
+    await using _ = exchange;
+    await exchange.send([bytes('a'), bytes('b')]);
+    await exchange.wait(LONG_MS);
+    expect(await arrivals(server)).toEqual(['a', 'b']);
+    expect(exchange.remote).toEqual(third);
+    expect(exchange.sent).toBe(2);
+    expect(told.peerErrors).toEqual([]);
+    expect(told.nextAddresses).toEqual([
+      `${formatEndpoint(first)} to ${formatEndpoint(second)}`,
+      `${formatEndpoint(second)} to ${formatEndpoint(third)}`,
+    ]);
+  });
+
+  test('goes on one-way too', async () => {
+    await using server = await silentServer();
+    const { exchange, judge } = await open([await refusing(), endpointOf(server)], { listens: false });
+    await using _ = exchange;
+    await exchange.send([bytes('a')]);
+    await exchange.checkRefusal();
+    expect(await arrivals(server)).toEqual(['a']);
+    expect(judge.refused).toBe(false);
+  });
+
+  test('stays with one that has answered', async () => {
+    const server = await echoServer();
+    await using other = await silentServer();
+    const { exchange, judge, told } = await open([endpointOf(server), endpointOf(other)]);
+    await using _ = exchange;
+    await exchange.send([bytes('a')]);
+    while (judge.matching === 0) await delay(5);
+    await server[Symbol.asyncDispose]();
+    await exchange.send([bytes('b')]);
+    await exchange.wait(LONG_MS);
+    expect(judge.verdict(exchange.wanted)).toBe('refused');
+    expect(told.nextAddresses).toEqual([]);
+    expect(await arrivals(other)).toEqual([]);
+  });
+
+  test('stays with one that did not refuse for two seconds, so that nothing old is sent elsewhere', async () => {
+    const server = await silentServer();
+    await using other = await silentServer();
+    const { exchange, told } = await open([endpointOf(server), endpointOf(other)]);
+    await using _ = exchange;
+    await exchange.send([bytes('old')]);
+    await server.collect(1);
+    await delay(2100);
+    await exchange.send([bytes('new')]);
+    await server[Symbol.asyncDispose]();
+    await exchange.send([bytes('refused')]);
+    await exchange.wait(LONG_MS);
+    expect(told.peerErrors).toContain('REFUSED');
+    expect(told.nextAddresses).toEqual([]);
+    expect(await arrivals(other)).toEqual([]);
+  });
+
+  test('passes over one that cannot be used, and fails with the last', async () => {
+    await using server = await echoServer();
+    const { told, exchange } = await open([{ address: '::1', port: 9 }, endpointOf(server)], {
+      client: { localAddress: '127.0.0.1:0' },
+    });
+    await exchange[Symbol.asyncDispose]();
+    expect(told.nextAddresses).toEqual([`[::1]:9 to ${server.address}`]);
+    const unusable = open(
+      [
+        { address: '::1', port: 9 },
+        { address: '::1', port: 10 },
+      ],
+      {
+        client: { localAddress: '127.0.0.1:0' },
+      },
+    );
+    await expect(unusable).rejects.toMatchObject({ name: 'DatagramError', code: 'INVALID_ADDRESS' });
+  });
+});
