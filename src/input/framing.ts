@@ -4,7 +4,7 @@ export type Frame =
   | { readonly kind: 'chunk'; readonly bytes: number };
 
 /**
- * No piece of a stream may grow beyond this before it is decoded: above the largest datagram in any encoding, and low
+ * No piece of a stream may be longer than this before it is decoded: above the largest datagram in any encoding, and low
  * enough that a stream without a delimiter cannot fill the memory.
  */
 export const MAX_PIECE_BYTES = 1024 * 1024;
@@ -38,21 +38,28 @@ export function createCutter(frame: Frame): Cutter {
 
 const TOO_LONG = `it is longer than ${MAX_PIECE_BYTES} bytes`;
 
-/** Bytes held back until their piece is complete. */
+/** Bytes held back until their piece is complete: copied, so that a piece costs its length however it came. */
 class Remainder {
-  #parts: Uint8Array[] = [];
+  #buffer: Uint8Array = new Uint8Array();
   length = 0;
 
   add(part: Uint8Array): void {
-    if (part.length === 0) return;
-    this.#parts.push(part);
-    this.length += part.length;
+    const length = this.length + part.length;
+    if (length > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(length, 2 * this.#buffer.length));
+      larger.set(this.#buffer.subarray(0, this.length));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(part, this.length);
+    this.length = length;
   }
 
-  take(): Uint8Array {
-    const [only] = this.#parts;
-    const whole = this.#parts.length === 1 && only !== undefined ? only : Buffer.concat(this.#parts);
-    this.#parts = [];
+  /** What was held back, with `last` at its end; nothing is held back then. */
+  take(last?: Uint8Array): Uint8Array {
+    if (this.length === 0 && last !== undefined) return last;
+    if (last !== undefined) this.add(last);
+    const whole = this.#buffer.subarray(0, this.length);
+    this.#buffer = new Uint8Array();
     this.length = 0;
     return whole;
   }
@@ -71,17 +78,23 @@ class DelimiterCutter implements Cutter {
 
   push(chunk: Uint8Array): Uint8Array[] {
     const pieces: Uint8Array[] = [];
-    if (this.failure !== undefined) return pieces;
     let from = 0;
-    for (let at = chunk.indexOf(this.#delimiter); at >= 0; at = chunk.indexOf(this.#delimiter, from)) {
-      this.#rest.add(chunk.subarray(from, at));
-      const piece = this.#rest.take();
-      pieces.push(this.#dropCarriageReturn && piece.at(-1) === 0x0d ? piece.subarray(0, -1) : piece);
+    while (this.failure === undefined) {
+      const at = chunk.indexOf(this.#delimiter, from);
+      const part = chunk.subarray(from, at < 0 ? undefined : at);
+      if (this.#rest.length + part.length > MAX_PIECE_BYTES) this.failure = TOO_LONG;
+      else if (at >= 0) pieces.push(this.#withoutCarriageReturn(this.#rest.take(part)));
+      else {
+        this.#rest.add(part);
+        break;
+      }
       from = at + 1;
     }
-    this.#rest.add(chunk.subarray(from));
-    if (this.#rest.length > MAX_PIECE_BYTES) this.failure = TOO_LONG;
     return pieces;
+  }
+
+  #withoutCarriageReturn(piece: Uint8Array): Uint8Array {
+    return this.#dropCarriageReturn && piece.at(-1) === 0x0d ? piece.subarray(0, -1) : piece;
   }
 
   end(): Uint8Array[] {
@@ -94,8 +107,8 @@ class WholeCutter implements Cutter {
   readonly #rest = new Remainder();
 
   push(chunk: Uint8Array): Uint8Array[] {
+    if (this.#rest.length + chunk.length > MAX_PIECE_BYTES) this.failure = TOO_LONG;
     if (this.failure === undefined) this.#rest.add(chunk);
-    if (this.#rest.length > MAX_PIECE_BYTES) this.failure = TOO_LONG;
     return [];
   }
 
@@ -105,7 +118,7 @@ class WholeCutter implements Cutter {
 }
 
 class ChunkCutter implements Cutter {
-  readonly failure = undefined;
+  failure: string | undefined;
   readonly #bytes: number;
   readonly #rest = new Remainder();
 
@@ -116,17 +129,22 @@ class ChunkCutter implements Cutter {
   push(chunk: Uint8Array): Uint8Array[] {
     const pieces: Uint8Array[] = [];
     let from = 0;
-    for (;;) {
+    while (this.failure === undefined) {
       const to = from + this.#bytes - this.#rest.length;
-      this.#rest.add(chunk.subarray(from, to));
-      if (to > chunk.length) return pieces;
-      pieces.push(this.#rest.take());
+      const part = chunk.subarray(from, to);
+      if (this.#rest.length + part.length > MAX_PIECE_BYTES) this.failure = TOO_LONG;
+      else if (to <= chunk.length) pieces.push(this.#rest.take(part));
+      else {
+        this.#rest.add(part);
+        break;
+      }
       from = to;
     }
+    return pieces;
   }
 
   end(): Uint8Array[] {
-    return this.#rest.length > 0 ? [this.#rest.take()] : [];
+    return this.#rest.length > 0 && this.failure === undefined ? [this.#rest.take()] : [];
   }
 }
 
@@ -141,17 +159,19 @@ class LengthCutter implements Cutter {
   push(chunk: Uint8Array): Uint8Array[] {
     const pieces: Uint8Array[] = [];
     if (this.failure !== undefined) return pieces;
-    this.#rest.add(chunk);
-    // A long piece that arrives in many chunks is put together once, when it is complete.
-    if (this.#rest.length < this.#needed) return pieces;
-    const bytes = this.#rest.take();
+    // A long piece that arrives in many chunks is looked at once, when it is complete.
+    if (this.#rest.length + chunk.length < this.#needed) {
+      this.#rest.add(chunk);
+      return pieces;
+    }
+    const bytes = this.#rest.take(chunk);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let from = 0;
     this.#needed = PREFIX_BYTES;
     while (bytes.length - from >= PREFIX_BYTES) {
       const length = view.getUint32(from);
       if (length > MAX_PIECE_BYTES) {
-        this.failure = `its length prefix says ${length} bytes`;
+        this.failure = `its length prefix says ${length} bytes, and ${MAX_PIECE_BYTES} are the most`;
         return pieces;
       }
       this.#needed = PREFIX_BYTES + length;

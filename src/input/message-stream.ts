@@ -34,7 +34,6 @@ export async function* readMessages(
   const decoder = new PieceDecoder(format, limitBytes);
   for await (const chunk of input) {
     yield* deliver(decoder, cutter.push(chunk), cutter.failure);
-    if (cutter.failure !== undefined) return;
   }
   yield* deliver(decoder, cutter.end(), cutter.failure);
 }
