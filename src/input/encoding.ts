@@ -12,8 +12,8 @@ export class EncodingError extends Error {
  * Turns what a person wrote into the bytes it stands for.
  *
  * - `utf8`: the bytes unchanged, whatever they are
- * - `hex`: digits of either case in pairs, white space between pairs
- * - `base64`: RFC 4648 section 4, padding optional, white space anywhere
+ * - `hex`: digits of either case in pairs, white space of ASCII between pairs
+ * - `base64`: RFC 4648 section 4, padding optional, white space of ASCII anywhere
  * - `escaped`: `\n \r \t \\ \0 \xNN`; other bytes unchanged
  *
  * @throws {EncodingError}
@@ -23,34 +23,44 @@ export function decode(written: Uint8Array, encoding: Encoding): Uint8Array {
     case 'utf8':
       return written;
     case 'hex':
-      return decodeHex(latin1(written));
+      return decodeHex(utf8(written));
     case 'base64':
-      return decodeBase64(latin1(written));
+      return decodeBase64(utf8(written));
     case 'escaped':
       return decodeEscaped(written);
   }
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+function utf8(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
+// \s would let through white space beyond ASCII, which is no part of either encoding.
+const HEX = /^[\t-\r ]*(?:[\da-f]{2}[\t-\r ]*)*$/i;
+
 function decodeHex(text: string): Uint8Array {
-  const pairs = text.trim();
-  if (!/^([\da-f]{2}\s*)*$/i.test(pairs)) {
-    const bad = /[^\da-f\s]/i.exec(pairs)?.[0];
+  if (!HEX.test(text)) {
+    const bad = /[^\da-f\t-\r ]/iu.exec(text)?.[0];
     throw new EncodingError(
       bad === undefined
         ? 'hex digits come in pairs, such as 0a ff'
         : `${JSON.stringify(bad)} is not a hex digit; pairs such as 0a ff are`,
     );
   }
-  return Buffer.from(pairs.replace(/\s+/g, ''), 'hex');
+  return Buffer.from(withoutSpace(text), 'hex');
 }
 
-/** Decodes standard base64 that has exactly one meaning: no foreign characters, no stray bits. */
+function withoutSpace(text: string): string {
+  return text.replace(/[\t-\r ]+/g, '');
+}
+
+/**
+ * Decodes standard base64 that has exactly one meaning: no foreign characters, no stray bits.
+ *
+ * @throws {EncodingError}
+ */
 export function decodeBase64(text: string): Uint8Array {
-  const compact = text.replace(/\s+/g, '');
+  const compact = withoutSpace(text);
   const digits = compact.replace(/={1,2}$/, '');
   const bytes = Buffer.from(digits, 'base64');
   const canonical = bytes.toString('base64');
@@ -76,7 +86,7 @@ function decodeEscaped(written: Uint8Array): Uint8Array {
     let byte = written[index] ?? 0;
     if (byte === BACKSLASH) {
       const letter = String.fromCharCode(written[index + 1] ?? 0x20);
-      const digits = latin1(written.subarray(index + 2, index + 4));
+      const digits = String.fromCharCode(...written.subarray(index + 2, index + 4));
       const known = ESCAPES.get(letter);
       if (known !== undefined) {
         byte = known;
@@ -85,7 +95,8 @@ function decodeEscaped(written: Uint8Array): Uint8Array {
         byte = Number.parseInt(digits, 16);
         index += 3;
       } else {
-        throw new EncodingError(`"\\${letter.trim()}" is no escape; \\n \\r \\t \\\\ \\0 \\xNN are`);
+        const [character = ''] = utf8(written.subarray(index + 1, index + 5));
+        throw new EncodingError(`"\\${character}" is no escape; \\n \\r \\t \\\\ \\0 \\xNN are`);
       }
     }
     decoded[length] = byte;

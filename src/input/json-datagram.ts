@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { decodeBase64, EncodingError } from './encoding.js';
 
 /**
@@ -23,11 +24,9 @@ interface Fields {
 }
 
 function decodeText(line: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line);
-  } catch {
-    throw new EncodingError('it is not valid UTF-8');
-  }
+  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
+  if (!isUtf8(bytes)) throw new EncodingError('it is not valid UTF-8');
+  return bytes.toString('utf8');
 }
 
 function parseObject(text: string): Fields {
