@@ -1,8 +1,20 @@
-/** RFC 3339 in UTC with microseconds: `2026-11-22T08:00:00.123456Z`. */
+let lastSecond = NaN;
+let lastSecondText = '';
+
+/**
+ * RFC 3339 in UTC with microseconds: `2026-11-22T08:00:00.123456Z`.
+ *
+ * @param timeMs milliseconds since the epoch, up to the year 2255; the nearest microsecond is shown
+ */
 export function formatTime(timeMs: number): string {
-  const wholeMs = Math.floor(timeMs);
-  const micros = Math.min(999, Math.floor((timeMs - wholeMs) * 1000));
-  return `${new Date(wholeMs).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+  const micros = Math.round(timeMs * 1000);
+  const second = Math.floor(micros / 1_000_000);
+  // Datagrams come many to a second, and a date takes longer to write than all the rest of a line.
+  if (second !== lastSecond) {
+    lastSecondText = new Date(second * 1000).toISOString().slice(0, -'000Z'.length);
+    lastSecond = second;
+  }
+  return `${lastSecondText}${String(micros - second * 1_000_000).padStart(6, '0')}Z`;
 }
 
 /** A duration as the options write it: `250ms`, `2s`, `1.5s`. */
