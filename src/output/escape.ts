@@ -3,13 +3,16 @@
  * control characters, line and paragraph separators, and the marks that change the direction of writing (Unicode TR 36).
  */
 // eslint-disable-next-line no-control-regex -- finding control characters is what it is for
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff]/g;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
 
 /** Writes text so that nothing in it acts on a terminal: unsafe characters as `\n`, `\r`, `\t`, `\0` or `\xNN` a byte. */
 export function escapeText(text: string): string {
-  return text.replace(UNSAFE, (character) => SHORT[character] ?? escapeBytes(Buffer.from(character, 'utf8')));
+  return text.replace(
+    UNSAFE,
+    (character) => SHORT[character] ?? Array.from(Buffer.from(character), escapeByte).join(''),
+  );
 }
 
 /** Writes bytes as text, what is not valid UTF-8 as `\xNN`, and nothing that acts on a terminal. */
@@ -18,18 +21,15 @@ export function escapePayload(data: Uint8Array): string {
   let from = 0;
   while (from < data.length) {
     const to = validPrefix(data, from);
-    escaped += escapeText(utf8(data.subarray(from, to)));
-    from = to;
-    if (from < data.length) {
-      escaped += escapeBytes(data.subarray(from, from + 1));
-      from += 1;
-    }
+    if (to > from) escaped += escapeText(utf8(data.subarray(from, to)));
+    if (to < data.length) escaped += escapeByte(data[to] ?? 0);
+    from = to + 1;
   }
   return escaped;
 }
 
-function escapeBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+function escapeByte(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, '0')}`;
 }
 
 function utf8(bytes: Uint8Array): string {

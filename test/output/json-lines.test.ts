@@ -1,0 +1,72 @@
+import { isUtf8 } from 'node:buffer';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Datagram } from '../../src/net/index.js';
+import { formatDatagram, formatEvent, payloadFields } from '../../src/output/json-lines.js';
+import { holds, payloads, textPayloads } from '../support/property.js';
+
+const bound = { address: '::', port: 8000 };
+
+const datagram = (data: Uint8Array): Datagram => ({
+  data,
+  remote: { address: '127.0.0.1', port: 40_000 },
+  local: { address: '127.0.0.1', port: 8000 },
+  timeMs: Date.UTC(2026, 10, 22, 8, 0, 0, 123) + 0.456,
+});
+
+describe('a datagram as a JSON line', () => {
+  test('is what the contract shows', () => {
+    expect(formatDatagram(datagram(Buffer.from('hello')), 'in', bound)).toBe(
+      '{"v":1,"type":"datagram","time":"2026-11-22T08:00:00.123456Z","dir":"in","from":"127.0.0.1:40000","to":"127.0.0.1:8000","size":5,"data":"hello"}\n',
+    );
+  });
+
+  test('has the bound address as local where its own destination is not known', () => {
+    const line = formatDatagram({ ...datagram(Buffer.from('a')), local: undefined }, 'in', bound);
+    expect(JSON.parse(line)).toMatchObject({ from: '127.0.0.1:40000', local: '[::]:8000' });
+    expect(JSON.parse(line)).not.toHaveProperty('to');
+  });
+
+  test('that was sent goes the other way', () => {
+    expect(JSON.parse(formatDatagram(datagram(Buffer.from('a')), 'out', bound))).toMatchObject({
+      dir: 'out',
+      from: '127.0.0.1:8000',
+      to: '127.0.0.1:40000',
+    });
+  });
+
+  test('has data for valid UTF-8 and base64 for anything else, never both, and its size in bytes', () => {
+    holds(
+      fc.property(fc.oneof(payloads, textPayloads), (payload) => {
+        const fields = JSON.parse(formatDatagram(datagram(payload), 'in', bound)) as Record<string, unknown>;
+        expect(fields.size).toBe(payload.length);
+        expect('data' in fields).toBe(isUtf8(payload));
+        expect('base64' in fields).toBe(!isUtf8(payload));
+      }),
+    );
+  });
+
+  test('is one line without a raw control character, separator or mark of direction', () => {
+    const marks = Buffer.from('\u202e\u2066\u200f\u061c\u2028\ufeff\x1b\x7f\x85\n\r');
+    holds(
+      fc.property(fc.oneof(payloads, textPayloads), (payload) => {
+        const line = formatDatagram(datagram(Buffer.concat([payload, marks])), 'in', bound);
+        // eslint-disable-next-line no-control-regex -- these are what must not be there
+        expect(line.slice(0, -1)).not.toMatch(/[\x00-\x1f\x7f-\x9f\p{Bidi_Control}\u2028\u2029\ufeff]/u);
+        expect(line.endsWith('}\n')).toBe(true);
+      }),
+    );
+  });
+});
+
+test('an event has version, type and time before its own fields, and hostile text in them is escaped', () => {
+  const line = formatEvent({ type: 'error', code: 'REFUSED', message: 'no\n\u202e\x9b' }, 0);
+  expect(line).toBe(
+    '{"v":1,"type":"error","time":"1970-01-01T00:00:00.000000Z","code":"REFUSED","message":"no\\n\\u202e\\u009b"}\n',
+  );
+});
+
+test('a payload as fields keeps a byte-order mark', () => {
+  expect(payloadFields(Buffer.from('\ufeffa'))).toEqual({ data: '\ufeffa' });
+  expect(payloadFields(Buffer.of(0xff))).toEqual({ base64: '/w==' });
+});
