@@ -20,7 +20,9 @@ const encoders: Readonly<Record<Encoding, (payload: Uint8Array) => Uint8Array>> 
 /** Bytes of which many mean something to one encoding or another. */
 const junk = fc.oneof(
   payloads,
-  fc.string({ unit: fc.constantFrom(...Array.from('0aF9 \n\\xnrt=+/-_gÿ€')), size: '+1' }).map((text) => Buffer.from(text, 'utf8')),
+  fc
+    .string({ unit: fc.constantFrom(...Array.from('0aF9 \n\\xnrt=+/-_gÿ€')), size: '+1' })
+    .map((text) => Buffer.from(text, 'utf8')),
 );
 
 describe.each(ENCODINGS)('%s', (encoding) => {
