@@ -8,6 +8,13 @@ import { formatEvent, type JsonEvent } from './json-lines.js';
 /** Above this a chunk goes to the stream before the batch is complete. */
 const CHUNK_BYTES = 64 * 1024;
 
+/** Above this no recurring events are put behind what the stream has not taken yet. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+const RECURRING: ReadonlySet<JsonEvent['type']> = new Set(['error', 'stray', 'drop']);
+
+/** What a stream says whose reader is gone: a pipe, a socket, and either when it was noticed before. */
+const READER_CLOSED: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);
+
 /**
  * Writes batches of datagrams to a stream, waiting for a slow reader, and counts what could not be written. A reader that
  * closes the stream is a normal end; any other error is kept in `failure`.
@@ -47,49 +54,49 @@ export class DatagramWriter {
     return this.#failure;
   }
 
-  /** Writes a batch; resolves when the stream has taken it, or takes no more. */
+  /** Writes a batch, one at a time; resolves when the stream has taken it, or takes no more. */
   async write(batch: readonly Datagram[]): Promise<void> {
     const { format } = this;
     if (format === undefined) return;
-    let count = 0;
-    for (const datagram of batch) {
-      // The stream may still hold the chunk that this datagram would be written into.
-      if (this.#abandoned) {
-        this.#dropped += 1;
-        continue;
-      }
+    let written = 0;
+    for (const [index, datagram] of batch.entries()) {
+      // The stream may still hold the chunk that was given up: nothing may be written into its buffer any more.
+      if (this.#abandoned) break;
       format(datagram, this.#chunk);
-      count += 1;
-      if (this.#chunk.length < CHUNK_BYTES) continue;
-      await this.#flush(count);
-      count = 0;
+      const isLast = index === batch.length - 1;
+      if (this.#chunk.length >= CHUNK_BYTES || isLast) {
+        if (!(await this.#flush())) break;
+        written = index + 1;
+      }
     }
-    if (count > 0) await this.#flush(count);
+    this.#dropped += batch.length - written;
   }
 
-  #flush(count: number): Promise<void> {
+  /** Resolves when the stream has taken the chunk, to true, or takes no more, to false. */
+  #flush(): Promise<boolean> {
     const chunk = this.#chunk.take();
     // A datagram that is nothing in this format, an empty one as raw bytes, has been written.
-    if (chunk.length === 0) return Promise.resolve();
+    if (chunk.length === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const settle = (failed: boolean): void => {
-        if (this.#giveUp === undefined) return;
-        this.#giveUp = undefined;
-        if (failed) this.#dropped += count;
-        resolve();
-      };
       this.#giveUp = () => {
-        settle(true);
+        resolve(false);
       };
       this.#stream.write(chunk, (error) => {
-        settle(error !== null && error !== undefined);
+        // A stream that was destroyed before says so here only.
+        if (error !== null && error !== undefined) this.#onError(error);
+        else resolve(true);
       });
     });
   }
 
-  /** Writes an event, where events are wanted, in order with the datagrams. */
+  /**
+   * Writes an event, where events are wanted, in order with the datagrams. While a slow reader leaves too many of them
+   * waiting, those that recur are left out: the summary counts what they told.
+   */
   event(event: JsonEvent): void {
-    if (this.#events && !this.#closed) this.#stream.write(formatEvent(event, wallClockMs()));
+    if (!this.#events || this.#closed) return;
+    if (this.#stream.writableLength > MAX_WAITING_BYTES && RECURRING.has(event.type)) return;
+    this.#stream.write(formatEvent(event, wallClockMs()));
   }
 
   /** Waits for the reader no more: datagrams under way, and any that follow, count as lost. */
@@ -99,7 +106,7 @@ export class DatagramWriter {
   }
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') this.#failure ??= error;
+    if (!READER_CLOSED.has(error.code)) this.#failure ??= error;
     this.abandon();
     if (this.#closed) return;
     this.#closed = true;
