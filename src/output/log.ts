@@ -41,33 +41,50 @@ interface Line {
   readonly level: LogLevel;
   readonly message: string;
   readonly fields: LogFields;
+  /** Whether it is written even when nobody reads the lines before it. */
+  readonly essential: boolean;
 }
 
-/** A log on a stream. The stream is opened, and pino loaded, with the first line that is written, so that a command that says nothing is fast. */
+/** Above this no more lines are put behind those that nobody has read, except for essential ones. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/**
+ * A log on a stream. The stream is opened, and pino loaded, with the first line that is written, so that a command that
+ * says nothing is fast.
+ */
 export function createLog(stream: () => Writable, options: LogOptions): Log {
   const threshold = LOG_LEVELS.indexOf(options.level);
   const waiting: Line[] = [];
-  let logger: Logger | undefined;
+  let target: { readonly out: Writable; readonly logger: Logger } | undefined;
   let loading: Promise<void> | undefined;
+  let leftOut = 0;
 
-  const writes = (level: LogLevel): boolean => LOG_LEVELS.indexOf(level) >= threshold;
-  const writeOut = (to: Logger): void => {
-    for (const { level, message, fields } of waiting.splice(0)) to[level](fields, message);
+  const load = async (): Promise<void> => {
+    const out = stream();
+    target = { out, logger: await createLogger(out, options) };
+    for (const line of waiting.splice(0)) writeOut(line, target);
   };
-  const put = (level: LogLevel, message: string, fields: LogFields = {}): void => {
-    waiting.push({ level, message, fields });
-    if (logger !== undefined) writeOut(logger);
+  const writeOut = ({ level, message, fields, essential }: Line, { out, logger }: NonNullable<typeof target>): void => {
+    if (!essential && out.writableLength > MAX_WAITING_BYTES) {
+      leftOut += 1;
+      return;
+    }
+    if (leftOut > 0) logger.warn(`${leftOut} lines were left out here, because nobody read those before them`);
+    leftOut = 0;
+    logger[level](fields, message);
+  };
+  const put = (line: Line): void => {
+    if (target !== undefined) writeOut(line, target);
     else {
-      loading ??= createLogger(stream(), options).then((loaded) => {
-        logger = loaded;
-        writeOut(loaded);
-      });
+      waiting.push(line);
+      loading ??= load();
     }
   };
+  const writes = (level: LogLevel): boolean => LOG_LEVELS.indexOf(level) >= threshold;
   const at =
     (level: LogLevel) =>
-    (message: string, fields?: LogFields): void => {
-      if (writes(level)) put(level, message, fields);
+    (message: string, fields: LogFields = {}): void => {
+      if (writes(level)) put({ level, message, fields, essential: level === 'error' });
     };
 
   return {
@@ -75,8 +92,8 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    announce: (message, fields) => {
-      put('info', message, fields);
+    announce: (message, fields = {}) => {
+      put({ level: 'info', message, fields, essential: true });
     },
     writes,
     flush: async () => {
