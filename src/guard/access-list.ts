@@ -22,19 +22,22 @@ export function parseCidr(text: string): Cidr | undefined {
   if (family === 0 || literal.includes('%') || more.length > 0) return undefined;
   const totalBits = family === 4 ? 32 : 128;
   const prefixBits = bits === undefined ? totalBits : Number(bits);
-  if (bits !== undefined && (!/^\d{1,3}$/.test(bits) || prefixBits > totalBits)) return undefined;
+  if (bits !== undefined && (!/^(0|[1-9]\d{0,2})$/.test(bits) || prefixBits > totalBits)) return undefined;
   const address = family === 6 && /^fe[89ab]/i.test(literal) ? literal : canonicalAddress(literal);
   const mapped = family === 6 && familyOf(address) === 4;
   if (!mapped) return { address, prefixBits };
   return prefixBits < MAPPED_BITS ? undefined : { address, prefixBits: prefixBits - MAPPED_BITS };
 }
 
+/** Addresses that are remembered at once. */
+const MAX_KNOWN = 4096;
+
 /** Whose datagrams are taken: nobody's that is denied and, where somebody is allowed, only theirs. */
 export class AccessList {
   readonly #allow: BlockList | undefined;
   readonly #deny: BlockList | undefined;
-  /** A busy peer sends many datagrams in a row. */
-  #last: { readonly remote: Endpoint; readonly admitted: boolean } | undefined;
+  /** What was found out lately, by address: a block list takes microseconds, and a peer sends many datagrams. */
+  readonly #known = new Map<string, boolean>();
 
   constructor(allow: readonly Cidr[], deny: readonly Cidr[]) {
     this.#allow = blockList(allow);
@@ -46,13 +49,15 @@ export class AccessList {
     return this.#allow === undefined && this.#deny === undefined;
   }
 
-  admits(remote: Endpoint): boolean {
-    if (this.#last?.remote === remote) return this.#last.admitted;
-    const [address = ''] = remote.address.split('%');
-    const family = familyOf(address) === 6 ? 'ipv6' : 'ipv4';
-    const allowed = this.#allow?.check(address, family) ?? true;
-    const admitted = allowed && !(this.#deny?.check(address, family) ?? false);
-    this.#last = { remote, admitted };
+  admits({ address }: Endpoint): boolean {
+    const known = this.#known.get(address);
+    if (known !== undefined) return known;
+    const [bare = ''] = address.split('%');
+    const family = familyOf(bare) === 6 ? 'ipv6' : 'ipv4';
+    const allowed = this.#allow?.check(bare, family) ?? true;
+    const admitted = allowed && !(this.#deny?.check(bare, family) ?? false);
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(address, admitted);
     return admitted;
   }
 }

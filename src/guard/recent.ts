@@ -1,32 +1,40 @@
 /**
- * State by key for things that were seen lately: bounded in number, and forgotten when they have not been used for a
- * while. The least recently used goes first.
+ * State by key for things that were seen lately: bounded in number, and forgotten some time after their last use. Two
+ * generations, of which the older goes as a whole, cost less than an order of use would.
  */
 export class Recent<State> {
-  readonly #entries = new Map<string, { state: State; usedMs: number }>();
-  readonly #maxEntries: number;
+  readonly #maxYoung: number;
   readonly #keepMs: number;
+  #young = new Map<string, State>();
+  #old: ReadonlyMap<string, State> = new Map();
+  #youngSinceMs = -Infinity;
 
+  /**
+   * @param maxEntries from 2; with more keys than half of it in use, some are forgotten early
+   * @param keepMs a key is forgotten no sooner than that after its last use, nor much later than twice that
+   */
   constructor(maxEntries: number, keepMs: number) {
-    this.#maxEntries = maxEntries;
+    this.#maxYoung = maxEntries / 2;
     this.#keepMs = keepMs;
   }
 
+  /** Entries in memory, never more than the maximum. */
   get size(): number {
-    return this.#entries.size;
+    return this.#young.size + this.#old.size;
   }
 
-  /** The state of a key, new if it is not known; used now. */
+  /** The state of a key, new if it is not known; used now. Time must not run backwards. */
   use(key: string, nowMs: number, create: () => State): State {
-    const entry = this.#entries.get(key) ?? { state: create(), usedMs: nowMs };
-    entry.usedMs = nowMs;
-    // A Map keeps the order of insertion, so the front is what has not been used for longest.
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    for (const [oldest, { usedMs }] of this.#entries) {
-      if (usedMs > nowMs - this.#keepMs && this.#entries.size <= this.#maxEntries) break;
-      this.#entries.delete(oldest);
+    if (this.#young.size >= this.#maxYoung || nowMs - this.#youngSinceMs >= this.#keepMs) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#youngSinceMs = nowMs;
     }
-    return entry.state;
+    let state = this.#young.get(key);
+    if (state === undefined) {
+      state = this.#old.get(key) ?? create();
+      this.#young.set(key, state);
+    }
+    return state;
   }
 }
