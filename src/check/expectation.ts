@@ -13,18 +13,17 @@ export interface Expectation {
  * @throws {EncodingError}
  */
 export function expectContains(written: Uint8Array, encoding: Encoding): Expectation {
-  const shown = show(written);
-  const pattern = encoding === 'hex' ? parseHexPattern(show(written)) : asPattern(decode(written, encoding));
-  return { mismatch: (data) => (findPattern(data, pattern) ? undefined : `does not contain ${quote(shown)}`) };
+  const pattern = readPattern(written, encoding);
+  const mismatch = `does not contain ${quote(show(written))}`;
+  return { mismatch: (data) => (findPattern(data, pattern) ? undefined : mismatch) };
 }
 
 /** The reply must be exactly these bytes. Otherwise as {@link expectContains}. */
 export function expectExact(written: Uint8Array, encoding: Encoding): Expectation {
-  const shown = show(written);
-  const pattern = encoding === 'hex' ? parseHexPattern(show(written)) : asPattern(decode(written, encoding));
+  const pattern = readPattern(written, encoding);
+  const mismatch = `is not ${quote(show(written))}`;
   return {
-    mismatch: (data) =>
-      data.length === pattern.length && matchesAt(data, 0, pattern) ? undefined : `is not ${quote(shown)}`,
+    mismatch: (data) => (data.length === pattern.length && matchesAt(data, 0, pattern) ? undefined : mismatch),
   };
 }
 
@@ -64,32 +63,24 @@ export async function expectRegex(source: string): Promise<Expectation> {
   }
 }
 
-/** A byte, or undefined for any byte. */
-type BytePattern = readonly (number | undefined)[];
+/** Bytes, undefined for any byte; a buffer where none is. */
+type BytePattern = Buffer | readonly (number | undefined)[];
 
-function asPattern(bytes: Uint8Array): BytePattern {
-  return Array.from(bytes);
+function readPattern(written: Uint8Array, encoding: Encoding): BytePattern {
+  const text = show(written);
+  return encoding === 'hex' && text.includes('?') ? parseMaskedHex(text) : asBuffer(decode(written, encoding));
 }
 
-/**
- * Reads hex with `??` for any byte, white space between pairs.
- *
- * @throws {EncodingError}
- */
-export function parseHexPattern(text: string): BytePattern {
-  const pairs = text.trim();
-  if (!/^(([\da-f]{2}|\?\?)\s*)*$/i.test(pairs)) {
+function parseMaskedHex(text: string): BytePattern {
+  if (!/^[\t-\r ]*(?:(?:[\da-f]{2}|\?\?)[\t-\r ]*)*$/i.test(text)) {
     throw new EncodingError('hex digits come in pairs, such as 0a ff, and ?? is any byte');
   }
-  const found: readonly string[] = pairs.match(/[\da-f]{2}|\?\?/gi) ?? [];
-  return found.map((pair) => (pair === '??' ? undefined : Number.parseInt(pair, 16)));
+  const pairs: readonly string[] = text.match(/[\da-f]{2}|\?\?/gi) ?? [];
+  return pairs.map((pair) => (pair === '??' ? undefined : Number.parseInt(pair, 16)));
 }
 
 function findPattern(data: Uint8Array, pattern: BytePattern): boolean {
-  const fixed = pattern.filter((byte) => byte !== undefined);
-  if (fixed.length === pattern.length) {
-    return Buffer.from(data.buffer, data.byteOffset, data.byteLength).includes(Buffer.from(fixed));
-  }
+  if (Buffer.isBuffer(pattern)) return asBuffer(data).includes(pattern);
   for (let at = 0; at + pattern.length <= data.length; at += 1) {
     if (matchesAt(data, at, pattern)) return true;
   }
@@ -97,11 +88,19 @@ function findPattern(data: Uint8Array, pattern: BytePattern): boolean {
 }
 
 function matchesAt(data: Uint8Array, at: number, pattern: BytePattern): boolean {
-  return pattern.every((byte, index) => byte === undefined || byte === data[at + index]);
+  for (let index = 0; index < pattern.length; index += 1) {
+    const byte = pattern[index];
+    if (byte !== undefined && byte !== data[at + index]) return false;
+  }
+  return true;
 }
 
 function show(written: Uint8Array): string {
-  return Buffer.from(written.buffer, written.byteOffset, written.byteLength).toString('utf8');
+  return asBuffer(written).toString('utf8');
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function quote(text: string): string {

@@ -23,9 +23,11 @@ export function parseDurationOrZero(text: string): number {
   return ms;
 }
 
+/** Milliseconds to the nearest microsecond, so that what was written in decimals is what is shown. */
 function readDuration(text: string): number | undefined {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
-  return number === undefined ? undefined : Number(number) * (MS_OF_UNIT[unit] ?? NaN);
+  const micros = Math.round(Number(number) * (MS_OF_UNIT[unit] ?? NaN) * 1000);
+  return Number.isSafeInteger(micros) ? micros / 1000 : undefined;
 }
 
 const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
@@ -115,7 +117,7 @@ export function parseRate(text: string): number {
   if (text === 'max') return Infinity;
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(k|M)?\/s$/.exec(text) ?? [];
   const perSecond = number === undefined ? 0 : Number(number) * (FACTOR_OF_UNIT[unit] ?? NaN);
-  if (!(perSecond > 0)) throw new InvalidArgumentError('A rate is 1000/s, 50k/s or max.');
+  if (!(perSecond > 0 && perSecond < Infinity)) throw new InvalidArgumentError('A rate is 1000/s, 50k/s or max.');
   return perSecond;
 }
 
