@@ -34,14 +34,14 @@ const MAX_KNOWN = 4096;
 
 /** Whose datagrams are taken: nobody's that is denied and, where somebody is allowed, only theirs. */
 export class AccessList {
-  readonly #allow: BlockList | undefined;
-  readonly #deny: BlockList | undefined;
+  readonly #allow: Blocks | undefined;
+  readonly #deny: Blocks | undefined;
   /** What was found out lately, by address: a block list takes microseconds, and a peer sends many datagrams. */
   readonly #known = new Map<string, boolean>();
 
   constructor(allow: readonly Cidr[], deny: readonly Cidr[]) {
-    this.#allow = blockList(allow);
-    this.#deny = blockList(deny);
+    this.#allow = allow.length > 0 ? new Blocks(allow) : undefined;
+    this.#deny = deny.length > 0 ? new Blocks(deny) : undefined;
   }
 
   /** Whether it lets everybody in. */
@@ -52,21 +52,28 @@ export class AccessList {
   admits({ address }: Endpoint): boolean {
     const known = this.#known.get(address);
     if (known !== undefined) return known;
-    const [bare = ''] = address.split('%');
-    const family = familyOf(bare) === 6 ? 'ipv6' : 'ipv4';
-    const allowed = this.#allow?.check(bare, family) ?? true;
-    const admitted = allowed && !(this.#deny?.check(bare, family) ?? false);
+    const allowed = this.#allow?.include(address) ?? true;
+    const admitted = allowed && !(this.#deny?.include(address) ?? false);
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.set(address, admitted);
     return admitted;
   }
 }
 
-function blockList(blocks: readonly Cidr[]): BlockList | undefined {
-  if (blocks.length === 0) return undefined;
-  const list = new BlockList();
-  for (const { address, prefixBits } of blocks) {
-    list.addSubnet(address, prefixBits, familyOf(address) === 6 ? 'ipv6' : 'ipv4');
+/** Blocks of both families. One list for both would count IPv4 to `::/0`, as Node takes it for IPv4-mapped. */
+class Blocks {
+  readonly #lists = { 4: new BlockList(), 6: new BlockList() };
+
+  constructor(blocks: readonly Cidr[]) {
+    for (const { address, prefixBits } of blocks) {
+      const family = familyOf(address);
+      this.#lists[family].addSubnet(address, prefixBits, `ipv${family}`);
+    }
   }
-  return list;
+
+  include(address: string): boolean {
+    const family = familyOf(address);
+    const [withoutZone = ''] = address.split('%');
+    return this.#lists[family].check(withoutZone, `ipv${family}`);
+  }
 }
