@@ -1,0 +1,90 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { LoopGuard } from '../../src/guard/loop-guard.js';
+import type { Datagram } from '../../src/net/index.js';
+import { holds } from '../support/property.js';
+
+const datagram = (data: string, port = 5000, address = '192.0.2.1'): Datagram => ({
+  data: Buffer.from(data),
+  remote: { address, port },
+  local: undefined,
+  timeMs: 0,
+});
+
+describe('of identical datagrams from one peer', () => {
+  test('at most 100 are answered in any second, and none is refused that would stay within it', () => {
+    const gaps = fc.oneof(
+      fc.constant(0),
+      fc.nat(15),
+      fc.double({ min: 0, max: 12, noNaN: true }),
+      fc.constantFrom(999, 1000),
+    );
+    holds(
+      fc.property(fc.array(gaps, { minLength: 150, maxLength: 400 }), (laterMs) => {
+        const guard = new LoopGuard();
+        const answeredMs: number[] = [];
+        let nowMs = 0;
+        for (const later of laterMs) {
+          nowMs += later;
+          const inThisSecond = answeredMs.filter((atMs) => nowMs - atMs < 1000).length;
+          const answered = guard.admits(datagram('ping'), nowMs);
+          if (answered !== inThisSecond < 100) throw new Error(`${inThisSecond} in the second before ${nowMs}`);
+          if (answered) answeredMs.push(nowMs);
+        }
+        for (const [index, startMs] of answeredMs.entries()) {
+          const next = answeredMs[index + 100];
+          if (next !== undefined && next - startMs < 1000) throw new Error(`101 within a second from ${startMs}`);
+        }
+      }),
+    );
+  });
+
+  test('a hundred at once are answered, and a hundred more a second later', () => {
+    const guard = new LoopGuard();
+    const answered = (nowMs: number): number =>
+      Array.from({ length: 150 }, () => guard.admits(datagram('ping'), nowMs)).filter(Boolean).length;
+    expect([answered(5), answered(1004.9), answered(1005), answered(1006)]).toEqual([100, 0, 100, 0]);
+  });
+
+  test('those that were refused do not prolong the silence', () => {
+    const guard = new LoopGuard();
+    for (let nowMs = 0; nowMs < 1000; nowMs += 1) guard.admits(datagram('ping'), nowMs);
+    expect(guard.admits(datagram('ping'), 1000)).toBe(true);
+  });
+});
+
+describe('datagrams that differ', () => {
+  test('in their bytes, however little, do not count together', () => {
+    const guard = new LoopGuard();
+    for (let number = 0; number < 20_000; number += 1) {
+      if (!guard.admits(datagram(`ping ${number}`), number / 100)) throw new Error(`${number} was refused`);
+    }
+    expect(guard.admits(datagram('ping'), 200)).toBe(true);
+  });
+
+  test('in their length, address or port do not count together', () => {
+    const guard = new LoopGuard();
+    const kinds = [
+      datagram(''),
+      datagram('\0'),
+      datagram('\0\0'),
+      datagram('', 5001),
+      datagram('', 5000, '192.0.2.2'),
+      datagram('', 5000, '2001:db8::1'),
+    ];
+    for (let count = 0; count < 100; count += 1) {
+      expect(kinds.map((kind) => guard.admits(kind, 0))).toEqual(kinds.map(() => true));
+    }
+    expect(kinds.map((kind) => guard.admits(kind, 0))).toEqual(kinds.map(() => false));
+  });
+
+  test('do not make it forget one that goes round, even when they are many', () => {
+    const guard = new LoopGuard();
+    let answered = 0;
+    for (let number = 0; number < 30_000; number += 1) {
+      guard.admits(datagram(String(number)), number / 50);
+      if (guard.admits(datagram('round'), number / 50)) answered += 1;
+    }
+    expect(answered).toBe(100);
+  });
+});
