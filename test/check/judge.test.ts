@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Expectation } from '../../src/check/expectation.js';
+import { Judge, type Verdict } from '../../src/check/judge.js';
+import { holds } from '../support/property.js';
+
+const says = (wanted: string, problem: string): Expectation => ({
+  mismatch: (data) => (Buffer.from(data).toString().includes(wanted) ? undefined : problem),
+});
+const good = Buffer.from('good');
+const bad = Buffer.from('bad');
+const judge = (): Judge => new Judge([says('good', 'is bad')]);
+
+/** What can have happened, in the order in which a table of five columns lists it. */
+interface Happened {
+  readonly enough: boolean;
+  readonly mismatch: boolean;
+  readonly refusedLast: boolean;
+  readonly strays: boolean;
+  readonly partial: boolean;
+}
+
+function after({ enough, mismatch, refusedLast, strays, partial }: Happened): Verdict {
+  const one = judge();
+  one.transmitted();
+  if (strays) one.stray();
+  if (mismatch) one.reply(bad);
+  if (partial || enough) one.reply(good);
+  if (enough) one.reply(good);
+  if (refusedLast) one.refusal();
+  return one.verdict(2);
+}
+
+/** The first that holds, as the contract has it. */
+function contract({ enough, mismatch, refusedLast, strays, partial }: Happened): Verdict {
+  if (enough) return 'ok';
+  if (mismatch) return 'mismatch';
+  if (refusedLast) return 'refused';
+  return strays && !partial ? 'stray' : 'silent';
+}
+
+const flags = [false, true];
+const table = flags.flatMap((enough) =>
+  flags.flatMap((mismatch) =>
+    flags.flatMap((refusedLast) =>
+      flags.flatMap((strays) => flags.map((partial) => ({ enough, mismatch, refusedLast, strays, partial }))),
+    ),
+  ),
+);
+
+describe('the verdict', () => {
+  test.each(table.map((happened) => ({ ...happened, verdict: contract(happened) })))(
+    'is $verdict: enough $enough, mismatch $mismatch, refused last $refusedLast, strays $strays, too few $partial',
+    ({ verdict, ...happened }) => {
+      expect(after(happened)).toBe(verdict);
+    },
+  );
+
+  const happenings = fc.array(fc.constantFrom('good', 'bad', 'stray', 'refusal', 'transmitted'));
+  test('is ok if and only if enough replies matched, whatever else happened', () => {
+    holds(
+      fc.property(happenings, fc.integer({ min: 1, max: 4 }), (events, wanted) => {
+        const one = judge();
+        for (const event of events) {
+          if (event === 'good' || event === 'bad') expect(one.reply(Buffer.from(event))).toBe(event === 'good');
+          else if (event === 'stray') one.stray();
+          else if (event === 'refusal') one.refusal();
+          else one.transmitted();
+        }
+        const matching = events.filter((event) => event === 'good').length;
+        expect(one.matching).toBe(matching);
+        expect(one.verdict(wanted) === 'ok').toBe(matching >= wanted);
+      }),
+    );
+  });
+
+  test('of a refusal does not hold once a reply or another transmission followed, but a stray changes nothing', () => {
+    const one = judge();
+    one.refusal();
+    expect(one.verdict(1)).toBe('refused');
+    one.stray();
+    expect(one.verdict(1)).toBe('refused');
+    one.transmitted();
+    expect(one.verdict(1)).toBe('stray');
+    one.refusal();
+    expect(one.refused).toBe(true);
+    one.reply(good);
+    expect([one.refused, one.verdict(2)]).toEqual([false, 'silent']);
+  });
+});
+
+describe('a reply', () => {
+  test('must meet every expectation by itself: two that meet one each are no match', () => {
+    const one = new Judge([says('a', 'has no a'), says('b', 'has no b')]);
+    expect([one.reply(Buffer.from('a')), one.mismatch]).toEqual([false, 'has no b']);
+    expect([one.reply(Buffer.from('b')), one.mismatch]).toEqual([false, 'has no a']);
+    expect(one.verdict(1)).toBe('mismatch');
+    expect(one.reply(Buffer.from('ab'))).toBe(true);
+    expect(one.verdict(1)).toBe('ok');
+  });
+
+  test('of any kind matches where nothing is expected', () => {
+    const one = new Judge([]);
+    expect([one.reply(Buffer.of()), one.matching, one.mismatch]).toEqual([true, 1, undefined]);
+  });
+});
