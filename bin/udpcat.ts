@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Ending, Io, StopSignal } from '../src/commands/context.js';
 import { runCommandLine } from '../src/commands/program.js';
+import { FileStream } from '../src/output/file-stream.js';
 
 /** Set by the build. */
 declare const __UDPCAT_VERSION__: string;
@@ -13,13 +14,15 @@ let atOnce = false;
 /** Node opens it for whoever asks, which costs time. */
 let stderrIsOpen = false;
 let ending: Ending | undefined;
+let stdout: Writable | undefined;
 
 const io: Io = {
   get stdin() {
     return process.stdin;
   },
   get stdout() {
-    return process.stdout;
+    stdout ??= fstatSync(1).isFile() ? new FileStream(1) : process.stdout;
+    return stdout;
   },
   get stderr() {
     stderrIsOpen = true;
@@ -51,7 +54,7 @@ process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
 void runCommandLine(process.argv.slice(2), io).then(async (result) => {
   ending = result;
   if (!atOnce)
-    await Promise.race([Promise.all([flushed(process.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);
+    await Promise.race([Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);
   leave(result);
 });
 

@@ -98,9 +98,14 @@ export class Output {
     this.#unreportedDrops = 0;
   }
 
+  /** Waits until stdout has taken the summary, too, or takes no more; call it after {@link finish}. */
+  async written(): Promise<void> {
+    await this.writer.finish();
+    this.#context.force.removeEventListener('abort', this.#abandon);
+  }
+
   /** The end of the run: drops not yet told, `last` if there is more to say, and the summary, always the last line. */
   finish(last?: JsonEvent): void {
-    this.#context.force.removeEventListener('abort', this.#abandon);
     this.#reportDrops();
     this.totals.outputDropped = this.writer.dropped;
     if (this.writer.dropped > 0) this.event({ type: 'drop', where: 'output', count: this.writer.dropped });

@@ -271,6 +271,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   let status: ExitCode;
   try {
     const verdict = await converse(plan, context, output, interruption);
+    await output.written();
     status = output.writer.failure === undefined ? exitCodeOf(verdict) : output.writerFailure();
   } catch (error) {
     if (error instanceof UsageError) throw error;

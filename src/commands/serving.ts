@@ -102,10 +102,12 @@ export async function runService(plan: ServingPlan, context: Context, service: S
       stopService?.();
     }
     output.finish();
+    await output.written();
     return judgeRun(plan, context, { output, endings, address: formatEndpoint(server.local) });
   } catch (error) {
     output.failure(error);
     output.finish();
+    await output.written();
     return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
   }
 }

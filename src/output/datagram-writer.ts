@@ -99,6 +99,16 @@ export class DatagramWriter {
     this.#stream.write(formatEvent(event, wallClockMs()));
   }
 
+  /** Waits until the stream has taken everything, the last event too, or takes no more. */
+  async finish(): Promise<void> {
+    if (this.#abandoned || (this.#stream.writableLength === 0 && this.#stream.errored === null)) return;
+    await new Promise<void>((resolve) => {
+      this.#giveUp = resolve;
+      // The error of the last write is told after its callback.
+      this.#stream.write('', () => setImmediate(resolve));
+    });
+  }
+
   /** Waits for the reader no more: datagrams under way, and any that follow, count as lost. */
   abandon(): void {
     this.#abandoned = true;

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { testInNamespaces } from '../support/namespaces.js';
 import { drained, jsonLines, kernelSocket, logLines, sendAll } from '../support/service.js';
 import { silentServer } from '../support/sockets.js';
-import { commandLine, type Running, shell, start } from '../support/udpcat.js';
+import { commandLine, quote, type Running, shell, start } from '../support/udpcat.js';
 
 /** Numbered payloads of the size given, which cannot be told from text in hex. */
 function numbered(count: number, size: number, from = 0): string[] {
@@ -136,6 +137,35 @@ describe('a full disk', () => {
       expect.stringMatching(/^udpcat: listening on /),
       expect.stringMatching(/^udpcat: cannot write to stdout: .*(ENOSPC|no space left)/),
     ]);
+  });
+});
+
+describe('a disk that has room for 64 KiB', () => {
+  /** What serve does when a datagram of this size comes and stdout is a file there, of which the size is told, too. */
+  async function servedThere(args: readonly string[], bytes: number) {
+    const serve = commandLine(['serve', ...args, '-c', '1']);
+    const script = `mount -t tmpfs -o size=64k none /mnt && cd /mnt || exit; ${serve} >out; echo "status $? size $(wc -c <out)"`;
+    await using running = shell(`exec unshare --mount sh -c ${quote(script)}`);
+    await using peer = await silentServer(6);
+    await peer.send(Buffer.alloc(bytes, 'x'), await running.listening());
+    const outcome = await running.outcome;
+    return { said: outcome.stdout.toString(), lines: logLines(outcome).slice(1) };
+  }
+  const failure: unknown = expect.stringMatching(/^udpcat: cannot write to stdout: .*(ENOSPC|no space left)/);
+
+  testInNamespaces('takes a datagram that fits', async () => {
+    const { said, lines } = await servedThere(['-6', '-o', 'raw'], 65_000);
+    expect({ said, lines }).toEqual({ said: 'status 0 size 65000\n', lines: [] });
+  });
+
+  testInNamespaces('does not have a datagram cut silently: that is one line and status 1', async () => {
+    const { said, lines } = await servedThere(['-6', '-o', 'hex'], 65_000);
+    expect({ said, lines }).toEqual({ said: 'status 1 size 65536\n', lines: [failure] });
+  });
+
+  testInNamespaces('does not have the summary cut silently, either', async () => {
+    const { said, lines } = await servedThere(['-6', '-o', 'json'], 65_200);
+    expect({ said, lines }).toEqual({ said: 'status 1 size 65536\n', lines: [failure] });
   });
 });
 
