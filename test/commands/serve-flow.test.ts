@@ -65,6 +65,26 @@ describe('a slow reader of stdout', () => {
     expect(stderr).toMatch(/the queue of 100 is full/);
   });
 
+  test('and a full kernel buffer lose no datagram that nobody counts', async () => {
+    await using running = start(['serve', '--recv-buffer', '8k', '-o', 'json']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    running.kill('SIGSTOP');
+    while (!/\) T /.test(readFileSync(`/proc/${running.pid}/stat`, 'utf8'))) await delay(1);
+    await sendAll(peer, address, numbered(500, 20));
+    running.kill('SIGCONT');
+    await drained(address);
+    const { drops: kernel } = kernelSocket(address);
+    running.kill('SIGTERM');
+    const lines = jsonLines((await running.outcome).stdout);
+    const written = lines.filter(({ type }) => type === 'datagram').length;
+    expect(kernel).toBeGreaterThan(0);
+    expect(written + kernel).toBe(500);
+    // An engine that cannot know says so, and never another number.
+    expect(lines.at(-1)).toMatchObject({ received: written, dropped: { queue: 0, output: 0 } });
+    expect([null, kernel]).toContain((lines.at(-1)?.dropped as { kernel: unknown }).kernel);
+  });
+
   test('does not make the memory grow', async () => {
     const bytes = 64 * 1024;
     const payload = Buffer.alloc(bytes - 1000, 'x');
