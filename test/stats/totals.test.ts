@@ -1,0 +1,50 @@
+import { describe, expect, test } from '@jest/globals';
+import { Totals } from '../../src/stats/totals.js';
+
+describe('the totals of a run', () => {
+  test('have the fields of the contract from the start', () => {
+    expect(new Totals().fields()).toEqual({
+      sent: 0,
+      received: 0,
+      dropped: { kernel: null, queue: 0, output: 0 },
+      durationMs: expect.any(Number),
+    });
+  });
+
+  test('show other counts only where there is something to count', () => {
+    const totals = new Totals();
+    Object.assign(totals, {
+      sent: 1,
+      received: 2,
+      queueDropped: 3,
+      outputDropped: 4,
+      denied: 5,
+      unanswered: 6,
+      strays: 7,
+    });
+    expect(totals.fields()).toMatchObject({
+      sent: 1,
+      received: 2,
+      dropped: { queue: 3, output: 4 },
+      denied: 5,
+      unanswered: 6,
+      strays: 7,
+    });
+    expect(totals.describe()).toMatch(
+      /^2 received, 1 sent, 3 dropped by the full queue, 4 dropped by the output, 5 denied, 6 not answered, 7 from strangers in \d+\.\d{3} s$/,
+    );
+  });
+
+  test('in words say nothing of what did not happen', () => {
+    expect(new Totals().describe()).toMatch(/^0 received, 0 sent in 0\.\d{3} s$/);
+  });
+
+  test('last from the moment they were made, to the microsecond', () => {
+    const beforeMs = performance.now();
+    const totals = new Totals();
+    const { durationMs } = totals.fields();
+    expect(durationMs).toBeLessThanOrEqual(performance.now() - beforeMs + 0.001);
+    expect(durationMs).toBeGreaterThanOrEqual(0);
+    expect(String(durationMs)).toMatch(/^\d+(\.\d{1,3})?$/);
+  });
+});
