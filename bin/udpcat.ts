@@ -50,6 +50,8 @@ const onSignal = (signal: StopSignal): void => {
   if (ending !== undefined) leave(ending);
 };
 process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+// Without a listener Node would open its debugger, to whoever connects to port 9229.
+process.on('SIGUSR1', () => undefined);
 
 void runCommandLine(process.argv.slice(2), io).then(async (result) => {
   ending = result;

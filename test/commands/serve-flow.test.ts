@@ -217,6 +217,15 @@ describe('the end by a signal', () => {
     expect(status).toBe(0);
   });
 
+  test('SIGUSR1 opens no debugger, and ends nothing', async () => {
+    await using running = start(['serve', '-c', '1']);
+    const address = await running.listening();
+    running.kill('SIGUSR1');
+    await using peer = await silentServer();
+    await peer.send('x', address);
+    expect(await running.outcome).toMatchObject({ status: 0, stderr: `udpcat: listening on ${address}\n` });
+  });
+
   test('a second signal ends it at once, and what is left counts as output drops', async () => {
     await using running = start(['serve', '--queue-size', '3000', '--stats', '--log-format', 'json']);
     const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
