@@ -224,7 +224,11 @@ describe('an address that is refused', () => {
   });
 
   test('is refused by echo in the same words', async () => {
-    for (const args of [['192.0.2.1', '53'], ['--bind', '127.1:80'], ['1', '-b', '2']]) {
+    for (const args of [
+      ['192.0.2.1', '53'],
+      ['--bind', '127.1:80'],
+      ['1', '-b', '2'],
+    ]) {
       const [serve, echo] = await Promise.all(['serve', 'echo'].map((command) => udpcat([command, ...args])));
       expect(echo).toEqual(serve);
     }
