@@ -1,117 +1,83 @@
-import { fstatSync, readFileSync } from 'node:fs';
-import type { Writable } from 'node:stream';
-import { isatty } from 'node:tty';
-import type { Ending, Io, StopSignal } from '../src/commands/context.js';
-import { runCommandLine } from '../src/commands/program.js';
-import { FileStream } from '../src/output/file-stream.js';
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Script } from 'node:vm';
+import { crc32 } from 'node:zlib';
 
-/** Set by the build. */
-declare const __UDPCAT_VERSION__: string;
-
-const stop = new AbortController();
-const force = new AbortController();
-let atOnce = false;
-/** Node opens it for whoever asks, which costs time. */
-let stderrIsOpen = false;
-let ending: Ending | undefined;
-let stdout: Writable | undefined;
-
-const io: Io = {
-  get stdin() {
-    return process.stdin;
-  },
-  get stdout() {
-    stdout ??= fstatSync(1).isFile() ? new FileStream(1) : process.stdout;
-    return stdout;
-  },
-  get stderr() {
-    stderrIsOpen = true;
-    return process.stderr;
-  },
-  terminals: { stdin: isatty(0), stdout: isatty(1), stderr: isatty(2) },
-  env: process.env,
-  version: __UDPCAT_VERSION__,
-  stop: stop.signal,
-  force: force.signal,
-  isForeground,
-  argumentBytes,
-  leaveAtOnce: () => {
-    atOnce = true;
-  },
-};
-
-const onSignal = (signal: StopSignal): void => {
-  if (!stop.signal.aborted) {
-    stop.abort(signal);
-    return;
-  }
-  atOnce = true;
-  force.abort();
-  if (ending !== undefined) leave(ending);
-};
-process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-// Without a listener Node would open its debugger, to whoever connects to port 9229.
-process.on('SIGUSR1', () => undefined);
-
-void runCommandLine(process.argv.slice(2), io).then(async (result) => {
-  ending = result;
-  if (!atOnce)
-    await Promise.race([Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);
-  leave(result);
-});
-
-/** Ends the process: by the signal that stopped it, so that a shell's loop ends too, or with a status. */
-function leave(how: Ending): void {
-  if (typeof how === 'string') {
-    process.removeAllListeners(how);
-    process.kill(process.pid, how);
-    return;
-  }
-  process.exitCode = how;
-  // Otherwise the process ends by itself, once everything it wrote was taken.
-  if (atOnce) process.exit(how);
-}
-
-function flushed(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.writableLength === 0 || stream.destroyed) resolve();
-    else
-      stream.write('', () => {
-        resolve();
-      });
-  });
-}
-
-function forced(): Promise<void> {
-  return new Promise((resolve) => {
-    force.signal.addEventListener('abort', () => {
-      resolve();
+/**
+ * Starts `main.cjs`. What V8 compiled of it at the last run is kept in a folder of the user's own under the folder for
+ * temporary files, because to compile it takes longer than everything else that a one-shot `send` does. Nothing depends
+ * on it: where it cannot be kept, read or trusted, the command is compiled anew. `NODE_DISABLE_COMPILE_CACHE=1`, Node's
+ * own switch, turns it off.
+ */
+function launch(): void {
+  const file = join(__dirname, 'main.cjs');
+  const cache = cachePath(file);
+  const cachedData = cache && readCache(cache);
+  const source = `(function (require, __dirname) {\n${readFileSync(file, 'latin1')}\n})`;
+  const script = new Script(source, { filename: file, lineOffset: -1, ...(cachedData && { cachedData }) });
+  if (cache !== undefined && script.cachedDataRejected !== false) {
+    // At the end, because only then it holds the functions that were called.
+    process.once('exit', () => {
+      writeCache(cache, script.createCachedData());
     });
-  });
-}
-
-/** The process group in the foreground of the terminal is the only one that may read it (proc(5), fields 5 and 8). */
-function isForeground(): boolean {
-  try {
-    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\)/s, '').trim().split(' ');
-    return fields[2] === fields[5];
-  } catch {
-    return true;
   }
+  const main = script.runInThisContext() as (require: NodeJS.Require, directory: string) => void;
+  main(require, __dirname);
 }
 
-/** The command line as the system has it. */
-function argumentBytes(): readonly Uint8Array[] | undefined {
+/** Where the code is kept: for this build, this Node, and the command, as each calls other functions. */
+function cachePath(file: string): string | undefined {
+  const { getuid, env, version, arch, argv } = process;
+  if (getuid === undefined || env.NODE_DISABLE_COMPILE_CACHE === '1') return undefined;
+  const { size, mtimeMs } = statSync(file);
+  const command = /^[a-z]{1,16}$/.test(argv[2] ?? '') ? argv[2] : 'none';
+  const folder = join(tmpdir(), `udpcat-${getuid()}`);
+  return join(folder, [command, version, arch, size, mtimeMs].join('-'));
+}
+
+/** Whether nobody else can have written what lies in the folder. */
+function isOwn(folder: string): boolean {
+  const { uid, mode } = lstatSync(folder);
+  return uid === process.getuid?.() && (mode & 0o170777) === 0o040700;
+}
+
+const CHECKSUM_BYTES = 4;
+
+/** The code that was kept, unless it is damaged: V8 itself would not notice. */
+function readCache(path: string): Buffer | undefined {
   try {
-    const line = readFileSync('/proc/self/cmdline');
-    const parts: Uint8Array[] = [];
-    let from = 0;
-    for (let at = line.indexOf(0); at >= 0; at = line.indexOf(0, from)) {
-      parts.push(line.subarray(from, at));
-      from = at + 1;
-    }
-    return parts;
+    if (!isOwn(join(path, '..'))) return undefined;
+    const kept = readFileSync(path);
+    const code = kept.subarray(CHECKSUM_BYTES);
+    return kept.readUInt32BE() === crc32(code) ? code : undefined;
   } catch {
     return undefined;
   }
 }
+
+function writeCache(path: string, code: Buffer): void {
+  const unfinished = `${path}.${process.pid}`;
+  try {
+    const folder = join(path, '..');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!isOwn(folder)) return;
+    const checksum = Buffer.alloc(CHECKSUM_BYTES);
+    checksum.writeUInt32BE(crc32(code));
+    writeFileSync(unfinished, Buffer.concat([checksum, code]), { mode: 0o600 });
+    renameSync(unfinished, path);
+  } catch {
+    // A full or read-only disk is no reason to fail.
+    discard(unfinished);
+  }
+}
+
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Nor is this.
+  }
+}
+
+launch();

@@ -49,7 +49,7 @@ function standIn(specifier, { names, isEsm }) {
 }
 
 /**
- * Bundles `bin/udpcat.ts` to `<outdir>/udpcat.cjs`. A package reached by a static import is part of that file; one
+ * Bundles `bin/main.ts` to `<outdir>/main.cjs`, and `bin/udpcat.ts`, which starts it, beside it. A package reached by a static import is part of that file; one
  * reached by `import('package')` alone becomes `<outdir>/vendor/<package>.cjs`, read when the import is; one that
  * package.json lists under `dependencies` or `optionalDependencies` stays outside.
  *
@@ -84,15 +84,21 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     },
   };
 
-  const { metafile } = await esbuild.build({
+  await esbuild.build({
     ...shared,
     entryPoints: ['bin/udpcat.ts'],
     outfile: join(outdir, 'udpcat.cjs'),
+    banner: { js: '#!/usr/bin/env node' },
+  });
+  const { metafile } = await esbuild.build({
+    ...shared,
+    entryPoints: ['bin/main.ts'],
+    outfile: join(outdir, 'main.cjs'),
     sourcemap,
     define: { __UDPCAT_VERSION__: JSON.stringify(manifest.version) },
     // import() becomes require(), which costs less and, unlike import(), reads CommonJS as it is.
     supported: { 'dynamic-import': false },
-    banner: { js: `#!/usr/bin/env node\n${banner}` },
+    banner: { js: banner },
     external: outside,
     plugins: [...plugins, lazyPackages],
   });

@@ -17,7 +17,14 @@ const ALLOWED = [
   /^dist\/bin\/vendor\/[\w.@-]+\.cjs$/,
   /^dist\/net\/[\w/-]+\.(js|d\.ts)$/,
 ];
-const REQUIRED = ['README.md', 'LICENSE', 'dist/bin/udpcat.cjs', 'dist/net/index.js', 'dist/net/index.d.ts'];
+const REQUIRED = [
+  'README.md',
+  'LICENSE',
+  'dist/bin/udpcat.cjs',
+  'dist/bin/main.cjs',
+  'dist/net/index.js',
+  'dist/net/index.d.ts',
+];
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-package-'));
 const user = join(folder, 'user');

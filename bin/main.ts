@@ -1,0 +1,117 @@
+import { fstatSync, readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
+import type { Ending, Io, StopSignal } from '../src/commands/context.js';
+import { runCommandLine } from '../src/commands/program.js';
+import { FileStream } from '../src/output/file-stream.js';
+
+/** Set by the build. */
+declare const __UDPCAT_VERSION__: string;
+
+const stop = new AbortController();
+const force = new AbortController();
+let atOnce = false;
+/** Node opens it for whoever asks, which costs time. */
+let stderrIsOpen = false;
+let ending: Ending | undefined;
+let stdout: Writable | undefined;
+
+const io: Io = {
+  get stdin() {
+    return process.stdin;
+  },
+  get stdout() {
+    stdout ??= fstatSync(1).isFile() ? new FileStream(1) : process.stdout;
+    return stdout;
+  },
+  get stderr() {
+    stderrIsOpen = true;
+    return process.stderr;
+  },
+  terminals: { stdin: isatty(0), stdout: isatty(1), stderr: isatty(2) },
+  env: process.env,
+  version: __UDPCAT_VERSION__,
+  stop: stop.signal,
+  force: force.signal,
+  isForeground,
+  argumentBytes,
+  leaveAtOnce: () => {
+    atOnce = true;
+  },
+};
+
+const onSignal = (signal: StopSignal): void => {
+  if (!stop.signal.aborted) {
+    stop.abort(signal);
+    return;
+  }
+  atOnce = true;
+  force.abort();
+  if (ending !== undefined) leave(ending);
+};
+process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+// Without a listener Node would open its debugger, to whoever connects to port 9229.
+process.on('SIGUSR1', () => undefined);
+
+void runCommandLine(process.argv.slice(2), io).then(async (result) => {
+  ending = result;
+  if (!atOnce)
+    await Promise.race([Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);
+  leave(result);
+});
+
+/** Ends the process: by the signal that stopped it, so that a shell's loop ends too, or with a status. */
+function leave(how: Ending): void {
+  if (typeof how === 'string') {
+    process.removeAllListeners(how);
+    process.kill(process.pid, how);
+    return;
+  }
+  process.exitCode = how;
+  // Otherwise the process ends by itself, once everything it wrote was taken.
+  if (atOnce) process.exit(how);
+}
+
+function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0 || stream.destroyed) resolve();
+    else
+      stream.write('', () => {
+        resolve();
+      });
+  });
+}
+
+function forced(): Promise<void> {
+  return new Promise((resolve) => {
+    force.signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
+}
+
+/** The process group in the foreground of the terminal is the only one that may read it (proc(5), fields 5 and 8). */
+function isForeground(): boolean {
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\)/s, '').trim().split(' ');
+    return fields[2] === fields[5];
+  } catch {
+    return true;
+  }
+}
+
+/** The command line as the system has it. */
+function argumentBytes(): readonly Uint8Array[] | undefined {
+  try {
+    const line = readFileSync('/proc/self/cmdline');
+    const parts: Uint8Array[] = [];
+    let from = 0;
+    for (let at = line.indexOf(0); at >= 0; at = line.indexOf(0, from)) {
+      parts.push(line.subarray(from, at));
+      from = at + 1;
+    }
+    return parts;
+  } catch {
+    return undefined;
+  }
+}
