@@ -1,13 +1,12 @@
+import { wallClockMs } from '../net/clock.js';
+import { isBroadcast, isMulticast } from '../net/endpoint.js';
 import {
   type ClientOptions,
   type Datagram,
   type DatagramClient,
   DatagramError,
   type Endpoint,
-  isBroadcast,
-  isMulticast,
   openUdpConnection,
-  wallClockMs,
 } from '../net/index.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
 import type { Judge } from './judge.js';

@@ -1,5 +1,6 @@
 import { StreamError } from '../input/message-stream.js';
-import { DatagramError, systemCode } from '../net/index.js';
+import { systemCode } from '../net/errors.js';
+import { DatagramError } from '../net/index.js';
 
 /** A local failure of this program's surroundings, such as a file that cannot be read: told in one line, status 1. */
 export class LocalFailure extends Error {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type StreamFormat, readMessages } from '../input/message-stream.js';
 import { generatePayload, readPayloadFile } from '../input/payload.js';
-import { describeSystemError } from '../net/index.js';
+import { describeSystemError } from '../net/errors.js';
 import { LocalFailure } from './failure.js';
 import { UsageError } from './usage-error.js';
 

@@ -5,7 +5,8 @@ import type { SharedValues } from './options.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
 import type { JsonEvent } from '../output/json-lines.js';
-import { type DatagramError, describeSystemError, type Endpoint, formatEndpoint } from '../net/index.js';
+import { describeSystemError } from '../net/errors.js';
+import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 

@@ -1,12 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import {
-  type Address,
-  checkFamily,
-  DatagramError,
-  type DatagramSocketOptions,
-  familyOf,
-  interfaceExists,
-} from '../net/index.js';
+import { checkFamily, interfaceExists } from '../net/endpoint.js';
+import { type Address, DatagramError, type DatagramSocketOptions, familyOf } from '../net/index.js';
 import { decode, type Encoding, EncodingError } from '../input/encoding.js';
 import type { Context, Io } from './context.js';
 import { familyOption, type SharedValues } from './options.js';

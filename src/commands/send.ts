@@ -3,17 +3,16 @@ import { Exchange, type ExchangeEvents } from '../check/exchange.js';
 import { type Expectation, expectContains, expectExact, expectRegex, expectSize } from '../check/expectation.js';
 import { Judge, type Verdict } from '../check/judge.js';
 import { EncodingError } from '../input/encoding.js';
+import { checkDestination, parseSourceAddress } from '../net/endpoint.js';
 import {
   type Address,
-  checkDestination,
   DatagramError,
   familyOf,
   formatEndpoint,
   MAX_PAYLOAD_BYTES,
   parseAddress,
-  parseSourceAddress,
-  resolveAddress,
 } from '../net/index.js';
+import { resolveAddress } from '../net/resolve.js';
 import { payloadFields } from '../output/json-lines.js';
 import { formatDuration } from '../output/time.js';
 import { Totals } from '../stats/totals.js';

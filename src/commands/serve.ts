@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
 import { readPayloadFile } from '../input/payload.js';
-import { type Datagram, DatagramError, type DatagramServer, type Endpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
-import { describeSystemError, familyOf, formatEndpoint } from '../net/index.js';
+import { describeSystemError } from '../net/errors.js';
+import {
+  type Datagram,
+  DatagramError,
+  type DatagramServer,
+  type Endpoint,
+  familyOf,
+  formatEndpoint,
+  MAX_PAYLOAD_BYTES,
+} from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
-import { canonicalAddress, type Endpoint, familyOf } from '../net/index.js';
+import { canonicalAddress } from '../net/endpoint.js';
+import { type Endpoint, familyOf } from '../net/index.js';
 
 /** A block of addresses: all whose first `prefixBits` bits are those of `address`. */
 export interface Cidr {

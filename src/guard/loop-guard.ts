@@ -1,6 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Datagram } from '../net/index.js';
-import { formatEndpoint } from '../net/index.js';
+import { type Datagram, formatEndpoint } from '../net/index.js';
 import { Recent } from './recent.js';
 
 /** Identical datagrams of one peer that are answered in any second. */

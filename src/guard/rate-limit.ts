@@ -1,5 +1,4 @@
-import type { Endpoint } from '../net/index.js';
-import { formatEndpoint } from '../net/index.js';
+import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { Recent } from './recent.js';
 
 const MAX_PEERS = 65_536;

@@ -16,26 +16,17 @@ export {
 } from './datagram-socket.js';
 export {
   type Address,
-  canonicalAddress,
-  checkDestination,
-  checkFamily,
   type Endpoint,
   type Family,
   familyOf,
   formatAddress,
   formatEndpoint,
   type Host,
-  interfaceExists,
-  isBroadcast,
-  isMulticast,
   MAX_PAYLOAD_BYTES,
   parseAddress,
-  parseSourceAddress,
   sameEndpoint,
 } from './endpoint.js';
 export type { KernelBuffers, SendFailure, SocketOptions } from './engine.js';
-export { DatagramError, type DatagramErrorCode, describeSystemError, systemCode } from './errors.js';
+export { DatagramError, type DatagramErrorCode } from './errors.js';
 export type { Overflow } from './receive-queue.js';
-export { resolveAddress } from './resolve.js';
 export { DatagramServer, type ServerOptions, startUdpServer } from './server.js';
-export { wallClockMs } from './clock.js';

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
+import { wallClockMs } from '../net/clock.js';
 import type { Datagram } from '../net/index.js';
-import { wallClockMs } from '../net/index.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import type { Format } from './formats.js';
 import { formatEvent, type JsonEvent } from './json-lines.js';

@@ -2,22 +2,24 @@ import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  type Address,
   canonicalAddress,
   checkDestination,
   checkFamily,
+  isBroadcast,
+  isMulticast,
+  parseSourceAddress,
+} from '../../src/net/endpoint.js';
+import {
+  type Address,
   DatagramError,
   familyOf,
   formatAddress,
   formatEndpoint,
   type Host,
-  isBroadcast,
-  isMulticast,
   parseAddress,
-  parseSourceAddress,
-  resolveAddress,
   sameEndpoint,
 } from '../../src/net/index.js';
+import { resolveAddress } from '../../src/net/resolve.js';
 
 /** An interface that exists on every host, though its name differs. */
 const ZONE = Object.keys(networkInterfaces())[0]!;

@@ -1,13 +1,13 @@
 import { EventEmitter, getEventListeners } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { wallClockMs } from '../../src/net/clock.js';
 import {
   type AddressLike,
   type DatagramSocketOptions,
   formatEndpoint,
   openUdpConnection,
   startUdpServer,
-  wallClockMs,
 } from '../../src/net/index.js';
 import { datagramError, queuedIn, text } from '../support/net.js';
 import { type Family, silentServer } from '../support/sockets.js';
