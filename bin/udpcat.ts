@@ -19,7 +19,7 @@ function launch(): void {
   if (cache !== undefined && script.cachedDataRejected !== false) {
     // At the end, because only then it holds the functions that were called.
     process.once('exit', () => {
-      writeCache(cache, script.createCachedData());
+      writeCache(cache, script);
     });
   }
   const main = script.runInThisContext() as (require: NodeJS.Require, directory: string) => void;
@@ -56,12 +56,13 @@ function readCache(path: string): Buffer | undefined {
   }
 }
 
-function writeCache(path: string, code: Buffer): void {
+function writeCache(path: string, script: Script): void {
   const unfinished = `${path}.${process.pid}`;
   try {
     const folder = join(path, '..');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!isOwn(folder)) return;
+    const code = script.createCachedData();
     const checksum = Buffer.alloc(CHECKSUM_BYTES);
     checksum.writeUInt32BE(crc32(code));
     writeFileSync(unfinished, Buffer.concat([checksum, code]), { mode: 0o600 });
