@@ -1,5 +1,5 @@
-import { fstatSync, readFileSync } from 'node:fs';
-import type { Writable } from 'node:stream';
+import { createReadStream, fstatSync, readFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Ending, Io, StopSignal } from '../src/commands/context.js';
 import { runCommandLine } from '../src/commands/program.js';
@@ -14,11 +14,14 @@ let atOnce = false;
 /** Node opens it for whoever asks, which costs time. */
 let stderrIsOpen = false;
 let ending: Ending | undefined;
+let stdin: Readable | undefined;
 let stdout: Writable | undefined;
 
 const io: Io = {
   get stdin() {
-    return process.stdin;
+    // To Node a directory is an empty stdin; to read it is the error that it should be.
+    stdin ??= fstatSync(0).isDirectory() ? createReadStream('', { fd: 0 }) : process.stdin;
+    return stdin;
   },
   get stdout() {
     stdout ??= fstatSync(1).isFile() ? new FileStream(1) : process.stdout;

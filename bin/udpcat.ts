@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
@@ -60,7 +60,7 @@ function writeCache(path: string, script: Script): void {
   const unfinished = `${path}.${process.pid}`;
   try {
     const folder = join(path, '..');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
     if (!isOwn(folder)) return;
     const code = script.createCachedData();
     const checksum = Buffer.alloc(CHECKSUM_BYTES);

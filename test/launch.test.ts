@@ -74,7 +74,10 @@ describe('the code that is kept between runs', () => {
   });
 
   test('is no condition: without a place for it everything works', async () => {
-    await expectVersion({ TMPDIR: '/dev/null/nowhere' });
+    using temporary = ownTemporaryFolder();
+    const missing = join(temporary.env.TMPDIR, 'missing');
+    for (const folder of [missing, '/dev/null/nowhere']) await expectVersion({ TMPDIR: folder });
+    expect(existsSync(missing)).toBe(false);
   });
 
   test("is not kept when Node's own switch turns it off", async () => {

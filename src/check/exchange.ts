@@ -71,6 +71,7 @@ export class Exchange implements AsyncDisposable {
   /** Wall clock, to be compared with the time at which a reply was received. */
   #askedAtMs: number | undefined;
   #rttMs: number | undefined;
+  #mismatched: Endpoint | undefined;
   #failure: Error | undefined;
   readonly #over = new AbortController();
   readonly #enough = new AbortController();
@@ -143,6 +144,11 @@ export class Exchange implements AsyncDisposable {
     return this.#enough.signal;
   }
 
+  /** Who sent the last reply that did not match. */
+  get mismatched(): Endpoint | undefined {
+    return this.#mismatched;
+  }
+
   /** What went wrong while receiving or going on to another address, if anything. */
   get failure(): Error | undefined {
     return this.#failure;
@@ -195,6 +201,7 @@ export class Exchange implements AsyncDisposable {
       if (this.#allSent && this.#hasEnough) return batch.slice(0, index);
       this.#received += 1;
       const matches = judge.reply(datagram.data);
+      if (!matches) this.#mismatched = datagram.remote;
       if (matches && this.#askedAtMs !== undefined) {
         this.#rttMs ??= Math.max(0, datagram.timeMs - this.#askedAtMs);
       }

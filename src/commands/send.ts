@@ -498,7 +498,7 @@ function conclude(
   const { rttMs } = exchange;
   // Who interrupts the wait knows that it was not waited for long enough.
   if (verdict !== 'ok' && interruption.reason !== 'signal') {
-    log.error(explain(verdict, plan, { peer, judge, wanted: exchange.wanted }), { verdict, peer });
+    log.error(explain(verdict, plan, { exchange, judge }), { verdict, peer });
   }
   output.finish({
     type: 'verdict',
@@ -513,18 +513,19 @@ function conclude(
 function explain(
   verdict: Exclude<Verdict, 'ok'>,
   { waitMs = Infinity, deadline = Infinity, idle = Infinity }: SendPlan,
-  { peer, judge, wanted }: { readonly peer: string; readonly judge: Judge; readonly wanted: number },
+  { exchange, judge }: { readonly exchange: Exchange; readonly judge: Judge },
 ): string {
+  const peer = formatEndpoint(exchange.remote);
   const time = formatDuration(Math.min(waitMs, deadline, idle));
   switch (verdict) {
     case 'silent':
       return judge.matching === 0
         ? `${peer} did not answer within ${time}`
-        : `${peer} gave ${judge.matching} of ${wanted} replies within ${time}`;
+        : `${peer} gave ${judge.matching} of ${exchange.wanted} replies within ${time}`;
     case 'refused':
       return `${peer} refused: nobody listens there, or a firewall prohibits it`;
     case 'mismatch':
-      return `the reply from ${peer} ${judge.mismatch ?? ''}`;
+      return `the reply from ${formatEndpoint(exchange.mismatched ?? exchange.remote)} ${judge.mismatch ?? ''}`;
     case 'stray':
       return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)`;
   }

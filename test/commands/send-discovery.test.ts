@@ -42,10 +42,13 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
     expect(status).toBe(0);
   });
 
-  test('judges replies from elsewhere', async () => {
+  test('judges replies from elsewhere, and says whose failed', async () => {
     await using server = await strayServer(family, 'NOPE');
     const args = ['who?', '--any-source', '--expect', 'OK', '-w', '1s'];
-    expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 5 });
+    expect(await udpcat(['send', server.address, ...args])).toMatchObject({
+      status: 5,
+      stderr: `udpcat: the reply from ${server.strayAddress} does not contain "OK"\n`,
+    });
   });
 
   test('without a reply is silence', async () => {

@@ -313,6 +313,16 @@ describe('stdin', () => {
     expect(await running.outcome).toMatchObject({ status: 1 });
   });
 
+  test('that is a directory cannot be read, which is status 1, and sends nothing', async () => {
+    await using server = await silentServer();
+    await using running = shell(`${commandLine(['send', server.address, '--frame', 'whole'])} < /`);
+    expect(await running.outcome).toMatchObject({
+      status: 1,
+      stderr: 'udpcat: cannot read stdin: it is a directory (EISDIR)\n',
+    });
+    expect(server.received).toEqual([]);
+  });
+
   test('without an end of its lines does not fill the memory', async () => {
     const sent = await sendTo([], { stdin: Buffer.alloc(3_000_000, 'x') });
     expect(sent.stderr).toBe('udpcat: line 1 cannot be sent: it is longer than 1048576 bytes\n');
