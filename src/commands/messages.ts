@@ -13,8 +13,9 @@ export type MessageSource =
   | { readonly kind: 'stream'; readonly format: StreamFormat }
   | { readonly kind: 'typing' };
 
-/** What the messages of a stream that are all needed before the first is sent may come to. */
+/** What the messages of a stream that are all needed before the first is sent may come to. Empty ones take memory, too. */
 const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
+const MAX_COLLECTED = 1024 * 1024;
 
 /**
  * The messages of a source that has them all at hand, checked against the largest payload.
@@ -84,6 +85,9 @@ export async function collectMessages(
     bytes += batch.reduce((sum, { length }) => sum + length, 0);
     if (bytes > MAX_COLLECTED_BYTES) {
       throw new LocalFailure(`stdin holds more than the ${MAX_COLLECTED_BYTES} bytes that can be sent repeatedly`);
+    }
+    if (messages.length > MAX_COLLECTED) {
+      throw new LocalFailure(`stdin holds more than the ${MAX_COLLECTED} messages that can be sent repeatedly`);
     }
   }
   return messages;

@@ -7,6 +7,7 @@ import { checkDestination, parseSourceAddress } from '../net/endpoint.js';
 import {
   type Address,
   DatagramError,
+  type Family,
   familyOf,
   formatEndpoint,
   MAX_PAYLOAD_BYTES,
@@ -296,7 +297,8 @@ async function converse(
   output: Output,
   interruption: Interruption,
 ): Promise<Verdict> {
-  const candidates = await interruption.orThrow(resolveAddress(plan.destination, familyOption(plan)));
+  const family = familyOption(plan) ?? familyOfSource(plan);
+  const candidates = await interruption.orThrow(resolveAddress(plan.destination, family));
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
   const messages = await interruption.orThrow(prepareMessages(plan, context, limitBytes));
   const judge = new Judge(plan.expectations);
@@ -326,6 +328,11 @@ async function converse(
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, interruption });
+}
+
+/** The only family that can be reached from the source, if it is an address: of a name's others none is a candidate. */
+function familyOfSource({ source }: SendPlan): Family | undefined {
+  return source?.host.kind === 'literal' ? familyOf(source.host.address) : undefined;
 }
 
 /** What is to be sent: known before the first datagram leaves, or a stream of what comes. */
@@ -402,10 +409,15 @@ async function sendRounds(
   const { signal } = interruption;
   const rounds = count ?? (duration === undefined ? 1 : Infinity);
   const startMs = performance.now();
+  const endMs = startMs + (duration ?? Infinity);
   for (let round = 0; round < rounds && messages.length > 0; round += 1) {
     const dueMs = startMs + round * interval;
-    if (round > 0 && dueMs >= startMs + (duration ?? Infinity)) return;
-    await waitUntil(dueMs, signal);
+    const nowMs = performance.now();
+    // A round that is a little late still belongs to its time; rounds that cannot be kept up with would never end.
+    const tooLate = nowMs >= endMs && nowMs - dueMs >= interval;
+    if (round > 0 && (dueMs >= endMs || tooLate)) return;
+    // A timer takes a millisecond, even for a time that has passed.
+    if (dueMs > nowMs) await waitUntil(dueMs, signal);
     if (signal.aborted) return;
     await interruption.orThrow(exchange.send(messages));
   }

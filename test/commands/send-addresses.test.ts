@@ -205,4 +205,11 @@ describe('of a name with several addresses', () => {
     expect({ status, stdout: stdout.toString(), stderr }).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
     expect(server.received[0]?.from).toMatch(/^127\.0\.0\.2:/);
   });
+
+  testInNamespaces('the refusal of the only one of the family of the source is status 4', async () => {
+    await using server = await echoServer();
+    const { status, stderr } = await sendTo(server.port, ['-b', '[::1]', 'hello', '-n', '1']);
+    expect(stderr).toBe(`udpcat: [::1]:${server.port} refused: nobody listens there, or a firewall prohibits it\n`);
+    expect(status).toBe(4);
+  });
 });

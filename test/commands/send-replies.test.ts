@@ -18,6 +18,11 @@ function shown({ status, stdout }: Outcome): { status: number | null; stdout: st
   return { status, stdout: stdout.toString() };
 }
 
+/** The last of the JSON lines. */
+function summaryOf({ stdout }: Outcome): { readonly sent: number; readonly durationMs: number } {
+  return JSON.parse(stdout.toString().trim().split('\n').at(-1) ?? '') as { sent: number; durationMs: number };
+}
+
 function payloads(received: readonly Received[]): string[] {
   return received.map(({ data }) => data.toString());
 }
@@ -354,6 +359,33 @@ describe('repeating', () => {
     const args = ['a', '--duration', '450ms', '--interval', '100ms'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 0 });
     expect(await arrivals(server)).toHaveLength(5);
+  });
+
+  test('--duration is over in time though the rounds cannot be kept up with', async () => {
+    await using server = await silentServer();
+    const args = ['a', '--duration', '200ms', '--interval', '0.001ms', '-o', 'json'];
+    const outcome = await udpcat(['send', server.address, ...args]);
+    const { sent, durationMs } = summaryOf(outcome);
+    expect(outcome).toMatchObject({ status: 0, stderr: '' });
+    expect(durationMs).toBeLessThan(2000);
+    expect(sent).toBeLessThan(200_000);
+  });
+
+  test('--interval may be shorter than a millisecond', async () => {
+    await using server = await silentServer();
+    const args = ['a', '-c', '5000', '--interval', '0.01ms', '-o', 'json'];
+    const { durationMs } = summaryOf(await udpcat(['send', server.address, ...args]));
+    // One millisecond each would be five seconds.
+    expect(durationMs).toBeLessThan(2500);
+  });
+
+  test('ends before more messages than memory should hold, though they are short', async () => {
+    await using server = await silentServer();
+    const stdin = Buffer.alloc(1024 * 1024 + 1, '\n');
+    const { status, stderr } = await udpcat(['send', server.address, '-c', '2'], { stdin });
+    expect(stderr).toBe('udpcat: stdin holds more than the 1048576 messages that can be sent repeatedly\n');
+    expect(status).toBe(1);
+    expect(await arrivals(server)).toEqual([]);
   });
 
   test('--duration with --count ends with whichever comes first', async () => {
