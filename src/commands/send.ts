@@ -423,6 +423,9 @@ async function sendRounds(
   }
 }
 
+/** Of a stream so many messages are sent before it is asked again whether enough replies came. */
+const MESSAGES_PER_SEND = 64;
+
 async function sendStream(
   { stdin, log }: Context,
   messages: AsyncGenerator<readonly Uint8Array[], undefined>,
@@ -433,7 +436,9 @@ async function sendStream(
     for (;;) {
       const batch = await unlessAborted(messages.next(), ends, () => undefined);
       if (batch === undefined || batch.done === true) break;
-      await interruption.orThrow(exchange.send(batch.value));
+      for (let from = 0; from < batch.value.length && !exchange.enough.aborted; from += MESSAGES_PER_SEND) {
+        await interruption.orThrow(exchange.send(batch.value.slice(from, from + MESSAGES_PER_SEND)));
+      }
     }
   } finally {
     // An open stdin would keep the process from ending.

@@ -96,6 +96,18 @@ describe('replies', () => {
     expect(outcome.stderr).toBe('udpcat: enough replies came: the rest of the input was not sent\n');
   });
 
+  test('end it with -n in the midst of what one read of stdin brought', async () => {
+    await using server = await echoServer();
+    const stdin = '\n'.repeat(60_000);
+    const outcome = await udpcat(['send', server.address, '-n', '1', '-w', LONG, '-o', 'json'], { stdin });
+    expect(outcome).toMatchObject({
+      status: 0,
+      stderr: 'udpcat: enough replies came: the rest of the input was not sent\n',
+    });
+    // One read of the pipe has them all.
+    expect(summaryOf(outcome).sent).toBeLessThan(60_000);
+  });
+
   test('do not end an open stdin without -n', async () => {
     await using server = await echoServer();
     await using running = start(['send', server.address, '--expect', 'o']);
