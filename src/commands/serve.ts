@@ -12,8 +12,9 @@ import {
 } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
 import type { Context, Io } from './context.js';
-import type { ExitCode } from './exit-code.js';
+import { ExitCode } from './exit-code.js';
 import { LocalFailure } from './failure.js';
+import { unlessAborted } from './interruption.js';
 import { addOptions, grouped, option, toggle, type ValuesOf } from './options.js';
 import { readPayload } from './plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
@@ -96,7 +97,14 @@ function checkReplySize(
 
 /** Serves until told to end; resolves to the exit status. */
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
-  const payload = await loadAnswer(plan);
+  const loading = loadAnswer(plan).then((payload) => ({ payload }));
+  const loaded = await unlessAborted(loading, [context.stop], () => undefined);
+  if (loaded === undefined) {
+    // A pipe that nobody writes to is no reason to stay.
+    context.leaveAtOnce();
+    return ExitCode.ok;
+  }
+  const { payload } = loaded;
   const typing = new Typing(plan, context);
   return runService(plan, context, {
     meta: context.terminals.stdout,

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -14,6 +16,12 @@ afterAll(() => {
 function file(name: string, content: string | Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, content);
+  return path;
+}
+
+function namedPipe(name: string): string {
+  const path = join(folder, name);
+  execFileSync('mkfifo', [path]);
   return path;
 }
 
@@ -130,6 +138,24 @@ describe('--file', () => {
     await using running = shell(`printf 'a\\nb' | ${commandLine(['send', server.address, '--file', '/dev/stdin'])}`);
     expect(await running.outcome).toMatchObject(done);
     expect(await arrivals(server)).toEqual(['a\nb']);
+  });
+
+  test('may be a named pipe, whose writer comes later and writes more than once', async () => {
+    const path = namedPipe('pipe');
+    await using server = await silentServer();
+    await using running = start(['send', server.address, '--file', path]);
+    const writer = await open(path, 'w');
+    await writer.write('one ');
+    await writer.write('two');
+    await writer.close();
+    expect(await running.outcome).toMatchObject(done);
+    expect(await arrivals(server)).toEqual(['one two']);
+  });
+
+  test('that is a pipe nobody writes to does not hold up the deadline', async () => {
+    const sent = await sendTo(['--file', namedPipe('silent'), '--deadline', '500ms']);
+    const stderr = 'udpcat: the deadline of 500ms came before everything was sent\n';
+    expect(sent).toMatchObject({ status: 1, stderr, arrived: [] });
   });
 
   test.each([

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
@@ -253,6 +255,16 @@ describe('serve --reply', () => {
       await peer.send('x', await running.listening());
       expect((await peer.collect(1))[0]?.data).toEqual(bytes);
     }
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('-file that is a pipe nobody writes to is left at %s', async (signal) => {
+    const pipe = join(folder, `pipe-${signal}`);
+    execFileSync('mkfifo', [pipe]);
+    await using running = start(['serve', '--reply-file', pipe]);
+    // Opens as soon as there is a reader.
+    await using _writer = await open(pipe, 'w');
+    running.kill(signal);
+    expect(await running.outcome).toMatchObject({ status: 0, signal: null, stderr: '' });
   });
 
   test.each([
