@@ -1,5 +1,5 @@
 import { createReadStream, fstatSync, readFileSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Ending, Io, StopSignal } from '../src/commands/context.js';
 import { runCommandLine } from '../src/commands/program.js';
@@ -24,7 +24,7 @@ const io: Io = {
     return stdin;
   },
   get stdout() {
-    stdout ??= fstatSync(1).isFile() ? new FileStream(1) : process.stdout;
+    stdout ??= fstatSync(1).isFile() || isBlackHole(process.stdout) ? new FileStream(1) : process.stdout;
     return stdout;
   },
   get stderr() {
@@ -62,6 +62,11 @@ void runCommandLine(process.argv.slice(2), io).then(async (result) => {
     await Promise.race([Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);
   leave(result);
 });
+
+/** What Node has no stream for, as a disk or a socket of datagrams, it gives one that takes everything and writes nothing. */
+function isBlackHole(stream: Writable): boolean {
+  return stream.constructor === Writable;
+}
 
 /** Ends the process: by the signal that stopped it, so that a shell's loop ends too, or with a status. */
 function leave(how: Ending): void {

@@ -160,6 +160,18 @@ describe('a full disk', () => {
   });
 });
 
+describe('a socket of datagrams for stdout', () => {
+  test('is written to', async () => {
+    await using reader = await silentServer();
+    const stdout = `/dev/udp/127.0.0.1/${reader.port}`;
+    await using running = shell(`exec ${commandLine(['serve', '-c', '1'])} >${stdout}`, { program: 'bash' });
+    await using peer = await silentServer();
+    await peer.send('x', await running.listening());
+    expect((await reader.collect(1))[0]?.data.toString()).toBe('x\n');
+    expect(await running.outcome).toMatchObject({ status: 0 });
+  });
+});
+
 describe('a disk that has room for 64 KiB', () => {
   /** What serve does when a datagram of this size comes and stdout is a file there, of which the size is told, too. */
   async function servedThere(args: readonly string[], bytes: number) {
