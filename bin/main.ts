@@ -56,7 +56,14 @@ process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
 // Without a listener Node would open its debugger, to whoever connects to port 9229.
 process.on('SIGUSR1', () => undefined);
 
-void runCommandLine(process.argv.slice(2), io).then(async (result) => {
+/** For what not even the log can tell, such as too few descriptors to load it. */
+function tellBluntly(error: unknown): Ending {
+  process.stderr.write(`udpcat: cannot run: ${error instanceof Error ? error.message.split('\n', 1).join('') : ''}\n`);
+  return 1;
+}
+
+const run = runCommandLine(process.argv.slice(2), io).catch(tellBluntly);
+void run.then(async (result) => {
   ending = result;
   if (!atOnce)
     await Promise.race([Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);

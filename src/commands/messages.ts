@@ -72,23 +72,43 @@ async function* readable(stdin: Readable): AsyncGenerator<Uint8Array, undefined>
   }
 }
 
+/** Messages of a stream that are kept to be sent again: not without end. */
+export class KeptMessages {
+  #messages: Uint8Array[] = [];
+  #bytes = 0;
+  #excess: string | undefined;
+
+  add(batch: readonly Uint8Array[]): void {
+    if (this.#excess !== undefined) return;
+    for (const message of batch) this.#messages.push(message);
+    this.#bytes += batch.reduce((sum, { length }) => sum + length, 0);
+    if (this.#bytes > MAX_COLLECTED_BYTES) this.#excess = `${MAX_COLLECTED_BYTES} bytes`;
+    else if (this.#messages.length > MAX_COLLECTED) this.#excess = `${MAX_COLLECTED} messages`;
+    if (this.#excess !== undefined) this.#messages = [];
+  }
+
+  /** Whether there were more than can be kept. */
+  get tooMany(): boolean {
+    return this.#excess !== undefined;
+  }
+
+  /** All of them. @throws {LocalFailure} if they are not all there */
+  all(): readonly Uint8Array[] {
+    if (this.#excess === undefined) return this.#messages;
+    throw new LocalFailure(`stdin holds more than the ${this.#excess} that can be sent repeatedly`);
+  }
+}
+
 /** All messages of a byte stream, to be sent more than once. Throws as {@link streamMessages}. */
 export async function collectMessages(
   stdin: Readable,
   format: StreamFormat,
   limitBytes: number,
 ): Promise<readonly Uint8Array[]> {
-  const messages: Uint8Array[] = [];
-  let bytes = 0;
+  const kept = new KeptMessages();
   for await (const batch of streamMessages(stdin, format, limitBytes)) {
-    messages.push(...batch);
-    bytes += batch.reduce((sum, { length }) => sum + length, 0);
-    if (bytes > MAX_COLLECTED_BYTES) {
-      throw new LocalFailure(`stdin holds more than the ${MAX_COLLECTED_BYTES} bytes that can be sent repeatedly`);
-    }
-    if (messages.length > MAX_COLLECTED) {
-      throw new LocalFailure(`stdin holds more than the ${MAX_COLLECTED} messages that can be sent repeatedly`);
-    }
+    kept.add(batch);
+    if (kept.tooMany) break;
   }
-  return messages;
+  return kept.all();
 }

@@ -22,7 +22,7 @@ import type { Context, Ending, Io, StopSignal } from './context.js';
 import { ExitCode, exitCodeOf } from './exit-code.js';
 import { LocalFailure } from './failure.js';
 import { Interruption, unlessAborted } from './interruption.js';
-import { collectMessages, loadMessages, type MessageSource, streamMessages } from './messages.js';
+import { collectMessages, KeptMessages, loadMessages, type MessageSource, streamMessages } from './messages.js';
 import {
   addOptions,
   familyOption,
@@ -339,11 +339,10 @@ function familyOfSource({ source }: SendPlan): Family | undefined {
 type Messages = readonly Uint8Array[] | AsyncGenerator<readonly Uint8Array[], undefined> | 'typing';
 
 async function prepareMessages(plan: SendPlan, context: Context, limitBytes: number): Promise<Messages> {
-  const { messages: source, count = 1, duration, retry } = plan;
+  const { messages: source, count = 1, retry } = plan;
   if (source.kind === 'typing') return 'typing';
   if (source.kind !== 'stream') return loadMessages(source, limitBytes);
-  if (count === 1 && duration === undefined && retry === undefined)
-    return streamMessages(context.stdin, source.format, limitBytes);
+  if (count === 1 && retry === undefined) return streamMessages(context.stdin, source.format, limitBytes);
   const messages = await collectMessages(context.stdin, source.format, limitBytes);
   checkRetry(plan, { kind: 'payloads', payloads: messages });
   return messages;
@@ -391,7 +390,7 @@ async function sendMessages(plan: SendPlan, context: Context, conversation: Conv
   const { messages, exchange, interruption } = conversation;
   try {
     if (messages === 'typing') await sendTyped(plan, context, conversation);
-    else if (Symbol.asyncIterator in messages) await sendStream(context, messages, conversation);
+    else if (Symbol.asyncIterator in messages) await sendStream(plan, context, messages, conversation);
     else await sendRounds(plan, messages, conversation);
   } catch (error) {
     if (error !== interruption) throw error;
@@ -405,12 +404,12 @@ async function sendRounds(
   { count, duration, interval = DEFAULT_INTERVAL_MS }: SendPlan,
   messages: readonly Uint8Array[],
   { exchange, interruption }: Conversation,
+  { startMs, firstRound } = { startMs: performance.now(), firstRound: 0 },
 ): Promise<void> {
   const { signal } = interruption;
   const rounds = count ?? (duration === undefined ? 1 : Infinity);
-  const startMs = performance.now();
   const endMs = startMs + (duration ?? Infinity);
-  for (let round = 0; round < rounds && messages.length > 0; round += 1) {
+  for (let round = firstRound; round < rounds && messages.length > 0; round += 1) {
     const dueMs = startMs + round * interval;
     const nowMs = performance.now();
     // A round that is a little late still belongs to its time; rounds that cannot be kept up with would never end.
@@ -427,22 +426,37 @@ async function sendRounds(
 const MESSAGES_PER_SEND = 64;
 
 async function sendStream(
+  plan: SendPlan,
   { stdin, log }: Context,
   messages: AsyncGenerator<readonly Uint8Array[], undefined>,
-  { exchange, interruption }: Conversation,
+  conversation: Conversation,
 ): Promise<void> {
-  const ends = [exchange.enough, interruption.signal];
+  const { exchange, interruption } = conversation;
+  const startMs = performance.now();
+  const timeOver = new AbortController();
+  const duration = new Alarm(() => {
+    timeOver.abort('over');
+  });
+  if (plan.duration !== undefined) duration.set(plan.duration);
+  const kept = new KeptMessages();
+  const ends = [exchange.enough, interruption.signal, timeOver.signal];
   try {
     for (;;) {
       const batch = await unlessAborted(messages.next(), ends, () => undefined);
       if (batch === undefined || batch.done === true) break;
+      if (plan.duration !== undefined) kept.add(batch.value);
       for (let from = 0; from < batch.value.length && !exchange.enough.aborted; from += MESSAGES_PER_SEND) {
         await interruption.orThrow(exchange.send(batch.value.slice(from, from + MESSAGES_PER_SEND)));
       }
     }
   } finally {
+    duration.stop();
     // An open stdin would keep the process from ending.
     stdin.destroy();
+  }
+  // What ended before its time is repeated until the time is over.
+  if (plan.duration !== undefined && !ends.some(({ aborted }) => aborted)) {
+    await sendRounds(plan, kept.all(), conversation, { startMs, firstRound: 1 });
   }
   if (exchange.enough.aborted && exchange.failure === undefined)
     log.info('enough replies came: the rest of the input was not sent');

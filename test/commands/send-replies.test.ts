@@ -357,6 +357,22 @@ describe('repeating', () => {
     expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b']);
   });
 
+  test('--duration repeats what stdin held until the time is over', async () => {
+    await using server = await silentServer();
+    const args = ['--duration', '250ms', '--interval', '100ms'];
+    expect(await udpcat(['send', server.address, ...args], { stdin: 'a\nb' })).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
+  });
+
+  test('--duration ends a stdin that stays open, of which everything left as it came', async () => {
+    await using server = await silentServer();
+    await using running = start(['send', server.address, '--duration', '700ms', '--interval', '100ms']);
+    running.stdin.write('a\nb\n');
+    await server.collect(2);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+    expect(await arrivals(server)).toEqual(['a', 'b']);
+  });
+
   test('is one round a second where nothing says otherwise', async () => {
     await using server = await silentServer();
     const times: number[] = [];
