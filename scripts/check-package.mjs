@@ -13,7 +13,7 @@ const ALLOWED = [
   /^LICENSE$/,
   /^CHANGELOG\.md$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
-  /^dist\/bin\/udpcat\.cjs$/,
+  /^dist\/bin\/(udpcat|main)\.cjs$/,
   /^dist\/bin\/vendor\/[\w.@-]+\.cjs$/,
   /^dist\/net\/[\w/-]+\.(js|d\.ts)$/,
 ];
