@@ -34,6 +34,7 @@ const io: Io = {
   terminals: { stdin: isatty(0), stdout: isatty(1), stderr: isatty(2) },
   env: process.env,
   version: __UDPCAT_VERSION__,
+  execPath: process.execPath,
   stop: stop.signal,
   force: force.signal,
   isForeground,

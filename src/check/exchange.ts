@@ -7,15 +7,18 @@ import {
   DatagramError,
   type Endpoint,
   openUdpConnection,
+  sameEndpoint,
 } from '../net/index.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
-import type { Judge } from './judge.js';
+import type { Finding, Judge } from './judge.js';
 
 /** How many messages, and bytes of them, are kept to be sent again to the next address of a name: a chunk of stdin at least. */
 const MAX_KEPT_MESSAGES = 64 * 1024;
 const MAX_KEPT_BYTES = 1024 * 1024;
 /** An address that has not refused for so long when more is sent has taken what came before: it is not to be sent again. */
 const MAX_KEPT_MS = 2000;
+/** How often a protocol may want something sent back, for each datagram that was sent. */
+const MAX_ANSWERS_A_MESSAGE = 2;
 
 /** Options of {@link Exchange}. */
 export interface ExchangeOptions {
@@ -24,8 +27,11 @@ export interface ExchangeOptions {
   readonly client: Omit<ClientOptions, 'strays'>;
   /** Whether replies are awaited at all. */
   readonly listens: boolean;
-  /** Whether replies may come from any address. Implied by a broadcast or multicast destination. */
-  readonly anySource: boolean;
+  /**
+   * Whose datagrams are replies: those of the address asked, of any port of its host, or of anyone. A broadcast or
+   * multicast destination implies `anyone`.
+   */
+  readonly repliesFrom: 'peer' | 'host' | 'anyone';
   readonly judge: Judge;
   /** Matching replies that end the exchange: a number, `all` that come in time, or as many as messages were sent. */
   readonly replies: number | 'all' | 'as-sent';
@@ -42,6 +48,10 @@ export interface ExchangeEvents {
   strays(batch: readonly Datagram[]): void;
   /** An ICMP error for something sent earlier. */
   peerError(error: DatagramError): void;
+  /** The kernel took datagrams; why they were sent. */
+  transmitted?(payloads: readonly Uint8Array[], why: 'message' | 'retransmission' | 'answer' | 'next address'): void;
+  /** A reply was judged. */
+  judged?(reply: Datagram, finding: Finding): void;
   /** An address could not be used, and the next is tried. */
   nextAddress(refused: Endpoint, next: Endpoint, why: DatagramError): void;
   dropped(count: number): void;
@@ -61,6 +71,8 @@ export class Exchange implements AsyncDisposable {
   #switching: Promise<void> | undefined;
   #sent = 0;
   #retransmitted = 0;
+  #answered = 0;
+  #answering: Promise<void> = Promise.resolve();
   #received = 0;
   #dropped = 0;
   #allSent = false;
@@ -105,7 +117,7 @@ export class Exchange implements AsyncDisposable {
 
   /** Whether replies from any address count. */
   get hearsEverybody(): boolean {
-    return this.#straysFrom(this.remote) === 'receive';
+    return this.#repliesFrom(this.remote) === 'anyone';
   }
 
   /** Messages that the kernel took; retransmissions are not counted. */
@@ -113,9 +125,9 @@ export class Exchange implements AsyncDisposable {
     return this.#sent;
   }
 
-  /** Datagrams that the kernel took, retransmissions included. */
+  /** Datagrams that the kernel took, with retransmissions and what a protocol wants sent back. */
   get transmitted(): number {
-    return this.#sent + this.#retransmitted;
+    return this.#sent + this.#retransmitted + this.#answered;
   }
 
   /** Replies that were taken in, matching or not. */
@@ -174,18 +186,22 @@ export class Exchange implements AsyncDisposable {
     this.#receiving = this.#receive(this.#client);
   }
 
-  #straysFrom({ address }: Endpoint): 'ignore' | 'report' | 'receive' {
-    const { listens, anySource, client } = this.#options;
-    if (!listens) return 'ignore';
+  #straysFrom(remote: Endpoint): 'ignore' | 'report' | 'receive' {
+    if (!this.#options.listens) return 'ignore';
+    return this.#repliesFrom(remote) === 'peer' ? 'report' : 'receive';
+  }
+
+  #repliesFrom({ address }: Endpoint): ExchangeOptions['repliesFrom'] {
+    const { repliesFrom, client } = this.#options;
     // Without the permission to broadcast, the address is none.
     const many = isMulticast(address) || (client.broadcast === true && isBroadcast(address));
-    return anySource || many ? 'receive' : 'report';
+    return many ? 'anyone' : repliesFrom;
   }
 
   async #receive(client: DatagramClient): Promise<void> {
     try {
       for await (const batch of client.batches()) {
-        const replies = this.#judge(batch);
+        const replies = this.#judge(this.#withoutStrays(batch, client.remote));
         if (replies.length > 0) await this.#options.events.replies(replies);
       }
     } catch (error) {
@@ -193,21 +209,57 @@ export class Exchange implements AsyncDisposable {
     }
   }
 
+  /** What an unconnected socket hears is everybody's, though replies may be only of the host that was asked. */
+  #withoutStrays(batch: readonly Datagram[], { address }: Endpoint): readonly Datagram[] {
+    if (this.#options.repliesFrom !== 'host' || this.hearsEverybody) return batch;
+    const strays = batch.filter(({ remote }) => remote.address !== address);
+    if (strays.length === 0) return batch;
+    this.#onStrays(strays);
+    return batch.filter(({ remote }) => remote.address === address);
+  }
+
   #judge(batch: readonly Datagram[]): readonly Datagram[] {
-    const { judge } = this.#options;
+    if (batch.length === 0) return batch;
+    const { judge, events } = this.#options;
     this.#settleAddress();
     this.#stillAlive();
     for (const [index, datagram] of batch.entries()) {
       if (this.#allSent && this.#hasEnough) return batch.slice(0, index);
       this.#received += 1;
-      const matches = judge.reply(datagram.data);
-      if (!matches) this.#mismatched = datagram.remote;
-      if (matches && this.#askedAtMs !== undefined) {
+      const finding = judge.reply(datagram.data);
+      const { outcome, answer } = finding;
+      if (outcome === 'mismatch') this.#mismatched = datagram.remote;
+      if (outcome === 'match' && this.#askedAtMs !== undefined) {
         this.#rttMs ??= Math.max(0, datagram.timeMs - this.#askedAtMs);
       }
+      events.judged?.(datagram, finding);
+      if (answer !== undefined) this.#answer(answer, datagram.remote);
       this.#checkEnough();
     }
     return batch;
+  }
+
+  /** Sends back what the protocol wants sent back, but not without end: a peer that always wants more gets no more. */
+  #answer(payload: Uint8Array, to: Endpoint): void {
+    const client = this.#client;
+    if (
+      !sameEndpoint(to, client.remote) ||
+      this.#answered >= MAX_ANSWERS_A_MESSAGE * (this.#sent + this.#retransmitted)
+    )
+      return;
+    this.#answered += 1;
+    this.#askedAtMs = wallClockMs();
+    const sent = client.sendBatch([payload]).then(
+      ([failure]) => {
+        if (failure !== undefined) this.#fail(failure.error);
+        else this.#options.events.transmitted?.([payload], 'answer');
+      },
+      () => {
+        // The exchange is over already, and its socket closed.
+        this.#answered -= 1;
+      },
+    );
+    this.#answering = Promise.all([this.#answering, sent]).then(() => undefined);
   }
 
   get #hasEnough(): boolean {
@@ -261,10 +313,12 @@ export class Exchange implements AsyncDisposable {
     try {
       await this.#connect();
       this.#askedAtMs = wallClockMs();
-      const failures = await this.#client.sendBatch(this.#kept ?? []);
+      const again = this.#kept ?? [];
+      const failures = await this.#client.sendBatch(again);
       this.#options.judge.transmitted();
       const [first] = failures;
       if (first !== undefined) throw first.error;
+      if (again.length > 0) this.#options.events.transmitted?.(again, 'next address');
     } catch (error) {
       this.#fail(error as Error);
     } finally {
@@ -309,6 +363,7 @@ export class Exchange implements AsyncDisposable {
     this.#stillAlive();
     const [first] = failures;
     if (first !== undefined) throw first.error;
+    this.#options.events.transmitted?.(payloads, 'message');
   }
 
   #fail(error: Error): void {
@@ -372,6 +427,7 @@ export class Exchange implements AsyncDisposable {
     if (failure !== undefined) throw failure.error;
     this.#retransmitted += 1;
     this.#options.judge.transmitted();
+    this.#options.events.transmitted?.([message], 'retransmission');
   }
 
   /** Has the kernel say, without waiting, whether the last transmission was refused; goes through the addresses left. */
@@ -402,6 +458,7 @@ export class Exchange implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.end();
     await this.#switching;
+    await this.#answering;
     await this.#client[Symbol.asyncDispose]();
     await this.#receiving;
     this.#client.removeAllListeners();

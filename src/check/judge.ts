@@ -3,17 +3,39 @@ import type { Expectation } from './expectation.js';
 /** What came of a question: enough matching replies, a wrong one, a refusal, only a stranger's, or nothing. */
 export type Verdict = 'ok' | 'mismatch' | 'refused' | 'stray' | 'silent';
 
+/** What one reply was found to be. */
+export interface Finding {
+  /** `pending`: it belongs to the exchange, and what was asked for is still to come. */
+  readonly outcome: 'match' | 'mismatch' | 'pending';
+  /** What was learned from it, or why it does not match; it may quote bytes of the reply. */
+  readonly says?: string;
+  /** What the protocol wants sent back to the peer. */
+  readonly answer?: Uint8Array;
+}
+
+/** The longest that a finding says, in characters: a reply may quote itself at any length. */
+const MAX_SAYS = 300;
+const MATCH: Finding = { outcome: 'match' };
+
 /** Judges replies one by one, never joined, and says at any moment what the verdict would be. */
 export class Judge {
   readonly #expectations: readonly Expectation[];
+  readonly #probe: ((data: Uint8Array) => Finding) | undefined;
   #matching = 0;
   #mismatch: string | undefined;
+  #failedProbe = false;
+  #learned: string | undefined;
+  #pending: string | undefined;
   #strays = 0;
   #refused = false;
 
-  /** @param expectations all of which must hold for one and the same reply */
-  constructor(expectations: readonly Expectation[]) {
+  /**
+   * @param expectations all of which must hold for one and the same reply
+   * @param probe the judgement of a known protocol, which must hold for that reply as well
+   */
+  constructor(expectations: readonly Expectation[], probe?: (data: Uint8Array) => Finding) {
     this.#expectations = expectations;
+    this.#probe = probe;
   }
 
   /** Replies from the address asked that met every expectation. */
@@ -21,9 +43,24 @@ export class Judge {
     return this.#matching;
   }
 
-  /** Why the last reply that did not match failed. */
+  /** Why the last reply that did not match failed: a sentence of the probe's, or what follows "the reply …". */
   get mismatch(): string | undefined {
     return this.#mismatch;
+  }
+
+  /** Whether it was the probe that it failed, rather than an expectation. */
+  get failedProbe(): boolean {
+    return this.#failedProbe;
+  }
+
+  /** What the probe learned from the first reply that matched. */
+  get learned(): string | undefined {
+    return this.#learned;
+  }
+
+  /** What the last reply said that left the answer proper to be waited for. */
+  get pending(): string | undefined {
+    return this.#pending;
   }
 
   /** Whether the last transmission was refused and no reply followed. */
@@ -31,17 +68,31 @@ export class Judge {
     return this.#refused;
   }
 
-  /** Takes in a reply from the address asked; true if it matches. */
-  reply(data: Uint8Array): boolean {
+  /** Takes in a reply from the address asked. */
+  reply(data: Uint8Array): Finding {
     this.#refused = false;
-    for (const expectation of this.#expectations) {
-      const mismatch = expectation.mismatch(data);
-      if (mismatch === undefined) continue;
-      this.#mismatch = mismatch;
-      return false;
+    const finding = this.#examine(data);
+    const { outcome, says } = finding;
+    if (outcome === 'match') {
+      this.#matching += 1;
+      this.#learned ??= says;
+    } else if (outcome === 'mismatch') {
+      this.#mismatch = says;
+    } else {
+      this.#pending = says;
     }
-    this.#matching += 1;
-    return true;
+    return finding;
+  }
+
+  #examine(data: Uint8Array): Finding {
+    const found = this.#probe === undefined ? MATCH : shorten(this.#probe(data));
+    this.#failedProbe = found.outcome === 'mismatch';
+    if (found.outcome !== 'match') return found;
+    for (const expectation of this.#expectations) {
+      const says = expectation.mismatch(data);
+      if (says !== undefined) return { outcome: 'mismatch', says };
+    }
+    return found;
   }
 
   /** Takes in a datagram from another address. */
@@ -67,4 +118,9 @@ export class Judge {
     if (this.#strays > 0 && this.#matching === 0) return 'stray';
     return 'silent';
   }
+}
+
+function shorten(finding: Finding): Finding {
+  const { says = '' } = finding;
+  return says.length <= MAX_SAYS ? finding : { ...finding, says: `${says.slice(0, MAX_SAYS)}...` };
 }

@@ -26,3 +26,45 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export function exitCodeOf(verdict: Verdict): ExitCode {
   return ExitCode[verdict];
 }
+
+export const NUMBERINGS = ['udpcat', 'docker', 'nagios'] as const;
+
+/** Whose exit statuses are used: udpcat's own, those of a Docker `HEALTHCHECK`, or those of the Monitoring Plugins. */
+export type Numbering = (typeof NUMBERINGS)[number];
+
+/** How long the first matching reply took, by `--warn` and `--critical`. */
+export type Speed = 'fine' | 'slow' | 'too slow';
+
+/** The statuses of a monitoring plugin (Monitoring Plugins Development Guidelines, "Plugin Return Codes"). */
+export const PluginStatus = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
+
+/** The name of a plugin's status. */
+export type PluginState = keyof typeof PluginStatus;
+
+/** What a run is to a monitoring plugin. */
+export function pluginState(code: ExitCode, speed: Speed = 'fine'): PluginState {
+  if (code === ExitCode.failure || code === ExitCode.usage) return 'UNKNOWN';
+  if (code !== ExitCode.ok || speed === 'too slow') return 'CRITICAL';
+  return speed === 'slow' ? 'WARNING' : 'OK';
+}
+
+/** The status of a run in a numbering. */
+export function statusIn(numbering: Numbering, code: ExitCode, speed: Speed = 'fine'): number {
+  switch (numbering) {
+    case 'udpcat':
+      return code;
+    case 'docker':
+      return code === ExitCode.ok && speed !== 'too slow' ? 0 : 1;
+    case 'nagios':
+      return PluginStatus[pluginState(code, speed)];
+  }
+}
+
+/** The numbering that a command line asks for, wherever it says so, and whatever else is wrong with it. */
+export function numberingOf(args: readonly string[]): Numbering {
+  const end = args.indexOf('--');
+  const options = end < 0 ? args : args.slice(0, end);
+  const at = options.findIndex((word) => word === '--exit-code' || word.startsWith('--exit-code='));
+  const [, value = options[at + 1]] = /^--exit-code=(.*)$/s.exec(options[at] ?? '') ?? [];
+  return NUMBERINGS.find((name) => at >= 0 && name === value) ?? 'udpcat';
+}

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type StreamFormat, readMessages } from '../input/message-stream.js';
 import { generatePayload, readPayloadFile } from '../input/payload.js';
 import { describeSystemError } from '../net/errors.js';
+import type { ProbeSession } from '../probes/session.js';
 import { LocalFailure } from './failure.js';
 import { UsageError } from './usage-error.js';
 
@@ -10,6 +11,7 @@ export type MessageSource =
   | { readonly kind: 'payloads'; readonly payloads: readonly Uint8Array[] }
   | { readonly kind: 'files'; readonly paths: readonly string[] }
   | { readonly kind: 'generated'; readonly bytes: number }
+  | { readonly kind: 'probe'; readonly probe: ProbeSession }
   | { readonly kind: 'stream'; readonly format: StreamFormat }
   | { readonly kind: 'typing' };
 
@@ -28,7 +30,7 @@ export async function loadMessages(
 ): Promise<readonly Uint8Array[]> {
   switch (source.kind) {
     case 'payloads':
-      for (const { length } of source.payloads) checkLimit(`a message of ${length} bytes`, length, limitBytes);
+      for (const payload of source.payloads) checkPayload('a message', payload, limitBytes);
       return source.payloads;
     case 'files':
       return Promise.all(source.paths.map((path) => loadFile(path, limitBytes)));
@@ -36,6 +38,11 @@ export async function loadMessages(
       checkLimit(`option '--size': ${source.bytes} bytes`, source.bytes, limitBytes);
       return [generatePayload(source.bytes)];
   }
+}
+
+/** @throws {UsageError} for a payload that no datagram holds; `what` says whose it is */
+export function checkPayload(what: string, { length }: Uint8Array, limitBytes: number): void {
+  checkLimit(`${what} of ${length} bytes`, length, limitBytes);
 }
 
 function checkLimit(what: string, bytes: number, limitBytes: number): void {

@@ -1,5 +1,4 @@
 import type { Context } from './context.js';
-import { ExitCode } from './exit-code.js';
 import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
@@ -73,11 +72,11 @@ export class Output {
     this.event({ type: 'error', ...failure });
   }
 
-  /** Says why stdout took no more; the status that this is. */
-  writerFailure(): ExitCode {
+  /** Says why stdout took no more. */
+  writerFailure(): string {
     const message = `cannot write to stdout: ${describeSystemError(this.writer.failure)}`;
     this.#context.log.error(message);
-    return ExitCode.failure;
+    return message;
   }
 
   /** Datagrams were dropped because the queue was full. */

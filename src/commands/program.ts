@@ -2,9 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { createLog, type LogFormat } from '../output/log.js';
 import { wantsColor } from '../output/palette.js';
 import { type Context, createContext, type Ending, type Io } from './context.js';
-import { ExitCode } from './exit-code.js';
+import { ExitCode, type Numbering, numberingOf, pluginState, statusIn } from './exit-code.js';
 import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
+import { formatPluginLine } from './plugin-line.js';
 import { UsageError } from './usage-error.js';
 
 const HELP = `
@@ -17,6 +18,7 @@ Examples:
   udpcat serve 8000                              print what arrives
   udpcat send 127.0.0.1:8000 hello               send one datagram
   udpcat send 127.0.0.1:7000 ping --expect ping  check a service; the exit status is the verdict
+  udpcat send 192.0.2.1:53 --probe dns:example.com   the same for a known protocol; --probe list shows which
   udpcat echo 7000                               answer everybody with their own bytes
 
 udpcat <command> --help tells more.
@@ -79,7 +81,7 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
     const log = context?.log ?? earlyLog(args, io);
-    ending = tell(error, log);
+    ending = end(tell(error, log), numberingOf(args), io);
     await log.flush();
   }
   await context?.log.flush();
@@ -117,18 +119,35 @@ function earlyLog(args: readonly string[], io: Io) {
   });
 }
 
-function tell(error: unknown, log: Context['log']): ExitCode {
+/** The status of what went wrong, in the numbering that was asked for, and, where that wants it, the line that says so. */
+function end({ code, says }: Failed, numbering: Numbering, io: Io): number {
+  if (numbering === 'nagios') {
+    // Who closed stdout reads no line.
+    io.stdout.on('error', () => undefined);
+    io.stdout.write(formatPluginLine(pluginState(code), says));
+  }
+  return statusIn(numbering, code);
+}
+
+interface Failed {
+  readonly code: ExitCode;
+  readonly says: string;
+}
+
+function tell(error: unknown, log: Context['log']): Failed {
   if (error instanceof CommanderError || error instanceof UsageError) {
-    log.error(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), { code: 'USAGE' });
-    return ExitCode.usage;
+    const says = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+    log.error(says, { code: 'USAGE' });
+    return { code: ExitCode.usage, says };
   }
   const failure = describeFailure(error);
   if (failure !== undefined) {
     log.error(failure.message, { code: failure.code });
-    return ExitCode.failure;
+    return { code: ExitCode.failure, says: failure.message };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  log.error(`this is a mistake in udpcat itself: ${message}`, { stack });
+  const says = `this is a mistake in udpcat itself: ${message}`;
+  log.error(says, { stack });
   log.debug(stack ?? '');
-  return ExitCode.failure;
+  return { code: ExitCode.failure, says };
 }

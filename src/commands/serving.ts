@@ -156,7 +156,10 @@ function judgeRun(
   { output, endings, address }: { readonly output: Output; readonly endings: Endings; readonly address: string },
 ): ExitCode {
   const { received } = output.totals;
-  if (output.writer.failure !== undefined) return output.writerFailure();
+  if (output.writer.failure !== undefined) {
+    output.writerFailure();
+    return ExitCode.failure;
+  }
   if (plan.count !== undefined && received < plan.count && endings.timeOut !== undefined) {
     log.error(`${received} of ${plan.count} datagrams came on ${address} ${endings.timeOut}`);
     return ExitCode.silent;

@@ -58,14 +58,14 @@ export class DatagramClient extends DatagramSocket {
   static async connect(address: AddressLike, options: ClientOptions): Promise<DatagramClient> {
     checkOptions(options);
     checkOneOf('strays', options.strays, STRAYS);
-    const { signal, strays = 'ignore' } = options;
+    const { signal, lookup, strays = 'ignore' } = options;
     const localAddress = options.localAddress === undefined ? ANY : toAddress(options.localAddress);
     const ofLocal = localAddress.host.kind === 'literal' ? familyOf(localAddress.host.address) : undefined;
     const wanted = checkDestination(toAddress(address));
-    const candidates = await resolveAddress(wanted, options.family ?? ofLocal, signal);
+    const candidates = await resolveAddress(wanted, options.family ?? ofLocal, signal, lookup);
     for (const [index, remote] of candidates.entries()) {
       try {
-        const [local] = await resolveAddress(localAddress, familyOf(remote.address), signal);
+        const [local] = await resolveAddress(localAddress, familyOf(remote.address), signal, lookup);
         const client = new DatagramClient(remote, options);
         const request = { local, remote, dualStack: false, hearStrays: strays !== 'ignore', options };
         await client.open(request, { receiveStrays: strays === 'receive' });

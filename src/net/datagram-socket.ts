@@ -13,6 +13,7 @@ import type {
 import { DatagramError } from './errors.js';
 import { nodeEngine } from './node-engine.js';
 import { OVERFLOWS, type Overflow, ReceiveQueue } from './receive-queue.js';
+import type { Lookup } from './resolve.js';
 
 /**
  * An address as callers may give it: text as {@link parseAddress} reads it (a name is resolved), an address already
@@ -28,6 +29,8 @@ export interface DatagramSocketOptions extends SocketOptions {
   readonly overflow?: Overflow;
   /** Restricts the address to one family. Default: what the address says, and both for every interface (`*:8000`). */
   readonly family?: Family | undefined;
+  /** How names are looked up. Default: by the system's resolver, within this process. */
+  readonly lookup?: Lookup | undefined;
   /** Aborts the opening, and later the object, as {@link DatagramSocket.abort} does. */
   readonly signal?: AbortSignal;
 }

@@ -29,4 +29,5 @@ export {
 export type { KernelBuffers, SendFailure, SocketOptions } from './engine.js';
 export { DatagramError, type DatagramErrorCode } from './errors.js';
 export type { Overflow } from './receive-queue.js';
+export type { Lookup } from './resolve.js';
 export { DatagramServer, type ServerOptions, startUdpServer } from './server.js';

@@ -2,10 +2,22 @@ import { type Address, canonicalAddress, checkFamily, type Endpoint, type Family
 import { DatagramError, describeSystemError } from './errors.js';
 
 /**
+ * Looks a name up: its addresses, in the order in which they are to be tried, or a rejection with the system's error.
+ * `family` is 0 for both.
+ */
+export type Lookup = (name: string, family: Family | 0) => Promise<readonly { readonly address: string }[]>;
+
+const systemLookup: Lookup = async (name, family) => {
+  const { lookup } = await import('node:dns/promises');
+  return lookup(name, { all: true, family, order: 'verbatim' });
+};
+
+/**
  * The endpoints that an address stands for, in the resolver's order, at least one. Only a name asks the resolver, once.
  *
  * @param family Restricts the answer; without it a bare port is IPv4 loopback, and every interface is `::`.
  * @param signal Gives the wait up; the look-up itself cannot be stopped and ends by itself.
+ * @param lookup Asks the resolver. Default: the system's, within this process.
  * @throws {DatagramError} `NOT_FOUND`, or `INVALID_ADDRESS` where the family contradicts the address; the reason of an
  * aborted `signal`.
  */
@@ -13,12 +25,13 @@ export async function resolveAddress(
   address: Address,
   family?: Family,
   signal?: AbortSignal,
+  lookup: Lookup = systemLookup,
 ): Promise<readonly [Endpoint, ...Endpoint[]]> {
   signal?.throwIfAborted();
   const known = endpointOf(address, family);
   if (known !== undefined) return [known];
   const { host, port } = address;
-  return unlessAborted(lookUp(host.kind === 'name' ? host.name : '', port, family), signal);
+  return unlessAborted(lookUp(host.kind === 'name' ? host.name : '', port, family, lookup), signal);
 }
 
 /**
@@ -41,13 +54,17 @@ export function endpointOf(address: Address, family?: Family): Endpoint | undefi
   }
 }
 
-async function lookUp(name: string, port: number, family: Family | undefined): Promise<[Endpoint, ...Endpoint[]]> {
+async function lookUp(
+  name: string,
+  port: number,
+  family: Family | undefined,
+  lookup: Lookup,
+): Promise<[Endpoint, ...Endpoint[]]> {
   const kind = family === undefined ? '' : ` as IPv${family}`;
   const what = `cannot resolve ${name}${kind}`;
   let found: readonly { readonly address: string }[];
   try {
-    const { lookup } = await import('node:dns/promises');
-    found = await lookup(name, { all: true, family: family ?? 0, order: 'verbatim' });
+    found = await lookup(name, family ?? 0);
   } catch (cause) {
     throw new DatagramError('NOT_FOUND', `${what}: ${describeSystemError(cause)}`, { cause });
   }

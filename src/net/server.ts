@@ -21,7 +21,7 @@ import {
 } from './endpoint.js';
 import type { EngineOutgoing, SendFailure } from './engine.js';
 import { DatagramError, systemCode } from './errors.js';
-import { endpointOf, resolveAddress } from './resolve.js';
+import { endpointOf, type Lookup, resolveAddress } from './resolve.js';
 
 /** Options of {@link startUdpServer}. */
 export type ServerOptions = DatagramSocketOptions;
@@ -44,6 +44,7 @@ const NOWHERE: Endpoint = { address: '', port: -1 };
 export class DatagramServer extends DatagramSocket {
   /** What it can send to: one family, or both if undefined. */
   #family: Family | undefined;
+  #lookup: Lookup | undefined;
   #lastRemote = { given: NOWHERE, checked: NOWHERE };
 
   /** See {@link startUdpServer}. */
@@ -51,13 +52,14 @@ export class DatagramServer extends DatagramSocket {
     checkOptions(options);
     const wanted = toAddress(address);
     const everywhere = wanted.host.kind === 'any' && options.family === undefined;
-    const candidates: Endpoint[] = [...(await resolveAddress(wanted, options.family, options.signal))];
+    const candidates: Endpoint[] = [...(await resolveAddress(wanted, options.family, options.signal, options.lookup))];
     if (everywhere) candidates.push({ address: '0.0.0.0', port: wanted.port });
     for (const [index, local] of candidates.entries()) {
       const server = new DatagramServer(options);
       try {
         const dualStack = everywhere && local.address === '::';
         await server.open({ local, dualStack, hearStrays: false, options });
+        server.#lookup = options.lookup;
         server.#family = dualStack ? undefined : familyOf(local.address);
         return server;
       } catch (error) {
@@ -116,7 +118,7 @@ export class DatagramServer extends DatagramSocket {
     const wanted = checkDestination(toAddress(address));
     const remote = endpointOf(wanted, this.#family);
     if (remote !== undefined) return [{ data, remote }];
-    return resolveAddress(wanted, this.#family).then(([first]) => [{ data, remote: first }]);
+    return resolveAddress(wanted, this.#family, undefined, this.#lookup).then(([first]) => [{ data, remote: first }]);
   }
 
   /** Answers go to the peer just heard, over and over: the last one checked is remembered. */

@@ -24,6 +24,9 @@ export type JsonEvent =
       readonly replies: number;
       readonly rttMs?: number;
       readonly address: string;
+      /** The name of the probe, and what it learned or why it failed. */
+      readonly probe?: string;
+      readonly says?: string;
     }
   | ({ readonly type: 'summary' } & SummaryFields);
 

@@ -21,3 +21,8 @@ export function formatTime(timeMs: number): string {
 export function formatDuration(ms: number): string {
   return ms < 1000 ? `${ms}ms` : `${ms / 1000}s`;
 }
+
+/** Milliseconds to the nearest microsecond, without trailing zeros: `0.41`. */
+export function formatMs(ms: number): string {
+  return String(Math.round(ms * 1000) / 1000);
+}

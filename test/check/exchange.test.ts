@@ -44,7 +44,7 @@ async function open(
     candidates: candidates as [Endpoint, ...Endpoint[]],
     client: {},
     listens: true,
-    anySource: false,
+    repliesFrom: 'peer',
     judge,
     replies: 'as-sent',
     events: {

@@ -1,0 +1,237 @@
+import { Exchange, type ExchangeEvents } from '../check/exchange.js';
+import { Judge, type Verdict } from '../check/judge.js';
+import { type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import { resolveAddress } from '../net/resolve.js';
+import { payloadFields } from '../output/json-lines.js';
+import { formatDuration, formatMs } from '../output/time.js';
+import type { Context } from './context.js';
+import { type ExitCode, exitCodeOf } from './exit-code.js';
+import { createExplanation, type Explanation } from './explanation.js';
+import { LocalFailure } from './failure.js';
+import type { Interruption } from './interruption.js';
+import { checkPayload, collectMessages, loadMessages, streamMessages } from './messages.js';
+import { lookupInChild } from './name-lookup.js';
+import { familyOption } from './options.js';
+import type { Output } from './output.js';
+import { reportBuffers, socketOptions } from './plan.js';
+import { checkRetry, type SendPlan } from './send-plan.js';
+import { awaitReplies, type Messages, sendMessages } from './sending.js';
+
+/** What a run of `send` came to. */
+export interface Conclusion {
+  readonly code: ExitCode;
+  /** The same in words. */
+  readonly says: string;
+  /** From the latest transmission of the first message to the first matching reply, in milliseconds. */
+  readonly rttMs?: number | undefined;
+}
+
+/** One run of `send`, from the name to the verdict. */
+export async function converse(
+  plan: SendPlan,
+  context: Context,
+  output: Output,
+  interruption: Interruption,
+): Promise<Conclusion> {
+  const explanation = createExplanation(plan, context);
+  const family = familyOption(plan) ?? familyOfSource(plan);
+  // A look-up within this process could not be stopped at the deadline.
+  const lookup = plan.deadline === undefined ? undefined : lookupInChild(context, interruption.signal);
+  const candidates = await interruption.orThrow(resolveAddress(plan.destination, family, undefined, lookup));
+  const { host } = plan.destination;
+  if (host.kind === 'name') explanation?.say(`${host.name} is ${candidates.map(({ address }) => address).join(', ')}`);
+  const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
+  const prepared = await interruption.orThrow(prepareMessages(plan, context, limitBytes));
+  const judge = new Judge(plan.expectations, plan.messages.kind === 'probe' ? plan.messages.probe.judge : undefined);
+  const opening = Exchange.open({
+    candidates,
+    client: { ...socketOptions(plan), localAddress: plan.source, lookup },
+    listens: plan.judged || plan.messages.kind === 'typing',
+    repliesFrom: plan.repliesFrom,
+    judge,
+    replies: plan.replies ?? 'as-sent',
+    idleMs: plan.idle,
+    events: exchangeEvents(plan, context, output, explanation),
+  });
+  await using exchange = await interruption.orThrow(opening);
+  const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
+  output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
+  reportBuffers(plan, exchange.client.kernelBuffers, context);
+  explanation?.say(`sending from ${formatEndpoint(exchange.local)} to ${formatEndpoint(exchange.remote)}`);
+  try {
+    const waits = await sendMessages(plan, context, { messages, exchange, interruption });
+    if (waits) await awaitReplies(plan, { messages, exchange, interruption });
+    else if (!plan.judged) await exchange.checkRefusal();
+    if (exchange.failure !== undefined) throw exchange.failure;
+  } finally {
+    await exchange[Symbol.asyncDispose]();
+    output.totals.sent = exchange.transmitted;
+    output.totals.received = exchange.received;
+  }
+  const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
+  if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
+  return conclude(plan, context, { output, exchange, judge, interruption });
+}
+
+/** The only family that can be reached from the source, if it is an address: of a name's others none is a candidate. */
+function familyOfSource({ source }: SendPlan): Family | undefined {
+  return source?.host.kind === 'literal' ? familyOf(source.host.address) : undefined;
+}
+
+/** The messages, or what writes them once the socket is open: some requests name their own address. */
+async function prepareMessages(
+  plan: SendPlan,
+  context: Context,
+  limitBytes: number,
+): Promise<Messages | ((exchange: Exchange) => Promise<Messages>)> {
+  const { messages: source, count = 1, retry } = plan;
+  if (source.kind === 'typing') return 'typing';
+  if (source.kind === 'probe') {
+    return async ({ local, remote }) => {
+      const request = await source.probe.start({ local, remote });
+      checkPayload(`the request of the probe ${source.probe.name}`, request, limitBytes);
+      return [request];
+    };
+  }
+  if (source.kind !== 'stream') return loadMessages(source, limitBytes);
+  if (count === 1 && retry === undefined) return streamMessages(context.stdin, source.format, limitBytes);
+  const messages = await collectMessages(context.stdin, source.format, limitBytes);
+  checkRetry(plan, { kind: 'payloads', payloads: messages });
+  return messages;
+}
+
+/** Strays that are told one by one; a flood of them is only counted. */
+const MAX_STRAY_LINES = 10;
+
+function exchangeEvents(
+  plan: SendPlan,
+  { log }: Context,
+  output: Output,
+  explanation: Explanation | undefined,
+): ExchangeEvents {
+  const isProbe = plan.messages.kind === 'probe';
+  return {
+    replies: (batch) => output.writer.write(batch),
+    strays: (batch) => {
+      for (const { remote, data } of batch) {
+        const from = formatEndpoint(remote);
+        output.totals.strays += 1;
+        if (output.totals.strays <= MAX_STRAY_LINES) {
+          log.warn(`${from} sent ${data.length} bytes, and is not the address asked: left out (--any-source)`, {
+            from,
+          });
+        }
+        output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
+      }
+    },
+    ...(explanation && {
+      transmitted: (payloads, why) => {
+        if (why === 'message') explanation.waitBegins();
+        explanation.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
+      },
+    }),
+    ...((explanation !== undefined || isProbe) && {
+      judged: ({ remote, data }, { outcome, says }) => {
+        const from = formatEndpoint(remote);
+        explanation?.say(
+          `${from} replied with ${describePayloads([data])}: ${outcome}${says === undefined ? '' : `, ${says}`}`,
+        );
+        if (isProbe && outcome === 'match') {
+          log.info(plan.repliesFrom === 'anyone' ? `${says ?? ''} (${from})` : (says ?? ''), { peer: from });
+        }
+      },
+    }),
+    peerError: (error) => {
+      output.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
+      if (plan.explain === true) explanation?.say(error.message);
+    },
+    nextAddress: (_refused, next, why) => {
+      explanation?.say(`${why.message}; trying ${formatEndpoint(next)}`);
+    },
+    dropped: (count) => {
+      output.queueDropped(count);
+    },
+  };
+}
+
+function describePayloads(payloads: readonly Uint8Array[]): string {
+  const bytes = payloads.reduce((sum, { length }) => sum + length, 0);
+  const size = `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`;
+  return payloads.length === 1 ? size : `${payloads.length} datagrams, ${size}`;
+}
+
+/** Tells what the conversation came to. */
+function conclude(
+  plan: SendPlan,
+  { log }: Context,
+  {
+    output,
+    exchange,
+    judge,
+    interruption,
+  }: {
+    readonly output: Output;
+    readonly exchange: Exchange;
+    readonly judge: Judge;
+    readonly interruption: Interruption;
+  },
+): Conclusion {
+  const peer = formatEndpoint(exchange.remote);
+  const verdict = plan.judged
+    ? judge.verdict(exchange.wanted)
+    : judge.refused && plan.messages.kind !== 'typing'
+      ? 'refused'
+      : 'ok';
+  const { rttMs } = exchange;
+  const says =
+    verdict === 'ok' ? describeSuccess(plan, { exchange, judge }) : describe(verdict, plan, { exchange, judge });
+  // Who interrupts the wait knows that it was not waited for long enough.
+  if (verdict !== 'ok' && interruption.reason !== 'signal') log.error(says, { verdict, peer });
+  output.finish({
+    type: 'verdict',
+    verdict,
+    replies: judge.matching,
+    ...(rttMs !== undefined && { rttMs: Math.round(rttMs * 1000) / 1000 }),
+    address: peer,
+    ...(plan.messages.kind === 'probe' && { probe: plan.messages.probe.name, says }),
+  });
+  return { code: exitCodeOf(verdict), says, rttMs };
+}
+
+interface Outcome {
+  readonly exchange: Exchange;
+  readonly judge: Judge;
+}
+
+function describeSuccess({ judged }: SendPlan, { exchange, judge }: Outcome): string {
+  const peer = formatEndpoint(exchange.remote);
+  if (!judged) return `sent ${exchange.sent} ${exchange.sent === 1 ? 'datagram' : 'datagrams'} to ${peer}`;
+  const time = exchange.rttMs === undefined ? '' : ` in ${formatMs(exchange.rttMs)} ms`;
+  const answered = judge.matching === 1 ? 'answered' : `gave ${judge.matching} replies, the first`;
+  return judge.learned ?? `${peer} ${answered}${time}`;
+}
+
+function describe(
+  verdict: Exclude<Verdict, 'ok'>,
+  { waitMs = Infinity, deadline = Infinity, idle = Infinity }: SendPlan,
+  { exchange, judge }: Outcome,
+): string {
+  const peer = formatEndpoint(exchange.remote);
+  const time = formatDuration(Math.min(waitMs, deadline, idle));
+  switch (verdict) {
+    case 'silent':
+      if (judge.pending !== undefined && judge.matching === 0)
+        return `${peer} did not finish its answer within ${time}: ${judge.pending}`;
+      return judge.matching === 0
+        ? `${peer} did not answer within ${time}`
+        : `${peer} gave ${judge.matching} of ${exchange.wanted} replies within ${time}`;
+    case 'refused':
+      return `${peer} refused: nobody listens there, or a firewall prohibits it`;
+    case 'mismatch':
+      if (judge.failedProbe)
+        return `${judge.mismatch ?? ''} (${formatEndpoint(exchange.mismatched ?? exchange.remote)})`;
+      return `the reply from ${formatEndpoint(exchange.mismatched ?? exchange.remote)} ${judge.mismatch ?? ''}`;
+    case 'stray':
+      return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)`;
+  }
+}
