@@ -113,7 +113,7 @@ export async function planSend(
   io: Io,
 ): Promise<SendPlan> {
   checkShared(values, io);
-  if (address === undefined) throw new UsageError('where to? udpcat send 127.0.0.1:8000 hello');
+  if (address === undefined) throw new UsageError("missing required argument 'address', such as 127.0.0.1:8000");
   const { expect, expectExact, expectRegex, expectSize, probe: writtenProbe, ...rest } = values;
   const destination = readDestination(address, messages, values);
   const source = values.bind === undefined ? undefined : readBind(values.bind, parseSourceAddress, values);

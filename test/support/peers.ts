@@ -3,9 +3,12 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, test } from '@jest/globals';
 
-/** Whether the shell would find the program. */
+/** Where programs are looked for: services stand where an ordinary user's PATH does not lead. */
+export const PROGRAM_PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+
+/** Whether the program is installed. */
 export function hasProgram(name: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+  return PROGRAM_PATH.split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK);
       return true;

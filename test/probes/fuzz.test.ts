@@ -1,0 +1,131 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { PROBES } from '../../src/probes/table.js';
+import { splitName } from '../../src/probes/session.js';
+import { FIXTURES } from './fixtures/index.js';
+import { startExchange, startProbe } from './session.js';
+
+/** Runs of each property; `npm run fuzz` has more. */
+const RUNS = Number(process.env.UDPCAT_FUZZ_RUNS ?? 500);
+/** A judgement that takes longer hangs the check. */
+const MOST_MS = 2000;
+/** What all runs of a property may take. */
+const TIMEOUT_MS = 60_000 + RUNS * 20;
+
+/** One thing that can be done to a reply on its way; positions and lengths are of the whole, from 0 to 1. */
+interface Mutation {
+  readonly kind: 'overwrite' | 'flip' | 'insert' | 'remove' | 'truncate' | 'repeat' | 'replace';
+  readonly at: number;
+  readonly length: number;
+  readonly bytes: Uint8Array;
+}
+
+const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
+  fc.record<Mutation>({
+    kind: fc.constantFrom('overwrite', 'flip', 'insert', 'remove', 'truncate', 'repeat', 'replace'),
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    length: fc.double({ min: 0, max: 1, noNaN: true }),
+    bytes: fc.uint8Array({ maxLength: 40 }),
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
+function mutate(reply: Buffer, all: readonly Mutation[]): Buffer {
+  return all.reduce((data, { kind, at, length, bytes }) => {
+    const from = Math.floor(at * data.length);
+    const to = from + Math.ceil(length * (data.length - from));
+    const [before, within, after] = [data.subarray(0, from), data.subarray(from, to), data.subarray(to)];
+    switch (kind) {
+      case 'overwrite':
+        return Buffer.concat([before, bytes.subarray(0, data.length - from), data.subarray(from + bytes.length)]);
+      case 'flip':
+        return Buffer.concat([
+          before,
+          data.subarray(from, from + 1).map((byte) => byte ^ (bytes[0] ?? 1)),
+          data.subarray(from + 1),
+        ]);
+      case 'insert':
+        return Buffer.concat([before, bytes, data.subarray(from)]);
+      case 'remove':
+        return Buffer.concat([before, after]);
+      case 'truncate':
+        return before;
+      case 'repeat':
+        return Buffer.concat([before, within, within, within, after]);
+      case 'replace':
+        return Buffer.from(bytes);
+    }
+  }, reply);
+}
+
+test('every probe that something answers has a genuine reply here', async () => {
+  const answered: string[] = [];
+  for (const [name, load] of Object.entries(PROBES)) {
+    if ((await load()).repliesFrom !== 'none') answered.push(name);
+  }
+  expect(FIXTURES.map(({ probe }) => splitName(probe)[0]).sort()).toEqual(answered.sort());
+});
+
+describe.each(FIXTURES)('the probe $probe', (fixture) => {
+  test('takes the genuine reply, and says what it learned', async () => {
+    const { replies, judge } = await startExchange(fixture);
+    const finding = judge(replies.at(-1)!);
+    expect(finding.outcome).toBe('match');
+    expect(finding.says?.slice(splitName(fixture.probe)[0].length + 2)).toMatch(fixture.says);
+  });
+
+  test(
+    'judges whatever a hostile service makes of it, at once and without a crash',
+    async () => {
+      const { replies, judge } = await startExchange(fixture);
+      const data = fc.tuple(fc.nat(replies.length - 1), mutations);
+      fc.assert(
+        fc.property(data, ([which, changes]) => {
+          const startMs = performance.now();
+          const finding = judge(mutate(replies[which]!, changes));
+          expect(finding.says).toEqual(expect.any(String));
+          expect(performance.now() - startMs).toBeLessThan(MOST_MS);
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'judges any bytes, and takes none of them for its reply',
+    async () => {
+      const { judge } = await startProbe(fixture.probe);
+      const bytes = fc.uint8Array({ maxLength: 2000, size: 'max' });
+      fc.assert(
+        fc.property(bytes, (data) => {
+          if (fixture.tied) expect(judge(data).outcome).not.toBe('match');
+          else judge(data);
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test('does not take its own request, sent back, for a reply', async () => {
+    const { request, judge } = await startProbe(fixture.probe);
+    expect(judge(request).outcome).toBe('mismatch');
+  });
+
+  (fixture.tied ? test : test.skip)(
+    `never takes the reply to another request${fixture.tied ? '' : ' (skipped: the protocol cannot tell)'}`,
+    async () => {
+      const other = await startExchange(fixture);
+      const { judge } = await startProbe(fixture.probe);
+      fc.assert(
+        fc.property(fc.nat(other.replies.length - 1), fc.option(mutations), (which, changes) => {
+          const reply = other.replies[which]!;
+          expect(judge(changes === null ? reply : mutate(reply, changes)).outcome).not.toBe('match');
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+});
