@@ -37,8 +37,11 @@ export async function converse(
   const family = familyOption(plan) ?? familyOfSource(plan);
   // A look-up within this process could not be stopped at the deadline.
   const lookup = plan.deadline === undefined ? undefined : lookupInChild(context, interruption.signal);
-  const candidates = await interruption.orThrow(resolveAddress(plan.destination, family, undefined, lookup));
   const { host } = plan.destination;
+  const { milestone } = interruption;
+  if (host.kind === 'name') interruption.milestone = `${host.name} was resolved`;
+  const candidates = await interruption.orThrow(resolveAddress(plan.destination, family, undefined, lookup));
+  interruption.milestone = milestone;
   if (host.kind === 'name') explanation?.say(`${host.name} is ${candidates.map(({ address }) => address).join(', ')}`);
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
   const prepared = await interruption.orThrow(prepareMessages(plan, context, limitBytes));

@@ -12,6 +12,8 @@ export class Interruption extends Error {
     this.interrupt('deadline');
   });
   #reason: InterruptionReason | undefined;
+  /** What the run is about to have done, for whoever tells that it was interrupted before. */
+  milestone = 'everything was sent';
 
   /** @param deadlineMs counted from the start of the process; undefined for none */
   constructor(stop: AbortSignal, deadlineMs: number | undefined) {

@@ -91,7 +91,7 @@ function fail({ deadline = 0 }: SendPlan, output: Output, error: unknown, interr
   let failure: unknown;
   if (error !== interruption) failure = error;
   else if (interruption.reason === 'deadline') {
-    failure = new LocalFailure(`the deadline of ${formatDuration(deadline)} came before everything was sent`);
+    failure = new LocalFailure(`the deadline of ${formatDuration(deadline)} came before ${interruption.milestone}`);
   }
   if (failure !== undefined) output.failure(failure);
   output.finish();

@@ -41,3 +41,61 @@ export function shellInNetwork(line: string, options: StartOptions = {}): Runnin
   ];
   return shell(`exec unshare --net bash -c ${quote([...interfaces, line].join(' && '))}`, options);
 }
+
+/**
+ * Runs a shell command line in a network with an interface `lan0`, 10.9.8.1/24 and fd09:8::1/64, where three other hosts
+ * are: 10.9.8.11, 10.9.8.12, 10.9.8.13, and fd09:8::11 to 13. On each runs `host`, a command line that writes a line once
+ * it is ready and goes on until it is killed; it has its number, 11 to 13, as $1.
+ */
+export function shellAmongHosts(host: string, line: string, options: StartOptions = {}): Running {
+  const script = `set -e
+    mount -t tmpfs none /run
+    ip link set lo up
+    ip link add lan0 type bridge mcast_snooping 0
+    ip address add 10.9.8.1/24 dev lan0
+    ip address add fd09:8::1/64 dev lan0 nodad
+    ip link set lan0 addrgenmode none
+    ip address add fe80::1/64 dev lan0 nodad
+    ip link set lan0 up
+    mkfifo /run/ready
+    exec 3<>/run/ready
+    for number in 11 12 13; do
+      ip netns add "$number"
+      ip -n "$number" link set lo up
+      ip link add "veth$number" type veth peer name eth0 netns "$number"
+      ip link set "veth$number" master lan0 up
+      ip -n "$number" link set eth0 addrgenmode none
+      ip -n "$number" address add "10.9.8.$number/24" dev eth0
+      ip -n "$number" address add "fd09:8::$number/64" dev eth0 nodad
+      ip -n "$number" address add "fe80::$number/64" dev eth0 nodad
+      ip -n "$number" link set eth0 up
+      ip netns exec "$number" sh -c ${quote(host)} sh "$number" >/run/ready &
+    done
+    for number in 11 12 13; do read -r _ <&3; done
+    set +e
+    ( ${line}
+    ) 3>&-
+    status=$?
+    kill $(jobs -p)
+    exit $status`;
+  return shell(`exec unshare --net --mount bash -c ${quote(script)}`, options);
+}
+
+/** Runs a shell command line in a network of its own whose resolver never answers; other names than localhost need it. */
+export function shellWithSilentResolver(line: string, options: StartOptions = {}): Running {
+  const network = [
+    'mount -t tmpfs none /mnt',
+    'echo nameserver 10.9.7.2 >/mnt/resolv.conf',
+    'echo hosts: files dns >/mnt/nsswitch.conf',
+    // What is sent to a link address that nobody has is gone.
+    'ip link add void0 type veth peer name void1',
+    'ip address add 10.9.7.1/24 dev void0',
+    'ip link set void0 up',
+    'ip link set void1 up',
+    'ip neighbour add 10.9.7.2 lladdr 02:00:00:00:00:02 dev void0',
+    'ip link set lo up',
+    'mount --bind /mnt/resolv.conf "$(realpath /etc/resolv.conf)"',
+    'mount --bind /mnt/nsswitch.conf "$(realpath /etc/nsswitch.conf)"',
+  ];
+  return shell(`exec unshare --net --mount bash -c ${quote([...network, line].join(' && '))}`, options);
+}

@@ -1,0 +1,138 @@
+import { describe, expect, test } from '@jest/globals';
+import { shellWithSilentResolver, startWithHosts, testInNamespaces } from '../support/namespaces.js';
+import { closedPort, echoServer, silentServer } from '../support/sockets.js';
+import { commandLine, type Outcome, quote, shell, udpcat } from '../support/udpcat.js';
+
+/** Shorter than a resolver that does not answer takes to be given up, which is ten seconds. */
+const PROMPTLY = { timeoutMs: 6_000 };
+
+function shown({ status, stdout, stderr }: Outcome) {
+  return { status, stdout: stdout.toString(), stderr };
+}
+
+describe('under a deadline, a resolver that never answers', () => {
+  testInNamespaces('ends the run in time, process and all', async () => {
+    await using running = shellWithSilentResolver(
+      `exec ${commandLine(['send', 'far.example:7000', 'ping', '--expect', 'pong', '--deadline', '700ms'])}`,
+      PROMPTLY,
+    );
+    expect(shown(await running.outcome)).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'udpcat: the deadline of 700ms came before far.example was resolved\n',
+    });
+  });
+
+  testInNamespaces('of the source address as well', async () => {
+    const args = ['send', '127.0.0.1:7000', 'ping', '-b', 'far.example:0', '-n', '1', '--deadline', '700ms'];
+    await using running = shellWithSilentResolver(`exec ${commandLine(args)}`, PROMPTLY);
+    expect(await running.outcome).toMatchObject({ status: 1 });
+  });
+
+  testInNamespaces('is an UNKNOWN to Nagios, with its one line', async () => {
+    const args = [
+      'send',
+      'far.example:53',
+      '--probe',
+      'dns:example.com',
+      '--deadline',
+      '700ms',
+      '--exit-code',
+      'nagios',
+    ];
+    await using running = shellWithSilentResolver(`exec ${commandLine(args)}`, PROMPTLY);
+    expect(shown(await running.outcome)).toMatchObject({
+      status: 3,
+      stdout: 'UDPCAT UNKNOWN - the deadline of 700ms came before far.example was resolved | rtt=U;;;0\n',
+    });
+  });
+
+  testInNamespaces('leaves nothing running behind', async () => {
+    const send = commandLine(['send', 'far.example:7000', 'ping', '-n', '1', '--deadline', '700ms']);
+    await using running = shellWithSilentResolver(`${send}; ! pgrep -f ' far[.]example 0$'`, PROMPTLY);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+  });
+
+  testInNamespaces('does not hold up SIGTERM', async () => {
+    const args = ['send', 'far.example:7000', 'ping', '-n', '1', '--deadline', '1h'];
+    const send = commandLine(args);
+    await using running = shellWithSilentResolver(
+      `{ ${send} & until pgrep -f ' far[.]example 0$' >/dev/null; do :; done; kill $!; wait $!; }`,
+      PROMPTLY,
+    );
+    expect(await running.outcome).toMatchObject({ status: 143 });
+  });
+
+  testInNamespaces('is not asked for localhost, nor for a literal', async () => {
+    const echo = `${quote(process.execPath)} -e ${quote(`
+      const socket = require('node:dgram').createSocket('udp4');
+      socket.on('message', (data, from) => socket.send(data, from.port, from.address));
+      socket.bind(7000, '127.0.0.1', () => console.log('ready'));`)}`;
+    const sends = ['localhost:7000', '127.0.0.1:7000']
+      .map((address) => commandLine(['send', address, address, '-n', '1', '--deadline', '5s']))
+      .join(' && ');
+    await using running = shellWithSilentResolver(
+      `{ coproc ECHO { exec ${echo}; }; read -r _ <&"\${ECHO[0]}"; ${sends}; status=$?; kill "$ECHO_PID"; exit $status; }`,
+      PROMPTLY,
+    );
+    expect(shown(await running.outcome)).toEqual({
+      status: 0,
+      stdout: 'localhost:7000\n127.0.0.1:7000\n',
+      stderr: '',
+    });
+  });
+});
+
+describe('under a deadline, a name', () => {
+  testInNamespaces('is found in /etc/hosts as without one', async () => {
+    await using server = await echoServer();
+    const args = ['send', `here.example:${server.port}`, 'ping', '--expect', 'ping', '--deadline', '10s'];
+    await using running = startWithHosts('127.0.0.1 here.example\n', args);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+  });
+
+  testInNamespaces('goes on to its next address when one refuses, and --explain says so', async () => {
+    await using server = await echoServer(4);
+    const args = ['send', `two.example:${server.port}`, 'ping', '--expect', 'ping', '--deadline', '10s', '--explain'];
+    await using running = startWithHosts('::1 two.example\n127.0.0.1 two.example\n', args);
+    const { status, stderr } = await running.outcome;
+    expect(stderr).toMatch(/ms: two\.example is ::1, 127\.0\.0\.1/);
+    expect(stderr).toContain(
+      `[::1]:${server.port} refused: nobody listens there (ECONNREFUSED); trying ${server.address}`,
+    );
+    expect(status).toBe(0);
+  });
+
+  test('that cannot be found is the same failure as without one', async () => {
+    const args = ['send', 'nowhere.invalid:7000', 'ping', '-n', '1'];
+    const [without, under] = await Promise.all([udpcat(args), udpcat([...args, '--deadline', '10s'])]);
+    expect(under.stderr).toMatch(/^udpcat: cannot resolve nowhere\.invalid: .+\n$/);
+    expect(shown(under)).toEqual(shown(without));
+  });
+
+  test('of the loopback is tried at both of its addresses', async () => {
+    await using server = await echoServer(4);
+    const port = String(server.port);
+    const args = ['ping', '--expect', 'ping', '--deadline', '10s', '-o', 'none'];
+    for (const name of ['localhost', 'LOCALHOST.', 'app.localhost'])
+      expect(await udpcat(['send', `${name}:${port}`, ...args])).toMatchObject({ status: 0, stderr: '' });
+    expect(await udpcat(['send', `localhost:${port}`, '-6', ...args])).toMatchObject({ status: 4 });
+  });
+});
+
+describe('the deadline holds whatever becomes of stdout', () => {
+  test('when nobody reads the pipe of a check for Nagios', async () => {
+    await using server = await silentServer();
+    const args = ['send', server.address, 'ping', '-n', '1', '-w', '1h', '--deadline', '1s', '--exit-code', 'nagios'];
+    // The reader holds the pipe open, full, until the sender is gone.
+    const line = `{ head -c 70000 /dev/zero & ${commandLine(args)}; echo "status $?" >&2; } | { sleep 3 & wait $!; }`;
+    await using running = shell(line, { program: 'bash', timeoutMs: 6_000 });
+    await running.until('status 2', 'stderr');
+  });
+
+  test('and a port that refuses under a deadline is told at once', async () => {
+    const port = await closedPort();
+    const args = ['send', String(port), 'ping', '-n', '1', '--deadline', '1h'];
+    expect(await udpcat(args, PROMPTLY)).toMatchObject({ status: 4 });
+  });
+});
