@@ -4,14 +4,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from '@jest/globals';
+import { hasProgram, without } from './peers.js';
 import { commandLine, quote, type Running, shell, type StartOptions } from './udpcat.js';
 
 const possible = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
 
-/** `test`, for one that makes namespaces. */
-export function testInNamespaces(name: string, run: () => Promise<void>): void {
-  if (possible) test(name, run);
-  else test.skip(`${name} (skipped: it needs namespaces, and so root)`, run);
+/** `test`, for one that makes namespaces and needs these programs. */
+export function testInNamespaces(name: string, run: () => Promise<void>, programs: readonly string[] = []): void {
+  const missing = programs.find((program) => !hasProgram(program));
+  if (!possible) test.skip(`${name} (skipped: it needs namespaces, and so root)`, run);
+  else if (missing !== undefined) test.skip(without(missing, name), run);
+  else test(name, run);
 }
 
 /** Starts udpcat where `/etc/hosts` holds these lines; it shares the network with the test. */

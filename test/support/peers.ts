@@ -18,7 +18,8 @@ export function hasProgram(name: string): boolean {
   });
 }
 
-const without = (program: string, name: string): string => `${name} (skipped: ${program} is not installed)`;
+/** The name of a test that is skipped because a program is missing. */
+export const without = (program: string, name: string): string => `${name} (skipped: ${program} is not installed)`;
 
 /** `test`, for one that needs `program`. */
 export function testWith(program: string, name: string, run: () => void | Promise<void>, timeoutMs?: number): void {
