@@ -1,8 +1,10 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { Exchange, type ExchangeOptions } from '../../src/check/exchange.js';
 import { expectContains } from '../../src/check/expectation.js';
-import { Judge } from '../../src/check/judge.js';
+import { type Finding, Judge } from '../../src/check/judge.js';
 import { type Endpoint, formatEndpoint } from '../../src/net/index.js';
 import {
   answeringServer,
@@ -35,10 +37,13 @@ interface Told {
 /** Opens an exchange and remembers what it tells. */
 async function open(
   candidates: readonly Endpoint[],
-  options: Partial<ExchangeOptions> & { readonly expects?: string } = {},
+  options: Partial<ExchangeOptions> & {
+    readonly expects?: string;
+    readonly probe?: (data: Uint8Array) => Finding;
+  } = {},
 ): Promise<{ exchange: Exchange; judge: Judge; told: Told }> {
-  const { expects, ...others } = options;
-  const judge = new Judge(expects === undefined ? [] : [expectContains(bytes(expects), 'utf8')]);
+  const { expects, probe, ...others } = options;
+  const judge = new Judge(expects === undefined ? [] : [expectContains(bytes(expects), 'utf8')], probe);
   const told: Told = { replies: [], strays: [], peerErrors: [], nextAddresses: [] };
   const exchange = await Exchange.open({
     candidates: candidates as [Endpoint, ...Endpoint[]],
@@ -285,5 +290,75 @@ describe('of several addresses an exchange', () => {
       },
     );
     await expect(unusable).rejects.toMatchObject({ name: 'DatagramError', code: 'INVALID_ADDRESS' });
+  });
+});
+
+/** Takes "done" for the answer proper, and answers everything else. */
+const dialogue = (data: Uint8Array): Finding =>
+  Buffer.from(data).toString() === 'done'
+    ? { outcome: 'match' }
+    : { outcome: 'pending', says: 'more', answer: bytes('go on') };
+
+describe('a protocol that goes to and fro', () => {
+  test('has its answers sent back until the reply proper comes', async () => {
+    await using server = await answeringServer((data) => [data.toString() === 'go on' ? 'done' : 'wait']);
+    const { exchange, judge, told } = await open([endpointOf(server)], { probe: dialogue });
+    await using _ = exchange;
+    await exchange.send([bytes('begin')]);
+    await exchange.wait(LONG_MS);
+    await exchange[Symbol.asyncDispose]();
+    expect(await arrivals(server)).toEqual(['begin', 'go on']);
+    expect(told.replies).toEqual(['wait', 'done']);
+    expect(judge).toMatchObject({ matching: 1, pending: 'more' });
+    expect(exchange).toMatchObject({ sent: 1, transmitted: 2, received: 2 });
+  });
+
+  test('is not kept up for a peer that always wants more, and that is silence', async () => {
+    await using server = await answeringServer(['wait']);
+    const { exchange, judge } = await open([endpointOf(server)], { probe: dialogue });
+    await using _ = exchange;
+    await exchange.send([bytes('begin')]);
+    await exchange.wait(300);
+    await exchange[Symbol.asyncDispose]();
+    expect(await arrivals(server)).toEqual(['begin', 'go on', 'go on']);
+    expect(judge.verdict(exchange.wanted)).toBe('silent');
+  });
+
+  test('counts a reply only if it meets the expectations, too', async () => {
+    await using server = await answeringServer(['done']);
+    const { exchange, judge } = await open([endpointOf(server)], { probe: dialogue, expects: 'else' });
+    await using _ = exchange;
+    await exchange.send([bytes('begin')]);
+    await exchange.wait(300);
+    expect(judge).toMatchObject({ matching: 0, mismatch: 'does not contain "else"', failedProbe: false });
+  });
+});
+
+describe('replies of the host that was asked', () => {
+  test('may come from any of its ports', async () => {
+    await using server = await strayServer(4, 'from elsewhere');
+    const { exchange, judge, told } = await open([endpointOf(server)], { repliesFrom: 'host' });
+    await using _ = exchange;
+    await exchange.send([bytes('?')]);
+    await exchange.wait(LONG_MS);
+    await exchange[Symbol.asyncDispose]();
+    expect(told).toMatchObject({ replies: ['from elsewhere'], strays: [] });
+    expect(judge.verdict(1)).toBe('ok');
+  });
+
+  test('are not those of another host', async () => {
+    await using server = await silentServer();
+    const { exchange, judge, told } = await open([endpointOf(server)], { repliesFrom: 'host' });
+    await using _ = exchange;
+    const stranger = createSocket('udp4').bind(0, '127.0.0.2');
+    await once(stranger, 'listening');
+    stranger.send('not asked', exchange.local.port, '127.0.0.1');
+    const { port } = stranger.address();
+    await exchange.send([bytes('?')]);
+    await exchange.wait(300);
+    await exchange[Symbol.asyncDispose]();
+    stranger.close();
+    expect(told).toMatchObject({ replies: [], strays: [`127.0.0.2:${port}`] });
+    expect(judge.verdict(1)).toBe('stray');
   });
 });

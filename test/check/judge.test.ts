@@ -105,3 +105,29 @@ describe('a reply', () => {
     expect([one.reply(Buffer.of()).outcome, one.matching, one.mismatch]).toEqual(['match', 1, undefined]);
   });
 });
+
+describe('with a probe', () => {
+  const finding = (outcome: 'match' | 'mismatch' | 'pending') => ({ outcome, says: outcome });
+  const probed = () =>
+    new Judge([], (data) => finding(Buffer.from(data).toString() as 'match' | 'mismatch' | 'pending'));
+
+  test('what is pending is neither a match nor a mismatch', () => {
+    const one = probed();
+    one.reply(Buffer.from('pending'));
+    expect(one.verdict(1)).toBe('silent');
+    expect(one).toMatchObject({ pending: 'pending', mismatch: undefined, learned: undefined });
+  });
+
+  test('the first match is what was learned, the last mismatch why it failed', () => {
+    const one = probed();
+    for (const reply of ['mismatch', 'match', 'match']) one.reply(Buffer.from(reply));
+    expect(one.verdict(1)).toBe('ok');
+    expect(one).toMatchObject({ learned: 'match', mismatch: 'mismatch' });
+  });
+
+  test('a reply that quotes itself at length is cut short', () => {
+    const one = new Judge([], () => ({ outcome: 'mismatch', says: 'x'.repeat(60_000) }));
+    one.reply(Buffer.of());
+    expect(one.mismatch).toBe(`${'x'.repeat(300)}...`);
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, test } from '@jest/globals';
+import { PROBES } from '../../src/probes/table.js';
+import { dns } from '../probes/fixtures/dns.js';
+import { jsonLines, logLines } from '../support/service.js';
+import { answeringServer, silentServer } from '../support/sockets.js';
+import { udpcat } from '../support/udpcat.js';
+
+describe('--probe list', () => {
+  test('shows every probe, on stdout, without an address', async () => {
+    const { status, stdout, stderr } = await udpcat(['send', '--probe', 'list']);
+    const names = [...stdout.toString().matchAll(/^ {2}([a-z]+)(?::| )/gm)].map(([, name]) => name);
+    expect(names).toEqual(Object.keys(PROBES));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+});
+
+describe('--probe help:NAME', () => {
+  test.each(Object.keys(PROBES))(
+    'tells of %s what it asks, proves and takes, and an example that can be run',
+    async (name) => {
+      const { status, stdout } = await udpcat(['send', '--probe', `help:${name}`]);
+      const help = stdout.toString();
+      const probe = await PROBES[name]!();
+      for (const part of [probe.summary, probe.proves, probe.source, ...Object.keys(probe.arguments)])
+        expect(help).toContain(part);
+      expect(status).toBe(0);
+      const [, example = ''] = /^Example: udpcat send HOST:\d+ --probe (.+)$/m.exec(help) ?? [];
+      await using server = await silentServer();
+      expect([0, 3]).toContain((await udpcat(['send', server.address, '--probe', example, '--deadline', '1s'])).status);
+    },
+  );
+
+  test('of one that there is not is a usage error that names all', async () => {
+    const { status, stderr } = await udpcat(['send', '--probe', 'help:nope']);
+    expect(stderr).toBe(`udpcat: option '--probe': there is no probe "nope", only ${Object.keys(PROBES).join(', ')}\n`);
+    expect(status).toBe(2);
+  });
+});
+
+describe('--probe', () => {
+  test('is a source of messages, and there is one only', async () => {
+    const { status, stderr } = await udpcat(['send', '127.0.0.1:9', 'hello', '--probe', 'ntp']);
+    expect(stderr).toBe('udpcat: messages come from one source only, not from messages as arguments and --probe\n');
+    expect(status).toBe(2);
+  });
+
+  test.each([
+    ['a name that no probe has', ['--probe', 'nope'], 'there is no probe "nope", only '],
+    ['the name of something else', ['--probe', 'constructor'], 'there is no probe "constructor"'],
+    [
+      'a missing argument',
+      ['--probe', 'dns'],
+      'probe dns: it needs its argument "name", such as example.com; --probe help:dns',
+    ],
+    ['no wait', ['--probe', 'ntp', '-w', '0'], "option '-w, --wait' 0 waits for no reply"],
+    ['-n 2 and --retry', ['--probe', 'ntp', '--retry', '1', '-n', '2'], "option '--retry' is for one message"],
+    ['two of them', ['--probe', 'ntp', '--probe', 'dns:a'], 'may stand only once'],
+  ])('with %s is a usage error', async (_title, args, message) => {
+    const { status, stderr, stdout } = await udpcat(['send', '127.0.0.1:9', ...args]);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^[^\n]*\n$/);
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 2, stdout: '' });
+  });
+
+  test('writes the reply as any other, and tells in JSON what it learned', async () => {
+    await using server = await answeringServer((request) => [dns.reply(request)]);
+    const { status, stdout } = await udpcat(['send', server.address, '--probe', dns.probe, '-o', 'json']);
+    expect(jsonLines(stdout)).toMatchObject([
+      { type: 'datagram', from: server.address, size: 45 },
+      { type: 'verdict', verdict: 'ok', probe: 'dns', says: 'dns: example.com A 192.0.2.10, 1 answer, rcode NOERROR' },
+      { type: 'summary', sent: 1, received: 1 },
+    ]);
+    expect(status).toBe(0);
+  });
+
+  test('and --expect must both hold for one reply', async () => {
+    await using server = await answeringServer((request) => [dns.reply(request)]);
+    const args = ['send', server.address, '--probe', dns.probe, '-o', 'none', '-w', '300ms', '--expect-size', '9'];
+    expect(await udpcat(args)).toMatchObject({
+      status: 5,
+      stderr: `udpcat: the reply from ${server.address} has 45 bytes, not 9\n`,
+    });
+  });
+
+  test('is sent again with --retry, the same bytes each time', async () => {
+    await using server = await silentServer();
+    const args = ['send', server.address, '--probe', dns.probe, '--retry', '2', '-w', '300ms'];
+    expect(await udpcat(args)).toMatchObject({ status: 3 });
+    const [first, second, third] = server.received.map(({ data }) => data.toString('hex'));
+    expect([second, third]).toEqual([first, first]);
+  });
+
+  test('is unlike any other at each run', async () => {
+    await using server = await silentServer();
+    const args = ['send', server.address, '--probe', 'ntp', '-w', '1ms'];
+    await Promise.all([udpcat(args), udpcat(args)]);
+    const [first, second] = await server.collect(2);
+    expect(first!.data.equals(second!.data)).toBe(false);
+  });
+
+  test('says whose reply it was where anybody may reply', async () => {
+    await using server = await answeringServer((request) => [dns.reply(request)]);
+    const outcome = await udpcat(['send', server.address, '--probe', dns.probe, '-o', 'none', '--any-source']);
+    expect(logLines(outcome)).toEqual([
+      `udpcat: dns: example.com A 192.0.2.10, 1 answer, rcode NOERROR (${server.address})`,
+    ]);
+  });
+});
