@@ -3,6 +3,7 @@ import type { Probe } from './probe.js';
 /** Every probe by its name. The file of each is read only if it is the one asked for. */
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   dns: async () => (await import('./dns.js')).dns,
+  memcached: async () => (await import('./memcached.js')).memcached,
   ntp: async () => (await import('./ntp.js')).ntp,
   syslog: async () => (await import('./syslog.js')).syslog,
 };
