@@ -4,6 +4,7 @@ import type { Probe } from './probe.js';
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   dns: async () => (await import('./dns.js')).dns,
   memcached: async () => (await import('./memcached.js')).memcached,
+  minecraft: async () => (await import('./minecraft.js')).minecraft,
   ntp: async () => (await import('./ntp.js')).ntp,
   syslog: async () => (await import('./syslog.js')).syslog,
 };
