@@ -6,5 +6,6 @@ export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   memcached: async () => (await import('./memcached.js')).memcached,
   minecraft: async () => (await import('./minecraft.js')).minecraft,
   ntp: async () => (await import('./ntp.js')).ntp,
+  source: async () => (await import('./source.js')).source,
   syslog: async () => (await import('./syslog.js')).syslog,
 };
