@@ -7,5 +7,6 @@ export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   minecraft: async () => (await import('./minecraft.js')).minecraft,
   ntp: async () => (await import('./ntp.js')).ntp,
   source: async () => (await import('./source.js')).source,
+  statsd: async () => (await import('./statsd.js')).statsd,
   syslog: async () => (await import('./syslog.js')).syslog,
 };
