@@ -9,4 +9,5 @@ export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   source: async () => (await import('./source.js')).source,
   statsd: async () => (await import('./statsd.js')).statsd,
   syslog: async () => (await import('./syslog.js')).syslog,
+  tftp: async () => (await import('./tftp.js')).tftp,
 };
