@@ -3,6 +3,11 @@ import type { Probe } from './probe.js';
 /** Every probe by its name. The file of each is read only if it is the one asked for. */
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   dns: async () => (await import('./dns.js')).dns,
+  memcached: async () => (await import('./memcached.js')).memcached,
+  minecraft: async () => (await import('./minecraft.js')).minecraft,
   ntp: async () => (await import('./ntp.js')).ntp,
+  source: async () => (await import('./source.js')).source,
+  statsd: async () => (await import('./statsd.js')).statsd,
   syslog: async () => (await import('./syslog.js')).syslog,
+  tftp: async () => (await import('./tftp.js')).tftp,
 };

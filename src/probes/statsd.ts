@@ -1,0 +1,34 @@
+import { ArgumentError, optional, readOneOf } from './arguments.js';
+import { defineProbe } from './probe.js';
+
+/** The longest name or value, in characters: a line should fit any packet. */
+const MAX_PART = 250;
+
+/** One metric; a collector does not answer (the statsd project's docs/metric_types.md; `h` is of later collectors). */
+export const statsd = defineProbe({
+  summary: 'one metric; nothing answers',
+  proves: 'The metric left, and nothing refused it at once. Whether anybody counts it cannot be seen from here.',
+  source: "statsd's docs/metric_types.md",
+  port: 8125,
+  repliesFrom: 'none',
+  arguments: {
+    name: optional('the name of the metric', readPart, 'udpcat.probe'),
+    value: optional('its value', readPart, '1'),
+    type: optional(
+      'c counts, g is a gauge, ms a time, h a histogram, s a set',
+      readOneOf(['c', 'g', 'ms', 'h', 's']),
+      'c',
+    ),
+  },
+  start({ name, value, type }) {
+    return { request: Buffer.from(`${name}:${value}|${type}`) };
+  },
+});
+
+/** Reads a name or a value without the characters that end it: `:`, `|`, `@`, and white space. */
+function readPart(text: string): string {
+  if (!/^[!-~]+$/.test(text) || /[:|@]/.test(text) || text.length > MAX_PART) {
+    throw new ArgumentError(`it is 1 to ${MAX_PART} printable ASCII characters, without spaces, ":", "|" and "@"`);
+  }
+  return text;
+}

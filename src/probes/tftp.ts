@@ -1,0 +1,64 @@
+import { ArgumentError, optional } from './arguments.js';
+import { ByteReader } from './byte-reader.js';
+import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
+
+const READ_REQUEST = 1;
+const DATA = 3;
+const ERROR = 5;
+const OPTION_ACKNOWLEDGEMENT = 6;
+const MAX_BLOCK_BYTES = 512;
+/** A server that does not know a read request serves nothing. */
+const ILLEGAL_OPERATION = 4;
+const MAX_ERROR = 8;
+/** What is left of a request of 512 bytes (RFC 2347) beside its operation, mode and zeros. */
+const MAX_FILE_BYTES = 503;
+
+/** The first block of a file, or that there is none (RFC 1350 sections 4, 5 and 7; option replies: RFC 2347). */
+export const tftp = defineProbe({
+  summary: 'the first block of a file, or that it is not there',
+  proves:
+    'A server at that host answered a read request, with data or with an error such as a missing file: either way it is ' +
+    'alive. With -e hex --expect 00030001 only data is a success. The protocol has no request ids: nothing but the ' +
+    'host and our port tie the reply to this request.',
+  source: 'RFC 1350 sections 4, 5 and 7, RFC 2347',
+  port: 69,
+  // Each transfer is given a port of its own (RFC 1350 section 4).
+  repliesFrom: 'host',
+  arguments: {
+    file: optional('the file to ask for', readFileName, 'udpcat'),
+  },
+  start({ file }) {
+    return {
+      request: Buffer.from(`\0${String.fromCharCode(READ_REQUEST)}${file}\0octet\0`),
+      judge: (data) => {
+        const reader = new ByteReader(data);
+        const operation = reader.u16();
+        if (operation === DATA) {
+          const block = reader.u16();
+          if (reader.left > MAX_BLOCK_BYTES) throw new MalformedReply(`its block is ${reader.left} bytes long`);
+          if (block !== 1) return mismatch(`the data is of block ${block}, not the first`);
+          return match(`data, ${reader.left} ${reader.left === 1 ? 'byte' : 'bytes'}`);
+        }
+        if (operation === ERROR) {
+          const code = reader.u16();
+          const message = reader.untilZero().toString('utf8');
+          if (reader.left > 0) throw new MalformedReply('something follows its end');
+          if (code > MAX_ERROR) throw new MalformedReply(`its error code is ${code}`);
+          const says = `error ${code} ${message}`.trimEnd();
+          return code === ILLEGAL_OPERATION ? mismatch(says) : match(says);
+        }
+        if (operation === OPTION_ACKNOWLEDGEMENT) return mismatch('the reply acknowledges options, and none were sent');
+        throw new MalformedReply(`its operation is ${operation}`);
+      },
+    };
+  },
+});
+
+/** Reads a file name, which ends at a zero and is one line. */
+function readFileName(text: string): string {
+  // eslint-disable-next-line no-control-regex -- they are what is looked for
+  if (text === '' || /[\0-\x1f\x7f]/.test(text) || Buffer.byteLength(text) > MAX_FILE_BYTES) {
+    throw new ArgumentError(`it is 1 to ${MAX_FILE_BYTES} bytes, without control characters`);
+  }
+  return text;
+}
