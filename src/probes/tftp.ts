@@ -7,8 +7,6 @@ const DATA = 3;
 const ERROR = 5;
 const OPTION_ACKNOWLEDGEMENT = 6;
 const MAX_BLOCK_BYTES = 512;
-/** A server that does not know a read request serves nothing. */
-const ILLEGAL_OPERATION = 4;
 const MAX_ERROR = 8;
 /** What is left of a request of 512 bytes (RFC 2347) beside its operation, mode and zeros. */
 const MAX_FILE_BYTES = 503;
@@ -44,8 +42,7 @@ export const tftp = defineProbe({
           const message = reader.untilZero().toString('utf8');
           if (reader.left > 0) throw new MalformedReply('something follows its end');
           if (code > MAX_ERROR) throw new MalformedReply(`its error code is ${code}`);
-          const says = `error ${code} ${message}`.trimEnd();
-          return code === ILLEGAL_OPERATION ? mismatch(says) : match(says);
+          return match(`error ${code} ${message}`.trimEnd());
         }
         if (operation === OPTION_ACKNOWLEDGEMENT) return mismatch('the reply acknowledges options, and none were sent');
         throw new MalformedReply(`its operation is ${operation}`);

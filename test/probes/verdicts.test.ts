@@ -78,13 +78,11 @@ describe.each(FIXTURES)('--probe $probe', (fixture) => {
       expect(await probe(server.address, fixture, SHORT)).toMatchObject({ status: 5 });
     });
 
-    const sameHost = fixture.anyPort === true && family === 6;
-    (sameHost ? test.skip : test.concurrent)(
-      `is 6 for the genuine reply from another address${sameHost ? ' (skipped: the loopback has only one)' : ''}`,
-      async () => {
-        await using server = await strayService(family, fixture);
-        expect(await probe(server.address, fixture, SHORT)).toMatchObject({ status: 6 });
-      },
-    );
+    // The IPv6 loopback has one address, and any port of it may reply.
+    if (fixture.anyPort === true && family === 6) return;
+    test.concurrent('is 6 for the genuine reply from another address', async () => {
+      await using server = await strayService(family, fixture);
+      expect(await probe(server.address, fixture, SHORT)).toMatchObject({ status: 6 });
+    });
   });
 });
