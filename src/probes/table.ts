@@ -4,5 +4,6 @@ import type { Probe } from './probe.js';
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   dns: async () => (await import('./dns.js')).dns,
   ntp: async () => (await import('./ntp.js')).ntp,
+  sip: async () => (await import('./sip.js')).sip,
   syslog: async () => (await import('./syslog.js')).syslog,
 };
