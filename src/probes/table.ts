@@ -2,6 +2,7 @@ import type { Probe } from './probe.js';
 
 /** Every probe by its name. The file of each is read only if it is the one asked for. */
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
+  coap: async () => (await import('./coap.js')).coap,
   dns: async () => (await import('./dns.js')).dns,
   ntp: async () => (await import('./ntp.js')).ntp,
   sip: async () => (await import('./sip.js')).sip,
