@@ -5,6 +5,7 @@ export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   coap: async () => (await import('./coap.js')).coap,
   dns: async () => (await import('./dns.js')).dns,
   ntp: async () => (await import('./ntp.js')).ntp,
+  quic: async () => (await import('./quic.js')).quic,
   sip: async () => (await import('./sip.js')).sip,
   syslog: async () => (await import('./syslog.js')).syslog,
 };
