@@ -2,10 +2,13 @@ import type { Probe } from './probe.js';
 
 /** Every probe by its name. The file of each is read only if it is the one asked for. */
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
+  coap: async () => (await import('./coap.js')).coap,
   dns: async () => (await import('./dns.js')).dns,
   memcached: async () => (await import('./memcached.js')).memcached,
   minecraft: async () => (await import('./minecraft.js')).minecraft,
   ntp: async () => (await import('./ntp.js')).ntp,
+  quic: async () => (await import('./quic.js')).quic,
+  sip: async () => (await import('./sip.js')).sip,
   source: async () => (await import('./source.js')).source,
   statsd: async () => (await import('./statsd.js')).statsd,
   syslog: async () => (await import('./syslog.js')).syslog,

@@ -11,6 +11,9 @@ import { closedPort } from './sockets.js';
 /** How long a service may take until its port is bound. */
 const START_MS = 10_000;
 
+/** How long it has to end by SIGTERM before it is killed. */
+const GRACE_MS = 1_000;
+
 /** A service that runs. */
 export interface Daemon extends AsyncDisposable {
   readonly port: number;
@@ -61,8 +64,16 @@ export async function startDaemon({ program, files, args, env = {} }: DaemonOpti
   const stop = async (): Promise<void> => {
     if (!ended.signal.aborted) {
       const end = once(ended.signal, 'abort');
-      child.kill('SIGKILL');
+      // SIGTERM first: what is killed outright leaves its own children behind.
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        // Such a child would keep 'close' away.
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, GRACE_MS);
       await end;
+      clearTimeout(timer);
     }
     rmSync(place.folder, { recursive: true, force: true });
   };

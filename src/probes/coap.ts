@@ -1,0 +1,135 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import type * as CoapPacket from 'coap-packet';
+import { ArgumentError, optional } from './arguments.js';
+import { defineProbe, MalformedReply, match, mismatch, pending } from './probe.js';
+
+/** Stands for no path: a ping. */
+const PING = '-';
+/** The longest path, which is far from the 1152 bytes that a message should have at most (RFC 7252 section 4.6). */
+const MAX_PATH_BYTES = 900;
+const MAX_OPTION_BYTES = 255;
+const EMPTY = '0.00';
+/** Of responses that can answer a GET (RFC 7252 section 12.1.2; 4.08: RFC 7959 section 2.9.2, 4.29: RFC 8516). */
+const CODES: Readonly<Record<string, string>> = {
+  '2.03': 'Valid',
+  '2.05': 'Content',
+  '4.00': 'Bad Request',
+  '4.01': 'Unauthorized',
+  '4.02': 'Bad Option',
+  '4.03': 'Forbidden',
+  '4.04': 'Not Found',
+  '4.05': 'Method Not Allowed',
+  '4.06': 'Not Acceptable',
+  '4.08': 'Request Entity Incomplete',
+  '4.12': 'Precondition Failed',
+  '4.13': 'Request Entity Too Large',
+  '4.15': 'Unsupported Content-Format',
+  '4.29': 'Too Many Requests',
+  '5.00': 'Internal Server Error',
+  '5.01': 'Not Implemented',
+  '5.02': 'Bad Gateway',
+  '5.03': 'Service Unavailable',
+  '5.04': 'Gateway Timeout',
+  '5.05': 'Proxying Not Supported',
+};
+
+type Library = typeof CoapPacket;
+type Option = CoapPacket.NamedOption;
+
+/** A ping to a CoAP endpoint, or a GET of one of its resources (RFC 7252). */
+export const coap = defineProbe({
+  summary: 'a ping to a CoAP endpoint, or a GET',
+  proves:
+    'Without a path: a CoAP endpoint is there, since it rejected an empty message. With one: the server answered this ' +
+    'request with a success; of a large resource only the first block was seen.',
+  source: 'RFC 7252 sections 3, 4.2, 4.3, 5.2, 5.3 and 6.4',
+  port: 5683,
+  repliesFrom: 'peer',
+  arguments: {
+    path: optional(`the path, and query, to GET, such as /.well-known/core; ${PING} is a ping`, readPath, PING),
+  },
+  async start({ path }) {
+    const library = await import('coap-packet');
+    const messageId = randomInt(0x1_0000);
+    return path === PING ? ping(library, messageId) : get(library, messageId, optionsOf(path));
+  },
+});
+
+/** An empty message, which can only be rejected (section 4.3). */
+function ping(library: Library, messageId: number) {
+  return {
+    request: library.generate({ code: EMPTY, confirmable: true, messageId }),
+    judge: (data: Uint8Array) => {
+      const reply = parseMessage(library, data);
+      if (!reply.reset) throw new MalformedReply(`it is no Reset, but ${reply.code}`);
+      if (reply.messageId !== messageId) return mismatch('the reply is to another message: its id differs');
+      return match('answered the ping');
+    },
+  };
+}
+
+/** A confirmable request, whose response comes in the acknowledgement or behind it (sections 5.2.1 and 5.2.2). */
+function get(library: Library, messageId: number, options: Option[]) {
+  const token = randomBytes(8);
+  return {
+    request: library.generate({ code: 'GET', confirmable: true, messageId, token, options }),
+    judge: (data: Uint8Array) => {
+      const reply = parseMessage(library, data);
+      const { code, confirmable, ack, reset } = reply;
+      if ((ack || reset) && reply.messageId !== messageId) {
+        return mismatch('the reply is to another message: its id differs');
+      }
+      if (reset) return mismatch('the request was rejected with a Reset');
+      if (ack && code === EMPTY) return pending('acknowledged, and the response is to follow');
+      if (!/^[245]/.test(code)) throw new MalformedReply(`its code is ${code}, which is no response`);
+      if (!reply.token.equals(token)) return mismatch('the reply is to another request: its token differs');
+      const status = [code, CODES[code]].join(' ').trim();
+      const finding = code.startsWith('2') ? match(`${status}, ${reply.payload.length} bytes`) : mismatch(status);
+      if (!confirmable) return finding;
+      return { ...finding, answer: library.generate({ code: EMPTY, ack: true, messageId: reply.messageId }) };
+    },
+  };
+}
+
+/** Parses a message. @throws {MalformedReply} */
+function parseMessage({ generate, parse }: Library, data: Uint8Array): CoapPacket.ParsedPacket {
+  const bytes = Buffer.from(data);
+  let message: CoapPacket.ParsedPacket;
+  let again: Buffer;
+  try {
+    message = parse(bytes);
+    again = generate(message, Infinity);
+  } catch (error) {
+    // The library throws whatever its reads come to on bytes that are no message.
+    throw new MalformedReply(error instanceof Error ? error.message : String(error));
+  }
+  // It takes options and tokens that end too early, and a payload marker without a payload; but there is only one way to
+  // write a message (section 3), and it does not write those.
+  if (!again.equals(bytes)) throw new MalformedReply('its options or its payload are cut short');
+  if (message.reset && message.code !== EMPTY) throw new MalformedReply('it is a Reset that is not empty');
+  return message;
+}
+
+/** Reads a path, with a query behind a question mark. */
+function readPath(text: string): string {
+  if (text === PING) return text;
+  try {
+    const fits = optionsOf(text).every(({ value }) => value.length <= MAX_OPTION_BYTES);
+    if (text.startsWith('/') && Buffer.byteLength(text) <= MAX_PATH_BYTES && fits) return text;
+  } catch {
+    // A percent sign without its two digits.
+  }
+  throw new ArgumentError(
+    `it is ${PING} or a path such as /.well-known/core, with at most ${MAX_OPTION_BYTES} bytes between two slashes and ` +
+      `${MAX_PATH_BYTES} in all`,
+  );
+}
+
+/** A path and its query as options (section 6.4). @throws {URIError} */
+function optionsOf(text: string): Option[] {
+  const [, path = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(text) ?? [];
+  const segments = path === '/' ? [] : path.slice(1).split('/');
+  const terms = query === undefined ? [] : query.split('&');
+  const option = (name: Option['name']) => (part: string) => ({ name, value: Buffer.from(decodeURIComponent(part)) });
+  return [...segments.map(option('Uri-Path')), ...terms.map(option('Uri-Query'))];
+}
