@@ -3,6 +3,8 @@ import type { Probe } from './probe.js';
 /** Every probe by its name. The file of each is read only if it is the one asked for. */
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   dns: async () => (await import('./dns.js')).dns,
+  mdns: async () => (await import('./mdns.js')).mdns,
   ntp: async () => (await import('./ntp.js')).ntp,
+  ssdp: async () => (await import('./ssdp.js')).ssdp,
   syslog: async () => (await import('./syslog.js')).syslog,
 };
