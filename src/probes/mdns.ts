@@ -10,7 +10,7 @@ const MAX_SHOWN = 8;
  * repeats its id and question as no multicast reply does (RFC 6762 sections 5.1, 6.7 and 18; RFC 6763 section 9).
  */
 export const mdns = defineProbe({
-  summary: 'a question to the hosts of the link, by default for their services',
+  summary: 'a question to the hosts of the link (224.0.0.251, ff02::fb), by default for their services',
   proves:
     'A host answered this question with a record at least. Not that the service is there, nor that all hosts answered.',
   source: 'RFC 6762 sections 5.1, 6.7 and 18, RFC 6763 section 9',

@@ -6,7 +6,7 @@ const EVERYTHING = 'ssdp:all';
 
 /** A search for UPnP devices and services (UPnP Device Architecture 2.0 sections 1.3.2 and 1.3.3). */
 export const ssdp = defineProbe({
-  summary: 'a search for UPnP devices',
+  summary: 'a search for UPnP devices (239.255.255.250, ff02::c)',
   proves:
     'A device says that it has what was searched for, and where its description is. Not that this search made it ' +
     'answer: replies carry nothing of the search but its target.',
@@ -15,7 +15,11 @@ export const ssdp = defineProbe({
   repliesFrom: 'host',
   arguments: {
     st: optional('the search target', readPrintable(256), EVERYTHING),
-    mx: optional('the longest that a device may take to answer, in seconds, below --wait', readInteger(1, 5), '1'),
+    mx: optional(
+      'the longest that a device may take to answer, in seconds; let --wait be longer',
+      readInteger(1, 5),
+      '1',
+    ),
   },
   start({ st, mx }, { remote }) {
     const request = [
