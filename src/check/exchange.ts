@@ -50,8 +50,8 @@ export interface ExchangeEvents {
   peerError(error: DatagramError): void;
   /** The kernel took datagrams; why they were sent. */
   transmitted?(payloads: readonly Uint8Array[], why: 'message' | 'retransmission' | 'answer' | 'next address'): void;
-  /** A reply was judged. */
-  judged?(reply: Datagram, finding: Finding): void;
+  /** A reply was judged; whose replies count. */
+  judged?(reply: Datagram, finding: Finding, repliesFrom: ExchangeOptions['repliesFrom']): void;
   /** An address could not be used, and the next is tried. */
   nextAddress(refused: Endpoint, next: Endpoint, why: DatagramError): void;
   dropped(count: number): void;
@@ -232,7 +232,7 @@ export class Exchange implements AsyncDisposable {
       if (outcome === 'match' && this.#askedAtMs !== undefined) {
         this.#rttMs ??= Math.max(0, datagram.timeMs - this.#askedAtMs);
       }
-      events.judged?.(datagram, finding);
+      events.judged?.(datagram, finding, this.#repliesFrom(this.remote));
       if (answer !== undefined) this.#answer(answer, datagram.remote);
       this.#checkEnough();
     }

@@ -134,13 +134,13 @@ function exchangeEvents(
       },
     }),
     ...((explanation !== undefined || isProbe) && {
-      judged: ({ remote, data }, { outcome, says }) => {
+      judged: ({ remote, data }, { outcome, says }, repliesFrom) => {
         const from = formatEndpoint(remote);
         explanation?.say(
           `${from} replied with ${describePayloads([data])}: ${outcome}${says === undefined ? '' : `, ${says}`}`,
         );
         if (isProbe && outcome === 'match') {
-          log.info(plan.repliesFrom === 'anyone' ? `${says ?? ''} (${from})` : (says ?? ''), { peer: from });
+          log.info(repliesFrom === 'anyone' ? `${says ?? ''} (${from})` : (says ?? ''), { peer: from });
         }
       },
     }),

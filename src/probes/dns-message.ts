@@ -1,6 +1,8 @@
+import { randomInt } from 'node:crypto';
 import type * as DnsPacket from 'dns-packet';
-import { MalformedReply } from './probe.js';
+import type { Finding } from '../check/judge.js';
 import { ArgumentError } from './arguments.js';
+import { MalformedReply, mismatch, type ProbeRun } from './probe.js';
 
 /** Record types that can be asked for (RFC 1035 section 3.2.2 and later; the IANA registry "Resource Record TYPEs"). */
 export const RECORD_TYPES = [
@@ -9,15 +11,74 @@ export const RECORD_TYPES = [
 ] as const;
 
 /** `dns-packet`, which is loaded when it is needed. */
-export type DnsPacketLibrary = typeof DnsPacket;
+type DnsPacketLibrary = typeof DnsPacket;
 
-/** Where the question begins: behind the header of 12 bytes (RFC 1035 section 4.1.1). */
+/** What is asked. */
+export interface Question {
+  readonly name: string;
+  readonly type: DnsPacket.RecordType;
+  readonly class: DnsPacket.RecordClass;
+  /** Whether the server is to ask others. */
+  readonly recursion: boolean;
+}
+
+/** The reply to a question. */
+export interface Answer {
+  /** The response code, by name. */
+  readonly rcode: string;
+  readonly records: readonly DnsPacket.Answer[];
+  /** Those of the type that was asked for. */
+  readonly fitting: readonly DnsPacket.Answer[];
+  /** Whether some were left out because they did not fit the datagram. */
+  readonly truncated: boolean;
+}
+
+/** Where the number of questions stands in a message, and where they begin (RFC 1035 section 4.1.1). */
+const QUESTION_COUNT_OFFSET = 4;
 const QUESTION_OFFSET = 12;
 
-/** Decodes a message. @throws {MalformedReply} */
-export function decodeMessage({ decode }: DnsPacketLibrary, data: Uint8Array): DnsPacket.Packet {
+/** Asks one question; `judge` is given what answers it, and nothing else. */
+export async function ask(
+  { name, type, class: klass, recursion }: Question,
+  judge: (answer: Answer) => Finding,
+): Promise<ProbeRun> {
+  const library = await import('dns-packet');
+  const id = randomInt(0x1_0000);
+  const request = library.encode({
+    type: 'query',
+    id,
+    flags: recursion ? library.RECURSION_DESIRED : 0,
+    questions: [{ name, type, class: klass }],
+  });
+  return {
+    request,
+    judge: (data) => {
+      const reply = decodeMessage(library, data);
+      if (reply.type !== 'response') throw new MalformedReply('it is a query');
+      if (reply.id !== id) return mismatch('the reply is to another query: its id differs');
+      if (reply.opcode !== 'QUERY') return mismatch('the reply is to another query: its opcode differs');
+      const { rcode, answers: records = [] } = reply;
+      // A server that cannot read a query need not repeat the question (RFC 1035 section 4.1.1, FORMERR).
+      const repeats = repeatsQuestion(request, data);
+      if (!repeats && (rcode === 'NOERROR' || reply.questions?.length !== 0)) {
+        return mismatch('the reply is to another query: its question differs');
+      }
+      return judge({
+        rcode,
+        records,
+        fitting: records.filter((record) => record.type === type),
+        truncated: reply.flag_tc,
+      });
+    },
+  };
+}
+
+/** A message as the library decodes it; its types leave out some of the header. */
+type Message = DnsPacket.DecodedPacket & { readonly opcode: string; readonly rcode: string };
+
+function decodeMessage({ decode }: DnsPacketLibrary, data: Uint8Array): Message {
   try {
-    return decode(Buffer.from(data));
+    return decode(Buffer.from(data)) as Message;
   } catch (error) {
     // The library throws whatever its reads come to on bytes that are no message.
     throw new MalformedReply(error instanceof Error ? error.message : String(error));
@@ -25,29 +86,50 @@ export function decodeMessage({ decode }: DnsPacketLibrary, data: Uint8Array): D
 }
 
 /**
- * Whether a reply repeats the question of the request, which holds nothing else. Bytes are compared, since one name can
- * be cut into labels in several ways; letters may be of either case (RFC 4343).
+ * Whether a reply repeats the question of the request, and no other. Bytes are compared, since one name can be cut into
+ * labels in several ways; letters may be of either case (RFC 4343).
  */
-export function repeatsQuestion(request: Uint8Array, reply: Uint8Array): boolean {
+function repeatsQuestion(request: Uint8Array, reply: Uint8Array): boolean {
   const asked = lowerCase(request.subarray(QUESTION_OFFSET));
-  return asked.equals(lowerCase(reply.subarray(QUESTION_OFFSET, QUESTION_OFFSET + asked.length)));
+  return (
+    asked.equals(lowerCase(reply.subarray(QUESTION_OFFSET, QUESTION_OFFSET + asked.length))) &&
+    Buffer.from(reply).readUInt16BE(QUESTION_COUNT_OFFSET) === 1
+  );
 }
 
 function lowerCase(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte)));
 }
 
-/** Reads a domain name, with or without its last dot; `.` is the root (RFC 1035 section 2.3.4 has the limits). */
-export function readDomainName(text: string): string {
-  const name = text === '.' ? '.' : text.replace(/\.$/, '');
-  const labels = name === '.' ? [] : name.split('.');
-  const fits = labels.every((label) => /^[\w*-]{1,63}$/.test(label)) && name.length <= 253;
-  if (!fits || name === '') {
-    throw new ArgumentError(
-      'it is a name such as example.com, in ASCII, of labels of 1 to 63 letters, digits, - and _',
-    );
-  }
-  return name;
+/** The most bytes of a name with dots (RFC 1035 section 2.3.4: 255 with the length of each label and the last zero). */
+const MAX_NAME_BYTES = 253;
+const MAX_LABEL_BYTES = 63;
+
+/** Reads a domain name, with or without its last dot; `.` is the root. */
+export const readDomainName = nameReader(
+  /^[\w*-]+$/,
+  'it is a name such as example.com, in ASCII, of labels of 1 to 63 letters, digits, - and _',
+);
+
+/** Reads a name of multicast DNS, whose labels may be any text (RFC 6762 section 16, RFC 6763 section 4.1.1). */
+export const readServiceName = nameReader(
+  /^\P{Cc}+$/u,
+  'it is a name such as _ipp._tcp.local, of labels of 1 to 63 bytes without control characters',
+);
+
+function nameReader(label: RegExp, accepted: string): (text: string) => string {
+  return (text) => {
+    const name = text === '.' ? '.' : text.replace(/\.$/, '');
+    const labels = name === '.' ? [] : name.split('.');
+    const fits = labels.every((part) => label.test(part) && Buffer.byteLength(part) <= MAX_LABEL_BYTES);
+    if (!fits || Buffer.byteLength(name) > MAX_NAME_BYTES) throw new ArgumentError(accepted);
+    return name;
+  };
+}
+
+/** The number of records in words. */
+export function countAnswers({ length }: readonly DnsPacket.Answer[]): string {
+  return `${length} ${length === 1 ? 'answer' : 'answers'}`;
 }
 
 /** The data of a record in a few words. */

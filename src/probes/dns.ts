@@ -1,7 +1,6 @@
-import { randomInt } from 'node:crypto';
 import { optional, readInteger, readOneOf, required } from './arguments.js';
-import { decodeMessage, describeData, readDomainName, RECORD_TYPES, repeatsQuestion } from './dns-message.js';
-import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
+import { ask, countAnswers, describeData, readDomainName, RECORD_TYPES } from './dns-message.js';
+import { defineProbe, match, mismatch } from './probe.js';
 
 const CLASSES = ['IN', 'CH', 'HS', 'ANY'] as const;
 const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'NOTAUTH'] as const;
@@ -23,41 +22,18 @@ export const dns = defineProbe({
     answers: optional('the fewest records that a NOERROR must bring', readInteger(0, 1000), '1'),
     recursion: optional('whether to ask for recursion', readOneOf(['yes', 'no']), 'yes'),
   },
-  async start({ name, type, class: klass, rcode, answers, recursion }) {
-    const library = await import('dns-packet');
-    const id = randomInt(0x1_0000);
-    const request = library.encode({
-      type: 'query',
-      id,
-      flags: recursion === 'yes' ? library.RECURSION_DESIRED : 0,
-      questions: [{ name, type, class: klass }],
-    });
+  start({ name, type, class: klass, rcode, answers, recursion }) {
     const question = `${name} ${type}`;
-    return {
-      request,
-      judge: (data) => {
-        const reply = decodeMessage(library, data);
-        if (reply.type !== 'response') throw new MalformedReply('it is a query');
-        if (reply.id !== id) return mismatch('the reply is to another query: its id differs');
-        const got = (reply as { readonly rcode?: string }).rcode ?? '';
-        // A server that cannot read a query need not repeat the question (RFC 1035 section 4.1.1, FORMERR).
-        const repeats = repeatsQuestion(request, data);
-        if (!repeats && (got === 'NOERROR' || reply.questions?.length !== 0)) {
-          return mismatch('the reply is to another query: its question differs');
-        }
-        if (got !== rcode) return mismatch(`rcode ${got}`);
-        const records = reply.answers ?? [];
-        const fitting = records.filter((record) => record.type === type);
-        // What did not fit the datagram was left out, and is there all the same.
-        const truncated = (reply as { readonly flag_tc?: boolean }).flag_tc === true;
-        if (got === 'NOERROR' && fitting.length < answers && !truncated) {
-          return mismatch(`${question}: ${fitting.length} records of that type, fewer than ${answers}, rcode ${got}`);
-        }
-        const [first] = fitting;
-        const shown = first === undefined ? '' : ` ${describeData(first)}`;
-        const count = `${records.length} ${records.length === 1 ? 'answer' : 'answers'}`;
-        return match(`${question}${shown}, ${count}, rcode ${got}${truncated ? ', truncated' : ''}`);
-      },
-    };
+    return ask({ name, type, class: klass, recursion: recursion === 'yes' }, (answer) => {
+      const { records, fitting, truncated } = answer;
+      if (answer.rcode !== rcode) return mismatch(`rcode ${answer.rcode}`);
+      // What did not fit the datagram was left out, and is there all the same.
+      if (rcode === 'NOERROR' && fitting.length < answers && !truncated) {
+        return mismatch(`${question}: ${fitting.length} records of that type, fewer than ${answers}, rcode ${rcode}`);
+      }
+      const [first] = fitting;
+      const shown = first === undefined ? '' : ` ${describeData(first)}`;
+      return match(`${question}${shown}, ${countAnswers(records)}, rcode ${rcode}${truncated ? ', truncated' : ''}`);
+    });
   },
 });

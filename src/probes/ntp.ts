@@ -42,21 +42,22 @@ export const ntp = defineProbe({
         const transmit = reader.bytes(8);
         if ((flags & 7) !== MODE_SERVER) throw new MalformedReply(`its mode is ${flags & 7}, not ${MODE_SERVER}`);
         if (!origin.equals(nonce)) return mismatch('the reply is to another request: its origin timestamp differs');
-        if (stratum === 0) return mismatch(`kiss code ${ascii(reference)}`);
-        if (stratum > MAX_STRATUM || flags >> 6 === LEAP_UNSYNCHRONISED) {
+        const code = asciiCode(reference);
+        if (stratum === 0 && code !== undefined) return mismatch(`kiss code ${code}`);
+        if (stratum === 0 || stratum > MAX_STRATUM || flags >> 6 === LEAP_UNSYNCHRONISED) {
           return mismatch(`unsynchronised, stratum ${stratum}`);
         }
         if (transmit.every((byte) => byte === 0)) return mismatch('its transmit timestamp is zero');
         // Synchronisation distance (RFC 5905 section 11.2), from fixed-point seconds with 16 bits of fraction.
         const distanceMs = (1000 * (rootDelay / 2 + rootDispersion)) / 0x1_0000;
-        const source = stratum === 1 ? `reference ${ascii(reference)}, ` : '';
+        const source = stratum === 1 && code !== undefined ? `reference ${code}, ` : '';
         return match(`stratum ${stratum}, ${source}root distance ${distanceMs.toFixed(1)} ms`);
       },
     };
   },
 });
 
-/** A reference or kiss code: four characters, filled up with zeros. */
-function ascii(code: Buffer): string {
-  return code.toString('latin1').replace(/\0+$/, '');
+/** A reference or kiss code: up to four characters of ASCII, filled up with zeros; undefined if it is none. */
+function asciiCode(field: Buffer): string | undefined {
+  return /^([!-~]{1,4})\0*$/.exec(field.toString('latin1'))?.[1];
 }

@@ -1,7 +1,11 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
+import { answeringServer, type Family, type Peer, written } from '../support/sockets.js';
 import { udpcat } from '../support/udpcat.js';
+import { dns } from './fixtures/dns.js';
+import { hex, patched } from './fixtures/fixture.js';
+import { startProbe } from './session.js';
 
 /** Runs a probe against a service that answers. */
 async function probe(address: string, text: string) {
@@ -52,5 +56,220 @@ describeWith('dnsmasq', 'dnsmasq', () => {
       stderr: `udpcat: dns: rcode REFUSED (${server.address})\n`,
     });
     expect(await probe(server.address, 'dns:example.org,rcode=refused')).toMatchObject({ status: 0 });
+  });
+});
+
+/** An authority for example.com, which asks nobody else. */
+function startNamed(host: string): Promise<Daemon> {
+  const [v4, v6] = host.includes(':') ? ['none', host] : [host, 'none'];
+  return startDaemon({
+    program: 'named',
+    files: ({ port, folder }) => ({
+      'named.conf': `
+        options {
+          directory "${folder}";
+          listen-on port ${port} { ${v4}; };
+          listen-on-v6 port ${port} { ${v6}; };
+          pid-file none; session-keyfile none; lock-file none;
+          recursion no; dnssec-validation no; notify no;
+          version "a test";
+        };
+        controls { };
+        zone "example.com" { type primary; file "zone"; };`,
+      zone: `$TTL 60
+@ SOA ns admin 1 60 60 60 60
+@ NS ns
+ns A 127.0.0.1
+@ A 192.0.2.1
+@ A 192.0.2.2
+@ A 192.0.2.3
+www CNAME example.com.
+long TXT ${'a'.repeat(200)}
+long TXT ${'b'.repeat(200)}
+long TXT ${'c'.repeat(200)}
+`,
+    }),
+    args: ({ folder }) => ['-g', '-c', `${folder}/named.conf`],
+  });
+}
+
+describe.each<[Family, string]>([
+  [4, '127.0.0.1'],
+  [6, '::1'],
+])('over IPv%d', (_family, host) => {
+  describeWith('named', 'BIND', () => {
+    let server: Daemon;
+    let address: string;
+
+    beforeAll(async () => {
+      server = await startNamed(host);
+      address = written(host, server.port);
+      // Its port is bound before it has read its zones.
+      const args = ['--probe', 'dns:example.com,SOA', '--retry', '50', '-w', '10s', '-o', 'none'];
+      expect(await udpcat(['send', address, ...args])).toMatchObject({ status: 0 });
+    });
+
+    afterAll(async () => {
+      await server[Symbol.asyncDispose]();
+    });
+
+    test.each([
+      ['example.com', /^example\.com A 192\.0\.2\.[123], 3 answers, rcode NOERROR$/],
+      ['example.com,answers=3', /^example\.com A 192\.0\.2\.[123], 3 answers, rcode NOERROR$/],
+      ['www.example.com', /^www\.example\.com A 192\.0\.2\.[123], 4 answers, rcode NOERROR$/],
+      ['www.example.com,CNAME', /^www\.example\.com CNAME example\.com, 1 answer, rcode NOERROR$/],
+      ['example.com,AAAA,answers=0', /^example\.com AAAA, 0 answers, rcode NOERROR$/],
+      [
+        'long.example.com,TXT,answers=3',
+        /^long\.example\.com TXT ([abc])\1{199}, \d answers?, rcode NOERROR, truncated$/,
+      ],
+      ['nobody.example.com,rcode=NXDOMAIN', /^nobody\.example\.com A, 0 answers, rcode NXDOMAIN$/],
+      ['version.bind,TXT,CH', /^version\.bind TXT a test, 1 answer, rcode NOERROR$/],
+    ])('answers %s', async (args, says) => {
+      const { status, stderr } = await probe(address, `dns:${args}`);
+      expect(stderr.replace(/^udpcat: dns: |\n$/g, '')).toMatch(says);
+      expect(status).toBe(0);
+    });
+
+    test.each([
+      ['nobody.example.com', 'rcode NXDOMAIN'],
+      ['example.org', 'rcode REFUSED'],
+      ['example.com,AAAA', 'example.com AAAA: 0 records of that type, fewer than 1, rcode NOERROR'],
+      ['example.com,answers=4', 'example.com A: 3 records of that type, fewer than 4, rcode NOERROR'],
+      ['example.com,rcode=NXDOMAIN', 'rcode NOERROR'],
+    ])('fails %s', async (args, says) => {
+      expect(await probe(address, `dns:${args}`)).toEqual({
+        status: 5,
+        stderr: `udpcat: dns: ${says} (${address})\n`,
+      });
+    });
+  });
+
+  describeWith('unbound', 'Unbound, for which an authority refuses to answer', () => {
+    let upstream: Peer;
+    let server: Daemon;
+
+    beforeAll(async () => {
+      const refusal = (query: Buffer): Buffer[] => [patched(query, [2, hex('8005')])];
+      upstream = await answeringServer(refusal);
+      server = await startDaemon({
+        program: 'unbound',
+        files: ({ port, folder }) => ({
+          'unbound.conf': `
+server:
+  directory: "${folder}"
+  chroot: ""
+  username: ""
+  pidfile: ""
+  use-syslog: no
+  logfile: ""
+  num-threads: 1
+  interface: ${host}@${port}
+  do-not-query-localhost: no
+  module-config: "iterator"
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@${upstream.port}
+`,
+        }),
+        args: ({ folder }) => ['-d', '-c', `${folder}/unbound.conf`],
+      });
+    });
+
+    afterAll(async () => {
+      await server[Symbol.asyncDispose]();
+      await upstream[Symbol.asyncDispose]();
+    });
+
+    test('has no answer, which is a failure unless it was asked for', async () => {
+      const address = written(host, server.port);
+      expect(await probe(address, 'dns:example.com')).toEqual({
+        status: 5,
+        stderr: `udpcat: dns: rcode SERVFAIL (${address})\n`,
+      });
+      expect(await probe(address, 'dns:example.com,rcode=SERVFAIL')).toEqual({
+        status: 0,
+        stderr: 'udpcat: dns: example.com A, 0 answers, rcode SERVFAIL\n',
+      });
+    });
+  });
+});
+
+describe('the probe dns', () => {
+  const judged = async (change: (reply: Buffer, request: Buffer) => Buffer, args = '') => {
+    const { request, judge } = await startProbe(`${dns.probe}${args}`);
+    return judge(change(dns.reply(request), request));
+  };
+
+  test.each<[title: string, says: string, change: (reply: Buffer, request: Buffer) => Buffer]>([
+    [
+      'with another id',
+      'the reply is to another query: its id differs',
+      (reply) => patched(reply, [1, Buffer.from([reply[1]! ^ 1])]),
+    ],
+    [
+      'to another name',
+      'the reply is to another query: its question differs',
+      (reply) => patched(reply, [13, Buffer.from('f')]),
+    ],
+    [
+      'to a name of one label that is written the same',
+      'the reply is to another query: its question differs',
+      (reply) => patched(reply, [12, hex('0b')], [20, Buffer.from('.')]),
+    ],
+    [
+      'to another type',
+      'the reply is to another query: its question differs',
+      (reply) => patched(reply, [26, hex('1c')]),
+    ],
+    [
+      'to two questions',
+      'the reply is to another query: its question differs',
+      (reply) => Buffer.concat([patched(reply.subarray(0, 29), [5, hex('02')]), reply.subarray(12)]),
+    ],
+    [
+      'without the question',
+      'the reply is to another query: its question differs',
+      (reply) => patched(Buffer.concat([reply.subarray(0, 29), reply.subarray(35)]), [4, hex('0000')]),
+    ],
+    [
+      'with another opcode',
+      'the reply is to another query: its opcode differs',
+      (reply) => patched(reply, [2, hex('a5')]),
+    ],
+    ['that is a query', 'the reply is no message of the protocol: it is a query', (_reply, request) => request],
+    [
+      'without a record',
+      'example.com A: 0 records of that type, fewer than 1, rcode NOERROR',
+      (reply) => patched(reply.subarray(0, 29), [7, hex('00')]),
+    ],
+    ['with an error', 'rcode SERVFAIL', (reply) => patched(reply, [3, hex('82')])],
+    [
+      'with an error in it that hides the question',
+      'rcode FORMERR',
+      (reply) => patched(reply.subarray(0, 12), [3, hex('81 0000 0000')]),
+    ],
+  ])('does not take a reply %s', async (_title, says, change) => {
+    expect(await judged(change)).toEqual({ outcome: 'mismatch', says: `dns: ${says}` });
+  });
+
+  test('takes a reply whose question has letters of the other case', async () => {
+    expect(await judged((reply) => patched(reply, [13, Buffer.from('EXAMPLE')]))).toMatchObject({ outcome: 'match' });
+  });
+
+  test('takes a truncated reply, and says so', async () => {
+    expect(await judged((reply) => patched(reply.subarray(0, 29), [2, hex('87')], [7, hex('00')]))).toEqual({
+      outcome: 'match',
+      says: 'dns: example.com A, 0 answers, rcode NOERROR, truncated',
+    });
+  });
+
+  test('takes NODATA where no record was asked for', async () => {
+    expect(await judged((reply) => patched(reply.subarray(0, 29), [7, hex('00')]), ',answers=0')).toEqual({
+      outcome: 'match',
+      says: 'dns: example.com A, 0 answers, rcode NOERROR',
+    });
   });
 });

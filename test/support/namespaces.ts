@@ -102,3 +102,31 @@ export function shellWithSilentResolver(line: string, options: StartOptions = {}
   ];
   return shell(`exec unshare --net --mount bash -c ${quote([...network, line].join(' && '))}`, options);
 }
+
+/**
+ * Runs a shell command line on one of two hosts of a network of their own, both of which run `service`. On each the
+ * interface is `lan0`, and `/run` its own; the service finds the host's name in `$HOST`: of `near`, where the line runs,
+ * 10.9.8.1 and fe80::1 are the addresses, of `far` 10.9.8.2 and fe80::2. When the line has ended, all ends.
+ */
+export function shellOnTwoHosts(service: string, line: string, options: StartOptions = {}): Running {
+  const hosts = [
+    'mount -t tmpfs none /run',
+    'ip netns add far',
+    'ip link add lan0 type veth peer name lan0 netns far',
+    ...['ip', 'ip -n far'].flatMap((ip, index) => [
+      `${ip} link set lo up`,
+      `${ip} link set lan0 addrgenmode none`,
+      `${ip} address add 10.9.8.${index + 1}/24 dev lan0`,
+      `${ip} address add fe80::${index + 1}/64 dev lan0 nodad`,
+      `${ip} link set lan0 up`,
+    ]),
+  ];
+  const serve = `mount -t tmpfs none /run && HOST=$1 && { ${service}; } >/run/log 2>&1`;
+  const services = [
+    `unshare --mount bash -c ${quote(serve)} serve near &`,
+    `ip netns exec far bash -c ${quote(serve)} serve far &`,
+  ];
+  const script = `${hosts.join(' && ')} || exit; ${services.join(' ')} ${line}`;
+  // The end of the first process in a process namespace is the end of all.
+  return shell(`exec unshare --net --mount --pid --fork --kill-child bash -c ${quote(script)}`, options);
+}
