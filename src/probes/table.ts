@@ -9,10 +9,13 @@ export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   minecraft: async () => (await import('./minecraft.js')).minecraft,
   ntp: async () => (await import('./ntp.js')).ntp,
   quic: async () => (await import('./quic.js')).quic,
+  radius: async () => (await import('./radius.js')).radius,
   sip: async () => (await import('./sip.js')).sip,
+  snmp: async () => (await import('./snmp.js')).snmp,
   source: async () => (await import('./source.js')).source,
   ssdp: async () => (await import('./ssdp.js')).ssdp,
   statsd: async () => (await import('./statsd.js')).statsd,
+  stun: async () => (await import('./stun.js')).stun,
   syslog: async () => (await import('./syslog.js')).syslog,
   tftp: async () => (await import('./tftp.js')).tftp,
 };

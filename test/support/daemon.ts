@@ -1,9 +1,9 @@
 /** Real services, in a folder and on a port of their own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PROGRAM_PATH } from './peers.js';
 import { closedPort } from './sockets.js';
@@ -27,7 +27,7 @@ export interface Daemon extends AsyncDisposable {
 /** What a service is started with. */
 export interface DaemonOptions {
   readonly program: string;
-  /** Files to be written into its folder first, by name. */
+  /** Files to be written into its folder first, by name, such as `config/name`. */
   readonly files?: (place: Place) => Readonly<Record<string, string>>;
   readonly args: (place: Place) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -45,7 +45,11 @@ export interface Place {
 export async function startDaemon({ program, files, args, env = {} }: DaemonOptions): Promise<Daemon> {
   const place = { port: await closedPort(), folder: mkdtempSync(join(tmpdir(), 'udpcat-daemon-')) };
   chmodSync(place.folder, 0o777);
-  for (const [name, text] of Object.entries(files?.(place) ?? {})) writeFileSync(join(place.folder, name), text);
+  for (const [name, text] of Object.entries(files?.(place) ?? {})) {
+    const path = join(place.folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
   const child = spawn(program, args(place), {
     cwd: place.folder,
     env: { PATH: PROGRAM_PATH, ...env },
