@@ -3,6 +3,7 @@ import type { Datagram } from './datagram.js';
 import { type Address, checkAddress, type Endpoint, type Family, interfaceExists, parseAddress } from './endpoint.js';
 import type {
   Engine,
+  EngineName,
   EngineOutgoing,
   EngineSocket,
   KernelBuffers,
@@ -11,7 +12,7 @@ import type {
   SocketOptions,
 } from './engine.js';
 import { DatagramError } from './errors.js';
-import { nodeEngine } from './node-engine.js';
+import { type Chosen, chooseEngine, type EngineChoice, ENGINES } from './engine-choice.js';
 import { OVERFLOWS, type Overflow, ReceiveQueue } from './receive-queue.js';
 import type { Lookup } from './resolve.js';
 
@@ -31,6 +32,12 @@ export interface DatagramSocketOptions extends SocketOptions {
   readonly family?: Family | undefined;
   /** How names are looked up. Default: by the system's resolver, within this process. */
   readonly lookup?: Lookup | undefined;
+  /**
+   * What talks to the kernel. `linux` needs Linux on x64 or arm64 and the optional package `koffi` (`UNSUPPORTED`
+   * without them), and can do what others cannot, see {@link SocketOptions}; `auto` uses it where it can. It pays for
+   * much traffic: loading it takes about 20 ms, once a process. Default: `node`.
+   */
+  readonly engine?: EngineChoice | undefined;
   /** Aborts the opening, and later the object, as {@link DatagramSocket.abort} does. */
   readonly signal?: AbortSignal;
 }
@@ -55,6 +62,8 @@ export interface ReceiveOptions {
 export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> {
   readonly #queue: ReceiveQueue;
   readonly #signal: AbortSignal | undefined;
+  readonly #engine: EngineChoice;
+  #chosen!: Chosen;
   #socket!: EngineSocket;
   #sends = new Set<Promise<unknown>>();
   #state: 'open' | 'closing' | 'aborted' = 'open';
@@ -66,6 +75,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   protected constructor(options: DatagramSocketOptions) {
     super();
     this.#signal = options.signal;
+    this.#engine = options.engine ?? 'node';
     this.#queue = new ReceiveQueue({
       capacity: options.maxReadQueue ?? 1024,
       overflow: options.overflow ?? 'drop-newest',
@@ -83,11 +93,13 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
    */
   protected async open(
     request: OpenRequest,
-    { receiveStrays = false, engine = nodeEngine }: { readonly receiveStrays?: boolean; readonly engine?: Engine } = {},
+    { receiveStrays = false, engine }: { readonly receiveStrays?: boolean; readonly engine?: Engine } = {},
   ): Promise<void> {
     this.#signal?.throwIfAborted();
     const queue = this.#queue;
-    this.#socket = await engine.open(request, {
+    this.#chosen = engine === undefined ? await chooseEngine(this.#engine) : { engine };
+    this.#signal?.throwIfAborted();
+    this.#socket = await this.#chosen.engine.open(request, {
       room: () => queue.room,
       datagrams: (batch) => {
         queue.push(batch);
@@ -116,6 +128,16 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /** The local address, with the port that the kernel chose. */
   get local(): Endpoint {
     return this.#socket.local;
+  }
+
+  /** Which engine talks to the kernel. */
+  get engine(): EngineName {
+    return this.#chosen.engine.name;
+  }
+
+  /** Why the linux engine is not used, if `auto` was to use it where it can. */
+  get engineUnavailable(): DatagramError | undefined {
+    return this.#chosen.unavailable;
   }
 
   /** The kernel's buffers as granted, in bytes. Less than was asked for means that the system limits them. */
@@ -238,20 +260,25 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
 export function checkOptions(options: DatagramSocketOptions): void {
   checkOneOf('overflow', options.overflow, OVERFLOWS);
   checkOneOf('family', options.family, [4, 6]);
+  checkOneOf('engine', options.engine, ENGINES);
   checkRange('maxReadQueue', options.maxReadQueue, 1, Number.MAX_SAFE_INTEGER);
   checkRange('ttl', options.ttl, 1, 255);
+  checkRange('dscp', options.dscp, 0, 63);
   checkRange('recvBufferBytes', options.recvBufferBytes, 1, 0x3fff_ffff);
   checkRange('sendBufferBytes', options.sendBufferBytes, 1, 0x3fff_ffff);
-  const { multicastInterface } = options;
-  if (multicastInterface !== undefined && !interfaceExists(multicastInterface)) {
-    throw new DatagramError('INVALID_OPTION', `multicastInterface: this host has no interface "${multicastInterface}"`);
-  }
+  checkInterface('multicastInterface', options.multicastInterface);
+  checkInterface('bindDevice', options.bindDevice);
 }
 
 /** @throws {DatagramError} `INVALID_OPTION` for a value that is not among those there are */
 export function checkOneOf<T>(name: string, value: T | undefined, all: readonly T[]): void {
   if (value === undefined || all.includes(value)) return;
   throw new DatagramError('INVALID_OPTION', `${name} must be one of ${all.join(', ')}, not ${String(value)}`);
+}
+
+function checkInterface(option: string, name: string | undefined): void {
+  if (name === undefined || interfaceExists(name)) return;
+  throw new DatagramError('INVALID_OPTION', `${option}: this host has no interface "${name}"`);
 }
 
 function checkRange(name: string, value: number | undefined, least: number, most: number): void {

@@ -22,4 +22,11 @@ export interface Datagram {
 export interface Outgoing {
   readonly data: Uint8Array;
   readonly remote: Endpoint;
+  /**
+   * The address to send from, on a socket bound to every interface: an answer leaves from the address that was asked if
+   * this is the `local` of the datagram it answers. The port is the socket's in any case, and an address to which many
+   * were asked, multicast or broadcast, is left out of account. Default: the kernel chooses by its routes.
+   * The node engine cannot, and refuses another address than the bound one (`UNSUPPORTED`).
+   */
+  readonly local?: Endpoint | undefined;
 }

@@ -2,12 +2,15 @@ import type { Datagram } from './datagram.js';
 import type { Endpoint } from './endpoint.js';
 import type { DatagramError } from './errors.js';
 
+/** `node` is `node:dgram`, and runs everywhere; `linux` makes the system calls of Linux itself. */
+export type EngineName = 'node' | 'linux';
+
 /**
  * The narrow waist between this module and the kernel. Batches cross it in both directions, so that an engine which
  * makes one system call for many datagrams pays for one call of this interface too.
  */
 export interface Engine {
-  readonly name: 'node';
+  readonly name: EngineName;
 
   /**
    * Opens a socket, bound and configured, receiving from now on.
@@ -45,6 +48,25 @@ export interface SocketOptions {
   readonly broadcast?: boolean | undefined;
   /** Name of the interface that multicast leaves from. Default: the system's routing decides. */
   readonly multicastInterface?: string | undefined;
+  /** Differentiated services code point of what is sent, 0 to 63 (RFC 2474). Default: 0. Linux engine. */
+  readonly dscp?: number | undefined;
+  /**
+   * Forbids that what is sent is fragmented, here or on its way: a datagram too large for the path fails (`TOO_LARGE`),
+   * or is told by an event when a router says so. Default: false. Linux engine.
+   */
+  readonly dontFragment?: boolean | undefined;
+  /** Name of the one interface to receive from and send through (`SO_BINDTODEVICE`, socket(7)). Default: any. Linux engine. */
+  readonly bindDevice?: string | undefined;
+  /**
+   * Lets other sockets of this user that ask for it too be bound to the same address and port: each peer is heard by one
+   * of them (`SO_REUSEPORT`, socket(7)). Default: false. Linux engine.
+   */
+  readonly reusePort?: boolean | undefined;
+  /**
+   * Has every dropped datagram counted, at the price of a lower rate of receiving: without it, the linux engine counts
+   * datagrams that the kernel coalesced and dropped together as one. Default: false. The node engine always does.
+   */
+  readonly exactDrops?: boolean | undefined;
 }
 
 /** What an engine tells its owner. Nothing is delivered after the socket's `close`. */
@@ -65,6 +87,8 @@ export interface EngineEvents {
 export interface EngineOutgoing {
   readonly data: Uint8Array;
   readonly remote?: Endpoint;
+  /** The address to send from, on a socket of several; its port is the socket's, whatever is written here. */
+  readonly local?: Endpoint | undefined;
 }
 
 /** One datagram of a batch that the kernel did not take. */

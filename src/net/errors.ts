@@ -12,7 +12,10 @@ import type { Endpoint } from './datagram.js';
  * - `SEND_FAILED`: the kernel did not take this datagram
  * - `BROADCAST_FORBIDDEN`: the address is a broadcast address, and `broadcast` was not set
  * - `TOO_LARGE`: the payload is larger than UDP, or the path, carries
- * - `REFUSED`: an ICMP error came back for an earlier datagram: nobody listens there, it cannot be reached, or is prohibited
+ * - `REFUSED`: an ICMP error came back for an earlier datagram: nobody listens there, or it is prohibited; with the node
+ *   engine, which cannot tell them apart, also where the host or its network cannot be reached
+ * - `UNREACHABLE`: an ICMP error came back that refuses nothing: host or network cannot be reached, or the time to live
+ *   was over on the way (the linux engine only)
  * - `RECEIVE_FAILED`: the socket can receive no more
  * - `QUEUE_FULL`: the receive queue overflowed under the policy `fail`
  * - `CLOSED`: the object was closed or aborted
@@ -27,9 +30,22 @@ export type DatagramErrorCode =
   | 'BROADCAST_FORBIDDEN'
   | 'TOO_LARGE'
   | 'REFUSED'
+  | 'UNREACHABLE'
   | 'RECEIVE_FAILED'
   | 'QUEUE_FULL'
   | 'CLOSED';
+
+/** What an ICMP error said, as the linux engine hears it: RFC 792 and RFC 4443. */
+export interface IcmpDetail {
+  /** Which version of ICMP. */
+  readonly family: 4 | 6;
+  readonly type: number;
+  readonly code: number;
+  /** Address of the router or host that reported it. As little as any datagram does it prove who it is. */
+  readonly reporter: string | undefined;
+  /** For "too big": the largest packet that goes through there, in bytes, IP header included; 0 if it was not said. */
+  readonly mtu: number | undefined;
+}
 
 /** The one class of error that this module throws: a stable `code`, and the system's own error as `cause`. */
 export class DatagramError extends Error {
@@ -37,15 +53,18 @@ export class DatagramError extends Error {
   readonly code: DatagramErrorCode;
   /** The peer concerned, where it is known. */
   readonly peer: Endpoint | undefined;
+  /** What the ICMP error said that this one tells; with the linux engine only. */
+  readonly icmp: IcmpDetail | undefined;
 
   constructor(
     code: DatagramErrorCode,
     message: string,
-    details: { cause?: unknown; peer?: Endpoint | undefined } = {},
+    details: { cause?: unknown; peer?: Endpoint | undefined; icmp?: IcmpDetail | undefined } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.peer = details.peer;
+    this.icmp = details.icmp;
   }
 }
 

@@ -26,8 +26,9 @@ export {
   parseAddress,
   sameEndpoint,
 } from './endpoint.js';
-export type { KernelBuffers, SendFailure, SocketOptions } from './engine.js';
-export { DatagramError, type DatagramErrorCode } from './errors.js';
+export type { EngineName, KernelBuffers, SendFailure, SocketOptions } from './engine.js';
+export type { EngineChoice } from './engine-choice.js';
+export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
 export type { Overflow } from './receive-queue.js';
 export type { Lookup } from './resolve.js';
 export { DatagramServer, type ServerOptions, startUdpServer } from './server.js';

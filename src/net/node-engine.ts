@@ -1,18 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions as DgramOptions } from 'node:dgram';
 import { networkInterfaces, platform } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { types } from 'node:util';
 import { wallClockMs } from './clock.js';
 import type { Datagram } from './datagram.js';
-import {
-  type Endpoint,
-  type Family,
-  familyOf,
-  formatEndpoint,
-  isBroadcast,
-  MAX_PAYLOAD_BYTES,
-  sameEndpoint,
-} from './endpoint.js';
+import { type Endpoint, type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES, sameEndpoint } from './endpoint.js';
 import type {
   Engine,
   EngineEvents,
@@ -23,6 +14,7 @@ import type {
   SendFailure,
   SocketOptions,
 } from './engine.js';
+import { openError, receiveError, sendError } from './engine-errors.js';
 import { DatagramError, describeSystemError, systemCode } from './errors.js';
 
 /** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
@@ -57,7 +49,6 @@ const READS_PER_TURN = 32;
 const LEAST_CHARGE_BYTES = 512;
 
 const TTL_REMEDY = 'the node engine sets it for one family only, IPv4 or IPv6, so restrict the socket to one';
-const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
 
 /** The engine of `node:dgram`: everywhere, no native code, one system call a datagram. */
 export const nodeEngine: Engine = {
@@ -138,6 +129,7 @@ class NodeSocket implements EngineSocket {
     const socket = this.#socket;
     const { remote } = this.#request;
     try {
+      refuseForeignOptions(this.#request.options);
       await settled(socket, 'listening', () =>
         socket.bind({ port: local.port, address: local.address, exclusive: true }),
       );
@@ -224,12 +216,7 @@ class NodeSocket implements EngineSocket {
     if (code === 'EMSGSIZE' || REFUSALS.has(code ?? '')) {
       this.#events.peerError(this.#peerError(error));
     } else {
-      const where = formatEndpoint(this.local);
-      this.#events.failed(
-        new DatagramError('RECEIVE_FAILED', `cannot receive on ${where}: ${describeSystemError(error)}`, {
-          cause: error,
-        }),
-      );
+      this.#events.failed(receiveError(error, this.local));
     }
   }
 
@@ -309,8 +296,12 @@ class NodeSocket implements EngineSocket {
     return REFUSALS.has(code);
   }
 
-  #transmit({ data, remote }: EngineOutgoing, callback: (error: Error | null | undefined) => void): void {
+  #transmit({ data, remote, local }: EngineOutgoing, callback: (error: Error | null | undefined) => void): void {
     try {
+      if (local !== undefined && local.address !== this.local.address) {
+        const from = formatEndpoint(this.local);
+        throw new DatagramError('UNSUPPORTED', `the node engine sends from ${from} only, not from ${local.address}`);
+      }
       if (remote === undefined) this.#socket.send(data, callback);
       else this.#socket.send(data, remote.port, this.#toSocketFamily(remote.address), callback);
     } catch (error) {
@@ -326,19 +317,7 @@ class NodeSocket implements EngineSocket {
   }
 
   #sendError(cause: Error, { data, remote = this.#request.remote }: EngineOutgoing): DatagramError {
-    const whom = remote === undefined ? '' : ` to ${formatEndpoint(remote)}`;
-    const details = { cause, peer: remote };
-    const code = systemCode(cause);
-    if (this.#closed) return new DatagramError('CLOSED', `cannot send${whom}: the socket was closed`, details);
-    if (code === 'EMSGSIZE') {
-      const limit = MAX_PAYLOAD_BYTES[familyOf(remote?.address ?? this.local.address)];
-      const why = data.length > limit ? `the limit is ${limit}` : 'the path or the interface does not carry that much';
-      return new DatagramError('TOO_LARGE', `cannot send ${data.length} bytes${whom}: ${why}`, details);
-    }
-    if (code === 'EACCES' && remote !== undefined && isBroadcast(remote.address)) {
-      return new DatagramError('BROADCAST_FORBIDDEN', `cannot send${whom}: ${NO_BROADCAST}`, details);
-    }
-    return new DatagramError('SEND_FAILED', `cannot send${whom}: ${describeSystemError(cause)}`, details);
+    return sendError(cause, data, { remote, local: this.local, closed: this.#closed });
   }
 
   resume(): void {
@@ -408,23 +387,15 @@ function settled(socket: Socket, event: 'listening' | 'connect', begin: () => vo
   });
 }
 
-function openError(cause: unknown, { remote }: OpenRequest, local: Endpoint): DatagramError {
-  if (cause instanceof DatagramError) return cause;
-  const code = systemCode(cause);
-  const syscall = types.isNativeError(cause) && 'syscall' in cause ? cause.syscall : undefined;
-  if (syscall === 'connect' && remote !== undefined) {
-    const forbidden = code === 'EACCES' && isBroadcast(remote.address);
-    const why = forbidden ? NO_BROADCAST : describeSystemError(cause);
-    return new DatagramError(
-      forbidden ? 'BROADCAST_FORBIDDEN' : 'OPEN_FAILED',
-      `cannot send to ${formatEndpoint(remote)}: ${why}`,
-      { cause, peer: remote },
-    );
+/** What only the linux engine can do. */
+const FOREIGN_OPTIONS = ['dscp', 'dontFragment', 'bindDevice', 'reusePort'] as const;
+
+function refuseForeignOptions(options: SocketOptions): void {
+  for (const name of FOREIGN_OPTIONS) {
+    const value = options[name];
+    if (value === undefined || value === false) continue;
+    throw new DatagramError('UNSUPPORTED', `the node engine cannot set ${name}; the linux engine can`);
   }
-  const what = syscall === 'bind' ? 'bind' : 'set the options of a socket on';
-  return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
-    cause,
-  });
 }
 
 /** Systems other than Linux refuse what is above their limit instead of granting less, and nobody asked for this much. */

@@ -109,7 +109,7 @@ export class DatagramServer extends DatagramSocket {
    * @throws {DatagramError} `INVALID_ADDRESS` before anything is sent, `CLOSED`.
    */
   async sendBatch(batch: readonly Outgoing[]): Promise<readonly SendFailure[]> {
-    return this.transmit(batch.map(({ data, remote }) => ({ data, remote: this.#check(remote) })));
+    return this.transmit(batch.map(({ data, remote, local }) => ({ data, remote: this.#check(remote), local })));
   }
 
   /** Only a name has to wait: all else is sent in the order of the calls. */

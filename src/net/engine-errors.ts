@@ -1,0 +1,58 @@
+import { types } from 'node:util';
+import { type Endpoint, familyOf, formatEndpoint, isBroadcast, MAX_PAYLOAD_BYTES } from './endpoint.js';
+import type { OpenRequest } from './engine.js';
+import { DatagramError, describeSystemError, systemCode } from './errors.js';
+
+const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
+
+/** What a failed opening tells: `cause` is an error of the system, whose `syscall` says what failed. */
+export function openError(cause: unknown, { remote }: OpenRequest, local: Endpoint): DatagramError {
+  if (cause instanceof DatagramError) return cause;
+  const code = systemCode(cause);
+  const syscall = types.isNativeError(cause) && 'syscall' in cause ? cause.syscall : undefined;
+  if (syscall === 'connect' && remote !== undefined) {
+    const forbidden = code === 'EACCES' && isBroadcast(remote.address);
+    const why = forbidden ? NO_BROADCAST : describeSystemError(cause);
+    return new DatagramError(
+      forbidden ? 'BROADCAST_FORBIDDEN' : 'OPEN_FAILED',
+      `cannot send to ${formatEndpoint(remote)}: ${why}`,
+      { cause, peer: remote },
+    );
+  }
+  const what = syscall === 'bind' ? 'bind' : 'set the options of a socket on';
+  return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
+    cause,
+  });
+}
+
+/** What a datagram tells that the system refused to send. */
+export function sendError(
+  cause: unknown,
+  data: Uint8Array,
+  socket: { readonly remote: Endpoint | undefined; readonly local: Endpoint; readonly closed: boolean },
+): DatagramError {
+  if (cause instanceof DatagramError) return cause;
+  const { remote, local, closed } = socket;
+  const whom = remote === undefined ? '' : ` to ${formatEndpoint(remote)}`;
+  const details = { cause, peer: remote };
+  const code = systemCode(cause);
+  if (closed) return new DatagramError('CLOSED', `cannot send${whom}: the socket was closed`, details);
+  if (code === 'EMSGSIZE') {
+    const limit = MAX_PAYLOAD_BYTES[familyOf(remote?.address ?? local.address)];
+    const why = data.length > limit ? `the limit is ${limit}` : 'the path or the interface does not carry that much';
+    return new DatagramError('TOO_LARGE', `cannot send ${data.length} bytes${whom}: ${why}`, details);
+  }
+  if (code === 'EACCES' && remote !== undefined && isBroadcast(remote.address)) {
+    return new DatagramError('BROADCAST_FORBIDDEN', `cannot send${whom}: ${NO_BROADCAST}`, details);
+  }
+  return new DatagramError('SEND_FAILED', `cannot send${whom}: ${describeSystemError(cause)}`, details);
+}
+
+/** What a socket tells that can receive no more. */
+export function receiveError(cause: unknown, local: Endpoint): DatagramError {
+  return new DatagramError(
+    'RECEIVE_FAILED',
+    `cannot receive on ${formatEndpoint(local)}: ${describeSystemError(cause)}`,
+    { cause },
+  );
+}

@@ -1,0 +1,547 @@
+import type { Datagram } from '../datagram.js';
+import { type Endpoint, type Family, familyOf, MAX_PAYLOAD_BYTES, sameEndpoint } from '../endpoint.js';
+import type { EngineEvents, EngineOutgoing, EngineSocket, KernelBuffers, OpenRequest, SendFailure } from '../engine.js';
+import { openError, receiveError, sendError } from '../engine-errors.js';
+import {
+  AF_INET,
+  AF_INET6,
+  EACCES,
+  EAGAIN,
+  ECONNREFUSED,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  EINTR,
+  EINVAL,
+  EIO,
+  EMSGSIZE,
+  ENETUNREACH,
+  ENOBUFS,
+  ENOMEM,
+  ENONET,
+  ENOPROTOOPT,
+  EPROTO,
+  MSG_ERRQUEUE,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+} from './constants.js';
+import { icmpError, readQueuedError } from './icmp.js';
+import { Memory } from './memory.js';
+import { KERNEL_FACTOR, SocketOptionCalls } from './options.js';
+import { RECEIVED_AT_ONCE, Reception } from './reception.js';
+import { loadSystemCalls, type SystemCalls, systemError, type Watch } from './system-calls.js';
+import { type Route, Transmission } from './transmission.js';
+
+/** Messages given to the kernel between two turns of the event loop: few enough that timers and replies are not held up. */
+const SENDS_PER_TURN = 64;
+/** System calls that receive between two turns of the event loop. */
+const RECEIVES_PER_TURN = 16;
+/** The least that Linux charges the receive buffer for a datagram, in bytes. */
+const LEAST_CHARGE_BYTES = 512;
+/** Errors read from the error queue between two turns: a flood of them holds nothing up. */
+const ERRORS_PER_TURN = 1024;
+/** How often a datagram is sent again after an ICMP error that may have been an earlier one's. */
+const MAX_ATTEMPTS = 16;
+/** How often, 1 ms apart, a datagram is offered again to a kernel that has no buffers left (`ENOBUFS`). */
+const MAX_WAITS_FOR_BUFFERS = 1000;
+/** Segments of more than that never fit a datagram. */
+const NO_SEGMENT_LIMIT = 65_507;
+
+/** What an ICMP error pending on the socket fails the next call with (icmp_err_convert and icmpv6_err_convert in Linux). */
+const PENDING = new Set([
+  EACCES,
+  ECONNREFUSED,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  EMSGSIZE,
+  ENETUNREACH,
+  ENONET,
+  ENOPROTOOPT,
+  EPROTO,
+]);
+
+const NO_FAILURES: Promise<readonly SendFailure[]> = Promise.resolve([]);
+/** Errors are heard, and the process is kept running, while nothing else is waited for. */
+const NOTHING = { readable: false, writable: false, disconnect: true };
+
+/** What all sockets of the engine have in common: the functions, and memory that is in use during one call only. */
+export interface Machinery {
+  readonly calls: SystemCalls;
+  readonly options: SocketOptionCalls;
+  readonly reception: Reception;
+  readonly transmission: Transmission;
+  readonly names: Memory;
+}
+
+/** @throws {DatagramError} `UNSUPPORTED`, saying why not here */
+export async function loadMachinery(): Promise<Machinery> {
+  const calls = await loadSystemCalls();
+  return {
+    calls,
+    options: new SocketOptionCalls(calls),
+    reception: new Reception(calls),
+    transmission: new Transmission(calls),
+    names: new Memory(64, calls.addressOf),
+  };
+}
+
+/** A batch on its way to the kernel. */
+interface Delivery {
+  readonly batch: readonly EngineOutgoing[];
+  readonly failures: SendFailure[];
+  /** The first datagram that the kernel has neither taken nor refused. */
+  next: number;
+  /** Datagrams before this one are sent one by one, because the kernel did not take them as segments. */
+  singlyUntil: number;
+  /** How often the next one has failed, with an error that may not be its own, and for want of buffers. */
+  attempts: number;
+  waits: number;
+  resolve: ((failures: readonly SendFailure[]) => void) | undefined;
+}
+
+/** A socket of Linux: non-blocking, watched by the event loop, read and written in batches. */
+export class LinuxSocket implements EngineSocket {
+  readonly local: Endpoint;
+  readonly buffers: KernelBuffers;
+  readonly #machinery: Machinery;
+  readonly #request: OpenRequest;
+  readonly #events: EngineEvents;
+  readonly #family: Family;
+  readonly #fd: number;
+  readonly #watch: Watch;
+  /** What `local` of a datagram is where the kernel did not say. */
+  readonly #fallbackLocal: Endpoint | undefined;
+  #closed = false;
+  /** Read already, when there was no room for all of a message. */
+  #backlog: Datagram[] = [];
+  /** How many datagrams a message held at most of late, so that no more messages are read than there is room for. */
+  #datagramsPerMessage = 1;
+  /** Whether reading stopped for want of room. */
+  #full = false;
+  #turnPending = false;
+  /** What the event loop watches for now. */
+  #watching: 'read' | 'nothing' | 'read and write' | 'write' = 'read';
+  #deliveries: Delivery[] = [];
+  #sending = false;
+  #sendsThisTurn = 0;
+  /** Why nothing can be sent now: the send buffer is full, or the kernel has no memory for more (ENOBUFS). */
+  #blocked: 'no' | 'full' | 'no buffers' = 'no';
+  /** Whether the event loop told of an error. */
+  #failing = false;
+  #segmentLimit = NO_SEGMENT_LIMIT;
+  #lastDrops: number | undefined;
+
+  constructor(machinery: Machinery, request: OpenRequest, events: EngineEvents) {
+    this.#machinery = machinery;
+    this.#request = request;
+    this.#events = events;
+    this.#family = familyOf(request.local.address);
+    const { calls, options } = machinery;
+    this.#fd = this.#createSocket();
+    try {
+      this.#bind(request.local);
+      this.local = this.#connect();
+      this.buffers = options.buffers(this.#fd);
+      const { address } = this.local;
+      this.#fallbackLocal = address === '::' || address === '0.0.0.0' ? undefined : this.local;
+      this.#watch = calls.watch(this.#fd, { readable: true, writable: false }, this.#onReady);
+    } catch (error) {
+      calls.close(this.#fd);
+      throw openError(error, request, request.local);
+    }
+  }
+
+  #createSocket(): number {
+    const { calls, options } = this.#machinery;
+    const family = this.#family === 4 ? AF_INET : AF_INET6;
+    const fd = calls.socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) throw openError(systemError('socket', calls.errno()), this.#request, this.#request.local);
+    try {
+      options.beforeBind(fd, this.#request);
+    } catch (error) {
+      calls.close(fd);
+      throw openError(error, this.#request, this.#request.local);
+    }
+    return fd;
+  }
+
+  #bind(local: Endpoint): void {
+    const { calls, names, options, transmission } = this.#machinery;
+    const length = transmission.addresses.writeName(names, 0, local, this.#family);
+    if (calls.bind(this.#fd, names.address, length) !== 0) throw systemError('bind', calls.errno());
+    options.configure(this.#fd, this.#request);
+  }
+
+  /**
+   * Connects the socket, if it is to be connected; returns its address. One that is to hear strays as well stays
+   * unconnected, because IP_RECVERR tells it the ICMP errors all the same; a socket made for that alone learns which
+   * address it sends from, and whether there is a route.
+   */
+  #connect(): Endpoint {
+    const { remote, hearStrays, local } = this.#request;
+    if (remote === undefined) return this.#nameOf(this.#fd);
+    if (!hearStrays) {
+      this.#connectTo(this.#fd, remote);
+      return this.#nameOf(this.#fd);
+    }
+    const { calls, names, options, transmission } = this.#machinery;
+    const scout = this.#createSocket();
+    try {
+      const length = transmission.addresses.writeName(names, 0, { ...local, port: 0 }, this.#family);
+      if (calls.bind(scout, names.address, length) !== 0) throw systemError('bind', calls.errno());
+      options.configure(scout, this.#request);
+      this.#connectTo(scout, remote);
+      return { address: this.#nameOf(scout).address, port: this.#nameOf(this.#fd).port };
+    } finally {
+      calls.close(scout);
+    }
+  }
+
+  #connectTo(fd: number, remote: Endpoint): void {
+    const { calls, names, transmission } = this.#machinery;
+    const length = transmission.addresses.writeName(names, 0, remote, this.#family);
+    if (calls.connect(fd, names.address, length) !== 0) throw systemError('connect', calls.errno());
+  }
+
+  #nameOf(fd: number): Endpoint {
+    const { calls, names, reception } = this.#machinery;
+    names.view.setUint32(32, 32, true);
+    if (calls.getsockname(fd, names.address, names.address + 32) !== 0) {
+      throw systemError('getsockname', calls.errno());
+    }
+    const { address, port } = reception.locals.readName(names.view, 0) ?? this.#request.local;
+    // Of a socket of both families `::` is every interface, and an IPv4 one is shown as such.
+    return { address, port };
+  }
+
+  // --- The event loop ---
+
+  /** Here neither promises nor errors go anywhere: all is done in a turn of its own, right after. */
+  readonly #onReady = (status: number): void => {
+    // The watch ends with an error on the socket, such as an ICMP error.
+    if (status < 0) {
+      this.#watching = 'nothing';
+      this.#failing = true;
+    }
+    if (this.#full && status >= 0 && this.#blocked !== 'full') this.#watchFor();
+    else this.#takeTurn();
+  };
+
+  #takeTurn(): void {
+    if (this.#turnPending) return;
+    this.#turnPending = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnPending = false;
+    if (this.#closed) return;
+    if (this.#blocked === 'full') this.#blocked = 'no';
+    this.#sendsThisTurn = 0;
+    this.#readErrors();
+    if (this.#failing) {
+      this.#failing = false;
+      // What has no entry in the error queue would be told over and over.
+      this.#machinery.options.pendingError(this.#fd);
+    }
+    if (this.#read(RECEIVES_PER_TURN)) this.#takeTurn();
+    this.#deliverAll();
+    // If there is room again before the socket is readable, watching need not end and begin again.
+    if (!this.#closed && !(this.#full && this.#watching === 'read')) this.#watchFor();
+  };
+
+  /** Has the event loop watch for what there is to do. */
+  #watchFor(): void {
+    const readable = !this.#full;
+    const writable = this.#blocked === 'full';
+    const wanted = writable ? (readable ? 'read and write' : 'write') : readable ? 'read' : 'nothing';
+    if (wanted === this.#watching && wanted !== 'nothing') return;
+    this.#watching = wanted;
+    this.#watch.start(wanted === 'nothing' ? NOTHING : { readable, writable }, this.#onReady);
+  }
+
+  // --- Receiving ---
+
+  /** Takes in what has arrived, as far as there is room, with so many calls at most; whether there may be more. */
+  #read(mostCalls: number): boolean {
+    const { reception, calls } = this.#machinery;
+    for (let nth = 0; nth < mostCalls && !this.#closed; nth += 1) {
+      this.#giveBacklog();
+      const room = this.#events.room();
+      this.#full = room <= 0;
+      if (this.#full) return false;
+      const most = Math.max(1, Math.min(RECEIVED_AT_ONCE, Math.floor(room / this.#datagramsPerMessage)));
+      const received = reception.receive(this.#fd, most);
+      if (received < 0) {
+        const errno = calls.errno();
+        if (errno === EAGAIN) return false;
+        if (errno === EINTR || PENDING.has(errno)) this.#readErrors();
+        else {
+          this.#events.failed(receiveError(systemError('recvmmsg', errno), this.local));
+          return false;
+        }
+      } else {
+        const batch = reception.datagrams(received, this.local.port, this.#fallbackLocal);
+        this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
+        this.#give(batch, room);
+        // What came meanwhile makes the socket readable again.
+        if (received < most) return false;
+      }
+    }
+    return !this.#closed;
+  }
+
+  #giveBacklog(): void {
+    if (this.#backlog.length === 0) return;
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    this.#give(backlog, this.#events.room());
+  }
+
+  /** Hands over what there is room for and keeps the rest. */
+  #give(batch: Datagram[], room: number): void {
+    const { remote } = this.#request;
+    if (batch.length === 0) return;
+    if (remote !== undefined) {
+      const strays = takeStrays(batch, remote);
+      if (strays.length > 0 && this.#request.hearStrays) this.#events.strays(strays);
+      if (batch.length === 0) return;
+    }
+    if (batch.length > room) {
+      this.#backlog = batch.splice(Math.max(room, 0));
+      if (batch.length === 0) return;
+    }
+    this.#events.datagrams(batch);
+  }
+
+  resume(): void {
+    if (!this.#full || this.#closed) return;
+    this.#full = false;
+    this.#takeTurn();
+  }
+
+  /** Reads the error queue: ICMP errors become events. Returns how many there were, and whether one was of this host. */
+  #readErrors(): { readonly icmp: number; readonly local: boolean } {
+    const { reception } = this.#machinery;
+    let icmp = 0;
+    let local = false;
+    while (icmp < ERRORS_PER_TURN && !this.#closed) {
+      const read = reception.receive(this.#fd, RECEIVED_AT_ONCE, MSG_ERRQUEUE);
+      if (read <= 0) break;
+      const errors = [];
+      for (let nth = 0; nth < read; nth += 1) {
+        const error = readQueuedError(reception.messages, nth, reception.remotes);
+        if (error !== undefined) errors.push(error);
+      }
+      for (const error of errors) {
+        if (error.icmp === undefined) local = true;
+        else {
+          icmp += 1;
+          this.#tell(error.icmp, error);
+        }
+      }
+    }
+    return { icmp, local };
+  }
+
+  // --- Sending ---
+
+  send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+    const delivery: Delivery = {
+      batch,
+      failures: [],
+      next: 0,
+      singlyUntil: 0,
+      attempts: 0,
+      waits: 0,
+      resolve: undefined,
+    };
+    this.#deliveries.push(delivery);
+    this.#deliverAll();
+    if (delivery.next >= batch.length) {
+      return delivery.failures.length === 0 ? NO_FAILURES : Promise.resolve(delivery.failures);
+    }
+    return new Promise((resolve) => {
+      delivery.resolve = resolve;
+    });
+  }
+
+  /** Gives to the kernel, in order, what waits to be sent, until that has no room or others are to have their turn. */
+  #deliverAll(): void {
+    // An event of an ICMP error may send something itself.
+    if (this.#sending) return;
+    this.#sending = true;
+    try {
+      this.#deliverInOrder();
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  #deliverInOrder(): void {
+    for (let first = this.#deliveries[0]; first !== undefined && this.#blocked === 'no'; first = this.#deliveries[0]) {
+      if (!this.#deliver(first)) break;
+      this.#deliveries.shift();
+      first.resolve?.(first.failures);
+    }
+  }
+
+  /** Whether the kernel has taken or refused all of it. */
+  #deliver(delivery: Delivery): boolean {
+    const { transmission, calls } = this.#machinery;
+    const { batch } = delivery;
+    while (delivery.next < batch.length) {
+      if (this.#closed) this.#refuse(delivery, systemError('sendmmsg', EAGAIN));
+      else {
+        if (this.#sendsThisTurn >= SENDS_PER_TURN) {
+          this.#takeTurn();
+          return false;
+        }
+        const messages = transmission.lay(batch, delivery.next, this.#routeOf(delivery));
+        if (messages === 0) {
+          this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
+          continue;
+        }
+        const taken = transmission.send(this.#fd, messages);
+        this.#sendsThisTurn += Math.max(1, taken);
+        if (taken > 0) advance(delivery, transmission.endOf(taken - 1));
+        else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
+      }
+    }
+    return true;
+  }
+
+  #routeOf({ singlyUntil }: Delivery): Route {
+    const { remote, hearStrays } = this.#request;
+    return {
+      family: this.#family,
+      connected: remote !== undefined && !hearStrays,
+      remote,
+      segmentLimit: this.#segmentLimit,
+      singlyUntil,
+    };
+  }
+
+  /**
+   * Deals with an error of the first message, which holds the datagrams up to `end`. False if sending has to wait.
+   * None of them was transmitted.
+   */
+  #overcome(delivery: Delivery, errno: number, end: number): boolean {
+    switch (errno) {
+      case EINTR:
+        return true;
+      case EAGAIN:
+        this.#blocked = 'full';
+        this.#watchFor();
+        return false;
+      case ENOBUFS:
+      case ENOMEM:
+        if (delivery.waits >= MAX_WAITS_FOR_BUFFERS) break;
+        delivery.waits += 1;
+        this.#blocked = 'no buffers';
+        setTimeout(() => {
+          this.#blocked = 'no';
+          this.#takeTurn();
+        }, 1);
+        return false;
+      default:
+    }
+    const pending = PENDING.has(errno) ? this.#readErrors() : { icmp: 0, local: false };
+    if (pending.icmp > 0) return true;
+    if (end - delivery.next > 1) {
+      this.#segmentNoMore(delivery, errno, end);
+      return true;
+    }
+    delivery.attempts += 1;
+    if (!pending.local && delivery.attempts < MAX_ATTEMPTS && this.#mayBePending(errno, delivery)) return true;
+    this.#refuse(delivery, systemError('sendmmsg', errno));
+    return true;
+  }
+
+  /** Sends a run one by one that was refused as segments, and learns for the next ones. */
+  #segmentNoMore(delivery: Delivery, errno: number, end: number): void {
+    const size = delivery.batch[delivery.next]?.data.length ?? 0;
+    delivery.singlyUntil = end;
+    // The device cannot (EIO), or segments of that size do not fit the MTU, which older kernels call EINVAL.
+    if (errno === EIO) this.#segmentLimit = 0;
+    else if (errno === EMSGSIZE || errno === EINVAL) this.#segmentLimit = Math.min(this.#segmentLimit, size - 1);
+  }
+
+  /** Whether a send may have failed with the ICMP error of an earlier datagram: it was not transmitted then. */
+  #mayBePending(errno: number, delivery: Delivery): boolean {
+    const outgoing = delivery.batch[delivery.next];
+    if (errno !== EMSGSIZE || outgoing === undefined) return PENDING.has(errno);
+    const to = outgoing.remote ?? this.#request.remote ?? this.local;
+    return outgoing.data.length <= MAX_PAYLOAD_BYTES[familyOf(to.address)];
+  }
+
+  #refuse(delivery: Delivery, cause: Error): void {
+    const { batch, next: index, failures } = delivery;
+    const outgoing = batch[index];
+    if (outgoing !== undefined) {
+      const { data, remote = this.#request.remote } = outgoing;
+      failures.push({ index, error: sendError(cause, data, { remote, local: this.local, closed: this.#closed }) });
+    }
+    advance(delivery, index + 1);
+  }
+
+  // --- All else ---
+
+  async poll(): Promise<void> {
+    if (this.#closed) return;
+    this.#readErrors();
+    // No more than the kernel's buffer can have held when it was asked: a flood does not hold this up for ever.
+    this.#read(Math.ceil((this.buffers.recvBytes * KERNEL_FACTOR) / LEAST_CHARGE_BYTES / RECEIVED_AT_ONCE));
+    // Whoever polls in a loop lets others have their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  kernelDropped(): number | undefined {
+    if (!this.#closed) this.#lastDrops = this.#machinery.options.drops(this.#fd);
+    return this.#lastDrops;
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.kernelDropped();
+      this.#closed = true;
+      this.#backlog = [];
+      this.#watch.close();
+      this.#machinery.calls.close(this.#fd);
+      this.#blocked = 'no';
+      this.#deliverAll();
+    }
+    return Promise.resolve();
+  }
+
+  #tell(
+    icmp: NonNullable<ReturnType<typeof icmpError>['icmp']>,
+    error: { errno: number; peer: Endpoint | undefined },
+  ): void {
+    this.#events.peerError(icmpError({ ...error, peer: error.peer ?? this.#request.remote, icmp }));
+  }
+}
+
+function advance(delivery: Delivery, next: number): void {
+  delivery.next = next;
+  delivery.attempts = 0;
+  delivery.waits = 0;
+}
+
+/** Takes out of a batch what others than the peer sent: a rule without exception only once the socket is connected. */
+function takeStrays(batch: Datagram[], peer: Endpoint): Datagram[] {
+  let last: Endpoint | undefined;
+  let isPeer = false;
+  const isStray = ({ remote }: Datagram): boolean => {
+    if (remote !== last) {
+      last = remote;
+      isPeer = sameEndpoint(remote, peer);
+    }
+    return !isPeer;
+  };
+  if (!batch.some(isStray)) return [];
+  const strays = batch.filter(isStray);
+  const own = batch.filter((datagram) => !isStray(datagram));
+  batch.splice(0, batch.length, ...own);
+  return strays;
+}

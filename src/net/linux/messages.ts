@@ -1,0 +1,113 @@
+import { Memory } from './memory.js';
+
+/** `struct mmsghdr` of recvmmsg(2), with `struct msghdr` at its start: sizes and offsets in bytes. */
+export const MMSGHDR = {
+  bytes: 64,
+  name: 0,
+  nameLength: 8,
+  vector: 16,
+  vectorLength: 24,
+  control: 32,
+  controlLength: 40,
+  flags: 48,
+  length: 56,
+} as const;
+
+/** `struct iovec` of readv(2). */
+export const IOVEC = { bytes: 16, base: 0, length: 8 } as const;
+
+/** `struct cmsghdr` of cmsg(3); the data follow at once, and the next one is aligned to 8 bytes. */
+export const CMSGHDR = { bytes: 16, length: 0, level: 8, type: 12 } as const;
+
+/** Room for a `sockaddr_in6` and some more, so that all that follows is aligned. */
+export const NAME_BYTES = 32;
+
+/** Where the next control message begins, after one of that length. */
+export function aligned(length: number): number {
+  return (length + 7) & ~7;
+}
+
+/**
+ * Headers of several messages for recvmmsg(2) and sendmmsg(2), each with one buffer, an address and control data. What
+ * never changes is laid out once.
+ */
+export class Messages {
+  readonly memory: Memory;
+  readonly count: number;
+  readonly #vectors: number;
+  readonly #names: number;
+  readonly #controls: number;
+  readonly #controlBytes: number;
+
+  constructor(count: number, controlBytes: number, addressOf: (buffer: ArrayBuffer) => number) {
+    this.count = count;
+    this.#vectors = count * MMSGHDR.bytes;
+    this.#names = this.#vectors + count * IOVEC.bytes;
+    this.#controls = this.#names + count * NAME_BYTES;
+    this.#controlBytes = controlBytes;
+    const memory = new Memory(this.#controls + count * controlBytes, addressOf);
+    this.memory = memory;
+    for (let nth = 0; nth < count; nth += 1) {
+      const header = nth * MMSGHDR.bytes;
+      memory.setPointer(header + MMSGHDR.name, memory.address + this.nameOffset(nth));
+      memory.setPointer(header + MMSGHDR.vector, memory.address + this.#vectors + nth * IOVEC.bytes);
+      memory.setSize(header + MMSGHDR.vectorLength, 1);
+      memory.setPointer(header + MMSGHDR.control, memory.address + this.controlOffset(nth));
+    }
+  }
+
+  /** Where the address of the nth message stands in the memory. */
+  nameOffset(nth: number): number {
+    return this.#names + nth * NAME_BYTES;
+  }
+
+  /** Where the control data of the nth message begin in the memory. */
+  controlOffset(nth: number): number {
+    return this.#controls + nth * this.#controlBytes;
+  }
+
+  setBuffer(nth: number, address: number, length: number): void {
+    const vector = this.#vectors + nth * IOVEC.bytes;
+    this.memory.setPointer(vector + IOVEC.base, address);
+    this.memory.setSize(vector + IOVEC.length, length);
+  }
+
+  setNameLength(nth: number, length: number): void {
+    this.memory.view.setUint32(nth * MMSGHDR.bytes + MMSGHDR.nameLength, length, true);
+  }
+
+  nameLength(nth: number): number {
+    return this.memory.view.getUint32(nth * MMSGHDR.bytes + MMSGHDR.nameLength, true);
+  }
+
+  setControlLength(nth: number, length: number): void {
+    this.memory.setSize(nth * MMSGHDR.bytes + MMSGHDR.controlLength, length);
+  }
+
+  /** How many bytes of control data the nth message has. */
+  controlLength(nth: number): number {
+    return this.memory.view.getUint32(nth * MMSGHDR.bytes + MMSGHDR.controlLength, true);
+  }
+
+  /** How many bytes of the nth message were received or sent. */
+  length(nth: number): number {
+    return this.memory.view.getUint32(nth * MMSGHDR.bytes + MMSGHDR.length, true);
+  }
+
+  /** Makes the first messages ready to receive: all the room that there is for addresses and control data. */
+  offerRoom(messages: number): void {
+    for (let nth = 0; nth < messages; nth += 1) {
+      this.setNameLength(nth, NAME_BYTES);
+      this.setControlLength(nth, this.#controlBytes);
+    }
+  }
+
+  /** Writes the header of a control message; returns where its data begin. */
+  startControl(offset: number, level: number, type: number, dataBytes: number): number {
+    const { memory } = this;
+    memory.setSize(offset + CMSGHDR.length, CMSGHDR.bytes + dataBytes);
+    memory.view.setInt32(offset + CMSGHDR.level, level, true);
+    memory.view.setInt32(offset + CMSGHDR.type, type, true);
+    return offset + CMSGHDR.bytes;
+  }
+}
