@@ -100,7 +100,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.#chosen = engine === undefined ? await chooseEngine(this.#engine) : { engine };
     this.#signal?.throwIfAborted();
     this.#socket = await this.#chosen.engine.open(request, {
-      room: () => queue.room,
+      room: () => queue.appetite,
       datagrams: (batch) => {
         queue.push(batch);
       },
@@ -206,7 +206,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
    */
   async endReceiving(): Promise<void> {
     if (this.#state !== 'open') return;
-    await this.#socket.poll();
+    await this.#takeInTheRest();
     this.#queue.end();
   }
 
@@ -221,9 +221,15 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   async #finish(): Promise<void> {
-    await Promise.allSettled([...this.#sends, this.#socket.poll()]);
+    await Promise.allSettled([...this.#sends, this.#takeInTheRest()]);
     this.#queue.end();
     await this.#release();
+  }
+
+  /** What waits in the kernel until there is room for it would be lost with the socket; its buffer bounds how much it is. */
+  #takeInTheRest(): Promise<void> {
+    if (this.#chosen.engine.leavesInKernel) this.#queue.takeInTheRest();
+    return this.#socket.poll();
   }
 
   /**

@@ -11,6 +11,8 @@ export type EngineName = 'node' | 'linux';
  */
 export interface Engine {
   readonly name: EngineName;
+  /** Whether it leaves in the kernel what its owner has no room for, see `EngineEvents.room`. */
+  readonly leavesInKernel: boolean;
 
   /**
    * Opens a socket, bound and configured, receiving from now on.

@@ -14,6 +14,7 @@ export async function loadLinuxEngine(): Promise<Engine> {
   const loaded = await machinery;
   return {
     name: 'linux',
+    leavesInKernel: true,
     open: (request, events) =>
       new Promise((resolve) => {
         resolve(new LinuxSocket(loaded, request, events));

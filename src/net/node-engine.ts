@@ -53,6 +53,7 @@ const TTL_REMEDY = 'the node engine sets it for one family only, IPv4 or IPv6, s
 /** The engine of `node:dgram`: everywhere, no native code, one system call a datagram. */
 export const nodeEngine: Engine = {
   name: 'node',
+  leavesInKernel: false,
   open: (request, events) => (request.hearStrays ? openPair(request, events) : openOne(request, events)),
 };
 

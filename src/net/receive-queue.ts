@@ -21,7 +21,7 @@ interface Waiter {
  * Readers wait in line; each gets its datagrams or learns of the end.
  */
 export class ReceiveQueue {
-  readonly #capacity: number;
+  #capacity: number;
   readonly #overflow: Overflow;
   readonly #onDrop: (count: number) => void;
   readonly #onRoom: () => void;
@@ -61,6 +61,19 @@ export class ReceiveQueue {
   /** How many more datagrams it can hold. */
   get room(): number {
     return this.#ended ? 0 : this.#capacity - this.length;
+  }
+
+  /**
+   * How many datagrams it wants to be given: as many as it can hold, if the newest would be dropped, since they can as
+   * well wait where they are; all, if the policy says that others pay for them.
+   */
+  get appetite(): number {
+    return this.#overflow === 'drop-newest' || this.#ended ? this.room : Infinity;
+  }
+
+  /** Takes in, in excess of its capacity, what would have waited elsewhere: the end is near, and bounds it. */
+  takeInTheRest(): void {
+    if (this.#overflow === 'drop-newest') this.#capacity = Infinity;
   }
 
   /** Takes in what arrived together. The array is the queue's from now on. */

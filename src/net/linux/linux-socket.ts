@@ -238,20 +238,21 @@ export class LinuxSocket implements EngineSocket {
     if (this.#closed) return;
     if (this.#blocked === 'full') this.#blocked = 'no';
     this.#sendsThisTurn = 0;
-    this.#readErrors();
     if (this.#failing) {
       this.#failing = false;
+      this.#readErrors();
       // What has no entry in the error queue would be told over and over.
       this.#machinery.options.pendingError(this.#fd);
     }
     if (this.#read(RECEIVES_PER_TURN)) this.#takeTurn();
     this.#deliverAll();
     // If there is room again before the socket is readable, watching need not end and begin again.
-    if (!this.#closed && !(this.#full && this.#watching === 'read')) this.#watchFor();
+    if (!this.#full || this.#watching !== 'read') this.#watchFor();
   };
 
   /** Has the event loop watch for what there is to do. */
   #watchFor(): void {
+    if (this.#closed) return;
     const readable = !this.#full;
     const writable = this.#blocked === 'full';
     const wanted = writable ? (readable ? 'read and write' : 'write') : readable ? 'read' : 'nothing';
@@ -288,7 +289,7 @@ export class LinuxSocket implements EngineSocket {
         if (received < most) return false;
       }
     }
-    return !this.#closed;
+    return true;
   }
 
   #giveBacklog(): void {
@@ -391,22 +392,17 @@ export class LinuxSocket implements EngineSocket {
     const { transmission, calls } = this.#machinery;
     const { batch } = delivery;
     while (delivery.next < batch.length) {
-      if (this.#closed) this.#refuse(delivery, systemError('sendmmsg', EAGAIN));
-      else {
-        if (this.#sendsThisTurn >= SENDS_PER_TURN) {
-          this.#takeTurn();
-          return false;
-        }
-        const messages = transmission.lay(batch, delivery.next, this.#routeOf(delivery));
-        if (messages === 0) {
-          this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
-          continue;
-        }
-        const taken = transmission.send(this.#fd, messages);
-        this.#sendsThisTurn += Math.max(1, taken);
-        if (taken > 0) advance(delivery, transmission.endOf(taken - 1));
-        else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
+      if (this.#sendsThisTurn >= SENDS_PER_TURN && !this.#closed) {
+        this.#takeTurn();
+        return false;
       }
+      const messages = this.#closed ? 0 : transmission.lay(batch, delivery.next, this.#routeOf(delivery));
+      const taken = messages === 0 ? 0 : transmission.send(this.#fd, messages);
+      this.#sendsThisTurn += Math.max(1, taken);
+      // What is closed takes nothing, and what is larger than any datagram is not even tried.
+      if (messages === 0) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
+      else if (taken > 0) advance(delivery, transmission.endOf(taken - 1));
+      else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
     }
     return true;
   }

@@ -1,3 +1,4 @@
+import type * as Koffi from 'koffi';
 import { arch, endianness, platform } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { DatagramError } from '../errors.js';
@@ -67,7 +68,7 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
   if (!['x64', 'arm64'].includes(arch()) || endianness() !== 'LE') {
     throw unavailable(`it knows the structures of x64 and arm64, not those of ${arch()}`);
   }
-  let koffi: typeof import('koffi');
+  let koffi: typeof Koffi;
   try {
     koffi = await import('koffi');
   } catch (cause) {
@@ -89,7 +90,7 @@ function unavailable(why: string, cause?: unknown): DatagramError {
   return new DatagramError('UNSUPPORTED', `the linux engine is not available: ${why}`, { cause });
 }
 
-function findFunctions({ load, address, errno, node }: typeof import('koffi')): SystemCalls {
+function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCalls {
   const library = load(null);
   const find = (name: string, result: string, ...parameters: readonly string[]): never =>
     library.func(name, result, [...parameters]) as never;
@@ -115,7 +116,7 @@ function findFunctions({ load, address, errno, node }: typeof import('koffi')): 
 }
 
 /** Has the C types of the library measured by koffi, which follows the rules of the processor. */
-function checkSizes({ struct, sizeof, offsetof }: typeof import('koffi')): void {
+function checkSizes({ struct, sizeof, offsetof }: typeof Koffi): void {
   const iovec = struct({ base: 'void *', length: 'size_t' });
   const msghdr = struct({
     name: 'void *',
