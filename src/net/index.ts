@@ -31,4 +31,4 @@ export type { EngineChoice } from './engine-choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
 export type { Overflow } from './receive-queue.js';
 export type { Lookup } from './resolve.js';
-export { DatagramServer, type ServerOptions, startUdpServer } from './server.js';
+export { DatagramServer, type SendOptions, type ServerOptions, startUdpServer } from './server.js';

@@ -37,6 +37,12 @@ export function startUdpServer(address: AddressLike, options: ServerOptions = {}
   return DatagramServer.start(address, options);
 }
 
+/** Options of one sending. */
+export interface SendOptions {
+  /** The address to send from, see {@link Outgoing}. */
+  readonly local?: Endpoint | undefined;
+}
+
 /** Equal to no address that could be given. */
 const NOWHERE: Endpoint = { address: '', port: -1 };
 
@@ -98,8 +104,8 @@ export class DatagramServer extends DatagramSocket {
    * @throws {DatagramError} `TOO_LARGE`, `SEND_FAILED`, `BROADCAST_FORBIDDEN`, `INVALID_ADDRESS`, `NOT_FOUND`, `CLOSED`:
    * about this datagram only.
    */
-  async sendto(data: Uint8Array | string, address: AddressLike): Promise<void> {
-    const [failure] = await this.transmit(this.#addressed(toBytes(data), address));
+  async sendto(data: Uint8Array | string, address: AddressLike, { local }: SendOptions = {}): Promise<void> {
+    const [failure] = await this.transmit(this.#addressed(toBytes(data), address, local));
     if (failure !== undefined) throw failure.error;
   }
 
@@ -113,12 +119,17 @@ export class DatagramServer extends DatagramSocket {
   }
 
   /** Only a name has to wait: all else is sent in the order of the calls. */
-  #addressed(data: Uint8Array, address: AddressLike): EngineOutgoing[] | Promise<EngineOutgoing[]> {
-    if (typeof address === 'object' && 'address' in address) return [{ data, remote: this.#check(address) }];
+  #addressed(
+    data: Uint8Array,
+    address: AddressLike,
+    local: Endpoint | undefined,
+  ): EngineOutgoing[] | Promise<EngineOutgoing[]> {
+    if (typeof address === 'object' && 'address' in address) return [{ data, remote: this.#check(address), local }];
     const wanted = checkDestination(toAddress(address));
     const remote = endpointOf(wanted, this.#family);
-    if (remote !== undefined) return [{ data, remote }];
-    return resolveAddress(wanted, this.#family, undefined, this.#lookup).then(([first]) => [{ data, remote: first }]);
+    if (remote !== undefined) return [{ data, remote, local }];
+    const found = resolveAddress(wanted, this.#family, undefined, this.#lookup);
+    return found.then(([first]) => [{ data, remote: first, local }]);
   }
 
   /** Answers go to the peer just heard, over and over: the last one checked is remembered. */

@@ -1,5 +1,5 @@
 import type { Datagram } from '../datagram.js';
-import { type Endpoint, type Family, familyOf, MAX_PAYLOAD_BYTES, sameEndpoint } from '../endpoint.js';
+import { type Endpoint, type Family, familyOf, isBroadcast, MAX_PAYLOAD_BYTES, sameEndpoint } from '../endpoint.js';
 import type { EngineEvents, EngineOutgoing, EngineSocket, KernelBuffers, OpenRequest, SendFailure } from '../engine.js';
 import { openError, receiveError, sendError } from '../engine-errors.js';
 import {
@@ -129,6 +129,7 @@ export class LinuxSocket implements EngineSocket {
   /** Whether the event loop told of an error. */
   #failing = false;
   #segmentLimit = NO_SEGMENT_LIMIT;
+  readonly #notSources = new Set<string>();
   #lastDrops: number | undefined;
 
   constructor(machinery: Machinery, request: OpenRequest, events: EngineEvents) {
@@ -415,6 +416,7 @@ export class LinuxSocket implements EngineSocket {
       remote,
       segmentLimit: this.#segmentLimit,
       singlyUntil,
+      notSources: this.#notSources,
     };
   }
 
@@ -442,6 +444,8 @@ export class LinuxSocket implements EngineSocket {
         return false;
       default:
     }
+    // Which of the two it is depends on the version of the kernel.
+    if ((errno === EINVAL || errno === ENETUNREACH) && this.#leaveOutSource(delivery)) return true;
     const pending = PENDING.has(errno) ? this.#readErrors() : { icmp: 0, local: false };
     if (pending.icmp > 0) return true;
     if (end - delivery.next > 1) {
@@ -451,6 +455,14 @@ export class LinuxSocket implements EngineSocket {
     delivery.attempts += 1;
     if (!pending.local && delivery.attempts < MAX_ATTEMPTS && this.#mayBePending(errno, delivery)) return true;
     this.#refuse(delivery, systemError('sendmmsg', errno));
+    return true;
+  }
+
+  /** Whether a datagram was to be sent from a broadcast address, as an answer is to what was asked there: it no longer is. */
+  #leaveOutSource({ batch, next }: Delivery): boolean {
+    const address = batch[next]?.local?.address;
+    if (address === undefined || this.#notSources.has(address) || !isBroadcast(address)) return false;
+    this.#notSources.add(address);
     return true;
   }
 

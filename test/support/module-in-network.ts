@@ -1,0 +1,71 @@
+/** Runs code that uses src/net in network namespaces of its own. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll } from '@jest/globals';
+import { build } from 'esbuild';
+
+let bundled: Promise<string> | undefined;
+
+/** The module as one file, outside of which is only the native package, by its whole path. */
+function bundle(): Promise<string> {
+  bundled ??= (async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'udpcat-module-'));
+    afterAllFolders.push(folder);
+    const outfile = join(folder, 'net.mjs');
+    await build({
+      entryPoints: [fileURLToPath(new URL('../../src/net/index.ts', import.meta.url))],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      logLevel: 'error',
+      plugins: [
+        {
+          name: 'native-package',
+          setup: (plugins) => {
+            plugins.onResolve({ filter: /^koffi$/ }, () => ({
+              path: fileURLToPath(new URL('../../node_modules/koffi/index.js', import.meta.url)),
+              external: true,
+            }));
+          },
+        },
+      ],
+    });
+    return outfile;
+  })();
+  return bundled;
+}
+
+const afterAllFolders: string[] = [];
+afterAll(() => {
+  for (const folder of afterAllFolders) rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * Runs a module body where the shell commands of `network` made one, with the library as `net` and `once` of events;
+ * resolves to what it returns, through JSON. `/run` is its own, so that it
+ * may name namespaces, and what runs in the background ends with the module.
+ */
+export async function runInNetwork<T>(network: string, body: string): Promise<T> {
+  const module = `
+    import * as net from ${JSON.stringify(await bundle())};
+    import { once } from 'node:events';
+    const run = async () => { ${body} };
+    process.stdout.write(JSON.stringify(await run()));
+  `;
+  const script = `set -e\nmount -t tmpfs none /run\n${network}\nexec '${process.execPath}' --input-type=module -e "$MODULE"`;
+  const { stdout } = await promisify(execFile)(
+    'unshare',
+    ['--net', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script],
+    {
+      env: { ...process.env, MODULE: module, NODE_OPTIONS: '' },
+      timeout: 15_000,
+      killSignal: 'SIGKILL',
+    },
+  );
+  return JSON.parse(stdout) as T;
+}
