@@ -10,8 +10,8 @@ import { build } from 'esbuild';
 
 let bundled: Promise<string> | undefined;
 
-/** The module as one file, outside of which is only the native package, by its whole path. */
-function bundle(): Promise<string> {
+/** Path of src/net as one file, outside of which is only the native package, by its whole path. */
+export function bundledNet(): Promise<string> {
   bundled ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'udpcat-module-'));
     afterAllFolders.push(folder);
@@ -52,7 +52,7 @@ afterAll(() => {
  */
 export async function runInNetwork<T>(network: string, body: string): Promise<T> {
   const module = `
-    import * as net from ${JSON.stringify(await bundle())};
+    import * as net from ${JSON.stringify(await bundledNet())};
     import { once } from 'node:events';
     const run = async () => { ${body} };
     process.stdout.write(JSON.stringify(await run()));
