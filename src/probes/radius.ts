@@ -1,0 +1,99 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { readText, required, secret } from './arguments.js';
+import { ByteReader } from './byte-reader.js';
+import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
+
+const STATUS_SERVER = 12;
+/** What a reply can be, by its code (RFC 2865 section 4, RFC 2866 section 4). */
+const REPLIES: Readonly<Record<number, string>> = {
+  2: 'Access-Accept',
+  3: 'Access-Reject',
+  5: 'Accounting-Response',
+  11: 'Access-Challenge',
+};
+/** What a server that is up answers, at its port for authentication and at that for accounting (RFC 5997 section 3). */
+const SUCCESSES = [2, 5];
+
+/** Code, identifier, length and authenticator. */
+const HEADER_BYTES = 20;
+const REPLY_MESSAGE = 18;
+const MESSAGE_AUTHENTICATOR = 80;
+/** The longest text of a reply that is quoted, in characters. */
+const MAX_TEXT = 80;
+
+/** Whether a RADIUS server is up (RFC 5997; the packet: RFC 2865 section 3; Message-Authenticator: RFC 3579 section 3.2). */
+export const radius = defineProbe({
+  summary: 'whether a RADIUS server is up (Status-Server)',
+  proves:
+    'A server that knows the secret answered this request. Not that anybody could log in: no user is asked about. ' +
+    'A server with another secret, or that does not know this client, is silent.',
+  source: 'RFC 5997, RFC 2865 section 3, RFC 3579 section 3.2',
+  port: 1812,
+  repliesFrom: 'peer',
+  arguments: {
+    secret: secret(required('the secret shared with the server', readText, 'env:RADIUS_SECRET')),
+  },
+  start({ secret: key }) {
+    const [id = 0] = randomBytes(1);
+    const authenticator = randomBytes(16);
+    const unsigned = Buffer.from([
+      STATUS_SERVER,
+      id,
+      0,
+      HEADER_BYTES + 18,
+      ...authenticator,
+      MESSAGE_AUTHENTICATOR,
+      18,
+    ]);
+    return {
+      request: Buffer.concat([unsigned, messageAuthenticator(key, unsigned)]),
+      judge: (data) => {
+        const reader = new ByteReader(data);
+        const code = reader.u8();
+        const replyId = reader.u8();
+        const length = reader.u16();
+        const replyAuthenticator = reader.bytes(16);
+        const name = REPLIES[code];
+        if (name === undefined) throw new MalformedReply(`its code ${code} is not that of a reply`);
+        if (length < HEADER_BYTES) throw new MalformedReply(`it says that it has ${length} bytes`);
+        // What follows is padding (RFC 2865 section 3), which nobody vouches for and nobody reads.
+        const attributes = reader.bytes(length - HEADER_BYTES);
+        if (replyId !== id) return mismatch('the reply is to another request: its identifier differs');
+        // Both authenticators are made with that of the request in the place of the reply's own.
+        const header = Buffer.concat([data.subarray(0, 4), authenticator]);
+        const digest = createHash('md5').update(header).update(attributes).update(key).digest();
+        if (!digest.equals(replyAuthenticator)) {
+          return mismatch('its Response Authenticator is wrong: the secret differs, or it answers another request');
+        }
+        const message = readMessage(key, header, attributes);
+        if (!SUCCESSES.includes(code)) return mismatch(`${name}${message}`);
+        return match(`${name}${message}`);
+      },
+    };
+  },
+});
+
+/** Goes through the attributes of a reply, and quotes its first Reply-Message. */
+function readMessage(key: string, header: Buffer, attributes: Buffer): string {
+  const reader = new ByteReader(attributes);
+  let message = '';
+  while (reader.left > 0) {
+    const type = reader.u8();
+    const length = reader.u8();
+    if (length < 2) throw new MalformedReply(`it has an attribute of ${length} bytes`);
+    const value = reader.bytes(length - 2);
+    if (type === REPLY_MESSAGE && message === '') message = `, "${value.toString('utf8').slice(0, MAX_TEXT)}"`;
+    if (type !== MESSAGE_AUTHENTICATOR) continue;
+    const after = attributes.subarray(attributes.length - reader.left);
+    const before = attributes.subarray(0, attributes.length - after.length - value.length);
+    if (!messageAuthenticator(key, Buffer.concat([header, before]), after).equals(value)) {
+      throw new MalformedReply('its Message-Authenticator is wrong');
+    }
+  }
+  return message;
+}
+
+/** The value that vouches for a packet, whatever stands before and after it there (RFC 3579 section 3.2). */
+function messageAuthenticator(key: string, before: Buffer, after: Buffer = Buffer.alloc(0)): Buffer {
+  return createHmac('md5', key).update(before).update(Buffer.alloc(16)).update(after).digest();
+}
