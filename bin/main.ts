@@ -16,6 +16,7 @@ let stderrIsOpen = false;
 let ending: Ending | undefined;
 let stdin: Readable | undefined;
 let stdout: Writable | undefined;
+const reporters = new Set<() => void>();
 
 const io: Io = {
   get stdin() {
@@ -37,6 +38,10 @@ const io: Io = {
   execPath: process.execPath,
   stop: stop.signal,
   force: force.signal,
+  onReport: (listener) => {
+    reporters.add(listener);
+    return () => reporters.delete(listener);
+  },
   isForeground,
   argumentBytes,
   leaveAtOnce: () => {
@@ -54,6 +59,11 @@ const onSignal = (signal: StopSignal): void => {
   if (ending !== undefined) leave(ending);
 };
 process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+const onReport = (): void => {
+  for (const report of reporters) report();
+};
+// Where the system has no such signal, to Node it is the name of an event that never comes.
+process.on('SIGUSR2', onReport).on('SIGINFO', onReport);
 // Without a listener Node would open its debugger, to whoever connects to port 9229.
 process.on('SIGUSR1', () => undefined);
 
