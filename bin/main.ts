@@ -94,6 +94,10 @@ function leave(how: Ending): void {
     return;
   }
   process.exitCode = how;
+  // Nothing is left to be written then. What Node would tidy up includes the listeners of signals: SIGUSR2 would kill.
+  process.once('exit', (status) => {
+    if (status === how) process.exit(how);
+  });
   // Otherwise the process ends by itself, once everything it wrote was taken.
   if (atOnce) process.exit(how);
 }
