@@ -16,6 +16,7 @@ let stderrIsOpen = false;
 let ending: Ending | undefined;
 let stdin: Readable | undefined;
 let stdout: Writable | undefined;
+const reporters = new Set<() => void>();
 
 const io: Io = {
   get stdin() {
@@ -37,6 +38,10 @@ const io: Io = {
   execPath: process.execPath,
   stop: stop.signal,
   force: force.signal,
+  onReport: (listener) => {
+    reporters.add(listener);
+    return () => reporters.delete(listener);
+  },
   isForeground,
   argumentBytes,
   leaveAtOnce: () => {
@@ -54,6 +59,11 @@ const onSignal = (signal: StopSignal): void => {
   if (ending !== undefined) leave(ending);
 };
 process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+const onReport = (): void => {
+  for (const report of reporters) report();
+};
+// Where the system has no such signal, to Node it is the name of an event that never comes.
+process.on('SIGUSR2', onReport).on('SIGINFO', onReport);
 // Without a listener Node would open its debugger, to whoever connects to port 9229.
 process.on('SIGUSR1', () => undefined);
 
@@ -84,6 +94,10 @@ function leave(how: Ending): void {
     return;
   }
   process.exitCode = how;
+  // Nothing is left to be written then. What Node would tidy up includes the listeners of signals: SIGUSR2 would kill.
+  process.once('exit', (status) => {
+    if (status === how) process.exit(how);
+  });
   // Otherwise the process ends by itself, once everything it wrote was taken.
   if (atOnce) process.exit(how);
 }

@@ -61,6 +61,14 @@ export async function converse(
   output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
   reportBuffers(plan, exchange.client.kernelBuffers, context);
   explanation?.say(`sending from ${formatEndpoint(exchange.local)} to ${formatEndpoint(exchange.remote)}`);
+  const tally = (): void => {
+    output.totals.sent = exchange.transmitted;
+    output.totals.received = exchange.received;
+  };
+  const endReports = context.onReport(() => {
+    tally();
+    output.report();
+  });
   try {
     const waits = await sendMessages(plan, context, { messages, exchange, interruption });
     if (waits) await awaitReplies(plan, { messages, exchange, interruption });
@@ -68,8 +76,8 @@ export async function converse(
     if (exchange.failure !== undefined) throw exchange.failure;
   } finally {
     await exchange[Symbol.asyncDispose]();
-    output.totals.sent = exchange.transmitted;
-    output.totals.received = exchange.received;
+    endReports();
+    tally();
   }
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');

@@ -158,7 +158,12 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       interface: option('--interface <name>', 'interface that multicast leaves from', parseText),
     }),
     ...grouped('On stderr:', {
-      stats: toggle('--stats', '--no-stats', 'summary on stderr at the end (default: at a terminal)', 'no summary'),
+      stats: toggle(
+        '--stats',
+        '--no-stats',
+        'summary on stderr at the end (default: at a terminal); serve, echo: a live line too',
+        'no summary',
+      ),
       logLevel: option('--log-level <level>', `what is said on stderr: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS)),
       logFormat: option('--log-format <format>', `and how: ${LOG_FORMATS.join(', ')}`, oneOf(LOG_FORMATS), 'pretty'),
       verbose: conflicting(flag('-v, --verbose', 'the same as --log-level debug'), 'quiet', 'logLevel'),

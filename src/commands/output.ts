@@ -3,7 +3,8 @@ import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
-import type { JsonEvent } from '../output/json-lines.js';
+import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
+import type { LogFields } from '../output/log.js';
 import { describeSystemError } from '../net/errors.js';
 import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
@@ -12,12 +13,21 @@ import { Alarm } from '../timing/alarm.js';
 /** How often drops are reported while they go on. */
 const DROP_REPORT_MS = 250;
 
+/** What is told besides the totals: to JSON as fields, to people as lines of their own. */
+export interface Details {
+  readonly fields: LogFields;
+  readonly lines: readonly string[];
+}
+
+const NO_DETAILS: Details = { fields: {}, lines: [] };
+
 /** What a command says of its run, on stdout and stderr, the same for all three. */
 export class Output {
   readonly writer: DatagramWriter;
   readonly totals: Totals;
   readonly #values: SharedValues;
   readonly #context: Context;
+  readonly #details: () => Details;
   #unreportedDrops = 0;
   #dropsWereSaid = false;
   readonly #dropReport = new Alarm(() => {
@@ -26,12 +36,27 @@ export class Output {
     else this.#reportDrops();
   });
 
-  /** @param onEnd called once when stdout takes no more */
-  constructor(values: SharedValues, context: Context, totals: Totals, onEnd: () => void) {
+  /**
+   * @param onEnd called once when stdout takes no more
+   * @param details what the summary and reports tell besides the totals. Default: nothing.
+   */
+  constructor(
+    values: SharedValues,
+    context: Context,
+    totals: Totals,
+    onEnd: () => void,
+    details = (): Details => NO_DETAILS,
+  ) {
     this.#values = values;
     this.#context = context;
+    this.#details = details;
     this.totals = totals;
-    this.writer = new DatagramWriter(context.stdout, { events: values.output === 'json', onEnd });
+    const { log, terminals } = context;
+    this.writer = new DatagramWriter(context.stdout, {
+      events: values.output === 'json',
+      onEnd,
+      beforeWrite: terminals.stdout && log.hasStatus ? () => log.putStatusAside() : undefined,
+    });
     context.force.addEventListener('abort', this.#abandon, { once: true });
   }
 
@@ -98,6 +123,20 @@ export class Output {
     this.#unreportedDrops = 0;
   }
 
+  /** The totals so far, as in the summary. */
+  fields(): SummaryFields & LogFields {
+    this.totals.outputDropped = this.writer.dropped;
+    return this.totals.fields();
+  }
+
+  /** Says on stderr how far the run is, whatever else is said there: somebody asked. */
+  report(more = NO_DETAILS): void {
+    const fields = this.fields();
+    const details = this.#details();
+    const all = { ...fields, ...more.fields, ...details.fields };
+    this.#context.log.report(this.totals.describe(), all, [...more.lines, ...details.lines]);
+  }
+
   /** Waits until stdout has taken the summary, too, or takes no more; call it after {@link finish}. */
   async written(): Promise<void> {
     await this.writer.finish();
@@ -107,13 +146,13 @@ export class Output {
   /** The end of the run: drops not yet told, `last` if there is more to say, and the summary, always the last line. */
   finish(last?: JsonEvent): void {
     this.#reportDrops();
-    this.totals.outputDropped = this.writer.dropped;
     if (this.writer.dropped > 0) this.event({ type: 'drop', where: 'output', count: this.writer.dropped });
     if (last !== undefined) this.event(last);
-    const fields = this.totals.fields();
+    const details = this.#details();
+    const fields = { ...this.fields(), ...details.fields };
     this.event({ type: 'summary', ...fields });
     const { stats, quiet } = this.#values;
     if (stats ?? (this.#context.terminals.stderr && quiet !== true))
-      this.#context.log.announce(this.totals.describe(), fields);
+      this.#context.log.announce(this.totals.describe(), fields, details.lines);
   }
 }

@@ -44,6 +44,8 @@ export interface ServePlan extends ServingPlan {
   readonly answer?: { readonly payload: Uint8Array } | { readonly path: string };
   /** Whether typed lines are sent to the peer that spoke last. */
   readonly typing: boolean;
+  /** Whether the user said so; undefined where the terminal decided. */
+  readonly interactive?: boolean | undefined;
 }
 
 const EXAMPLES = `
@@ -108,6 +110,7 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
   const typing = new Typing(plan, context);
   return runService(plan, context, {
     meta: context.terminals.stdout,
+    typing: plan.interactive === true,
     answer: payload && (() => payload),
     start: (server, totals) => typing.start(server, totals),
     taken: (batch) => {

@@ -26,6 +26,7 @@ export class DatagramWriter {
   readonly #events: boolean;
   readonly #chunk = new ChunkBuilder();
   readonly #onEnd: () => void;
+  readonly #beforeWrite: (() => void) | undefined;
   /** Ends the wait for the chunk that is being written; it counts as lost. */
   #giveUp: (() => void) | undefined;
   #abandoned = false;
@@ -36,11 +37,20 @@ export class DatagramWriter {
   /**
    * @param options.events whether events are written too, as JSON lines
    * @param options.onEnd called once when the stream takes no more
+   * @param options.beforeWrite called before each write: on a terminal something may be in the way
    */
-  constructor(stream: Writable, options: { readonly events: boolean; readonly onEnd: () => void }) {
+  constructor(
+    stream: Writable,
+    options: {
+      readonly events: boolean;
+      readonly onEnd: () => void;
+      readonly beforeWrite?: (() => void) | undefined;
+    },
+  ) {
     this.#stream = stream;
     this.#events = options.events;
     this.#onEnd = options.onEnd;
+    this.#beforeWrite = options.beforeWrite;
     stream.on('error', this.#onError);
   }
 
@@ -81,6 +91,7 @@ export class DatagramWriter {
       this.#giveUp = () => {
         resolve(false);
       };
+      this.#beforeWrite?.();
       this.#stream.write(chunk, (error) => {
         // A stream that was destroyed before says so here only.
         if (error !== null && error !== undefined) this.#onError(error);
@@ -96,6 +107,7 @@ export class DatagramWriter {
   event(event: JsonEvent): void {
     if (!this.#events || this.#closed) return;
     if (this.#stream.writableLength > MAX_WAITING_BYTES && RECURRING.has(event.type)) return;
+    this.#beforeWrite?.();
     this.#stream.write(formatEvent(event, wallClockMs()));
   }
 

@@ -28,6 +28,18 @@ describe('the JSON lines of serve', () => {
         received: 2,
         dropped: { kernel: null, queue: 0, output: 0 },
         durationMs: expect.any(Number),
+        peers: [
+          {
+            peer: from,
+            received: 2,
+            bytes: 7,
+            smallest: 2,
+            largest: 5,
+            first: time,
+            last: time,
+            perSecond: expect.any(Number),
+          },
+        ],
       },
     ]);
   });
