@@ -5,7 +5,7 @@ import { flood, FLOOD_BYTES, standStill } from '../support/flood.js';
 import { testInNamespaces, shellInNetwork } from '../support/namespaces.js';
 import { drained, jsonLines, kernelSocket } from '../support/service.js';
 import { answeringServer, type Family, silentServer } from '../support/sockets.js';
-import { commandLine, type Outcome, type Running, start, udpcat } from '../support/udpcat.js';
+import { commandLine, type Outcome, quote, type Running, start, udpcat } from '../support/udpcat.js';
 
 interface Dropped {
   readonly kernel: number;
@@ -146,6 +146,21 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     // A part of them may have been dropped before the end, by the kernel; those that are there are in order.
     expect(written).toEqual(written.toSorted((a, b) => a - b));
   });
+});
+
+testInNamespaces('serve accounts for every datagram when the disk is full', async () => {
+  const serve = commandLine(['serve', '127.0.0.1:7000', '--stats', '--log-format', 'json']);
+  const script = `mount -t tmpfs -o size=64k none /mnt && cd /mnt || exit
+    ${serve} >out & pid=$!
+    until grep -q :1B58 /proc/net/udp; do sleep 0.01; done
+    kill -STOP $pid; for n in {1..400}; do printf '%0500d' $n >/dev/udp/127.0.0.1/7000; done; kill -CONT $pid
+    wait $pid; echo "status $?"`;
+  const outcome = await shellInNetwork(`exec unshare --mount bash -c ${quote(script)}`).outcome;
+  const { received, dropped } = summaryOf(outcome);
+  expect(outcome.stdout.toString()).toBe('status 1\n');
+  expect(received + dropped.kernel + dropped.queue).toBe(400);
+  // The disk holds 130 lines and a part of another.
+  expect(Math.floor((64 * 1024) / 501) + dropped.output).toBe(received);
 });
 
 describe("the kernel's drops", () => {

@@ -1,6 +1,6 @@
 /** Floods of datagrams, and processes that stand still meanwhile. */
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { hostAndPort, type Peer } from './sockets.js';
 import type { Running } from './udpcat.js';
 
@@ -32,6 +32,8 @@ export async function flood(peer: Peer, address: string, count: number, ratePerS
       ),
     );
     sent += burst;
+    // Otherwise nothing would be read meanwhile.
+    await nextTurn();
   }
 }
 
