@@ -75,6 +75,8 @@ export class Exchange implements AsyncDisposable {
   #answering: Promise<void> = Promise.resolve();
   #received = 0;
   #dropped = 0;
+  /** What the kernel dropped on the sockets to addresses that were given up. */
+  #kernelDroppedBefore = 0;
   #allSent = false;
   #retriesLeft = 0;
   #lastSentMs = 0;
@@ -138,6 +140,17 @@ export class Exchange implements AsyncDisposable {
   /** Replies that found the queue full. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Whether replies are awaited at all. */
+  get listens(): boolean {
+    return this.#options.listens;
+  }
+
+  /** Replies that the kernel dropped; undefined where it cannot be known. See `DatagramSocket.kernelDropped`. */
+  get kernelDropped(): number | undefined {
+    const { kernelDropped } = this.#client;
+    return kernelDropped === undefined ? undefined : this.#kernelDroppedBefore + kernelDropped;
   }
 
   /** From the latest transmission of the first message to the first matching reply. */
@@ -312,6 +325,7 @@ export class Exchange implements AsyncDisposable {
     if (next !== undefined) this.#options.events.nextAddress(refused.remote, next, why);
     try {
       await this.#connect();
+      this.#kernelDroppedBefore += refused.kernelDropped ?? 0;
       this.#askedAtMs = wallClockMs();
       const again = this.#kept ?? [];
       const failures = await this.#client.sendBatch(again);

@@ -59,6 +59,10 @@ export async function converse(
   await using exchange = await interruption.orThrow(opening);
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
   output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
+  if (exchange.listens) output.watchKernel(() => exchange.kernelDropped);
+  // It takes a millisecond, which a check that is over in a few need not spend on what nobody reads.
+  const countsKernel = exchange.listens && output.countsAreRead;
+  if (countsKernel) output.askKernel();
   reportBuffers(plan, exchange.client.kernelBuffers, context);
   explanation?.say(`sending from ${formatEndpoint(exchange.local)} to ${formatEndpoint(exchange.remote)}`);
   const tally = (): void => {
@@ -75,6 +79,8 @@ export async function converse(
     else if (!plan.judged) await exchange.checkRefusal();
     if (exchange.failure !== undefined) throw exchange.failure;
   } finally {
+    // The address, and with it the socket, may have changed since.
+    if (countsKernel) output.askKernel();
     await exchange[Symbol.asyncDispose]();
     endReports();
     tally();

@@ -151,6 +151,10 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
         oneOf(['drop-newest', 'drop-oldest', 'fail']),
         'drop-newest',
       ),
+      failOnDrop: flag(
+        '--fail-on-drop',
+        'status 7 instead of 0 when datagrams were dropped by the kernel, the queue or the output',
+      ),
       recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseBufferSize),
       sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseBufferSize),
       ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),

@@ -6,6 +6,7 @@ import {
   type Datagram,
   DatagramError,
   type DatagramServer,
+  type Endpoint,
   formatEndpoint,
   type Outgoing,
   parseAddress,
@@ -97,26 +98,11 @@ export async function runService(plan: ServingPlan, context: Context, service: S
     () => ({ fields: { ...peers.fields() }, lines: peers.describe() }),
   );
   try {
-    await using server = await startUdpServer(plan.local, socketOptions(plan));
-    await announce(server, plan, context, output);
-    output.begin({ bound: server.local, meta: service.meta });
-    const endings = new Endings(plan, AbortSignal.any([context.stop, stdoutEnded.signal]), server, () => {
-      // What has arrived is still answered.
-      if (service.answer === undefined) server.close();
-      else void server.endReceiving();
-    });
-    const stopService = service.start?.(server, totals);
-    const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
-    try {
-      await serveBatches(server, { plan, service, output, peers, endings });
-    } finally {
-      endings.stop();
-      stopService?.();
-      report.stop();
-    }
+    const ends = AbortSignal.any([context.stop, stdoutEnded.signal]);
+    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, ends });
     output.finish();
     await output.written();
-    return judgeRun(plan, context, { output, endings, address: formatEndpoint(server.local) });
+    return judgeRun(plan, context, { output, endings, address: formatEndpoint(local) });
   } catch (error) {
     output.failure(error);
     output.finish();
@@ -128,6 +114,44 @@ export async function runService(plan: ServingPlan, context: Context, service: S
 /** Only if it was asked for, and nothing stands at the terminal that it would garble: raw bytes end in no newline. */
 function hasLiveLine({ stats, output }: ServingPlan, { log, terminals }: Context, { typing }: Service): boolean {
   return stats === true && log.hasStatus && typing !== true && !(terminals.stdout && output === 'raw');
+}
+
+/** Resolves once the socket is closed, and what it dropped is known. */
+async function serveUntilEnd(
+  plan: ServingPlan,
+  context: Context,
+  {
+    service,
+    output,
+    peers,
+    ends,
+  }: {
+    readonly service: Service;
+    readonly output: Output;
+    readonly peers: PeerTable;
+    readonly ends: AbortSignal;
+  },
+): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
+  await using server = await startUdpServer(plan.local, socketOptions(plan));
+  output.watchKernel(() => server.kernelDropped);
+  output.askKernel();
+  await announce(server, plan, context, output);
+  output.begin({ bound: server.local, meta: service.meta });
+  const endings = new Endings(plan, ends, server, () => {
+    // What has arrived is still answered.
+    if (service.answer === undefined) server.close();
+    else void server.endReceiving();
+  });
+  const stopService = service.start?.(server, output.totals);
+  const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
+  try {
+    await serveBatches(server, { plan, service, output, peers, endings });
+  } finally {
+    endings.stop();
+    stopService?.();
+    report.stop();
+  }
+  return { endings, local: server.local };
 }
 
 async function announce(server: DatagramServer, plan: ServingPlan, context: Context, output: Output): Promise<void> {
@@ -184,7 +208,7 @@ function judgeRun(
     log.error(`${received} of ${plan.count} datagrams came on ${address} ${endings.timeOut}`);
     return ExitCode.silent;
   }
-  return ExitCode.ok;
+  return output.failsOnDrop() ? ExitCode.dropped : ExitCode.ok;
 }
 
 /** The datagrams that are taken, at most as many as are still wanted; counts them, and those kept out. */

@@ -4,6 +4,7 @@ import type { Datagram } from '../net/index.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import type { Format } from './formats.js';
 import { formatEvent, type JsonEvent } from './json-lines.js';
+import { type Progress, progressOf } from './progress.js';
 
 /** Above this a chunk goes to the stream before the batch is complete. */
 const CHUNK_BYTES = 64 * 1024;
@@ -32,7 +33,11 @@ export class DatagramWriter {
   #abandoned = false;
   #closed = false;
   #dropped = 0;
+  /** The datagrams of the chunk that was given up, and where in the stream it begins. */
+  #givenUp: { readonly datagrams: readonly Datagram[]; readonly from: number } | undefined;
   #failure: Error | undefined;
+  /** How far the stream had got when it took no more. */
+  #lastProgress: Progress | undefined;
 
   /**
    * @param options.events whether events are written too, as JSON lines
@@ -54,9 +59,23 @@ export class DatagramWriter {
     stream.on('error', this.#onError);
   }
 
-  /** Datagrams that were given to `write` and could not be written. */
+  /** Datagrams that were given to `write` and could not be written, as far as it is known now: a slow reader may still read. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#dropped - this.#takenOfGivenUp();
+  }
+
+  /** Of the chunk that was given up the stream may have taken a part; a datagram of which it took a part is lost. */
+  #takenOfGivenUp(): number {
+    const { format } = this;
+    const progress = this.#closed ? this.#lastProgress : progressOf(this.#stream);
+    if (format === undefined || this.#givenUp === undefined || progress === undefined) return 0;
+    const { datagrams, from } = this.#givenUp;
+    const again = new ChunkBuilder();
+    const cut = datagrams.findIndex((datagram) => {
+      format(datagram, again);
+      return from + again.length > progress.taken;
+    });
+    return cut < 0 ? datagrams.length : cut;
   }
 
   /** Why nothing more can be written, if it is not that the reader closed the stream. */
@@ -75,7 +94,11 @@ export class DatagramWriter {
       format(datagram, this.#chunk);
       const isLast = index === batch.length - 1;
       if (this.#chunk.length >= CHUNK_BYTES || isLast) {
-        if (!(await this.#flush())) break;
+        const from = progressOf(this.#stream)?.given;
+        if (!(await this.#flush())) {
+          if (from !== undefined) this.#givenUp = { datagrams: batch.slice(written, index + 1), from };
+          break;
+        }
         written = index + 1;
       }
     }
@@ -132,6 +155,8 @@ export class DatagramWriter {
     this.abandon();
     if (this.#closed) return;
     this.#closed = true;
+    // Node makes a stdout that failed look like new afterwards.
+    this.#lastProgress = progressOf(this.#stream);
     this.#onEnd();
   };
 }

@@ -26,7 +26,7 @@ describe('the JSON lines of serve', () => {
         time,
         sent: 0,
         received: 2,
-        dropped: { kernel: null, queue: 0, output: 0 },
+        dropped: { kernel: 0, queue: 0, output: 0 },
         durationMs: expect.any(Number),
         peers: [
           {
