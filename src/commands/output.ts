@@ -4,6 +4,7 @@ import type { SharedValues } from './options.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
 import type { JsonEvent } from '../output/json-lines.js';
+import { describeRoundTrips, drawHistogram } from '../output/round-trip-lines.js';
 import { describeSystemError } from '../net/errors.js';
 import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
@@ -112,8 +113,14 @@ export class Output {
     if (last !== undefined) this.event(last);
     const fields = this.totals.fields();
     this.event({ type: 'summary', ...fields });
-    const { stats, quiet } = this.#values;
-    if (stats ?? (this.#context.terminals.stderr && quiet !== true))
-      this.#context.log.announce(this.totals.describe(), fields);
+    const { stats, quiet, logFormat } = this.#values;
+    if (!(stats ?? (this.#context.terminals.stderr && quiet !== true))) return;
+    this.#context.log.announce(this.totals.describe(), fields);
+    const { measurement } = this.totals;
+    const times = measurement?.roundTrips.summary();
+    // As JSON the summary has them in its fields.
+    if (measurement === undefined || times === undefined || logFormat === 'json') return;
+    this.#context.log.announce(describeRoundTrips(times, measurement.matchedBy));
+    for (const line of drawHistogram(measurement.roundTrips.buckets())) this.#context.log.announce(line);
   }
 }

@@ -1,4 +1,5 @@
 import type { SummaryFields } from '../output/json-lines.js';
+import type { Measurement } from './measurement.js';
 
 /** Counts of one run. */
 export class Totals {
@@ -12,24 +13,36 @@ export class Totals {
   unanswered = 0;
   /** Datagrams from other addresses than the one asked. */
   strays = 0;
+  #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
+
+  /** What the round trips came to, if they were measured. */
+  get measurement(): Measurement | undefined {
+    return this.#measurement;
+  }
+
+  /** From now on `received` is the requests that were answered, and further counts tell of the others. */
+  measure(measurement: Measurement): void {
+    this.#measurement = measurement;
+  }
 
   /** The totals as they stand in the summary's JSON; counts that the contract does not name only if they are not zero. */
   fields(): SummaryFields & Readonly<Record<string, unknown>> {
     return {
       sent: this.sent,
-      received: this.received,
+      received: this.#measurement?.answered ?? this.received,
       dropped: { kernel: null, queue: this.queueDropped, output: this.outputDropped },
       durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
       ...(this.strays > 0 && { strays: this.strays }),
+      ...this.#measurement?.fields(),
     };
   }
 
   /** The totals in words. */
   describe(): string {
-    const { durationMs } = this.fields();
+    const { durationMs, received, sent } = this.fields();
     const drops = [
       { count: this.queueDropped, where: 'dropped by the full queue' },
       { count: this.outputDropped, where: 'dropped by the output' },
@@ -39,6 +52,7 @@ export class Totals {
     ];
     const counts = drops.filter(({ count }) => count > 0).map(({ count, where }) => `${count} ${where}`);
     const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
-    return [`${this.received} received`, `${this.sent} sent`, ...counts].join(', ') + ` in ${seconds} s`;
+    const all = [`${received} received`, `${sent} sent`, ...(this.#measurement?.describe() ?? []), ...counts];
+    return `${all.join(', ')} in ${seconds} s`;
   }
 }
