@@ -344,7 +344,7 @@ export class Exchange implements AsyncDisposable {
     const many = this.#kept.length + payloads.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES;
     if (single || old || many) this.#settleAddress();
     // Whoever sends may write its next message into the same memory.
-    else for (const payload of payloads) this.#kept.push(payload.slice());
+    else for (const payload of payloads) this.#kept.push(new Uint8Array(payload));
   }
 
   /** Sends messages, in order; they must not change before the promise settles. @throws {DatagramError} for the first that the kernel did not take */

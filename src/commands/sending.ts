@@ -29,7 +29,7 @@ export async function sendMessages(plan: SendPlan, context: Context, conversatio
   try {
     if (messages === 'typing') await sendTyped(plan, context, conversation);
     else if (Symbol.asyncIterator in messages) await sendStream(plan, context, messages, conversation);
-    else await sendRounds(plan, messages, conversation);
+    else await sendFromNow(plan, messages, conversation);
   } catch (error) {
     if (error !== interruption) throw error;
   }
@@ -60,24 +60,32 @@ function createSchedule({ rate, interval = DEFAULT_INTERVAL_MS }: SendPlan, size
   );
 }
 
+async function sendFromNow(plan: SendPlan, messages: Rounds, conversation: Conversation): Promise<void> {
+  const startMs = performance.now();
+  await sendRounds(plan, messages, conversation, { startMs, endMs: endOf(plan, startMs), firstRound: 0 });
+}
+
+function endOf({ duration = Infinity }: SendPlan, startMs: number): number {
+  return startMs + duration;
+}
+
 async function sendRounds(
   plan: SendPlan,
   messages: Rounds,
   { exchange, interruption, measurement }: Conversation,
-  startMs = performance.now(),
-  firstRound = 0,
+  { startMs, endMs, firstRound }: { readonly startMs: number; readonly endMs: number; readonly firstRound: number },
 ): Promise<void> {
   const { signal } = interruption;
   const { count, duration } = plan;
   const { size } = messages;
   const schedule = createSchedule(plan, size, startMs);
   const chunk = chunkOf(plan, measurement);
-  const endMs = startMs + (duration ?? Infinity);
   const wanted = size * (count ?? (duration === undefined ? 1 : Infinity));
   // A burst may not reach beyond the end.
   const end = Math.min(wanted, schedule.countBefore(endMs));
   const graceMs = Math.max(schedule.stepMs, MAX_LATE_MS);
-  for (let index = size * firstRound; index < end;) {
+  let index = size * firstRound;
+  while (index < end) {
     const nowMs = performance.now();
     const dueMs = schedule.dueMs(index, nowMs);
     // What is a little late still belongs to its time; a pace that cannot be kept up with would never end.
@@ -110,7 +118,7 @@ async function sendStream(
   if (plan.duration !== undefined) duration.set(plan.duration);
   const kept = new KeptMessages();
   const ends = [exchange.enough, interruption.signal, timeOver.signal];
-  const paced = new PacedStream(plan, conversation, timeOver.signal);
+  const paced = new PacedStream(plan, conversation, { startMs, ends });
   try {
     for (;;) {
       const askedMs = performance.now();
@@ -126,7 +134,11 @@ async function sendStream(
   }
   // What ended before its time is repeated until the time is over.
   if (plan.duration !== undefined && !ends.some(({ aborted }) => aborted)) {
-    await sendRounds(plan, new ListedRounds(kept.all()), conversation, startMs, 1);
+    await sendRounds(plan, new ListedRounds(kept.all()), conversation, {
+      startMs: paced.startMs,
+      endMs: endOf(plan, startMs),
+      firstRound: 1,
+    });
   }
   if (exchange.enough.aborted && exchange.failure === undefined)
     log.info('enough replies came: the rest of the input was not sent');
@@ -135,40 +147,59 @@ async function sendStream(
 /** Sends what comes out of a stream, at once or each message at its moment. */
 class PacedStream {
   readonly #conversation: Conversation;
-  readonly #schedule: Schedule | undefined;
-  readonly #over: AbortSignal;
+  readonly #startMs: number;
+  readonly #pace: { readonly schedule: Schedule; readonly over: AbortSignal } | undefined;
   #sent = 0;
 
-  constructor(plan: SendPlan, conversation: Conversation, timeOver: AbortSignal) {
-    const { exchange, interruption } = conversation;
+  constructor(
+    plan: SendPlan,
+    conversation: Conversation,
+    { startMs, ends }: { readonly startMs: number; readonly ends: readonly AbortSignal[] },
+  ) {
     this.#conversation = conversation;
-    this.#schedule = plan.rate === undefined ? undefined : createSchedule(plan, 1, performance.now());
-    this.#over = AbortSignal.any([exchange.enough, interruption.signal, timeOver]);
+    this.#startMs = startMs;
+    if (plan.rate !== undefined)
+      this.#pace = { schedule: createSchedule(plan, 1, startMs), over: AbortSignal.any([...ends]) };
+  }
+
+  /** From when on its schedule counts, as far as the stream had something to send. */
+  get startMs(): number {
+    return this.#pace?.schedule.startMs ?? this.#startMs;
   }
 
   /** Sends a batch that was asked for at `askedMs`; what has not left when the run is over is not sent. */
   async send(batch: readonly Uint8Array[], askedMs: number): Promise<void> {
     const { exchange, interruption, measurement } = this.#conversation;
-    // What comes later than it was due was not there to be sent: it is not made up for.
-    const schedule = this.#schedule;
-    const nowMs = performance.now();
-    const dueMs = schedule?.dueMs(this.#sent, nowMs) ?? Infinity;
-    if (askedMs <= dueMs && dueMs < nowMs) schedule?.resume(this.#sent, nowMs);
     if (measurement !== undefined && this.#sent + batch.length > 1) await measurement.roundTrips.load();
-    const chunk = measurement === undefined ? MESSAGES_PER_SEND : 1;
-    for (let from = 0; from < batch.length && !exchange.enough.aborted;) {
-      let count = chunk;
-      if (schedule !== undefined) {
-        const nextMs = schedule.dueMs(this.#sent, performance.now());
-        if (nextMs > performance.now()) await waitUntil(nextMs, this.#over);
-        if (this.#over.aborted) return;
-        count = Math.min(schedule.countDue(this.#sent, performance.now()), chunk);
-      }
-      const payloads = batch.slice(from, from + count);
+    this.#resume(askedMs);
+    const most = measurement === undefined ? MESSAGES_PER_SEND : 1;
+    let from = 0;
+    while (from < batch.length && !exchange.enough.aborted) {
+      const due = await this.#countDue();
+      if (due === 0) return;
+      const payloads = batch.slice(from, from + Math.min(due, most));
       await interruption.orThrow(exchange.send(payloads));
       from += payloads.length;
       this.#sent += payloads.length;
     }
+  }
+
+  /** What comes later than it was due, though it was asked for before, was not there to be sent: it is not made up for. */
+  #resume(askedMs: number): void {
+    const { schedule } = this.#pace ?? {};
+    const nowMs = performance.now();
+    const dueMs = schedule?.dueMs(this.#sent, nowMs) ?? Infinity;
+    if (askedMs <= dueMs && dueMs < nowMs) schedule?.resume(this.#sent, nowMs);
+  }
+
+  /** Waits until the next message is due; how many are by then, 0 if the run is over before. */
+  async #countDue(): Promise<number> {
+    if (this.#pace === undefined) return Infinity;
+    const { schedule, over } = this.#pace;
+    const nowMs = performance.now();
+    const dueMs = schedule.dueMs(this.#sent, nowMs);
+    if (dueMs > nowMs) await waitUntil(dueMs, over);
+    return over.aborted ? 0 : schedule.countDue(this.#sent, performance.now());
   }
 }
 

@@ -21,6 +21,11 @@ export class Schedule {
     this.#startMs = startMs;
   }
 
+  /** When the first is due. */
+  get startMs(): number {
+    return this.#startMs;
+  }
+
   /** From one moment to the next, in milliseconds. */
   get stepMs(): number {
     return this.#pace.kind === 'rounds' ? this.#pace.intervalMs : 1000 / this.#pace.perSecond;
