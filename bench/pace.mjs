@@ -1,4 +1,5 @@
 // npm run bench:pace [-- SECONDS [RATE]]: how punctual a paced `udpcat send` is, by tcpdump's timestamps on the loopback.
+// Where others keep the machine busy, `chrt -f 10 npm run bench:pace` shows what a quiet one would.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

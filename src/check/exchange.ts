@@ -347,7 +347,11 @@ export class Exchange implements AsyncDisposable {
     else for (const payload of payloads) this.#kept.push(new Uint8Array(payload));
   }
 
-  /** Sends messages, in order; they must not change before the promise settles. @throws {DatagramError} for the first that the kernel did not take */
+  /**
+   * Sends messages, in order; their bytes are the exchange's until the promise settles.
+   *
+   * @throws {DatagramError} for the first that the kernel did not take
+   */
   async send(payloads: readonly Uint8Array[]): Promise<void> {
     await this.#switching;
     this.#throwFailure();

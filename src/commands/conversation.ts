@@ -51,6 +51,7 @@ export async function converse(
   const prepared = await interruption.orThrow(prepareMessages(plan, context, limitBytes));
   const judge = new Judge(plan.expectations, plan.messages.kind === 'probe' ? plan.messages.probe.judge : undefined);
   const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], prepared));
+  if (measurement !== undefined) output.totals.measure(measurement);
   const opening = Exchange.open({
     candidates,
     client: { ...socketOptions(plan), localAddress: plan.source, lookup },
@@ -77,7 +78,6 @@ export async function converse(
     await exchange[Symbol.asyncDispose]();
     output.totals.sent = exchange.transmitted;
     output.totals.received = exchange.received;
-    if (measurement?.roundTrips.loaded === true) output.totals.measure(measurement);
   }
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');

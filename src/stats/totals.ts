@@ -16,12 +16,12 @@ export class Totals {
   #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
 
-  /** What the round trips came to, if they were measured. */
+  /** What the round trips come to, as soon as more than one may be made. */
   get measurement(): Measurement | undefined {
-    return this.#measurement;
+    return this.#measurement?.roundTrips.loaded === true ? this.#measurement : undefined;
   }
 
-  /** From now on `received` is the requests that were answered, and further counts tell of the others. */
+  /** If round trips are measured, `received` is the requests that were answered, and further counts tell of the others. */
   measure(measurement: Measurement): void {
     this.#measurement = measurement;
   }
@@ -30,13 +30,13 @@ export class Totals {
   fields(): SummaryFields & Readonly<Record<string, unknown>> {
     return {
       sent: this.sent,
-      received: this.#measurement?.answered ?? this.received,
+      received: this.measurement?.answered ?? this.received,
       dropped: { kernel: null, queue: this.queueDropped, output: this.outputDropped },
       durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
       ...(this.strays > 0 && { strays: this.strays }),
-      ...this.#measurement?.fields(),
+      ...this.measurement?.fields(),
     };
   }
 
@@ -52,7 +52,7 @@ export class Totals {
     ];
     const counts = drops.filter(({ count }) => count > 0).map(({ count, where }) => `${count} ${where}`);
     const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
-    const all = [`${received} received`, `${sent} sent`, ...(this.#measurement?.describe() ?? []), ...counts];
+    const all = [`${received} received`, `${sent} sent`, ...(this.measurement?.describe() ?? []), ...counts];
     return `${all.join(', ')} in ${seconds} s`;
   }
 }
