@@ -9,6 +9,7 @@ import {
   openUdpConnection,
   sameEndpoint,
 } from '../net/index.js';
+import type { Measurement } from '../stats/measurement.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
 import type { Finding, Judge } from './judge.js';
 
@@ -33,6 +34,8 @@ export interface ExchangeOptions {
    */
   readonly repliesFrom: 'peer' | 'host' | 'anyone';
   readonly judge: Judge;
+  /** Matches each reply to the message that it answers, and says which are none. Default: nothing is measured. */
+  readonly measurement?: Measurement | undefined;
   /** Matching replies that end the exchange: a number, `all` that come in time, or as many as messages were sent. */
   readonly replies: number | 'all' | 'as-sent';
   /** The wait ends when nothing was sent or has arrived for that long. */
@@ -233,13 +236,13 @@ export class Exchange implements AsyncDisposable {
 
   #judge(batch: readonly Datagram[]): readonly Datagram[] {
     if (batch.length === 0) return batch;
-    const { judge, events } = this.#options;
+    const { judge, measurement, events } = this.#options;
     this.#settleAddress();
     this.#stillAlive();
     for (const [index, datagram] of batch.entries()) {
       if (this.#allSent && this.#hasEnough) return batch.slice(0, index);
       this.#received += 1;
-      const finding = judge.reply(datagram.data);
+      const finding = measurement === undefined ? judge.reply(datagram.data) : measurement.reply(datagram, judge);
       const { outcome, answer } = finding;
       if (outcome === 'mismatch') this.#mismatched = datagram.remote;
       if (outcome === 'match' && this.#askedAtMs !== undefined) {
@@ -327,6 +330,7 @@ export class Exchange implements AsyncDisposable {
       await this.#connect();
       this.#kernelDroppedBefore += refused.kernelDropped ?? 0;
       this.#askedAtMs = wallClockMs();
+      this.#options.measurement?.sentAgain(this.#askedAtMs);
       const again = this.#kept ?? [];
       const failures = await this.#client.sendBatch(again);
       this.#options.judge.transmitted();
@@ -353,16 +357,26 @@ export class Exchange implements AsyncDisposable {
     this.#keptBytes += payloads.reduce((sum, { length }) => sum + length, 0);
     const many = this.#kept.length + payloads.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES;
     if (single || old || many) this.#settleAddress();
-    else for (const payload of payloads) this.#kept.push(payload);
+    // Whoever sends may write its next message into the same memory.
+    else for (const payload of payloads) this.#kept.push(new Uint8Array(payload));
   }
 
-  /** Sends messages, in order. @throws {DatagramError} for the first that the kernel did not take */
+  /**
+   * Sends messages, in order; their bytes are the exchange's until the promise settles.
+   *
+   * @throws {DatagramError} for the first that the kernel did not take
+   */
   async send(payloads: readonly Uint8Array[]): Promise<void> {
     await this.#switching;
     this.#throwFailure();
     this.#keep(payloads);
     this.#lastSentMs = performance.now();
-    this.#askedAtMs ??= wallClockMs();
+    const { measurement } = this.#options;
+    if (this.#askedAtMs === undefined || measurement !== undefined) {
+      const nowMs = wallClockMs();
+      this.#askedAtMs ??= nowMs;
+      measurement?.sending(payloads.length, nowMs);
+    }
     const client = this.#client;
     const failures = await client.sendBatch(payloads);
     if (this.#switching !== undefined || client !== this.#client) {
@@ -373,6 +387,7 @@ export class Exchange implements AsyncDisposable {
       return;
     }
     this.#sent += payloads.length - failures.length;
+    measurement?.notTaken(failures.length);
     this.#options.judge.transmitted();
     this.#stillAlive();
     const [first] = failures;

@@ -5,8 +5,11 @@ export type Verdict = 'ok' | 'mismatch' | 'refused' | 'stray' | 'silent';
 
 /** What one reply was found to be. */
 export interface Finding {
-  /** `pending`: it belongs to the exchange, and what was asked for is still to come. */
-  readonly outcome: 'match' | 'mismatch' | 'pending';
+  /**
+   * `pending`: it belongs to the exchange, and what was asked for is still to come; `surplus`: it answers no question that
+   * is open.
+   */
+  readonly outcome: 'match' | 'mismatch' | 'pending' | 'surplus';
   /** What was learned from it, or why it does not match; it may quote bytes of the reply. */
   readonly says?: string;
   /** What the protocol wants sent back to the peer. */
@@ -82,6 +85,20 @@ export class Judge {
       this.#pending = says;
     }
     return finding;
+  }
+
+  /** Takes in a reply that was found wrong already; `says` follows "the reply …". */
+  reject(says: string): Finding {
+    this.#refused = false;
+    this.#failedProbe = false;
+    this.#mismatch = says;
+    return { outcome: 'mismatch', says };
+  }
+
+  /** Takes in a reply that answers no open question: it counts for nothing, except that the peer is there. */
+  surplus(says: string): Finding {
+    this.#refused = false;
+    return { outcome: 'surplus', says };
   }
 
   #examine(data: Uint8Array): Finding {

@@ -1,15 +1,19 @@
 import { Exchange, type ExchangeEvents } from '../check/exchange.js';
 import { Judge, type Verdict } from '../check/judge.js';
-import { type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import type { NumberedPayloads } from '../input/numbered-payload.js';
+import { ListedRounds } from '../input/rounds.js';
+import { isBroadcast, isMulticast } from '../net/endpoint.js';
+import { type Endpoint, type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import { resolveAddress } from '../net/resolve.js';
 import { payloadFields } from '../output/json-lines.js';
 import { formatDuration, formatMs } from '../output/time.js';
+import type { Measurement } from '../stats/measurement.js';
 import type { Context } from './context.js';
 import { type ExitCode, exitCodeOf } from './exit-code.js';
 import { createExplanation, type Explanation } from './explanation.js';
 import { LocalFailure } from './failure.js';
 import type { Interruption } from './interruption.js';
-import { checkPayload, collectMessages, loadMessages, streamMessages } from './messages.js';
+import { checkPayload, collectMessages, generateMessages, loadMessages, streamMessages } from './messages.js';
 import { lookupInChild } from './name-lookup.js';
 import { familyOption } from './options.js';
 import type { Output } from './output.js';
@@ -46,15 +50,18 @@ export async function converse(
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
   const prepared = await interruption.orThrow(prepareMessages(plan, context, limitBytes));
   const judge = new Judge(plan.expectations, plan.messages.kind === 'probe' ? plan.messages.probe.judge : undefined);
+  const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], prepared));
+  if (measurement !== undefined) output.totals.measure(measurement);
   const opening = Exchange.open({
     candidates,
     client: { ...socketOptions(plan), localAddress: plan.source, lookup },
     listens: plan.judged || plan.messages.kind === 'typing',
     repliesFrom: plan.repliesFrom,
     judge,
+    measurement,
     replies: plan.replies ?? 'as-sent',
     idleMs: plan.idle,
-    events: exchangeEvents(plan, context, output, explanation),
+    events: exchangeEvents(plan, context, { output, explanation, measurement }),
   });
   await using exchange = await interruption.orThrow(opening);
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
@@ -74,8 +81,9 @@ export async function converse(
     output.report();
   });
   try {
-    const waits = await sendMessages(plan, context, { messages, exchange, interruption });
-    if (waits) await awaitReplies(plan, { messages, exchange, interruption });
+    const conversation = { messages, exchange, interruption, measurement };
+    const waits = await sendMessages(plan, context, conversation);
+    if (waits) await awaitReplies(plan, conversation);
     else if (!plan.judged) await exchange.checkRefusal();
     if (exchange.failure !== undefined) throw exchange.failure;
   } finally {
@@ -107,14 +115,37 @@ async function prepareMessages(
     return async ({ local, remote }) => {
       const request = await source.probe.start({ local, remote });
       checkPayload(`the request of the probe ${source.probe.name}`, request, limitBytes);
-      return [request];
+      return new ListedRounds([request]);
     };
   }
-  if (source.kind !== 'stream') return loadMessages(source, limitBytes);
+  if (source.kind === 'generated') return generateMessages(source.bytes, limitBytes);
+  if (source.kind !== 'stream') return new ListedRounds(await loadMessages(source, limitBytes));
   if (count === 1 && retry === undefined) return streamMessages(context.stdin, source.format, limitBytes);
   const messages = await collectMessages(context.stdin, source.format, limitBytes);
   checkRetry(plan, { kind: 'payloads', payloads: messages });
-  return messages;
+  return new ListedRounds(messages);
+}
+
+/**
+ * What is to measure the round trips: where replies are awaited of one peer, and more than one message is sent. Of a stream
+ * that shows only when it comes.
+ */
+async function planMeasurement(
+  { judged, count, duration, waitMs = Infinity, broadcast }: SendPlan,
+  { address }: Endpoint,
+  messages: Messages | ((exchange: Exchange) => Promise<Messages>),
+): Promise<Measurement | undefined> {
+  const many = isMulticast(address) || (broadcast === true && isBroadcast(address));
+  if (!judged || many || messages === 'typing') return undefined;
+  const isStream = Symbol.asyncIterator in messages;
+  const rounds = count ?? (duration === undefined ? 1 : Infinity);
+  const size = 'size' in messages ? messages.size : 1;
+  if (!isStream && size * rounds <= 1) return undefined;
+  const { Measurement: Measuring } = await import('../stats/measurement.js');
+  const numbered = 'run' in messages ? (messages as NumberedPayloads) : undefined;
+  const measurement = new Measuring({ numbered, lateMs: waitMs });
+  if (!isStream) await measurement.roundTrips.load();
+  return measurement;
 }
 
 /** Strays that are told one by one; a flood of them is only counted. */
@@ -123,8 +154,15 @@ const MAX_STRAY_LINES = 10;
 function exchangeEvents(
   plan: SendPlan,
   { log }: Context,
-  output: Output,
-  explanation: Explanation | undefined,
+  {
+    output,
+    explanation,
+    measurement,
+  }: {
+    readonly output: Output;
+    readonly explanation: Explanation | undefined;
+    readonly measurement: Measurement | undefined;
+  },
 ): ExchangeEvents {
   const isProbe = plan.messages.kind === 'probe';
   return {
@@ -159,6 +197,7 @@ function exchangeEvents(
       },
     }),
     peerError: (error) => {
+      if (measurement !== undefined && error.code === 'REFUSED') measurement.refused += 1;
       output.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
       if (plan.explain === true) explanation?.say(error.message);
     },

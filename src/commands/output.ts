@@ -5,6 +5,7 @@ import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
 import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
 import type { LogFields } from '../output/log.js';
+import { describeRoundTrips, drawHistogram } from '../output/round-trip-lines.js';
 import { describeSystemError } from '../net/errors.js';
 import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
@@ -203,7 +204,16 @@ export class Output {
     const details = this.#details();
     const fields = { ...this.fields(), ...details.fields };
     this.event({ type: 'summary', ...fields });
-    if (this.#tellsTotals) this.#context.log.announce(this.totals.describe(), fields, details.lines);
+    if (!this.#tellsTotals) return;
+    this.#context.log.announce(this.totals.describe(), fields, [...this.#roundTripLines(), ...details.lines]);
+  }
+
+  /** The round-trip times, for people: JSON has them in the fields of the summary. */
+  #roundTripLines(): readonly string[] {
+    const { measurement } = this.totals;
+    const times = measurement?.roundTrips.summary();
+    if (measurement === undefined || times === undefined) return [];
+    return [describeRoundTrips(times, measurement.matchedBy), ...drawHistogram(measurement.roundTrips.buckets())];
   }
 
   /** Whether the user asked to be told by the status that datagrams were dropped, and they were; says which on stderr. */

@@ -1,4 +1,5 @@
 import type { SummaryFields } from '../output/json-lines.js';
+import type { Measurement } from './measurement.js';
 
 /** Counts of one run. */
 export class Totals {
@@ -14,18 +15,30 @@ export class Totals {
   unanswered = 0;
   /** Datagrams from other addresses than the one asked. */
   strays = 0;
+  #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
+
+  /** What the round trips come to, as soon as more than one may be made. */
+  get measurement(): Measurement | undefined {
+    return this.#measurement?.roundTrips.loaded === true ? this.#measurement : undefined;
+  }
+
+  /** If round trips are measured, `received` is the requests that were answered, and further counts tell of the others. */
+  measure(measurement: Measurement): void {
+    this.#measurement = measurement;
+  }
 
   /** The totals as they stand in the summary's JSON; counts that the contract does not name only if they are not zero. */
   fields(): SummaryFields & Readonly<Record<string, unknown>> {
     return {
       sent: this.sent,
-      received: this.received,
+      received: this.measurement?.answered ?? this.received,
       dropped: { kernel: this.kernelDropped ?? null, queue: this.queueDropped, output: this.outputDropped },
       durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
       ...(this.strays > 0 && { strays: this.strays }),
+      ...this.measurement?.fields(),
     };
   }
 
@@ -36,7 +49,7 @@ export class Totals {
 
   /** The totals in words. */
   describe(): string {
-    const { durationMs } = this.fields();
+    const { durationMs, received, sent } = this.fields();
     const counts = [
       ...this.#drops(),
       { count: this.denied, where: 'denied' },
@@ -44,7 +57,8 @@ export class Totals {
       { count: this.strays, where: 'from strangers' },
     ];
     const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
-    return `${[`${this.received} received`, `${this.sent} sent`, ...inWords(counts)].join(', ')} in ${seconds} s`;
+    const all = [`${received} received`, `${sent} sent`, ...(this.measurement?.describe() ?? []), ...inWords(counts)];
+    return `${all.join(', ')} in ${seconds} s`;
   }
 
   /** What was lost on this host, in words; empty if nothing was. */

@@ -5,7 +5,9 @@ import { describe, expect, test } from '@jest/globals';
 import { Exchange, type ExchangeOptions } from '../../src/check/exchange.js';
 import { expectContains } from '../../src/check/expectation.js';
 import { type Finding, Judge } from '../../src/check/judge.js';
+import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { type Endpoint, formatEndpoint } from '../../src/net/index.js';
+import { Measurement } from '../../src/stats/measurement.js';
 import {
   answeringServer,
   arrivals,
@@ -229,6 +231,21 @@ describe('of several addresses an exchange', () => {
       `${formatEndpoint(first)} to ${formatEndpoint(second)}`,
       `${formatEndpoint(second)} to ${formatEndpoint(third)}`,
     ]);
+  });
+
+  test('sends there what it was given, though the sender has used that memory for more, and measures it', async () => {
+    await using server = await echoServer();
+    const numbered = new NumberedPayloads(64);
+    const measurement = new Measurement({ numbered, lateMs: LONG_MS });
+    await measurement.roundTrips.load();
+    const { exchange, told } = await open([await refusing(), endpointOf(server)], { measurement });
+    await using _ = exchange;
+    for (let sequence = 0; sequence < 3; sequence += 1) await exchange.send(numbered.take(sequence, 1));
+    await exchange.wait(LONG_MS);
+    const sequences = server.received.map(({ data }) => numbered.read(data)?.sequence);
+    expect(sequences).toEqual([0, 1, 2]);
+    expect(told.nextAddresses).toHaveLength(1);
+    expect(measurement).toMatchObject({ requests: 3, answered: 3, lost: 0, duplicated: 0, matchedBy: 'content' });
   });
 
   test('goes on one-way too', async () => {

@@ -106,6 +106,24 @@ describe('a reply', () => {
   });
 });
 
+describe('a reply that was found before', () => {
+  test('to be wrong is a mismatch, which no refusal outlasts', () => {
+    const one = new Judge([]);
+    one.refusal();
+    expect(one.reject('is corrupted')).toEqual({ outcome: 'mismatch', says: 'is corrupted' });
+    expect(one).toMatchObject({ matching: 0, mismatch: 'is corrupted', failedProbe: false, refused: false });
+    expect(one.verdict(1)).toBe('mismatch');
+  });
+
+  test('to answer nothing counts for nothing, but shows that the peer is there', () => {
+    const one = new Judge([]);
+    one.refusal();
+    expect(one.surplus('is a duplicate')).toEqual({ outcome: 'surplus', says: 'is a duplicate' });
+    expect(one).toMatchObject({ matching: 0, mismatch: undefined, refused: false });
+    expect(one.verdict(1)).toBe('silent');
+  });
+});
+
 describe('with a probe', () => {
   const finding = (outcome: 'match' | 'mismatch' | 'pending') => ({ outcome, says: outcome });
   const probed = () =>
