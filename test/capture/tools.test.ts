@@ -1,0 +1,230 @@
+import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
+import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { filter, startCapture, testCapturing } from '../support/capturing.js';
+import { testWith } from '../support/peers.js';
+import { type Family, silentServer } from '../support/sockets.js';
+import { datagrams } from './arbitraries.js';
+import { comparable, readAll } from './files.js';
+
+const written = (all: readonly CapturedDatagram[]): Buffer => Buffer.concat([pcapHeader(), ...all.map(pcapRecord)]);
+
+/** Many datagrams at a time: a program takes longer to start than to read them. */
+const many = fc.array(
+  // tcpdump shows no time after January 2038.
+  datagrams.map((datagram) => ({ ...datagram, timeMs: 1e12 + (datagram.timeMs % 1e12) })),
+  { minLength: 100, maxLength: 200 },
+);
+
+describe('a pcap file as written', () => {
+  const fields = [
+    ...['ip.src', 'ipv6.src', 'udp.srcport', 'ip.dst', 'ipv6.dst', 'udp.dstport', 'udp.length', 'frame.time_epoch'],
+    ...['ip.checksum.status', 'udp.checksum.status', '_ws.expert.message'],
+  ];
+  const args = [
+    ...['-r', '-', '-n', '-T', 'fields', '-o', 'udp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE'],
+    // What the payload is taken for is not what is tested: any bytes on the port of DNS are malformed DNS.
+    ...['-d', 'udp.port==0-65535,data'],
+    ...fields.flatMap((field) => ['-e', field]),
+  ];
+
+  testWith(
+    'tshark',
+    'is read by tshark with the same ends, lengths and times, and good checksums',
+    () => {
+      fc.assert(
+        fc.property(many, (all) => {
+          const lines = filter('tshark', args, written(all)).stdout.trimEnd().split('\n');
+          const rows = lines.map((line) => {
+            const [ip4, ip6, fromPort, to4, to6, toPort, length, time, ipCheck, udpCheck, expert] = line.split('\t');
+            expect(Number(time)).toBeGreaterThan(0);
+            return [ip4, ip6, fromPort, to4, to6, toPort, length, ipCheck, udpCheck, expert].join(' ');
+          });
+          expect(rows).toEqual(
+            all.map(({ source, destination, data }) => {
+              const is4 = !source.address.includes(':');
+              const ends = [source, destination].flatMap(({ address, port }) =>
+                is4 ? [address, '', port] : ['', address, port],
+              );
+              // 1 is "good".
+              return [...ends, data.length + 8, is4 ? 1 : '', 1, ''].join(' ');
+            }),
+          );
+          for (const [n, { timeMs }] of all.entries()) {
+            const [seconds = '', nanoseconds = ''] = lines[n]?.split('\t')[7]?.split('.') ?? [];
+            expect(Math.abs(Number(seconds) * 1000 + Number(nanoseconds) / 1e6 - timeMs)).toBeLessThan(0.0005);
+          }
+        }),
+        { numRuns: 3, endOnFailure: true },
+      );
+    },
+    60_000,
+  );
+
+  testWith(
+    'tcpdump',
+    'is read by tcpdump without a complaint',
+    () => {
+      fc.assert(
+        fc.property(many, (all) => {
+          const { stdout, stderr } = filter('tcpdump', ['-r', '-', '-n', '-vv', '-tt', '--nano'], written(all));
+          expect(stderr).toBe('reading from file -, link-type RAW (Raw IP), snapshot length 262144\n');
+          // A line that begins with a time is a packet, and others go on with it.
+          expect(stdout.match(/^\d+\.\d{9} IP/gm)).toHaveLength(all.length);
+          expect(stdout).not.toMatch(/bad (udp )?cksum|truncated-ip|\[\|ip|\[\|udp|bad-len|bad-hlen/);
+        }),
+        { numRuns: 3, endOnFailure: true },
+      );
+    },
+    60_000,
+  );
+
+  testWith(
+    'editcap',
+    'is the same after editcap made it pcapng, or pcap of microseconds',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(many, async (all) => {
+          for (const [format, mostMs] of [
+            ['pcapng', 0.001],
+            ['nsecpcap', 0.0001],
+            ['pcap', 0.0011],
+          ] as const) {
+            const folder = mkdtempSync(join(tmpdir(), 'udpcat-editcap-'));
+            const path = join(folder, 'converted');
+            filter('editcap', ['-F', format, '-', path], written(all));
+            const { datagrams, error, skipped } = await readAll(readFileSync(path));
+            rmSync(folder, { recursive: true });
+            expect({ error, skipped }).toEqual({ error: undefined, skipped: {} });
+            const exact = all.map((one, n) => ({ ...one, timeMs: datagrams[n]?.timeMs ?? 0 }));
+            expect(datagrams.map(comparable)).toEqual(exact.map(comparable));
+            for (const [n, { timeMs }] of all.entries()) {
+              expect(Math.abs((datagrams[n]?.timeMs ?? 0) - timeMs)).toBeLessThan(mostMs);
+            }
+          }
+        }),
+        { numRuns: 3, endOnFailure: true },
+      );
+    },
+    60_000,
+  );
+});
+
+/** Empty, one byte, all bytes, many, the largest. */
+const payloads = (family: Family): Buffer[] => [
+  Buffer.of(),
+  Buffer.of(0),
+  Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)),
+  ...Array.from({ length: 50 }, (_, n) => Buffer.from(`number ${n}`)),
+  Buffer.alloc(65_507, 'x'),
+  ...(family === 6 ? [Buffer.alloc(65_527, 'y')] : []),
+];
+
+/** Packets that those are on the loopback, whose largest has 65536 bytes: the two largest are too large over IPv6. */
+const packetsOf = (family: Family): number => payloads(family).length + (family === 6 ? 2 : 0);
+
+interface Tool {
+  readonly name: string;
+  readonly program: string;
+  /** @param path Where it is to write; stdout otherwise. */
+  readonly args: (filter: string, packets: number, path: string) => string[];
+  readonly toFile?: boolean;
+}
+
+const tcpdump = (...options: readonly string[]): Tool['args'] => {
+  return (filter, packets) => [...options, '-w', '-', '-U', '-c', String(packets), filter];
+};
+
+const TOOLS: readonly Tool[] = [
+  { name: 'tcpdump -i lo', program: 'tcpdump', args: tcpdump('-i', 'lo') },
+  {
+    name: 'tcpdump of nanoseconds',
+    program: 'tcpdump',
+    args: tcpdump('-i', 'lo', '--time-stamp-precision=nano'),
+  },
+  { name: 'tcpdump -i any', program: 'tcpdump', args: tcpdump('-i', 'any') },
+  { name: 'tcpdump -i any -y LINUX_SLL', program: 'tcpdump', args: tcpdump('-i', 'any', '-y', 'LINUX_SLL') },
+  {
+    name: 'tshark',
+    program: 'tshark',
+    args: (filter, packets, path) => ['-i', 'lo', '-f', filter, '-a', `packets:${packets}`, '-w', path],
+    toFile: true,
+  },
+  {
+    name: 'dumpcap',
+    program: 'dumpcap',
+    args: (filter, packets, path) => ['-i', 'lo', '-f', filter, '-c', String(packets), '-w', path],
+    toFile: true,
+  },
+  {
+    name: 'dumpcap -P, pcap',
+    program: 'dumpcap',
+    args: (filter, packets, path) => ['-P', '-i', 'lo', '-f', filter, '-c', String(packets), '-w', path],
+    toFile: true,
+  },
+];
+
+describe.each([4, 6] as const)('real datagrams over IPv%d', (family) => {
+  for (const { name, program, args, toFile = false } of TOOLS) {
+    testCapturing([program], `captured by ${name} are read as they were sent, when they were`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'udpcat-capture-'));
+      try {
+        await using receiver = await silentServer(family);
+        await using sender = await silentServer(family);
+        // Of a fragment only the first has ports.
+        const filter = `udp port ${receiver.port}${family === 6 ? ' or (ip6 and ip6[6] = 44)' : ''}`;
+        const path = join(folder, 'capture');
+        await using capture = await startCapture(
+          program,
+          args(filter, packetsOf(family), path),
+          toFile ? /File: / : /listening on/,
+        );
+        const startMs = Date.now();
+        for (const payload of payloads(family)) await sender.send(payload, receiver.address);
+        const written = await capture.ended;
+        const { datagrams, error, skipped } = await readAll(toFile ? readFileSync(path) : written);
+        const endMs = Date.now();
+        expect({ error, skipped }).toEqual({ error: undefined, skipped: {} });
+        const address = family === 4 ? '127.0.0.1' : '::1';
+        expect(datagrams.map(comparable)).toEqual(
+          payloads(family).map((data, n) =>
+            comparable({
+              timeMs: datagrams[n]?.timeMs ?? 0,
+              source: { address, port: sender.port },
+              destination: { address, port: receiver.port },
+              data,
+            }),
+          ),
+        );
+        for (const { timeMs } of datagrams) {
+          expect(timeMs).toBeGreaterThan(startMs - 1);
+          expect(timeMs).toBeLessThan(endMs + 1);
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  }
+
+  testCapturing([], 'captured with a snap length are counted where they were cut, and whole where not', async () => {
+    await using receiver = await silentServer(family);
+    await using sender = await silentServer(family);
+    const args = ['-i', 'lo', '-s', '100', '-w', '-', '-U', '-c', '2', `udp port ${receiver.port}`];
+    await using capture = await startCapture('tcpdump', args, /listening on/);
+    await sender.send(Buffer.alloc(200), receiver.address);
+    await sender.send('whole', receiver.address);
+    const { datagrams, error, skipped } = await readAll(await capture.ended);
+    expect(error).toBeUndefined();
+    expect(datagrams.map(({ data }) => Buffer.from(data).toString())).toEqual(['whole']);
+    expect(skipped).toEqual({ cut: 1 });
+  });
+});
+
+test('the largest datagram of each family is in what the tools are given', () => {
+  expect(payloads(4).at(-1)).toHaveLength(65_507);
+  expect(payloads(6).at(-1)).toHaveLength(65_527);
+});
