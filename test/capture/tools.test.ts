@@ -1,13 +1,15 @@
-import { describe, expect, test } from '@jest/globals';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { describe, expect } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
 import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
 import { filter, startCapture, testCapturing } from '../support/capturing.js';
+import { shellInNetwork, testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
-import { type Family, silentServer } from '../support/sockets.js';
+import { silentServer } from '../support/sockets.js';
+import { commandLine, quote } from '../support/udpcat.js';
 import { datagrams } from './arbitraries.js';
 import { comparable, readAll } from './files.js';
 
@@ -20,10 +22,13 @@ const many = fc.array(
   { minLength: 100, maxLength: 200 },
 );
 
+/** Wireshark's lowest severity, of what is no complaint: it takes some ports for traceroute. */
+const CHAT = 0x20_0000;
+
 describe('a pcap file as written', () => {
   const fields = [
     ...['ip.src', 'ipv6.src', 'udp.srcport', 'ip.dst', 'ipv6.dst', 'udp.dstport', 'udp.length', 'frame.time_epoch'],
-    ...['ip.checksum.status', 'udp.checksum.status', '_ws.expert.message'],
+    ...['ip.checksum.status', 'udp.checksum.status', '_ws.expert.severity'],
   ];
   const args = [
     ...['-r', '-', '-n', '-T', 'fields', '-o', 'udp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE'],
@@ -40,9 +45,11 @@ describe('a pcap file as written', () => {
         fc.property(many, (all) => {
           const lines = filter('tshark', args, written(all)).stdout.trimEnd().split('\n');
           const rows = lines.map((line) => {
-            const [ip4, ip6, fromPort, to4, to6, toPort, length, time, ipCheck, udpCheck, expert] = line.split('\t');
+            const [ip4, ip6, fromPort, to4, to6, toPort, length, time, ipCheck, udpCheck, remarks = ''] =
+              line.split('\t');
             expect(Number(time)).toBeGreaterThan(0);
-            return [ip4, ip6, fromPort, to4, to6, toPort, length, ipCheck, udpCheck, expert].join(' ');
+            const complaints = remarks.split(',').filter((severity) => Number(severity) > CHAT);
+            return [ip4, ip6, fromPort, to4, to6, toPort, length, ipCheck, udpCheck, complaints].join(' ');
           });
           expect(rows).toEqual(
             all.map(({ source, destination, data }) => {
@@ -114,18 +121,14 @@ describe('a pcap file as written', () => {
   );
 });
 
-/** Empty, one byte, all bytes, many, the largest. */
-const payloads = (family: Family): Buffer[] => [
+/** Empty, one byte, all bytes, many, the largest that the loopback carries in one packet over either family. */
+const PAYLOADS = [
   Buffer.of(),
   Buffer.of(0),
   Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)),
   ...Array.from({ length: 50 }, (_, n) => Buffer.from(`number ${n}`)),
-  Buffer.alloc(65_507, 'x'),
-  ...(family === 6 ? [Buffer.alloc(65_527, 'y')] : []),
+  Buffer.alloc(65_536 - 48, 'x'),
 ];
-
-/** Packets that those are on the loopback, whose largest has 65536 bytes: the two largest are too large over IPv6. */
-const packetsOf = (family: Family): number => payloads(family).length + (family === 6 ? 2 : 0);
 
 interface Tool {
   readonly name: string;
@@ -175,23 +178,22 @@ describe.each([4, 6] as const)('real datagrams over IPv%d', (family) => {
       try {
         await using receiver = await silentServer(family);
         await using sender = await silentServer(family);
-        // Of a fragment only the first has ports.
-        const filter = `udp port ${receiver.port}${family === 6 ? ' or (ip6 and ip6[6] = 44)' : ''}`;
+        const filter = `udp port ${receiver.port}`;
         const path = join(folder, 'capture');
         await using capture = await startCapture(
           program,
-          args(filter, packetsOf(family), path),
+          args(filter, PAYLOADS.length, path),
           toFile ? /File: / : /listening on/,
         );
         const startMs = Date.now();
-        for (const payload of payloads(family)) await sender.send(payload, receiver.address);
+        for (const payload of PAYLOADS) await sender.send(payload, receiver.address);
         const written = await capture.ended;
         const { datagrams, error, skipped } = await readAll(toFile ? readFileSync(path) : written);
         const endMs = Date.now();
         expect({ error, skipped }).toEqual({ error: undefined, skipped: {} });
         const address = family === 4 ? '127.0.0.1' : '::1';
         expect(datagrams.map(comparable)).toEqual(
-          payloads(family).map((data, n) =>
+          PAYLOADS.map((data, n) =>
             comparable({
               timeMs: datagrams[n]?.timeMs ?? 0,
               source: { address, port: sender.port },
@@ -224,7 +226,36 @@ describe.each([4, 6] as const)('real datagrams over IPv%d', (family) => {
   });
 });
 
-test('the largest datagram of each family is in what the tools are given', () => {
-  expect(payloads(4).at(-1)).toHaveLength(65_507);
-  expect(payloads(6).at(-1)).toHaveLength(65_527);
-});
+testInNamespaces(
+  'real datagrams that went in fragments are read whole',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'udpcat-fragments-'));
+    try {
+      const largest = { '127.0.0.1': Buffer.alloc(65_507, 'x'), '[::1]': Buffer.alloc(65_527, 'y') };
+      const [ip4, ip6, path] = ['4', '6', 'capture'].map((name) => join(folder, name));
+      writeFileSync(ip4!, largest['127.0.0.1']);
+      writeFileSync(ip6!, largest['[::1]']);
+      // 65515 bytes in packets that carry 1480 each, and 65535 in some that carry 1448.
+      const capture = `tcpdump -i lo -w ${quote(path!)} -U -c ${45 + 46} '(ip[6:2] & 0x3fff) != 0 or ip6[6] = 44'`;
+      const lines = [
+        'ip link set lo mtu 1500',
+        `exec 3< <(${capture} 2>&1)`,
+        'until read -r line <&3 && [[ $line = *"listening on"* ]]; do :; done',
+        commandLine(['send', '127.0.0.1:9999', '--file', ip4!]),
+        commandLine(['send', '[::1]:9999', '--file', ip6!]),
+        'cat <&3 >&2',
+      ];
+      await using run = shellInNetwork(lines.join('\n'));
+      const { stderr } = await run.outcome;
+      expect(stderr).toContain('91 packets captured');
+      const { datagrams, error, skipped } = await readAll(readFileSync(path!));
+      expect({ error, skipped }).toEqual({ error: undefined, skipped: {} });
+      expect(datagrams.map(({ data }) => Buffer.from(data).toString('base64'))).toEqual(
+        Object.values(largest).map((data) => data.toString('base64')),
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+  ['tcpdump'],
+);
