@@ -283,6 +283,15 @@ describe('fragments', () => {
       { fragment: 3 },
     ],
     [
+      'those that are there add up to the length, with a gap before the last and one behind it',
+      () => [
+        ipv4(Buffer.alloc(8), { offset: 48, more: true }),
+        ipv4(Buffer.alloc(8), { offset: 0, more: true }),
+        ipv4(Buffer.alloc(8), { offset: 16, more: false }),
+      ],
+      { fragment: 3 },
+    ],
+    [
       'one is behind the last',
       ([first, second, third]) => [third!, ipv4(Buffer.alloc(8), { offset: 160, more: true }), first!, second!],
       { fragment: 4 },
