@@ -13,8 +13,11 @@ import {
 const IP_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
 const UDP_HEADER_BYTES = 8;
 const UDP = 17;
-/** Time to live and hop limit: what Linux sends with. */
+/** Time to live and hop limit, which nobody told: what Linux sends with. */
 const HOPS = 64;
+/** To 224.0.0.0/24, which no router forwards (RFC 5771 section 4), and to multicast DNS there (RFC 6762 section 11). */
+const HOPS_LOCAL_CONTROL = 1;
+const HOPS_MULTICAST_DNS = 255;
 
 /** The beginning of a pcap file: little-endian, nanoseconds, packets that begin with their IP header. */
 export function pcapHeader(): Uint8Array {
@@ -43,7 +46,7 @@ export function pcapRecord({ timeMs, source, destination, data }: CapturedDatagr
   const udpBytes = UDP_HEADER_BYTES + data.length;
   const record = Buffer.allocUnsafe(udpAt + udpBytes);
   writeRecordHeader(record, timeMs);
-  if (family === 4) writeIPv4Header(record, udpBytes);
+  if (family === 4) writeIPv4Header(record, udpBytes, hopsTo(destination.address));
   else writeIPv6Header(record, udpBytes);
   const addressBytes = family === 4 ? 4 : 16;
   // In both headers the addresses stand last.
@@ -94,14 +97,20 @@ function writeRecordHeader(record: Buffer, timeMs: number): void {
   record.writeUInt32LE(packetBytes, 12);
 }
 
+/** Wireshark complains of any other. */
+function hopsTo(ipv4: string): number {
+  if (!ipv4.startsWith('224.0.0.')) return HOPS;
+  return ipv4 === '224.0.0.251' ? HOPS_MULTICAST_DNS : HOPS_LOCAL_CONTROL;
+}
+
 /** RFC 791, the checksum still 0. Never to be fragmented, so that its identification may be 0 (RFC 6864). */
-function writeIPv4Header(record: Buffer, udpBytes: number): void {
+function writeIPv4Header(record: Buffer, udpBytes: number, hops: number): void {
   const at = RECORD_HEADER_BYTES;
   writeUint16(record, at, 0x4500);
   writeUint16(record, at + 2, IP_HEADER_BYTES[4] + udpBytes);
   writeUint16(record, at + 4, 0);
   writeUint16(record, at + 6, 0x4000);
-  writeUint16(record, at + 8, (HOPS << 8) | UDP);
+  writeUint16(record, at + 8, (hops << 8) | UDP);
   writeUint16(record, at + 10, 0);
 }
 

@@ -74,13 +74,14 @@ export class Judge {
   /** Takes in a reply from the address asked. */
   reply(data: Uint8Array): Finding {
     this.#refused = false;
-    const finding = this.#examine(data);
+    const { finding, byProbe } = this.#examine(data);
     const { outcome, says } = finding;
     if (outcome === 'match') {
       this.#matching += 1;
       this.#learned ??= says;
     } else if (outcome === 'mismatch') {
       this.#mismatch = says;
+      this.#failedProbe = byProbe;
     } else {
       this.#pending = says;
     }
@@ -101,15 +102,14 @@ export class Judge {
     return { outcome: 'surplus', says };
   }
 
-  #examine(data: Uint8Array): Finding {
+  #examine(data: Uint8Array): { readonly finding: Finding; readonly byProbe: boolean } {
     const found = this.#probe === undefined ? MATCH : shorten(this.#probe(data));
-    this.#failedProbe = found.outcome === 'mismatch';
-    if (found.outcome !== 'match') return found;
+    if (found.outcome !== 'match') return { finding: found, byProbe: true };
     for (const expectation of this.#expectations) {
       const says = expectation.mismatch(data);
-      if (says !== undefined) return { outcome: 'mismatch', says };
+      if (says !== undefined) return { finding: { outcome: 'mismatch', says }, byProbe: false };
     }
-    return found;
+    return { finding: found, byProbe: true };
   }
 
   /** Takes in a datagram from another address. */

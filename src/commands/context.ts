@@ -30,8 +30,8 @@ export interface Io {
   isForeground(): boolean;
   /** The command line as bytes, where the system tells. */
   argumentBytes(): readonly Uint8Array[] | undefined;
-  /** From now on the process does not wait at its end for a reader of stdout. */
-  leaveAtOnce(): void;
+  /** At its end the process waits no longer than until then, by `performance.now()`, for what it wrote to be read. */
+  leaveBy(momentMs: number): void;
 }
 
 /** What a command works with besides its plan. */

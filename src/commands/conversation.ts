@@ -1,4 +1,4 @@
-import { Exchange, type ExchangeEvents } from '../check/exchange.js';
+import { Exchange, type ExchangeEvents, type ExchangeOptions } from '../check/exchange.js';
 import { Judge, type Verdict } from '../check/judge.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import { ListedRounds } from '../input/rounds.js';
@@ -39,8 +39,9 @@ export async function converse(
 ): Promise<Conclusion> {
   const explanation = createExplanation(plan, context);
   const family = familyOption(plan) ?? familyOfSource(plan);
-  // A look-up within this process could not be stopped at the deadline.
-  const lookup = plan.deadline === undefined ? undefined : lookupInChild(context, interruption.signal);
+  // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
+  const bounded = plan.deadline !== undefined || plan.exitCode !== 'udpcat';
+  const lookup = bounded ? lookupInChild(context, interruption.signal) : undefined;
   const { host } = plan.destination;
   const { milestone } = interruption;
   if (host.kind === 'name') interruption.milestone = `${host.name} was resolved`;
@@ -61,9 +62,16 @@ export async function converse(
     measurement,
     replies: plan.replies ?? 'as-sent',
     idleMs: plan.idle,
+    rewrite: rewriteOf(plan),
     events: exchangeEvents(plan, context, { output, explanation, measurement }),
   });
-  await using exchange = await interruption.orThrow(opening);
+  if (plan.source?.host.kind === 'name') interruption.milestone = `${plan.source.host.name} was resolved`;
+  await using exchange = await interruption.orThrow(opening).catch((error: unknown) => {
+    // What opens after that is closed again.
+    opening.then((late) => late[Symbol.asyncDispose]()).catch(() => undefined);
+    throw error;
+  });
+  interruption.milestone = milestone;
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
   output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
   if (exchange.listens) output.watchKernel(() => exchange.kernelDropped);
@@ -96,6 +104,12 @@ export async function converse(
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, interruption });
+}
+
+/** A probe's request may name its addresses. */
+function rewriteOf({ messages }: SendPlan): ExchangeOptions['rewrite'] {
+  if (messages.kind !== 'probe') return undefined;
+  return async (local, remote) => [await messages.probe.start({ local, remote })];
 }
 
 /** The only family that can be reached from the source, if it is an address: of a name's others none is a candidate. */
@@ -150,6 +164,8 @@ async function planMeasurement(
 
 /** Strays that are told one by one; a flood of them is only counted. */
 const MAX_STRAY_LINES = 10;
+/** Replies to a probe whose content is told, as many as one network may have hosts. */
+const MAX_LEARNED_LINES = 1000;
 
 function exchangeEvents(
   plan: SendPlan,
@@ -165,6 +181,7 @@ function exchangeEvents(
   },
 ): ExchangeEvents {
   const isProbe = plan.messages.kind === 'probe';
+  let learned = 0;
   return {
     replies: (batch) => output.writer.write(batch),
     strays: (batch) => {
@@ -176,6 +193,8 @@ function exchangeEvents(
             from,
           });
         }
+        if (plan.explain === true)
+          explanation?.say(`${from} sent ${describePayloads([data])}, and is not the address asked`);
         output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
     },
@@ -191,7 +210,7 @@ function exchangeEvents(
         explanation?.say(
           `${from} replied with ${describePayloads([data])}: ${outcome}${says === undefined ? '' : `, ${says}`}`,
         );
-        if (isProbe && outcome === 'match') {
+        if (isProbe && outcome === 'match' && (learned += 1) <= MAX_LEARNED_LINES) {
           log.info(repliesFrom === 'anyone' ? `${says ?? ''} (${from})` : (says ?? ''), { peer: from });
         }
       },
@@ -241,8 +260,9 @@ function conclude(
   const { rttMs } = exchange;
   const says =
     verdict === 'ok' ? describeSuccess(plan, { exchange, judge }) : describe(verdict, plan, { exchange, judge });
-  // Who interrupts the wait knows that it was not waited for long enough.
-  if (verdict !== 'ok' && interruption.reason !== 'signal') log.error(says, { verdict, peer });
+  // Who interrupts the wait, or reads no more, knows that it was not waited for long enough.
+  const givenUp = interruption.reason === 'signal' || interruption.reason === 'stdout';
+  if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
   output.finish({
     type: 'verdict',
     verdict,

@@ -224,13 +224,16 @@ function checkOneWay(probe: ProbeSession | undefined, judged: boolean): void {
   throw new UsageError(`nothing answers the probe ${probe.name}, and other options ask for replies: leave them out`);
 }
 
-function checkLimits({ warn, critical, exitCode }: SendValues, judged: boolean): void {
+function checkLimits({ warn, critical, exitCode, count = 1, duration }: SendValues, judged: boolean): void {
   const limit = warn !== undefined ? '--warn' : critical !== undefined ? '--critical' : undefined;
   if (limit === undefined) return;
   if (exitCode === 'udpcat') {
     throw new UsageError(`option '${limit}' changes the exit status only with --exit-code docker or nagios`);
   }
   if (!judged) throw new UsageError(`option '${limit}' limits the time of a reply, and none is asked for: add -w`);
+  if (count > 1 || duration !== undefined) {
+    throw new UsageError(`option '${limit}' limits the time of one reply: --count and --duration ask for more`);
+  }
   if (warn !== undefined && critical !== undefined && critical < warn) {
     throw new UsageError("option '--critical' is shorter than --warn: a reply would fail before it is worth a warning");
   }

@@ -60,9 +60,9 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   const output = new Output(plan, context, new Totals(), () => {
     interruption.interrupt('stdout');
   });
+  if (plan.deadline !== undefined) context.leaveBy(plan.deadline);
   interruption.signal.addEventListener('abort', () => {
     if (interruption.reason !== 'deadline') return;
-    context.leaveAtOnce();
     const abandon = (): void => {
       output.writer.abandon();
     };

@@ -101,11 +101,7 @@ function checkReplySize(
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
   const loading = loadAnswer(plan).then((payload) => ({ payload }));
   const loaded = await unlessAborted(loading, [context.stop], () => undefined);
-  if (loaded === undefined) {
-    // A pipe that nobody writes to is no reason to stay.
-    context.leaveAtOnce();
-    return ExitCode.ok;
-  }
+  if (loaded === undefined) return ExitCode.ok;
   const { payload } = loaded;
   const typing = new Typing(plan, context);
   return runService(plan, context, {

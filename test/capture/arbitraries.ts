@@ -9,7 +9,7 @@ const ports = fc.integer({ min: 0, max: 65_535 });
 
 /** An address in canonical form; now and then one of those that hosts really have. */
 const addresses: Readonly<Record<Family, fc.Arbitrary<string>>> = {
-  4: fc.oneof(fc.ipV4(), fc.constantFrom('127.0.0.1', '255.255.255.255', '224.0.0.251')),
+  4: fc.oneof(fc.ipV4(), fc.constantFrom('127.0.0.1', '255.255.255.255', '224.0.0.1', '224.0.0.251')),
   6: fc
     .oneof(fc.ipV6(), fc.constantFrom('::1', 'fe80::1', 'ff02::fb', '2001:db8::1:0:0:1'))
     .map((address) => new SocketAddress({ address, family: 'ipv6' }).address)

@@ -32,7 +32,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     onReport: () => () => undefined,
     isForeground: () => false,
     argumentBytes: () => undefined,
-    leaveAtOnce: () => undefined,
+    leaveBy: () => undefined,
   };
   const status = await runCommandLine(args, io);
   stdout.end();
