@@ -6,6 +6,8 @@ export type Pace =
 
 /** The most that is sent at once under a rate, so that what ends it is looked at in between. */
 const MAX_BURST = 64;
+/** Above what sums of moments are off by, in datagrams: one that is due at the end is not due before it. */
+const ROUNDING = 1e-3;
 
 /**
  * When each datagram of a row is due, on the clock of `performance.now()`. The moments are absolute: one that is sent late
@@ -49,9 +51,8 @@ export class Schedule {
   /** How many are due before `endMs`: of rounds and at full speed there is no saying how many that will be. */
   countBefore(endMs: number): number {
     const pace = this.#pace;
-    return pace.kind === 'rounds' || pace.perSecond === Infinity
-      ? Infinity
-      : Math.ceil(((endMs - this.#startMs) * pace.perSecond) / 1000);
+    if (pace.kind === 'rounds' || pace.perSecond === Infinity) return Infinity;
+    return Math.ceil(((endMs - this.#startMs) * pace.perSecond) / 1000 - ROUNDING);
   }
 
   /** Puts off whatever is not yet sent, so that `index` is due at `nowMs`: it was not there before. */

@@ -351,6 +351,58 @@ describe('a protocol that goes to and fro', () => {
   });
 });
 
+describe('retransmissions', () => {
+  test('end with the wait, however many were asked for', async () => {
+    await using server = await silentServer();
+    const { exchange } = await open([endpointOf(server)]);
+    await using _ = exchange;
+    await exchange.send([bytes('?')]);
+    await exchange.wait(100, bytes('?'), 1_000_000);
+    // One a turn at the most, and a turn takes a timer.
+    expect(exchange.transmitted).toBeLessThan(1000);
+    expect(exchange.transmitted).toBeGreaterThan(1);
+  });
+
+  test('to another address of a name are written anew for it', async () => {
+    const port = await closedPort(6);
+    await using server = await silentServer(4, port);
+    const candidates = [{ address: '::1', port }, endpointOf(server)];
+    const { exchange } = await open(candidates, {
+      rewrite: (local, remote) => Promise.resolve([bytes(`to ${remote.address} from ${local.address}`)]),
+    });
+    await using _ = exchange;
+    await exchange.send([bytes('to ::1')]);
+    await exchange.wait(400, bytes('to ::1'), 1);
+    const again = 'to 127.0.0.1 from 127.0.0.1';
+    expect((await arrivals(server)).filter((data) => data !== again)).toEqual([]);
+    expect(server.received.length).toBeGreaterThan(1);
+  });
+});
+
+describe('replies that take long to judge', () => {
+  /** Two hundred of them take four seconds. */
+  const slow = (): Finding => {
+    const untilMs = performance.now() + 20;
+    while (performance.now() < untilMs);
+    return { outcome: 'mismatch', says: 'no' };
+  };
+
+  test('hold up neither timers nor the end for long', async () => {
+    await using server = await answeringServer(Array.from({ length: 200 }, () => 'x'));
+    const { exchange, judge } = await open([endpointOf(server)], { probe: slow });
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    await exchange.send([bytes('?')]);
+    await exchange.wait(100);
+    await exchange[Symbol.asyncDispose]();
+    clearInterval(timer);
+    expect(exchange.received).toBeLessThan(200);
+    expect(exchange.received).toBeGreaterThan(1);
+    expect(turns).toBeGreaterThan(1);
+    expect(judge.verdict(1)).toBe('mismatch');
+  });
+});
+
 describe('replies of the host that was asked', () => {
   test('may come from any of its ports', async () => {
     await using server = await strayServer(4, 'from elsewhere');

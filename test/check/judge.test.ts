@@ -143,6 +143,12 @@ describe('with a probe', () => {
     expect(one).toMatchObject({ learned: 'match', mismatch: 'mismatch' });
   });
 
+  test('what failed the probe stays its failure, whatever comes after', () => {
+    const one = probed();
+    for (const reply of ['mismatch', 'pending', 'match']) one.reply(Buffer.from(reply));
+    expect(one).toMatchObject({ mismatch: 'mismatch', failedProbe: true });
+  });
+
   test('a reply that quotes itself at length is cut short', () => {
     const one = new Judge([], () => ({ outcome: 'mismatch', says: 'x'.repeat(60_000) }));
     one.reply(Buffer.of());

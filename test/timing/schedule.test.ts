@@ -32,6 +32,14 @@ describe('a schedule', () => {
     expect(rate(Infinity).countBefore(10)).toBe(Infinity);
   });
 
+  test('of a rate has none due at its end, whenever it began', () => {
+    holds(
+      fc.property(fc.double({ min: 0, max: 1e9, noNaN: true }), (startMs) => {
+        expect(rate(1000, startMs).countBefore(startMs + 500)).toBe(500);
+      }),
+    );
+  });
+
   test('of a rate knows how many are due before its end', () => {
     expect(rate(1000, 7).countBefore(60_007)).toBe(60_000);
     expect(rate(3, 0).countBefore(1000)).toBe(3);
