@@ -2,6 +2,7 @@ import { createReadStream, fstatSync, readFileSync } from 'node:fs';
 import { type Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Ending, Io, StopSignal } from '../src/commands/context.js';
+import { ExitCode, numberingOf, statusIn } from '../src/commands/exit-code.js';
 import { runCommandLine } from '../src/commands/program.js';
 import { FileStream } from '../src/output/file-stream.js';
 
@@ -10,12 +11,14 @@ declare const __UDPCAT_VERSION__: string;
 
 const stop = new AbortController();
 const force = new AbortController();
-let atOnce = false;
+/** When the process ends though what it wrote was not read. */
+let leaveByMs = Infinity;
 /** Node opens it for whoever asks, which costs time. */
 let stderrIsOpen = false;
 let ending: Ending | undefined;
 let stdin: Readable | undefined;
 let stdout: Writable | undefined;
+const reporters = new Set<() => void>();
 
 const io: Io = {
   get stdin() {
@@ -37,10 +40,14 @@ const io: Io = {
   execPath: process.execPath,
   stop: stop.signal,
   force: force.signal,
+  onReport: (listener) => {
+    reporters.add(listener);
+    return () => reporters.delete(listener);
+  },
   isForeground,
   argumentBytes,
-  leaveAtOnce: () => {
-    atOnce = true;
+  leaveBy: (momentMs) => {
+    leaveByMs = Math.min(leaveByMs, momentMs);
   },
 };
 
@@ -49,25 +56,30 @@ const onSignal = (signal: StopSignal): void => {
     stop.abort(signal);
     return;
   }
-  atOnce = true;
+  leaveByMs = 0;
   force.abort();
   if (ending !== undefined) leave(ending);
 };
 process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+const onReport = (): void => {
+  for (const report of reporters) report();
+};
+// Where the system has no such signal, to Node it is the name of an event that never comes.
+process.on('SIGUSR2', onReport).on('SIGINFO', onReport);
 // Without a listener Node would open its debugger, to whoever connects to port 9229.
 process.on('SIGUSR1', () => undefined);
 
 /** For what not even the log can tell, such as too few descriptors to load it. */
 function tellBluntly(error: unknown): Ending {
   process.stderr.write(`udpcat: cannot run: ${error instanceof Error ? error.message.split('\n', 1).join('') : ''}\n`);
-  return 1;
+  return statusIn(numberingOf(process.argv.slice(2)), ExitCode.failure);
 }
 
 const run = runCommandLine(process.argv.slice(2), io).catch(tellBluntly);
 void run.then(async (result) => {
   ending = result;
-  if (!atOnce)
-    await Promise.race([Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]), forced()]);
+  const written = Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]);
+  await Promise.race([written, forced(), momentOfLeaving()]);
   leave(result);
 });
 
@@ -84,8 +96,20 @@ function leave(how: Ending): void {
     return;
   }
   process.exitCode = how;
-  // Otherwise the process ends by itself, once everything it wrote was taken.
-  if (atOnce) process.exit(how);
+  // Nothing is left to be written then. What Node would tidy up includes the listeners of signals: SIGUSR2 would kill.
+  process.once('exit', (status) => {
+    if (status === how) process.exit(how);
+  });
+  // Otherwise the process ends by itself. What was interrupted may have left something open that keeps it from that.
+  if (leaveByMs < Infinity || stop.signal.aborted) process.exit(how);
+}
+
+function momentOfLeaving(): Promise<void> {
+  return new Promise((resolve) => {
+    // Beyond what a timer can wait, somebody else ends it.
+    const leftMs = leaveByMs - performance.now();
+    if (leftMs < 0x7fff_ffff) setTimeout(resolve, Math.max(0, leftMs)).unref();
+  });
 }
 
 function flushed(stream: Writable): Promise<void> {

@@ -81,4 +81,10 @@ function discard(path: string): void {
   }
 }
 
-launch();
+try {
+  launch();
+} catch (error) {
+  // Such as too few descriptors to read a file. Nagios takes 1 for a warning, and 3 for what it does not know.
+  process.stderr.write(`udpcat: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = process.argv.some((word) => /^(--exit-code=)?nagios$/.test(word)) ? 3 : 1;
+}

@@ -6,6 +6,7 @@ set -uo pipefail
 # Each program, and the Debian package that has it.
 peers=(
   socat:socat ncat:ncat nc.openbsd:netcat-openbsd script:util-linux hexdump:bsdextrautils ps:procps ip:iproute2 tmux:tmux
+  tcpdump:tcpdump tshark:tshark dumpcap:wireshark-common editcap:wireshark-common
   # Services that the probes are tested against.
   dnsmasq:dnsmasq-base named:bind9 unbound:unbound chronyd:chrony turnserver:coturn snmpd:snmpd
   coap-server-notls:libcoap3-bin memcached:memcached in.tftpd:tftpd-hpa freeradius:freeradius avahi-daemon:avahi-daemon

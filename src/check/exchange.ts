@@ -9,6 +9,7 @@ import {
   openUdpConnection,
   sameEndpoint,
 } from '../net/index.js';
+import type { Measurement } from '../stats/measurement.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
 import type { Finding, Judge } from './judge.js';
 
@@ -19,6 +20,17 @@ const MAX_KEPT_BYTES = 1024 * 1024;
 const MAX_KEPT_MS = 2000;
 /** How often a protocol may want something sent back, for each datagram that was sent. */
 const MAX_ANSWERS_A_MESSAGE = 2;
+/** How long replies are judged before signals and timers have their turn: a reply may take long to judge on purpose. */
+const MAX_JUDGING_MS = 10;
+/** How long, once the wait is over, what arrived before may take to be judged. */
+const MAX_LATE_JUDGING_MS = 200;
+
+/** Resolves once signals, timers and sockets had their turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
 
 /** Options of {@link Exchange}. */
 export interface ExchangeOptions {
@@ -33,10 +45,14 @@ export interface ExchangeOptions {
    */
   readonly repliesFrom: 'peer' | 'host' | 'anyone';
   readonly judge: Judge;
+  /** Matches each reply to the message that it answers, and says which are none. Default: nothing is measured. */
+  readonly measurement?: Measurement | undefined;
   /** Matching replies that end the exchange: a number, `all` that come in time, or as many as messages were sent. */
   readonly replies: number | 'all' | 'as-sent';
   /** The wait ends when nothing was sent or has arrived for that long. */
   readonly idleMs?: number | undefined;
+  /** Writes the messages anew for another address of the name, where they name it. Default: they stay as they are. */
+  readonly rewrite?: ((local: Endpoint, remote: Endpoint) => Promise<readonly Uint8Array[]>) | undefined;
   readonly events: ExchangeEvents;
 }
 
@@ -75,6 +91,8 @@ export class Exchange implements AsyncDisposable {
   #answering: Promise<void> = Promise.resolve();
   #received = 0;
   #dropped = 0;
+  /** What the kernel dropped on the sockets to addresses that were given up. */
+  #kernelDroppedBefore = 0;
   #allSent = false;
   #retriesLeft = 0;
   #lastSentMs = 0;
@@ -84,6 +102,8 @@ export class Exchange implements AsyncDisposable {
   #askedAtMs: number | undefined;
   #rttMs: number | undefined;
   #mismatched: Endpoint | undefined;
+  #rewritten: readonly Uint8Array[] | undefined;
+  #overSinceMs = Infinity;
   #failure: Error | undefined;
   readonly #over = new AbortController();
   readonly #enough = new AbortController();
@@ -138,6 +158,17 @@ export class Exchange implements AsyncDisposable {
   /** Replies that found the queue full. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Whether replies are awaited at all. */
+  get listens(): boolean {
+    return this.#options.listens;
+  }
+
+  /** Replies that the kernel dropped; undefined where it cannot be known. See `DatagramSocket.kernelDropped`. */
+  get kernelDropped(): number | undefined {
+    const { kernelDropped } = this.#client;
+    return kernelDropped === undefined ? undefined : this.#kernelDroppedBefore + kernelDropped;
   }
 
   /** From the latest transmission of the first message to the first matching reply. */
@@ -201,8 +232,9 @@ export class Exchange implements AsyncDisposable {
   async #receive(client: DatagramClient): Promise<void> {
     try {
       for await (const batch of client.batches()) {
-        const replies = this.#judge(this.#withoutStrays(batch, client.remote));
+        const replies = await this.#judge(this.#withoutStrays(batch, client.remote));
         if (replies.length > 0) await this.#options.events.replies(replies);
+        if (this.#judgedLongEnough()) return;
       }
     } catch (error) {
       this.#fail(error as Error);
@@ -218,15 +250,27 @@ export class Exchange implements AsyncDisposable {
     return batch.filter(({ remote }) => remote.address === address);
   }
 
-  #judge(batch: readonly Datagram[]): readonly Datagram[] {
+  /** What was over some time ago ends, whatever is left to be judged. */
+  #judgedLongEnough(): boolean {
+    return performance.now() - this.#overSinceMs > MAX_LATE_JUDGING_MS;
+  }
+
+  /** Resolves to the replies that count; those that are left when they were judged for long enough do not. */
+  async #judge(batch: readonly Datagram[]): Promise<readonly Datagram[]> {
     if (batch.length === 0) return batch;
-    const { judge, events } = this.#options;
+    const { judge, measurement, events } = this.#options;
     this.#settleAddress();
     this.#stillAlive();
+    let sinceMs = performance.now();
     for (const [index, datagram] of batch.entries()) {
       if (this.#allSent && this.#hasEnough) return batch.slice(0, index);
+      if (performance.now() - sinceMs > MAX_JUDGING_MS) {
+        await nextTurn();
+        sinceMs = performance.now();
+        if (this.#judgedLongEnough()) return batch.slice(0, index);
+      }
       this.#received += 1;
-      const finding = judge.reply(datagram.data);
+      const finding = measurement === undefined ? judge.reply(datagram.data) : measurement.reply(datagram, judge);
       const { outcome, answer } = finding;
       if (outcome === 'mismatch') this.#mismatched = datagram.remote;
       if (outcome === 'match' && this.#askedAtMs !== undefined) {
@@ -312,7 +356,10 @@ export class Exchange implements AsyncDisposable {
     if (next !== undefined) this.#options.events.nextAddress(refused.remote, next, why);
     try {
       await this.#connect();
+      if (this.#kept !== undefined) this.#kept = (await this.#rewrite()) ?? this.#kept;
+      this.#kernelDroppedBefore += refused.kernelDropped ?? 0;
       this.#askedAtMs = wallClockMs();
+      this.#options.measurement?.sentAgain(this.#askedAtMs);
       const again = this.#kept ?? [];
       const failures = await this.#client.sendBatch(again);
       this.#options.judge.transmitted();
@@ -324,6 +371,12 @@ export class Exchange implements AsyncDisposable {
     } finally {
       this.#switching = undefined;
     }
+  }
+
+  async #rewrite(): Promise<Uint8Array[] | undefined> {
+    const written = await this.#options.rewrite?.(this.local, this.remote);
+    this.#rewritten = written;
+    return written && [...written];
   }
 
   /** The address answers, or more was sent to it than is sent again: it is not changed any more. */
@@ -339,16 +392,26 @@ export class Exchange implements AsyncDisposable {
     this.#keptBytes += payloads.reduce((sum, { length }) => sum + length, 0);
     const many = this.#kept.length + payloads.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES;
     if (single || old || many) this.#settleAddress();
-    else for (const payload of payloads) this.#kept.push(payload);
+    // Whoever sends may write its next message into the same memory.
+    else for (const payload of payloads) this.#kept.push(new Uint8Array(payload));
   }
 
-  /** Sends messages, in order. @throws {DatagramError} for the first that the kernel did not take */
+  /**
+   * Sends messages, in order; their bytes are the exchange's until the promise settles.
+   *
+   * @throws {DatagramError} for the first that the kernel did not take
+   */
   async send(payloads: readonly Uint8Array[]): Promise<void> {
     await this.#switching;
     this.#throwFailure();
     this.#keep(payloads);
     this.#lastSentMs = performance.now();
-    this.#askedAtMs ??= wallClockMs();
+    const { measurement } = this.#options;
+    if (this.#askedAtMs === undefined || measurement !== undefined) {
+      const nowMs = wallClockMs();
+      this.#askedAtMs ??= nowMs;
+      measurement?.sending(payloads.length, nowMs);
+    }
     const client = this.#client;
     const failures = await client.sendBatch(payloads);
     if (this.#switching !== undefined || client !== this.#client) {
@@ -359,6 +422,7 @@ export class Exchange implements AsyncDisposable {
       return;
     }
     this.#sent += payloads.length - failures.length;
+    measurement?.notTaken(failures.length);
     this.#options.judge.transmitted();
     this.#stillAlive();
     const [first] = failures;
@@ -405,11 +469,17 @@ export class Exchange implements AsyncDisposable {
     if (this.#options.idleMs !== undefined) void this.#endIfIdle();
     const startMs = this.#lastSentMs;
     const { signal } = this.#over;
-    for (let retry = 1; message !== undefined && retry <= retries; retry += 1) {
-      await waitUntil(startMs + (waitMs * retry) / (retries + 1), signal);
+    const stepMs = waitMs / (retries + 1);
+    while (message !== undefined && this.#retriesLeft > 0) {
+      // Moments that have passed are not made up for: more at once would be no more likely to be answered.
+      const passed = Math.floor((performance.now() - startMs) / stepMs);
+      const retry = Math.max(passed, retries - this.#retriesLeft + 1);
+      if (retry > retries) break;
+      await waitUntil(startMs + stepMs * retry, signal);
       await this.#switching;
       if (signal.aborted || this.#options.judge.matching > 0) break;
-      await this.#retransmit(message);
+      this.#retriesLeft = retries - retry;
+      await this.#retransmit(this.#rewritten?.[0] ?? message);
     }
     this.#retriesLeft = 0;
     this.#checkRefused();
@@ -419,7 +489,6 @@ export class Exchange implements AsyncDisposable {
   }
 
   async #retransmit(message: Uint8Array): Promise<void> {
-    this.#retriesLeft -= 1;
     this.#askedAtMs = wallClockMs();
     const client = this.#client;
     const [failure] = await client.sendBatch([message]);
@@ -450,6 +519,7 @@ export class Exchange implements AsyncDisposable {
   /** Nothing more is waited for; what has arrived still counts, unless enough replies came. Twice is fine. */
   end(): void {
     // A reason of one's own: making the default one, with its stack, takes milliseconds.
+    if (!this.#over.signal.aborted) this.#overSinceMs = performance.now();
     this.#over.abort('over');
     this.#idle.stop();
   }

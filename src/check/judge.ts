@@ -5,8 +5,11 @@ export type Verdict = 'ok' | 'mismatch' | 'refused' | 'stray' | 'silent';
 
 /** What one reply was found to be. */
 export interface Finding {
-  /** `pending`: it belongs to the exchange, and what was asked for is still to come. */
-  readonly outcome: 'match' | 'mismatch' | 'pending';
+  /**
+   * `pending`: it belongs to the exchange, and what was asked for is still to come; `surplus`: it answers no question that
+   * is open.
+   */
+  readonly outcome: 'match' | 'mismatch' | 'pending' | 'surplus';
   /** What was learned from it, or why it does not match; it may quote bytes of the reply. */
   readonly says?: string;
   /** What the protocol wants sent back to the peer. */
@@ -71,28 +74,42 @@ export class Judge {
   /** Takes in a reply from the address asked. */
   reply(data: Uint8Array): Finding {
     this.#refused = false;
-    const finding = this.#examine(data);
+    const { finding, byProbe } = this.#examine(data);
     const { outcome, says } = finding;
     if (outcome === 'match') {
       this.#matching += 1;
       this.#learned ??= says;
     } else if (outcome === 'mismatch') {
       this.#mismatch = says;
+      this.#failedProbe = byProbe;
     } else {
       this.#pending = says;
     }
     return finding;
   }
 
-  #examine(data: Uint8Array): Finding {
+  /** Takes in a reply that was found wrong already; `says` follows "the reply …". */
+  reject(says: string): Finding {
+    this.#refused = false;
+    this.#failedProbe = false;
+    this.#mismatch = says;
+    return { outcome: 'mismatch', says };
+  }
+
+  /** Takes in a reply that answers no open question: it counts for nothing, except that the peer is there. */
+  surplus(says: string): Finding {
+    this.#refused = false;
+    return { outcome: 'surplus', says };
+  }
+
+  #examine(data: Uint8Array): { readonly finding: Finding; readonly byProbe: boolean } {
     const found = this.#probe === undefined ? MATCH : shorten(this.#probe(data));
-    this.#failedProbe = found.outcome === 'mismatch';
-    if (found.outcome !== 'match') return found;
+    if (found.outcome !== 'match') return { finding: found, byProbe: true };
     for (const expectation of this.#expectations) {
       const says = expectation.mismatch(data);
-      if (says !== undefined) return { outcome: 'mismatch', says };
+      if (says !== undefined) return { finding: { outcome: 'mismatch', says }, byProbe: false };
     }
-    return found;
+    return { finding: found, byProbe: true };
   }
 
   /** Takes in a datagram from another address. */

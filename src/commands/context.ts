@@ -21,12 +21,17 @@ export interface Io {
   readonly stop: AbortSignal;
   /** The second signal: end at once. */
   readonly force: AbortSignal;
+  /**
+   * Calls the listener whenever the user asks how far the command is (SIGUSR2; SIGINFO where the system has it, Ctrl-T),
+   * until what it returns is called. Who asks while nobody listens gets no answer.
+   */
+  onReport(listener: () => void): () => void;
   /** Whether the process is in the foreground of its terminal, so that reading it does not stop the process. */
   isForeground(): boolean;
   /** The command line as bytes, where the system tells. */
   argumentBytes(): readonly Uint8Array[] | undefined;
-  /** From now on the process does not wait at its end for a reader of stdout. */
-  leaveAtOnce(): void;
+  /** At its end the process waits no longer than until then, by `performance.now()`, for what it wrote to be read. */
+  leaveBy(momentMs: number): void;
 }
 
 /** What a command works with besides its plan. */
@@ -42,6 +47,7 @@ export async function createContext(io: Io, values: SharedValues): Promise<Conte
     level: logLevel(values),
     format: values.logFormat,
     colored: wantsColor(values.color, io.env, io.terminals.stderr),
+    hasStatus: io.terminals.stderr && io.env.TERM !== 'dumb' && values.logFormat === 'pretty' && values.quiet !== true,
   });
   const palette = await createPalette(wantsColor(values.color, io.env, io.terminals.stdout));
   // Not by spreading: stdin is opened by the first who asks for it.

@@ -1,15 +1,19 @@
-import { Exchange, type ExchangeEvents } from '../check/exchange.js';
+import { Exchange, type ExchangeEvents, type ExchangeOptions } from '../check/exchange.js';
 import { Judge, type Verdict } from '../check/judge.js';
-import { type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import type { NumberedPayloads } from '../input/numbered-payload.js';
+import { ListedRounds } from '../input/rounds.js';
+import { isBroadcast, isMulticast } from '../net/endpoint.js';
+import { type Endpoint, type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import { resolveAddress } from '../net/resolve.js';
 import { payloadFields } from '../output/json-lines.js';
 import { formatDuration, formatMs } from '../output/time.js';
+import type { Measurement } from '../stats/measurement.js';
 import type { Context } from './context.js';
 import { type ExitCode, exitCodeOf } from './exit-code.js';
 import { createExplanation, type Explanation } from './explanation.js';
 import { LocalFailure } from './failure.js';
 import type { Interruption } from './interruption.js';
-import { checkPayload, collectMessages, loadMessages, streamMessages } from './messages.js';
+import { checkPayload, collectMessages, generateMessages, loadMessages, streamMessages } from './messages.js';
 import { lookupInChild } from './name-lookup.js';
 import { familyOption } from './options.js';
 import type { Output } from './output.js';
@@ -35,8 +39,9 @@ export async function converse(
 ): Promise<Conclusion> {
   const explanation = createExplanation(plan, context);
   const family = familyOption(plan) ?? familyOfSource(plan);
-  // A look-up within this process could not be stopped at the deadline.
-  const lookup = plan.deadline === undefined ? undefined : lookupInChild(context, interruption.signal);
+  // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
+  const bounded = plan.deadline !== undefined || plan.exitCode !== 'udpcat';
+  const lookup = bounded ? lookupInChild(context, interruption.signal) : undefined;
   const { host } = plan.destination;
   const { milestone } = interruption;
   if (host.kind === 'name') interruption.milestone = `${host.name} was resolved`;
@@ -46,34 +51,65 @@ export async function converse(
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
   const prepared = await interruption.orThrow(prepareMessages(plan, context, limitBytes));
   const judge = new Judge(plan.expectations, plan.messages.kind === 'probe' ? plan.messages.probe.judge : undefined);
+  const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], prepared));
+  if (measurement !== undefined) output.totals.measure(measurement);
   const opening = Exchange.open({
     candidates,
     client: { ...socketOptions(plan), localAddress: plan.source, lookup },
     listens: plan.judged || plan.messages.kind === 'typing',
     repliesFrom: plan.repliesFrom,
     judge,
+    measurement,
     replies: plan.replies ?? 'as-sent',
     idleMs: plan.idle,
-    events: exchangeEvents(plan, context, output, explanation),
+    rewrite: rewriteOf(plan),
+    events: exchangeEvents(plan, context, { output, explanation, measurement }),
   });
-  await using exchange = await interruption.orThrow(opening);
+  if (plan.source?.host.kind === 'name') interruption.milestone = `${plan.source.host.name} was resolved`;
+  await using exchange = await interruption.orThrow(opening).catch((error: unknown) => {
+    // What opens after that is closed again.
+    opening.then((late) => late[Symbol.asyncDispose]()).catch(() => undefined);
+    throw error;
+  });
+  interruption.milestone = milestone;
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
   output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
+  if (exchange.listens) output.watchKernel(() => exchange.kernelDropped);
+  // It takes a millisecond, which a check that is over in a few need not spend on what nobody reads.
+  const countsKernel = exchange.listens && output.countsAreRead;
+  if (countsKernel) output.askKernel();
   reportBuffers(plan, exchange.client.kernelBuffers, context);
   explanation?.say(`sending from ${formatEndpoint(exchange.local)} to ${formatEndpoint(exchange.remote)}`);
+  const tally = (): void => {
+    output.totals.sent = exchange.transmitted;
+    output.totals.received = exchange.received;
+  };
+  const endReports = context.onReport(() => {
+    tally();
+    output.report();
+  });
   try {
-    const waits = await sendMessages(plan, context, { messages, exchange, interruption });
-    if (waits) await awaitReplies(plan, { messages, exchange, interruption });
+    const conversation = { messages, exchange, interruption, measurement };
+    const waits = await sendMessages(plan, context, conversation);
+    if (waits) await awaitReplies(plan, conversation);
     else if (!plan.judged) await exchange.checkRefusal();
     if (exchange.failure !== undefined) throw exchange.failure;
   } finally {
+    // The address, and with it the socket, may have changed since.
+    if (countsKernel) output.askKernel();
     await exchange[Symbol.asyncDispose]();
-    output.totals.sent = exchange.transmitted;
-    output.totals.received = exchange.received;
+    endReports();
+    tally();
   }
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, interruption });
+}
+
+/** A probe's request may name its addresses. */
+function rewriteOf({ messages }: SendPlan): ExchangeOptions['rewrite'] {
+  if (messages.kind !== 'probe') return undefined;
+  return async (local, remote) => [await messages.probe.start({ local, remote })];
 }
 
 /** The only family that can be reached from the source, if it is an address: of a name's others none is a candidate. */
@@ -93,26 +129,59 @@ async function prepareMessages(
     return async ({ local, remote }) => {
       const request = await source.probe.start({ local, remote });
       checkPayload(`the request of the probe ${source.probe.name}`, request, limitBytes);
-      return [request];
+      return new ListedRounds([request]);
     };
   }
-  if (source.kind !== 'stream') return loadMessages(source, limitBytes);
+  if (source.kind === 'generated') return generateMessages(source.bytes, limitBytes);
+  if (source.kind !== 'stream') return new ListedRounds(await loadMessages(source, limitBytes));
   if (count === 1 && retry === undefined) return streamMessages(context.stdin, source.format, limitBytes);
   const messages = await collectMessages(context.stdin, source.format, limitBytes);
   checkRetry(plan, { kind: 'payloads', payloads: messages });
-  return messages;
+  return new ListedRounds(messages);
+}
+
+/**
+ * What is to measure the round trips: where replies are awaited of one peer, and more than one message is sent. Of a stream
+ * that shows only when it comes.
+ */
+async function planMeasurement(
+  { judged, count, duration, waitMs = Infinity, broadcast }: SendPlan,
+  { address }: Endpoint,
+  messages: Messages | ((exchange: Exchange) => Promise<Messages>),
+): Promise<Measurement | undefined> {
+  const many = isMulticast(address) || (broadcast === true && isBroadcast(address));
+  if (!judged || many || messages === 'typing') return undefined;
+  const isStream = Symbol.asyncIterator in messages;
+  const rounds = count ?? (duration === undefined ? 1 : Infinity);
+  const size = 'size' in messages ? messages.size : 1;
+  if (!isStream && size * rounds <= 1) return undefined;
+  const { Measurement: Measuring } = await import('../stats/measurement.js');
+  const numbered = 'run' in messages ? (messages as NumberedPayloads) : undefined;
+  const measurement = new Measuring({ numbered, lateMs: waitMs });
+  if (!isStream) await measurement.roundTrips.load();
+  return measurement;
 }
 
 /** Strays that are told one by one; a flood of them is only counted. */
 const MAX_STRAY_LINES = 10;
+/** Replies to a probe whose content is told, as many as one network may have hosts. */
+const MAX_LEARNED_LINES = 1000;
 
 function exchangeEvents(
   plan: SendPlan,
   { log }: Context,
-  output: Output,
-  explanation: Explanation | undefined,
+  {
+    output,
+    explanation,
+    measurement,
+  }: {
+    readonly output: Output;
+    readonly explanation: Explanation | undefined;
+    readonly measurement: Measurement | undefined;
+  },
 ): ExchangeEvents {
   const isProbe = plan.messages.kind === 'probe';
+  let learned = 0;
   return {
     replies: (batch) => output.writer.write(batch),
     strays: (batch) => {
@@ -124,6 +193,8 @@ function exchangeEvents(
             from,
           });
         }
+        if (plan.explain === true)
+          explanation?.say(`${from} sent ${describePayloads([data])}, and is not the address asked`);
         output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
     },
@@ -139,12 +210,13 @@ function exchangeEvents(
         explanation?.say(
           `${from} replied with ${describePayloads([data])}: ${outcome}${says === undefined ? '' : `, ${says}`}`,
         );
-        if (isProbe && outcome === 'match') {
+        if (isProbe && outcome === 'match' && (learned += 1) <= MAX_LEARNED_LINES) {
           log.info(repliesFrom === 'anyone' ? `${says ?? ''} (${from})` : (says ?? ''), { peer: from });
         }
       },
     }),
     peerError: (error) => {
+      if (measurement !== undefined && error.code === 'REFUSED') measurement.refused += 1;
       output.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
       if (plan.explain === true) explanation?.say(error.message);
     },
@@ -188,8 +260,9 @@ function conclude(
   const { rttMs } = exchange;
   const says =
     verdict === 'ok' ? describeSuccess(plan, { exchange, judge }) : describe(verdict, plan, { exchange, judge });
-  // Who interrupts the wait knows that it was not waited for long enough.
-  if (verdict !== 'ok' && interruption.reason !== 'signal') log.error(says, { verdict, peer });
+  // Who interrupts the wait, or reads no more, knows that it was not waited for long enough.
+  const givenUp = interruption.reason === 'signal' || interruption.reason === 'stdout';
+  if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
   output.finish({
     type: 'verdict',
     verdict,

@@ -19,8 +19,12 @@ export class Interruption extends Error {
   constructor(stop: AbortSignal, deadlineMs: number | undefined) {
     super('interrupted');
     this.#stop = stop;
-    // performance.now() counts from the start of the process.
-    if (deadlineMs !== undefined) this.#deadline.set(deadlineMs - performance.now());
+    if (deadlineMs !== undefined) {
+      // performance.now() counts from the start of the process, which may have taken longer.
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs > 0) this.#deadline.set(leftMs);
+      else this.interrupt('deadline');
+    }
     if (stop.aborted) this.#onStop();
     else stop.addEventListener('abort', this.#onStop, { once: true });
   }

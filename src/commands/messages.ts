@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type StreamFormat, readMessages } from '../input/message-stream.js';
-import { generatePayload, readPayloadFile } from '../input/payload.js';
+import type { NumberedPayloads } from '../input/numbered-payload.js';
+import { readPayloadFile } from '../input/payload.js';
 import { describeSystemError } from '../net/errors.js';
 import type { ProbeSession } from '../probes/session.js';
 import { LocalFailure } from './failure.js';
@@ -20,12 +21,23 @@ const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
 const MAX_COLLECTED = 1024 * 1024;
 
 /**
+ * Generated payloads, checked against the largest; loaded only here, as few runs need them.
+ *
+ * @throws {UsageError} for a size over the limit
+ */
+export async function generateMessages(bytes: number, limitBytes: number): Promise<NumberedPayloads> {
+  checkLimit(`option '--size': ${bytes} bytes`, bytes, limitBytes);
+  const { NumberedPayloads: Payloads } = await import('../input/numbered-payload.js');
+  return new Payloads(bytes);
+}
+
+/**
  * The messages of a source that has them all at hand, checked against the largest payload.
  *
  * @throws {UsageError} for a payload over the limit; {@link LocalFailure} for a file that cannot be read
  */
 export async function loadMessages(
-  source: Extract<MessageSource, { kind: 'payloads' | 'files' | 'generated' }>,
+  source: Extract<MessageSource, { kind: 'payloads' | 'files' }>,
   limitBytes: number,
 ): Promise<readonly Uint8Array[]> {
   switch (source.kind) {
@@ -34,9 +46,6 @@ export async function loadMessages(
       return source.payloads;
     case 'files':
       return Promise.all(source.paths.map((path) => loadFile(path, limitBytes)));
-    case 'generated':
-      checkLimit(`option '--size': ${source.bytes} bytes`, source.bytes, limitBytes);
-      return [generatePayload(source.bytes)];
   }
 }
 

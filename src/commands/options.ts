@@ -151,6 +151,10 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
         oneOf(['drop-newest', 'drop-oldest', 'fail']),
         'drop-newest',
       ),
+      failOnDrop: flag(
+        '--fail-on-drop',
+        'status 7 instead of 0 when datagrams were dropped by the kernel, the queue or the output',
+      ),
       recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseBufferSize),
       sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseBufferSize),
       ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
@@ -158,7 +162,12 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       interface: option('--interface <name>', 'interface that multicast leaves from', parseText),
     }),
     ...grouped('On stderr:', {
-      stats: toggle('--stats', '--no-stats', 'summary on stderr at the end (default: at a terminal)', 'no summary'),
+      stats: toggle(
+        '--stats',
+        '--no-stats',
+        'summary on stderr at the end (default: at a terminal); serve, echo: a live line too',
+        'no summary',
+      ),
       logLevel: option('--log-level <level>', `what is said on stderr: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS)),
       logFormat: option('--log-format <format>', `and how: ${LOG_FORMATS.join(', ')}`, oneOf(LOG_FORMATS), 'pretty'),
       verbose: conflicting(flag('-v, --verbose', 'the same as --log-level debug'), 'quiet', 'logLevel'),

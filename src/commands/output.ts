@@ -3,14 +3,24 @@ import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
-import type { JsonEvent } from '../output/json-lines.js';
+import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
+import type { LogFields } from '../output/log.js';
+import { describeRoundTrips, drawHistogram } from '../output/round-trip-lines.js';
 import { describeSystemError } from '../net/errors.js';
 import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 
-/** How often drops are reported while they go on. */
+/** How often drops are reported while they go on, and the kernel is asked for its own. */
 const DROP_REPORT_MS = 250;
+
+/** What is told besides the totals: to JSON as fields, to people as lines of their own. */
+export interface Details {
+  readonly fields: LogFields;
+  readonly lines: readonly string[];
+}
+
+const NO_DETAILS: Details = { fields: {}, lines: [] };
 
 /** What a command says of its run, on stdout and stderr, the same for all three. */
 export class Output {
@@ -18,20 +28,40 @@ export class Output {
   readonly totals: Totals;
   readonly #values: SharedValues;
   readonly #context: Context;
-  #unreportedDrops = 0;
-  #dropsWereSaid = false;
+  readonly #details: () => Details;
+  readonly #unreportedDrops = { kernel: 0, queue: 0 };
+  #queueDropsWereSaid = false;
+  #kernelDropsWereSaid = false;
+  #kernelDropped: (() => number | undefined) | undefined;
+  #kernelWasAsked = false;
+  #kernelPoll: NodeJS.Timeout | undefined;
   readonly #dropReport = new Alarm(() => {
     // Behind a reader that does not read, one event after the other would fill the memory.
     if (this.#context.stdout.writableLength > 0) this.#dropReport.set(DROP_REPORT_MS);
     else this.#reportDrops();
   });
 
-  /** @param onEnd called once when stdout takes no more */
-  constructor(values: SharedValues, context: Context, totals: Totals, onEnd: () => void) {
+  /**
+   * @param onEnd called once when stdout takes no more
+   * @param details what the summary and reports tell besides the totals. Default: nothing.
+   */
+  constructor(
+    values: SharedValues,
+    context: Context,
+    totals: Totals,
+    onEnd: () => void,
+    details = (): Details => NO_DETAILS,
+  ) {
     this.#values = values;
     this.#context = context;
+    this.#details = details;
     this.totals = totals;
-    this.writer = new DatagramWriter(context.stdout, { events: values.output === 'json', onEnd });
+    const { log, terminals } = context;
+    this.writer = new DatagramWriter(context.stdout, {
+      events: values.output === 'json',
+      onEnd,
+      beforeWrite: terminals.stdout && log.hasStatus ? () => log.putStatusAside() : undefined,
+    });
     context.force.addEventListener('abort', this.#abandon, { once: true });
   }
 
@@ -82,20 +112,80 @@ export class Output {
   /** Datagrams were dropped because the queue was full. */
   queueDropped(count: number): void {
     this.totals.queueDropped += count;
-    if (!this.#dropsWereSaid) {
-      this.#dropsWereSaid = true;
+    if (!this.#queueDropsWereSaid) {
+      this.#queueDropsWereSaid = true;
       this.#context.log.warn(
         `the queue of ${this.#values.queueSize} is full, and datagrams are dropped (--queue-size)`,
       );
     }
-    if (this.#unreportedDrops === 0) this.#dropReport.set(DROP_REPORT_MS);
-    this.#unreportedDrops += count;
+    this.#toBeReported('queue', count);
+  }
+
+  /**
+   * Has what the kernel dropped told while the run goes on, and, if it was asked for at least once, counted at the end.
+   *
+   * @param dropped how many there were so far; undefined where that cannot be known. {@link finish} asks for it a last time.
+   */
+  watchKernel(dropped: () => number | undefined): void {
+    this.#kernelDropped = dropped;
+    this.#kernelPoll = setInterval(() => {
+      this.askKernel();
+    }, DROP_REPORT_MS).unref();
+  }
+
+  /** Whether the counts are written or judged at the end. */
+  get countsAreRead(): boolean {
+    return this.#values.failOnDrop === true || this.#values.output === 'json' || this.#tellsTotals;
+  }
+
+  get #tellsTotals(): boolean {
+    const { stats, quiet } = this.#values;
+    return stats ?? (this.#context.terminals.stderr && quiet !== true);
+  }
+
+  /** Counts what the kernel has dropped, see {@link watchKernel}. */
+  askKernel(): void {
+    this.#kernelWasAsked = true;
+    const dropped = this.#kernelDropped?.();
+    if (dropped === undefined) return;
+    const count = dropped - (this.totals.kernelDropped ?? 0);
+    this.totals.kernelDropped = dropped;
+    if (count === 0) return;
+    if (!this.#kernelDropsWereSaid) {
+      this.#kernelDropsWereSaid = true;
+      this.#context.log.warn("the kernel's receive buffer is full, and datagrams are dropped (--recv-buffer)");
+    }
+    this.#toBeReported('kernel', count);
+  }
+
+  #toBeReported(where: 'kernel' | 'queue', count: number): void {
+    const { kernel, queue } = this.#unreportedDrops;
+    if (kernel + queue === 0) this.#dropReport.set(DROP_REPORT_MS);
+    this.#unreportedDrops[where] += count;
   }
 
   #reportDrops(): void {
     this.#dropReport.stop();
-    if (this.#unreportedDrops > 0) this.event({ type: 'drop', where: 'queue', count: this.#unreportedDrops });
-    this.#unreportedDrops = 0;
+    for (const where of ['kernel', 'queue'] as const) {
+      const count = this.#unreportedDrops[where];
+      if (count > 0) this.event({ type: 'drop', where, count });
+      this.#unreportedDrops[where] = 0;
+    }
+  }
+
+  /** The totals so far, as in the summary. */
+  fields(): SummaryFields & LogFields {
+    this.totals.outputDropped = this.writer.dropped;
+    return this.totals.fields();
+  }
+
+  /** Says on stderr how far the run is, whatever else is said there: somebody asked. */
+  report(more = NO_DETAILS): void {
+    if (this.#kernelWasAsked) this.askKernel();
+    const fields = this.fields();
+    const details = this.#details();
+    const all = { ...fields, ...more.fields, ...details.fields };
+    this.#context.log.report(this.totals.describe(), all, [...more.lines, ...details.lines]);
   }
 
   /** Waits until stdout has taken the summary, too, or takes no more; call it after {@link finish}. */
@@ -106,14 +196,35 @@ export class Output {
 
   /** The end of the run: drops not yet told, `last` if there is more to say, and the summary, always the last line. */
   finish(last?: JsonEvent): void {
+    clearInterval(this.#kernelPoll);
+    if (this.#kernelWasAsked) this.askKernel();
     this.#reportDrops();
-    this.totals.outputDropped = this.writer.dropped;
     if (this.writer.dropped > 0) this.event({ type: 'drop', where: 'output', count: this.writer.dropped });
     if (last !== undefined) this.event(last);
-    const fields = this.totals.fields();
+    const details = this.#details();
+    const fields = { ...this.fields(), ...details.fields };
     this.event({ type: 'summary', ...fields });
-    const { stats, quiet } = this.#values;
-    if (stats ?? (this.#context.terminals.stderr && quiet !== true))
-      this.#context.log.announce(this.totals.describe(), fields);
+    if (!this.#tellsTotals) return;
+    this.#context.log.announce(this.totals.describe(), fields, [...this.#roundTripLines(), ...details.lines]);
+  }
+
+  /** The round-trip times, for people: JSON has them in the fields of the summary. */
+  #roundTripLines(): readonly string[] {
+    const { measurement } = this.totals;
+    const times = measurement?.roundTrips.summary();
+    if (measurement === undefined || times === undefined) return [];
+    return [describeRoundTrips(times, measurement.matchedBy), ...drawHistogram(measurement.roundTrips.buckets())];
+  }
+
+  /** Whether the user asked to be told by the status that datagrams were dropped, and they were; says which on stderr. */
+  failsOnDrop(): boolean {
+    if (this.#values.failOnDrop !== true) return false;
+    const { log } = this.#context;
+    if (this.#kernelPoll !== undefined && this.totals.kernelDropped === undefined) {
+      log.warn('--fail-on-drop: what the kernel dropped cannot be known here, and does not count');
+    }
+    if (this.totals.dropped === 0) return false;
+    log.error(`${this.totals.describeDrops()} (--fail-on-drop)`);
+    return true;
   }
 }

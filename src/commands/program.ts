@@ -121,6 +121,8 @@ function earlyLog(args: readonly string[], io: Io) {
 
 /** The status of what went wrong, in the numbering that was asked for, and, where that wants it, the line that says so. */
 function end({ code, says }: Failed, numbering: Numbering, io: Io): number {
+  // A check has an end, though nobody reads what it says.
+  if (numbering !== 'udpcat') io.leaveBy(performance.now() + LAST_WORDS_MS);
   if (numbering === 'nagios') {
     // Who closed stdout reads no line.
     io.stdout.on('error', () => undefined);
@@ -128,6 +130,9 @@ function end({ code, says }: Failed, numbering: Numbering, io: Io): number {
   }
   return statusIn(numbering, code);
 }
+
+/** How long a check that cannot be carried out waits for what it says to be read. */
+const LAST_WORDS_MS = 1000;
 
 interface Failed {
   readonly code: ExitCode;

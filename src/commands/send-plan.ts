@@ -16,6 +16,7 @@ import {
   parseDuration,
   parseDurationOrZero,
   parseFrame,
+  parseRate,
   parseReplies,
   parseSizeOrZero,
   parseSizeRange,
@@ -38,6 +39,7 @@ export function sendOptions() {
         parseText,
       ),
       interval: option('--interval <d>', 'time from one round of --count to the next (default: 1s)', parseDuration),
+      rate: option('--rate <r>', 'datagrams a second instead: 1000/s, 50k/s, or max for full speed', parseRate),
     }),
     ...grouped('Replies:', {
       wait: option(
@@ -114,6 +116,7 @@ export async function planSend(
 ): Promise<SendPlan> {
   checkShared(values, io);
   if (address === undefined) throw new UsageError("missing required argument 'address', such as 127.0.0.1:8000");
+  checkPace(values);
   const { expect, expectExact, expectRegex, expectSize, probe: writtenProbe, ...rest } = values;
   const destination = readDestination(address, messages, values);
   const source = values.bind === undefined ? undefined : readBind(values.bind, parseSourceAddress, values);
@@ -145,6 +148,11 @@ async function readProbe(text: string, io: Io): Promise<ProbeSession> {
   checkUtf8(text, "option '--probe'", io);
   const { ProbeSession: Session } = await import('../probes/session.js');
   return usable(Session.read(text, io.env));
+}
+
+function checkPace({ rate, interval }: SendValues): void {
+  if (rate === undefined || interval === undefined) return;
+  throw new UsageError("options '--rate' and '--interval' both say when the next datagram is sent: leave one out");
 }
 
 function planWait({ wait, deadline }: SendValues, messages: MessageSource, judged: boolean): number | undefined {
@@ -216,13 +224,16 @@ function checkOneWay(probe: ProbeSession | undefined, judged: boolean): void {
   throw new UsageError(`nothing answers the probe ${probe.name}, and other options ask for replies: leave them out`);
 }
 
-function checkLimits({ warn, critical, exitCode }: SendValues, judged: boolean): void {
+function checkLimits({ warn, critical, exitCode, count = 1, duration }: SendValues, judged: boolean): void {
   const limit = warn !== undefined ? '--warn' : critical !== undefined ? '--critical' : undefined;
   if (limit === undefined) return;
   if (exitCode === 'udpcat') {
     throw new UsageError(`option '${limit}' changes the exit status only with --exit-code docker or nagios`);
   }
   if (!judged) throw new UsageError(`option '${limit}' limits the time of a reply, and none is asked for: add -w`);
+  if (count > 1 || duration !== undefined) {
+    throw new UsageError(`option '${limit}' limits the time of one reply: --count and --duration ask for more`);
+  }
   if (warn !== undefined && critical !== undefined && critical < warn) {
     throw new UsageError("option '--critical' is shorter than --warn: a reply would fail before it is worth a warning");
   }

@@ -60,9 +60,9 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   const output = new Output(plan, context, new Totals(), () => {
     interruption.interrupt('stdout');
   });
+  if (plan.deadline !== undefined) context.leaveBy(plan.deadline);
   interruption.signal.addEventListener('abort', () => {
     if (interruption.reason !== 'deadline') return;
-    context.leaveAtOnce();
     const abandon = (): void => {
       output.writer.abandon();
     };
@@ -75,6 +75,9 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
     conclusion = await converse(plan, context, output, interruption);
     await output.written();
     if (output.writer.failure !== undefined) conclusion = { code: ExitCode.failure, says: output.writerFailure() };
+    else if (conclusion.code === ExitCode.ok && output.failsOnDrop()) {
+      conclusion = { ...conclusion, code: ExitCode.dropped, says: output.totals.describeDrops() };
+    }
   } catch (error) {
     if (error instanceof UsageError) throw error;
     conclusion = fail(plan, output, error, interruption);

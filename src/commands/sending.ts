@@ -1,5 +1,8 @@
 import type { Exchange } from '../check/exchange.js';
+import { ListedRounds, type Rounds } from '../input/rounds.js';
+import type { Measurement } from '../stats/measurement.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
+import { Schedule } from '../timing/schedule.js';
 import type { Context } from './context.js';
 import { type Interruption, unlessAborted } from './interruption.js';
 import { KeptMessages } from './messages.js';
@@ -9,13 +12,15 @@ import { readTypedLines } from './typed-lines.js';
 const DEFAULT_INTERVAL_MS = 1000;
 
 /** What is to be sent: known before the first datagram leaves, or a stream of what comes, or what is being typed. */
-export type Messages = readonly Uint8Array[] | AsyncGenerator<readonly Uint8Array[], undefined> | 'typing';
+export type Messages = Rounds | AsyncGenerator<readonly Uint8Array[], undefined> | 'typing';
 
 /** What is sent, on what, and what may end it. */
 export interface Conversation {
   readonly messages: Messages;
   readonly exchange: Exchange;
   readonly interruption: Interruption;
+  /** What the round trips of this run come to, if they are measured. */
+  readonly measurement: Measurement | undefined;
 }
 
 /** Sends everything, by the clock if it is to be repeated; false if the run is over before there is anything to wait for. */
@@ -24,7 +29,7 @@ export async function sendMessages(plan: SendPlan, context: Context, conversatio
   try {
     if (messages === 'typing') await sendTyped(plan, context, conversation);
     else if (Symbol.asyncIterator in messages) await sendStream(plan, context, messages, conversation);
-    else await sendRounds(plan, messages, conversation);
+    else await sendFromNow(plan, messages, conversation);
   } catch (error) {
     if (error !== interruption) throw error;
   }
@@ -33,30 +38,70 @@ export async function sendMessages(plan: SendPlan, context: Context, conversatio
   return (plan.judged || messages === 'typing') && exchange.sent > 0;
 }
 
+/** How late what was due before the end may be sent after it: a busy moment costs nothing, and a pace too fast has an end. */
+const MAX_LATE_MS = 250;
+
+/** So many messages are sent before it is asked again whether that is enough. */
+const MESSAGES_PER_SEND = 64;
+
+/**
+ * How many datagrams are given to the exchange at once, at most: where round trips are measured one, because its time is that
+ * of all that are given with it.
+ */
+function chunkOf({ rate }: SendPlan, measurement: Measurement | undefined): number {
+  if (measurement !== undefined) return 1;
+  return rate === undefined ? Infinity : MESSAGES_PER_SEND;
+}
+
+function createSchedule({ rate, interval = DEFAULT_INTERVAL_MS }: SendPlan, size: number, startMs: number): Schedule {
+  return new Schedule(
+    rate === undefined ? { kind: 'rounds', intervalMs: interval, size } : { kind: 'rate', perSecond: rate },
+    startMs,
+  );
+}
+
+async function sendFromNow(plan: SendPlan, messages: Rounds, conversation: Conversation): Promise<void> {
+  const startMs = performance.now();
+  await sendRounds(plan, messages, conversation, { startMs, endMs: endOf(plan, startMs), firstRound: 0 });
+}
+
+function endOf({ duration = Infinity }: SendPlan, startMs: number): number {
+  return startMs + duration;
+}
+
 async function sendRounds(
-  { count, duration, interval = DEFAULT_INTERVAL_MS }: SendPlan,
-  messages: readonly Uint8Array[],
-  { exchange, interruption }: Conversation,
-  { startMs, firstRound } = { startMs: performance.now(), firstRound: 0 },
+  plan: SendPlan,
+  messages: Rounds,
+  { exchange, interruption, measurement }: Conversation,
+  { startMs, endMs, firstRound }: { readonly startMs: number; readonly endMs: number; readonly firstRound: number },
 ): Promise<void> {
   const { signal } = interruption;
-  const rounds = count ?? (duration === undefined ? 1 : Infinity);
-  const endMs = startMs + (duration ?? Infinity);
-  for (let round = firstRound; round < rounds && messages.length > 0; round += 1) {
-    const dueMs = startMs + round * interval;
+  const { count, duration } = plan;
+  const { size } = messages;
+  const schedule = createSchedule(plan, size, startMs);
+  const chunk = chunkOf(plan, measurement);
+  const wanted = size * (count ?? (duration === undefined ? 1 : Infinity));
+  // A burst may not reach beyond the end.
+  const end = Math.min(wanted, schedule.countBefore(endMs));
+  const graceMs = Math.max(schedule.stepMs, MAX_LATE_MS);
+  let index = size * firstRound;
+  while (index < end) {
     const nowMs = performance.now();
-    // A round that is a little late still belongs to its time; rounds that cannot be kept up with would never end.
-    const tooLate = nowMs >= endMs && nowMs - dueMs >= interval;
-    if (round > 0 && (dueMs >= endMs || tooLate)) return;
+    const dueMs = schedule.dueMs(index, nowMs);
+    // What is a little late still belongs to its time; a pace that cannot be kept up with would never end.
+    const tooLate = nowMs >= endMs && nowMs - dueMs >= graceMs;
+    if (index > 0 && (dueMs >= endMs || tooLate)) return;
     // A timer takes a millisecond, even for a time that has passed.
     if (dueMs > nowMs) await waitUntil(dueMs, signal);
     if (signal.aborted) return;
-    await interruption.orThrow(exchange.send(messages));
+    const until = Math.min(index + schedule.countDue(index, performance.now()), end);
+    while (index < until) {
+      const payloads = messages.take(index, Math.min(chunk, until - index));
+      await interruption.orThrow(exchange.send(payloads));
+      index += payloads.length;
+    }
   }
 }
-
-/** Of a stream so many messages are sent before it is asked again whether enough replies came. */
-const MESSAGES_PER_SEND = 64;
 
 async function sendStream(
   plan: SendPlan,
@@ -73,14 +118,14 @@ async function sendStream(
   if (plan.duration !== undefined) duration.set(plan.duration);
   const kept = new KeptMessages();
   const ends = [exchange.enough, interruption.signal, timeOver.signal];
+  const paced = new PacedStream(plan, conversation, { startMs, ends });
   try {
     for (;;) {
+      const askedMs = performance.now();
       const batch = await unlessAborted(messages.next(), ends, () => undefined);
       if (batch === undefined || batch.done === true) break;
       if (plan.duration !== undefined) kept.add(batch.value);
-      for (let from = 0; from < batch.value.length && !exchange.enough.aborted; from += MESSAGES_PER_SEND) {
-        await interruption.orThrow(exchange.send(batch.value.slice(from, from + MESSAGES_PER_SEND)));
-      }
+      await paced.send(batch.value, askedMs);
     }
   } finally {
     duration.stop();
@@ -89,10 +134,73 @@ async function sendStream(
   }
   // What ended before its time is repeated until the time is over.
   if (plan.duration !== undefined && !ends.some(({ aborted }) => aborted)) {
-    await sendRounds(plan, kept.all(), conversation, { startMs, firstRound: 1 });
+    await sendRounds(plan, new ListedRounds(kept.all()), conversation, {
+      startMs: paced.startMs,
+      endMs: endOf(plan, startMs),
+      firstRound: 1,
+    });
   }
   if (exchange.enough.aborted && exchange.failure === undefined)
     log.info('enough replies came: the rest of the input was not sent');
+}
+
+/** Sends what comes out of a stream, at once or each message at its moment. */
+class PacedStream {
+  readonly #conversation: Conversation;
+  readonly #startMs: number;
+  readonly #pace: { readonly schedule: Schedule; readonly over: AbortSignal } | undefined;
+  #sent = 0;
+
+  constructor(
+    plan: SendPlan,
+    conversation: Conversation,
+    { startMs, ends }: { readonly startMs: number; readonly ends: readonly AbortSignal[] },
+  ) {
+    this.#conversation = conversation;
+    this.#startMs = startMs;
+    if (plan.rate !== undefined)
+      this.#pace = { schedule: createSchedule(plan, 1, startMs), over: AbortSignal.any([...ends]) };
+  }
+
+  /** From when on its schedule counts, as far as the stream had something to send. */
+  get startMs(): number {
+    return this.#pace?.schedule.startMs ?? this.#startMs;
+  }
+
+  /** Sends a batch that was asked for at `askedMs`; what has not left when the run is over is not sent. */
+  async send(batch: readonly Uint8Array[], askedMs: number): Promise<void> {
+    const { exchange, interruption, measurement } = this.#conversation;
+    if (measurement !== undefined && this.#sent + batch.length > 1) await measurement.roundTrips.load();
+    this.#resume(askedMs);
+    const most = measurement === undefined ? MESSAGES_PER_SEND : 1;
+    let from = 0;
+    while (from < batch.length && !exchange.enough.aborted) {
+      const due = await this.#countDue();
+      if (due === 0) return;
+      const payloads = batch.slice(from, from + Math.min(due, most));
+      await interruption.orThrow(exchange.send(payloads));
+      from += payloads.length;
+      this.#sent += payloads.length;
+    }
+  }
+
+  /** What comes later than it was due, though it was asked for before, was not there to be sent: it is not made up for. */
+  #resume(askedMs: number): void {
+    const { schedule } = this.#pace ?? {};
+    const nowMs = performance.now();
+    const dueMs = schedule?.dueMs(this.#sent, nowMs) ?? Infinity;
+    if (askedMs <= dueMs && dueMs < nowMs) schedule?.resume(this.#sent, nowMs);
+  }
+
+  /** Waits until the next message is due; how many are by then, 0 if the run is over before. */
+  async #countDue(): Promise<number> {
+    if (this.#pace === undefined) return Infinity;
+    const { schedule, over } = this.#pace;
+    const nowMs = performance.now();
+    const dueMs = schedule.dueMs(this.#sent, nowMs);
+    if (dueMs > nowMs) await waitUntil(dueMs, over);
+    return over.aborted ? 0 : schedule.countDue(this.#sent, performance.now());
+  }
 }
 
 async function sendTyped(
@@ -131,7 +239,7 @@ export async function awaitReplies(plan: SendPlan, conversation: Conversation): 
   const { messages, exchange, interruption } = conversation;
   const end = (): void => void exchange.endOnTime();
   interruption.signal.addEventListener('abort', end, { once: true });
-  const [message] = Array.isArray(messages) ? (messages as readonly Uint8Array[]) : [];
+  const [message] = messages !== 'typing' && 'take' in messages && messages.size > 0 ? messages.take(0, 1) : [];
   const waitMs = plan.waitMs ?? (plan.deadline ?? 0) - performance.now();
   await exchange.wait(waitMs, message, plan.retry);
   interruption.signal.removeEventListener('abort', end);

@@ -44,6 +44,8 @@ export interface ServePlan extends ServingPlan {
   readonly answer?: { readonly payload: Uint8Array } | { readonly path: string };
   /** Whether typed lines are sent to the peer that spoke last. */
   readonly typing: boolean;
+  /** Whether the user said so; undefined where the terminal decided. */
+  readonly interactive?: boolean | undefined;
 }
 
 const EXAMPLES = `
@@ -99,15 +101,12 @@ function checkReplySize(
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
   const loading = loadAnswer(plan).then((payload) => ({ payload }));
   const loaded = await unlessAborted(loading, [context.stop], () => undefined);
-  if (loaded === undefined) {
-    // A pipe that nobody writes to is no reason to stay.
-    context.leaveAtOnce();
-    return ExitCode.ok;
-  }
+  if (loaded === undefined) return ExitCode.ok;
   const { payload } = loaded;
   const typing = new Typing(plan, context);
   return runService(plan, context, {
     meta: context.terminals.stdout,
+    typing: plan.interactive === true,
     answer: payload && (() => payload),
     start: (server, totals) => typing.start(server, totals),
     taken: (batch) => {

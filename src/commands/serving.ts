@@ -6,12 +6,14 @@ import {
   type Datagram,
   DatagramError,
   type DatagramServer,
+  type Endpoint,
   formatEndpoint,
   type Outgoing,
   parseAddress,
   startUdpServer,
 } from '../net/index.js';
 import { formatDuration } from '../output/time.js';
+import { PeerTable } from '../stats/peers.js';
 import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Context, Io } from './context.js';
@@ -19,6 +21,7 @@ import { ExitCode } from './exit-code.js';
 import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
 import { Output } from './output.js';
 import { checkShared, readAddress, readBind, reportBuffers, socketOptions } from './plan.js';
+import { ServingReport } from './serving-report.js';
 import { UsageError } from './usage-error.js';
 import { parseAddressBlock, parseRate } from './values.js';
 
@@ -76,40 +79,79 @@ export interface Service {
   readonly taken?: (batch: readonly Datagram[]) => void;
   /** Whether time and addresses stand before each datagram unless the user says otherwise. */
   readonly meta: boolean;
+  /** Whether the user wants to type at the terminal, where a live line would stand in the way. Default: false. */
+  readonly typing?: boolean;
 }
 
 /** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
 export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
   const totals = new Totals();
+  const peers = new PeerTable(service.answer !== undefined);
   const stdoutEnded = new AbortController();
-  const output = new Output(plan, context, totals, () => {
-    stdoutEnded.abort();
-  });
+  const output = new Output(
+    plan,
+    context,
+    totals,
+    () => {
+      stdoutEnded.abort();
+    },
+    () => ({ fields: { ...peers.fields() }, lines: peers.describe() }),
+  );
   try {
-    await using server = await startUdpServer(plan.local, socketOptions(plan));
-    await announce(server, plan, context, output);
-    output.begin({ bound: server.local, meta: service.meta });
-    const endings = new Endings(plan, AbortSignal.any([context.stop, stdoutEnded.signal]), server, () => {
-      // What has arrived is still answered.
-      if (service.answer === undefined) server.close();
-      else void server.endReceiving();
-    });
-    const stopService = service.start?.(server, totals);
-    try {
-      await serveBatches(server, { plan, service, output, endings });
-    } finally {
-      endings.stop();
-      stopService?.();
-    }
+    const ends = AbortSignal.any([context.stop, stdoutEnded.signal]);
+    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, ends });
     output.finish();
     await output.written();
-    return judgeRun(plan, context, { output, endings, address: formatEndpoint(server.local) });
+    return judgeRun(plan, context, { output, endings, address: formatEndpoint(local) });
   } catch (error) {
     output.failure(error);
     output.finish();
     await output.written();
     return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
   }
+}
+
+/** Only if it was asked for, and nothing stands at the terminal that it would garble: raw bytes end in no newline. */
+function hasLiveLine({ stats, output }: ServingPlan, { log, terminals }: Context, { typing }: Service): boolean {
+  return stats === true && log.hasStatus && typing !== true && !(terminals.stdout && output === 'raw');
+}
+
+/** Resolves once the socket is closed, and what it dropped is known. */
+async function serveUntilEnd(
+  plan: ServingPlan,
+  context: Context,
+  {
+    service,
+    output,
+    peers,
+    ends,
+  }: {
+    readonly service: Service;
+    readonly output: Output;
+    readonly peers: PeerTable;
+    readonly ends: AbortSignal;
+  },
+): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
+  await using server = await startUdpServer(plan.local, socketOptions(plan));
+  output.watchKernel(() => server.kernelDropped);
+  output.askKernel();
+  await announce(server, plan, context, output);
+  output.begin({ bound: server.local, meta: service.meta });
+  const endings = new Endings(plan, ends, server, () => {
+    // What has arrived is still answered.
+    if (service.answer === undefined) server.close();
+    else void server.endReceiving();
+  });
+  const stopService = service.start?.(server, output.totals);
+  const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
+  try {
+    await serveBatches(server, { plan, service, output, peers, endings });
+  } finally {
+    endings.stop();
+    stopService?.();
+    report.stop();
+  }
+  return { endings, local: server.local };
 }
 
 async function announce(server: DatagramServer, plan: ServingPlan, context: Context, output: Output): Promise<void> {
@@ -132,17 +174,19 @@ async function serveBatches(
     readonly plan: ServingPlan;
     readonly service: Service;
     readonly output: Output;
+    readonly peers: PeerTable;
     readonly endings: Endings;
   },
 ): Promise<void> {
-  const { plan, service, output, endings } = parts;
+  const { plan, service, output, peers, endings } = parts;
   const { totals } = output;
   const admission = new AccessList(plan.allow ?? [], plan.deny ?? []);
-  const answers = service.answer && new Answers(plan, server, output, service.answer);
+  const answers = service.answer && new Answers(plan, server, { output, peers, answer: service.answer });
   for await (const batch of server.batches()) {
     endings.arrived();
     const taken = admit(batch, admission, totals, plan.count);
     if (taken.length === 0) continue;
+    peers.count(taken);
     service.taken?.(taken);
     await answers?.give(taken);
     await output.writer.write(taken);
@@ -164,7 +208,7 @@ function judgeRun(
     log.error(`${received} of ${plan.count} datagrams came on ${address} ${endings.timeOut}`);
     return ExitCode.silent;
   }
-  return ExitCode.ok;
+  return output.failsOnDrop() ? ExitCode.dropped : ExitCode.ok;
 }
 
 /** The datagrams that are taken, at most as many as are still wanted; counts them, and those kept out. */
@@ -187,13 +231,23 @@ class Answers {
   readonly #policy: AnswerPolicy;
   readonly #server: DatagramServer;
   readonly #output: Output;
+  readonly #peers: PeerTable;
   readonly #answer: (datagram: Datagram) => Uint8Array;
   #failed = false;
 
-  constructor(plan: ServingPlan, server: DatagramServer, output: Output, answer: (datagram: Datagram) => Uint8Array) {
+  constructor(
+    plan: ServingPlan,
+    server: DatagramServer,
+    parts: {
+      readonly output: Output;
+      readonly peers: PeerTable;
+      readonly answer: (datagram: Datagram) => Uint8Array;
+    },
+  ) {
     this.#server = server;
-    this.#output = output;
-    this.#answer = answer;
+    this.#output = parts.output;
+    this.#peers = parts.peers;
+    this.#answer = parts.answer;
     this.#policy = new AnswerPolicy({
       local: server.local,
       loopGuard: plan.loopGuard,
@@ -211,6 +265,8 @@ class Answers {
     const failures = await this.#server.sendBatch(answers);
     totals.sent += answers.length - failures.length;
     totals.unanswered = this.#policy.declined;
+    const failed = new Set(failures.map(({ index }) => index));
+    for (const [index, { remote }] of answers.entries()) if (!failed.has(index)) this.#peers.answered(remote);
     for (const { error } of failures) {
       // One line tells it; a flood of them would tell no more.
       if (!this.#failed) this.#output.peerError(error);

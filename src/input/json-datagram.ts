@@ -9,18 +9,32 @@ import { decodeBase64, EncodingError } from './encoding.js';
  * @throws {EncodingError} If it is not such a line, or its payload is not given exactly once and exactly.
  */
 export function decodeJsonLine(line: Uint8Array): Uint8Array | undefined {
+  const fields = parseDatagramLine(line);
+  return fields === undefined || fields.dir === 'out' ? undefined : decodePayload(fields);
+}
+
+/** The members of a JSON line, none of them checked but `v`, `type` and `dir`. */
+export interface Fields {
+  readonly [name: string]: unknown;
+}
+
+/**
+ * The members of a JSON line of type `datagram`, received or sent, or undefined for one of another type or an empty line.
+ *
+ * @param line Without its newline.
+ * @throws {EncodingError} If it is no such line.
+ */
+export function parseDatagramLine(line: Uint8Array): Fields | undefined {
   const text = decodeText(line);
   if (text.trim() === '') return undefined;
   const fields = parseObject(text);
   if (typeof fields.type !== 'string') throw new EncodingError('it has no "type", such as "datagram"');
   if (fields.v !== undefined && fields.v !== 1) throw new EncodingError('its "v" is not 1');
-  if (fields.type !== 'datagram' || fields.dir === 'out') return undefined;
-  if (fields.dir !== undefined && fields.dir !== 'in') throw new EncodingError('its "dir" is neither "in" nor "out"');
-  return decodePayload(fields);
-}
-
-interface Fields {
-  readonly [name: string]: unknown;
+  if (fields.type !== 'datagram') return undefined;
+  if (fields.dir !== undefined && fields.dir !== 'in' && fields.dir !== 'out') {
+    throw new EncodingError('its "dir" is neither "in" nor "out"');
+  }
+  return fields;
 }
 
 function decodeText(line: Uint8Array): string {
@@ -42,7 +56,12 @@ function parseObject(text: string): Fields {
   return value as Fields;
 }
 
-function decodePayload({ data, base64 }: Fields): Uint8Array {
+/**
+ * The payload of a line of type `datagram`.
+ *
+ * @throws {EncodingError} If it is not given exactly once and exactly.
+ */
+export function decodePayload({ data, base64 }: Fields): Uint8Array {
   if ((data === undefined) === (base64 === undefined)) {
     throw new EncodingError('a datagram has exactly one of "data" and "base64"');
   }

@@ -150,6 +150,15 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     return this.#queue.dropped;
   }
 
+  /**
+   * How many datagrams the kernel dropped so far because its own buffer for this socket was full, or their checksum was
+   * wrong: exact on Linux (proc(5), `/proc/net/udp`), undefined where it cannot be known. It can be asked for after the
+   * close, too, by whoever has done so before.
+   */
+  get kernelDropped(): number | undefined {
+    return this.#socket.kernelDropped();
+  }
+
   /** How many datagrams wait in the receive queue. */
   get queued(): number {
     return this.#queue.length;

@@ -129,6 +129,13 @@ export interface EngineSocket {
    */
   poll(): Promise<void>;
 
+  /**
+   * How many datagrams for this socket the kernel dropped so far, for the most part because its buffer was full; undefined
+   * where that cannot be known. Finding the socket, the first time, takes about a millisecond. After `close` it is what
+   * it was then, if it was asked for before.
+   */
+  kernelDropped(): number | undefined;
+
   /** Closes the socket; what was handed to `send` and not yet taken is given up. Twice is fine. */
   close(): Promise<void>;
 }

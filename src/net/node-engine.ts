@@ -16,6 +16,7 @@ import type {
 } from './engine.js';
 import { openError, receiveError, sendError } from './engine-errors.js';
 import { DatagramError, describeSystemError, systemCode } from './errors.js';
+import { KernelDrops } from './kernel-drops.js';
 
 /** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
 const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -45,6 +46,8 @@ const REFUSALS = new Set([
 ]);
 /** Datagrams that libuv reads at most from one socket in one turn of the event loop. */
 const READS_PER_TURN = 32;
+/** Linux doubles what it grants, to allow for its own bookkeeping (socket(7)). */
+const KERNEL_FACTOR = platform() === 'linux' ? 2 : 1;
 /** The least that Linux charges the receive buffer for a datagram, in bytes. */
 const LEAST_CHARGE_BYTES = 512;
 
@@ -107,6 +110,8 @@ class NodeSocket implements EngineSocket {
   #closing: Promise<void> | undefined;
   /** Whether `local` is a wildcard, so that where a datagram was sent to is not known. */
   #wildcard = true;
+  /** Undefined until somebody asks: a socket that only sends is not slowed down. */
+  #drops: KernelDrops | undefined;
 
   constructor(request: OpenRequest, events: EngineEvents, shared: boolean, companion?: NodeSocket) {
     this.#request = request;
@@ -160,11 +165,9 @@ class NodeSocket implements EngineSocket {
     if (recvBufferBytes !== undefined) socket.setRecvBufferSize(recvBufferBytes);
     else enlargeRecvBuffer(socket);
     if (sendBufferBytes !== undefined) socket.setSendBufferSize(sendBufferBytes);
-    // Linux doubles what it grants to allow for its own bookkeeping (socket(7)).
-    const factor = platform() === 'linux' ? 2 : 1;
     this.buffers = {
-      recvBytes: socket.getRecvBufferSize() / factor,
-      sendBytes: socket.getSendBufferSize() / factor,
+      recvBytes: socket.getRecvBufferSize() / KERNEL_FACTOR,
+      sendBytes: socket.getSendBufferSize() / KERNEL_FACTOR,
     };
     if (ttl !== undefined) {
       // node:dgram sets the hop limit of IPv6 only, and IPv4 would leave with the system's.
@@ -333,7 +336,7 @@ class NodeSocket implements EngineSocket {
     // The first turn may begin after this turn's poll phase; the second has had one for certain.
     await nextTurn();
     // No more than the kernel's buffer can have held when it was asked: a flood does not hold this up for ever.
-    const mostTurns = Math.ceil(this.buffers.recvBytes / LEAST_CHARGE_BYTES / READS_PER_TURN);
+    const mostTurns = Math.ceil((this.buffers.recvBytes * KERNEL_FACTOR) / LEAST_CHARGE_BYTES / READS_PER_TURN);
     for (let turn = 0, before = -1; turn <= mostTurns && before !== this.#reads && !this.#closed; turn += 1) {
       before = this.#reads;
       await nextTurn();
@@ -341,7 +344,19 @@ class NodeSocket implements EngineSocket {
     this.#deliver();
   }
 
+  kernelDropped(): number | undefined {
+    if (!this.#closed) {
+      this.#drops ??= new KernelDrops(this.local, this.#request.remote);
+      this.#drops.read();
+    }
+    const own = this.#drops?.count;
+    const ofStrays = this.#companion === undefined ? 0 : this.#companion.kernelDropped();
+    return own === undefined || ofStrays === undefined ? undefined : own + ofStrays;
+  }
+
   close(): Promise<void> {
+    // The kernel forgets the count with the socket.
+    if (this.#drops !== undefined) this.kernelDropped();
     this.#closing ??= this.#closeBoth();
     return this.#closing;
   }

@@ -78,7 +78,12 @@ export class ReceiveQueue {
 
   /** Takes in what arrived together. The array is the queue's from now on. */
   push(batch: Datagram[]): void {
-    if (this.#ended || batch.length === 0) return;
+    if (batch.length === 0) return;
+    if (this.#ended) {
+      // It overflows still, and until the socket is closed.
+      if (this.#failure?.code === 'QUEUE_FULL') this.#drop(batch.length);
+      return;
+    }
     let rest = batch;
     while (rest.length > 0 && this.#waiters.length > 0) {
       // A waiting reader means an empty queue, and all that arrived may pass it by.
@@ -108,11 +113,15 @@ export class ReceiveQueue {
     } else {
       for (const datagram of batch.slice(0, fitting)) this.#items.push(datagram);
     }
-    this.#dropped += excess;
     if (this.#overflow === 'fail') {
       this.end(new DatagramError('QUEUE_FULL', `the receive queue of ${this.#capacity} datagrams is full`));
     }
-    this.#onDrop(excess);
+    this.#drop(excess);
+  }
+
+  #drop(count: number): void {
+    this.#dropped += count;
+    this.#onDrop(count);
   }
 
   /** No more will come: what is queued can still be read, then readers see the end, or `failure`. Twice is fine. */

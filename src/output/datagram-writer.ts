@@ -4,6 +4,7 @@ import type { Datagram } from '../net/index.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import type { Format } from './formats.js';
 import { formatEvent, type JsonEvent } from './json-lines.js';
+import { type Progress, progressOf } from './progress.js';
 
 /** Above this a chunk goes to the stream before the batch is complete. */
 const CHUNK_BYTES = 64 * 1024;
@@ -26,27 +27,55 @@ export class DatagramWriter {
   readonly #events: boolean;
   readonly #chunk = new ChunkBuilder();
   readonly #onEnd: () => void;
+  readonly #beforeWrite: (() => void) | undefined;
   /** Ends the wait for the chunk that is being written; it counts as lost. */
   #giveUp: (() => void) | undefined;
   #abandoned = false;
   #closed = false;
   #dropped = 0;
+  /** The datagrams of the chunk that was given up, and where in the stream it begins. */
+  #givenUp: { readonly datagrams: readonly Datagram[]; readonly from: number } | undefined;
   #failure: Error | undefined;
+  /** How far the stream had got when it took no more. */
+  #lastProgress: Progress | undefined;
 
   /**
    * @param options.events whether events are written too, as JSON lines
    * @param options.onEnd called once when the stream takes no more
+   * @param options.beforeWrite called before each write: on a terminal something may be in the way
    */
-  constructor(stream: Writable, options: { readonly events: boolean; readonly onEnd: () => void }) {
+  constructor(
+    stream: Writable,
+    options: {
+      readonly events: boolean;
+      readonly onEnd: () => void;
+      readonly beforeWrite?: (() => void) | undefined;
+    },
+  ) {
     this.#stream = stream;
     this.#events = options.events;
     this.#onEnd = options.onEnd;
+    this.#beforeWrite = options.beforeWrite;
     stream.on('error', this.#onError);
   }
 
-  /** Datagrams that were given to `write` and could not be written. */
+  /** Datagrams that were given to `write` and could not be written, as far as it is known now: a slow reader may still read. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#dropped - this.#takenOfGivenUp();
+  }
+
+  /** Of the chunk that was given up the stream may have taken a part; a datagram of which it took a part is lost. */
+  #takenOfGivenUp(): number {
+    const { format } = this;
+    const progress = this.#closed ? this.#lastProgress : progressOf(this.#stream);
+    if (format === undefined || this.#givenUp === undefined || progress === undefined) return 0;
+    const { datagrams, from } = this.#givenUp;
+    const again = new ChunkBuilder();
+    const cut = datagrams.findIndex((datagram) => {
+      format(datagram, again);
+      return from + again.length > progress.taken;
+    });
+    return cut < 0 ? datagrams.length : cut;
   }
 
   /** Why nothing more can be written, if it is not that the reader closed the stream. */
@@ -65,7 +94,11 @@ export class DatagramWriter {
       format(datagram, this.#chunk);
       const isLast = index === batch.length - 1;
       if (this.#chunk.length >= CHUNK_BYTES || isLast) {
-        if (!(await this.#flush())) break;
+        const from = progressOf(this.#stream)?.given;
+        if (!(await this.#flush())) {
+          if (from !== undefined) this.#givenUp = { datagrams: batch.slice(written, index + 1), from };
+          break;
+        }
         written = index + 1;
       }
     }
@@ -81,6 +114,7 @@ export class DatagramWriter {
       this.#giveUp = () => {
         resolve(false);
       };
+      this.#beforeWrite?.();
       this.#stream.write(chunk, (error) => {
         // A stream that was destroyed before says so here only.
         if (error !== null && error !== undefined) this.#onError(error);
@@ -96,6 +130,7 @@ export class DatagramWriter {
   event(event: JsonEvent): void {
     if (!this.#events || this.#closed) return;
     if (this.#stream.writableLength > MAX_WAITING_BYTES && RECURRING.has(event.type)) return;
+    this.#beforeWrite?.();
     this.#stream.write(formatEvent(event, wallClockMs()));
   }
 
@@ -120,6 +155,8 @@ export class DatagramWriter {
     this.abandon();
     if (this.#closed) return;
     this.#closed = true;
+    // Node makes a stdout that failed look like new afterwards.
+    this.#lastProgress = progressOf(this.#stream);
     this.#onEnd();
   };
 }

@@ -7,15 +7,25 @@ import { Writable } from 'node:stream';
  */
 export class FileStream extends Writable {
   readonly #fd: number;
+  #bytesTaken = 0;
 
   constructor(fd: number) {
     super();
     this.#fd = fd;
   }
 
+  /** How many bytes the file has taken; it takes them at once. */
+  get bytesTaken(): number {
+    return this.#bytesTaken;
+  }
+
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error) => void): void {
     try {
-      for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
+      for (let at = 0; at < chunk.length;) {
+        const bytes = writeSync(this.#fd, chunk, at);
+        at += bytes;
+        this.#bytesTaken += bytes;
+      }
     } catch (error) {
       done(error as Error);
       return;

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import { escapeJson, escapeText } from './escape.js';
 import { createPalette, type Palette } from './palette.js';
+import { StatusLine } from './status-line.js';
 
 /** How much is said on stderr, from most to least. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -22,8 +23,23 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** A line that is written whatever the level. */
-  announce(message: string, fields?: LogFields): void;
+  /**
+   * A line that is written whatever the level.
+   *
+   * @param details lines under it for people; in JSON its fields say the same
+   */
+  announce(message: string, fields?: LogFields, details?: readonly string[]): void;
+  /** As {@link announce}, for what can be asked for without end: left out while nobody reads the lines before it. */
+  report(message: string, fields?: LogFields, details?: readonly string[]): void;
+  /** Whether there is a status line. */
+  readonly hasStatus: boolean;
+  /**
+   * Shows a text at the bottom of the terminal, replaced in place at most four times a second; undefined takes it away.
+   * Lines are written above it. Nothing where there is no status line.
+   */
+  status(text: string | undefined): void;
+  /** Takes the status line away for a moment, because something else is about to be written to the terminal. */
+  putStatusAside(): void;
   /** Whether lines of a level are written. */
   writes(level: LogLevel): boolean;
   /** Resolves when every line given so far was handed to the stream. */
@@ -35,12 +51,16 @@ export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
   readonly colored: boolean;
+  /** Whether there is a status line: only for people, and only on a terminal. Default: none. */
+  readonly hasStatus?: boolean;
 }
 
 interface Line {
   readonly level: LogLevel;
   readonly message: string;
   readonly fields: LogFields;
+  /** Lines under it in a pretty log. */
+  readonly details: readonly string[];
   /** Whether it is written even when nobody reads the lines before it. */
   readonly essential: boolean;
 }
@@ -58,13 +78,23 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
   let target: { readonly out: Writable; readonly logger: Logger } | undefined;
   let loading: Promise<void> | undefined;
   let leftOut = 0;
+  let opened: Writable | undefined;
+  const open = (): Writable => {
+    // Nobody can be told that stderr is closed.
+    opened ??= stream().on('error', () => undefined);
+    return opened;
+  };
+  const statusLine = options.hasStatus === true ? new StatusLine(open) : undefined;
 
   const load = async (): Promise<void> => {
-    const out = stream();
-    target = { out, logger: await createLogger(out, options) };
+    const out = open();
+    target = { out, logger: await createLogger(out, options, statusLine) };
     for (const line of waiting.splice(0)) writeOut(line, target);
   };
-  const writeOut = ({ level, message, fields, essential }: Line, { out, logger }: NonNullable<typeof target>): void => {
+  const writeOut = (
+    { level, message, fields, details, essential }: Line,
+    { out, logger }: NonNullable<typeof target>,
+  ): void => {
     if (!essential && out.writableLength > MAX_WAITING_BYTES) {
       leftOut += 1;
       return;
@@ -72,6 +102,7 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
     if (leftOut > 0) logger.warn(`${leftOut} lines were left out here, because nobody read those before them`);
     leftOut = 0;
     logger[level](fields, message);
+    if (options.format === 'pretty') for (const detail of details) logger[level](detail);
   };
   const put = (line: Line): void => {
     if (target !== undefined) writeOut(line, target);
@@ -84,7 +115,12 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
   const at =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}): void => {
-      if (writes(level)) put({ level, message, fields, essential: level === 'error' });
+      if (writes(level)) put({ level, message, fields, details: [], essential: level === 'error' });
+    };
+  const whatever =
+    (essential: boolean) =>
+    (message: string, fields: LogFields = {}, details: readonly string[] = []): void => {
+      put({ level: 'info', message, fields, details, essential });
     };
 
   return {
@@ -92,8 +128,14 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    announce: (message, fields = {}) => {
-      put({ level: 'info', message, fields, essential: true });
+    announce: whatever(true),
+    report: whatever(false),
+    hasStatus: statusLine !== undefined,
+    status: (text) => {
+      statusLine?.set(text);
+    },
+    putStatusAside: () => {
+      statusLine?.putAside();
     },
     writes,
     flush: async () => {
@@ -102,27 +144,35 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
   };
 }
 
-async function createLogger(stream: Writable, { format, colored }: LogOptions): Promise<Logger> {
+async function createLogger(
+  stream: Writable,
+  { format, colored }: LogOptions,
+  statusLine: StatusLine | undefined,
+): Promise<Logger> {
   const { pino } = await import('pino');
-  // Nobody can be told that stderr is closed.
-  stream.on('error', () => undefined);
   const destination =
     format === 'json'
       ? { write: (line: string) => void stream.write(escapeJson(line)) }
-      : prettyDestination(stream, await createPalette(colored));
+      : prettyDestination(stream, await createPalette(colored), statusLine);
   return pino({ name: 'udpcat', level: 'debug' }, destination);
 }
 
 const WARN = 40;
 const ERROR = 50;
 
-function prettyDestination(stream: Writable, palette: Palette): { write: (line: string) => void } {
+function prettyDestination(
+  stream: Writable,
+  palette: Palette,
+  statusLine: StatusLine | undefined,
+): { write: (line: string) => void } {
   return {
     write: (line) => {
       const { level, msg } = JSON.parse(line) as { level: number; msg: string };
       const text = escapeText(msg);
       const said = level >= ERROR ? palette.red(text) : level >= WARN ? `${palette.yellow('warning:')} ${text}` : text;
+      statusLine?.erase();
       stream.write(`udpcat: ${level < 30 ? palette.dim(text) : said}\n`);
+      statusLine?.draw();
     },
   };
 }

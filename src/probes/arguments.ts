@@ -50,7 +50,7 @@ export function readArguments<Table extends ArgumentTable>(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ArgumentValues<Table> {
-  const given = assign(Object.keys(table), text);
+  const given = assign(table, text);
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(table)) {
     const written = given.get(name) ?? spec.byDefault;
@@ -60,7 +60,8 @@ export function readArguments<Table extends ArgumentTable>(
   return values as ArgumentValues<Table>;
 }
 
-function assign(names: readonly string[], text: string): Map<string, string> {
+function assign(table: ArgumentTable, text: string): Map<string, string> {
+  const names = Object.keys(table);
   const given = new Map<string, string>();
   let position = 0;
   for (const piece of text === '' ? [] : split(text)) {
@@ -68,7 +69,9 @@ function assign(names: readonly string[], text: string): Map<string, string> {
     const name = named ?? names[position];
     if (name === undefined) {
       const takes = names.length === 0 ? 'no arguments' : `only ${names.join(', ')}`;
-      throw new ArgumentError(`it takes ${takes}, and "${piece}" is one more (a comma within a value is written \\,)`);
+      // It may be part of a secret with a comma in it.
+      const shown = Object.values(table).some((spec) => spec.secret) ? 'another' : JSON.stringify(piece);
+      throw new ArgumentError(`it takes ${takes}, and ${shown} is one more (a comma within a value is written \\,)`);
     }
     if (named === undefined) position += 1;
     // Nothing between two commas leaves an argument at its default.
@@ -95,6 +98,9 @@ function fromEnvironment(name: string, written: string, env: Readonly<Record<str
   const value = env[variable];
   if (value === undefined || value === '')
     throw new ArgumentError(`its argument "${name}" names the environment variable ${variable}, which is not set`);
+  // What is not valid UTF-8 comes with its bytes replaced.
+  if (value.includes('\u{fffd}'))
+    throw new ArgumentError(`its argument "${name}" is no valid UTF-8 in the environment variable ${variable}`);
   return value;
 }
 

@@ -8,6 +8,8 @@ const PING = '-';
 /** The longest path, which is far from the 1152 bytes that a message should have at most (RFC 7252 section 4.6). */
 const MAX_PATH_BYTES = 900;
 const MAX_OPTION_BYTES = 255;
+/** Far above the 1152 bytes that a message has at most (section 4.6); what is longer could take long to parse. */
+const MAX_MESSAGE_BYTES = 4096;
 const EMPTY = '0.00';
 /** Of responses that can answer a GET (RFC 7252 section 12.1.2; 4.08: RFC 7959 section 2.9.2, 4.29: RFC 8516). */
 const CODES: Readonly<Record<string, string>> = {
@@ -93,6 +95,7 @@ function get(library: Library, messageId: number, options: Option[]) {
 
 /** Parses a message. @throws {MalformedReply} */
 function parseMessage({ generate, parse }: Library, data: Uint8Array): CoapPacket.ParsedPacket {
+  if (data.length > MAX_MESSAGE_BYTES) throw new MalformedReply(`it has ${data.length} bytes, which no server sends`);
   const bytes = Buffer.from(data);
   let message: CoapPacket.ParsedPacket;
   let again: Buffer;

@@ -20,6 +20,8 @@ export interface Question {
   readonly class: DnsPacket.RecordClass;
   /** Whether the server is to ask others. */
   readonly recursion: boolean;
+  /** The largest reply there is, in bytes: what is longer could take long to decode. */
+  readonly maxReplyBytes: number;
 }
 
 /** The reply to a question. */
@@ -39,7 +41,7 @@ const QUESTION_OFFSET = 12;
 
 /** Asks one question; `judge` is given what answers it, and nothing else. */
 export async function ask(
-  { name, type, class: klass, recursion }: Question,
+  { name, type, class: klass, recursion, maxReplyBytes }: Question,
   judge: (answer: Answer) => Finding,
 ): Promise<ProbeRun> {
   const library = await import('dns-packet');
@@ -53,6 +55,9 @@ export async function ask(
   return {
     request,
     judge: (data) => {
+      if (data.length > maxReplyBytes) {
+        throw new MalformedReply(`it has ${data.length} bytes, and at most ${maxReplyBytes} were to come`);
+      }
       const reply = decodeMessage(library, data);
       if (reply.type !== 'response') throw new MalformedReply('it is a query');
       if (reply.id !== id) return mismatch('the reply is to another query: its id differs');

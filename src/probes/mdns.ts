@@ -4,6 +4,8 @@ import { defineProbe, match, mismatch } from './probe.js';
 
 /** The most records that are shown; all are counted. */
 const MAX_SHOWN = 8;
+/** The largest message (RFC 6762 section 17). */
+const MAX_REPLY_BYTES = 9000;
 
 /**
  * One question to the hosts of the link. It leaves from a port other than 5353, so that each answers to it alone, and
@@ -22,7 +24,8 @@ export const mdns = defineProbe({
   },
   start({ name, type }) {
     const question = `${name} ${type}`;
-    return ask({ name, type, class: 'IN', recursion: false }, ({ rcode, fitting, truncated }) => {
+    const asked = { name, type, class: 'IN', recursion: false, maxReplyBytes: MAX_REPLY_BYTES } as const;
+    return ask(asked, ({ rcode, fitting, truncated }) => {
       if (rcode !== 'NOERROR') return mismatch(`rcode ${rcode}`);
       if (fitting.length === 0) return mismatch(`${question}: no record of that type`);
       const shown = fitting.slice(0, MAX_SHOWN).map(describeData).join(', ');

@@ -18,6 +18,8 @@ export interface Probe<Table extends ArgumentTable = ArgumentTable> {
    */
   readonly repliesFrom: 'peer' | 'host' | 'none';
   readonly arguments: Table;
+  /** Checks what the arguments can contradict each other in. @throws {ArgumentError} */
+  check?(values: ArgumentValues<Table>): void;
   /** Begins one run: writes the request, with whatever makes it unlike any other. */
   start(values: ArgumentValues<Table>, scene: Scene): ProbeRun | Promise<ProbeRun>;
 }

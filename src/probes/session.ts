@@ -25,7 +25,9 @@ export class ProbeSession {
     const [name, written] = splitName(text);
     const probe = await findProbe(name);
     try {
-      return new ProbeSession(name, probe, readArguments(probe.arguments, written, env));
+      const values = readArguments(probe.arguments, written, env);
+      probe.check?.(values);
+      return new ProbeSession(name, probe, values);
     } catch (error) {
       if (!(error instanceof ArgumentError)) throw error;
       throw new ArgumentError(`probe ${name}: ${error.message}; --probe help:${name} tells more`);

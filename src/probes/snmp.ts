@@ -71,11 +71,12 @@ export const snmp = defineProbe({
   start({ oid, community, version }) {
     // Of four octets always, so that every request has the same size.
     const id = randomInt(0x0100_0000, 0x8000_0000);
+    const key = Buffer.from(community, 'utf8');
     const name = encodeObjectIdentifier(oid);
     const request = writeElement(
       SEQUENCE,
       writeInteger(VERSIONS[version]),
-      writeElement(OCTET_STRING, Buffer.from(community, 'utf8')),
+      writeElement(OCTET_STRING, key),
       writeElement(
         GET_REQUEST,
         writeInteger(id),
@@ -89,9 +90,8 @@ export const snmp = defineProbe({
       judge: (data) => {
         const message = openRest(new ByteReader(data), SEQUENCE);
         if (readInteger(message) !== VERSIONS[version]) return mismatch('the reply is of another version');
-        const replyCommunity = readContent(message, OCTET_STRING);
+        if (!readContent(message, OCTET_STRING).equals(key)) return mismatch('the reply is for another community');
         const pdu = openRest(message, RESPONSE);
-        if (replyCommunity.toString('utf8') !== community) return mismatch('the reply is for another community');
         if (readInteger(pdu) !== id) return mismatch('the reply is to another request: its request-id differs');
         const status = readInteger(pdu);
         readInteger(pdu); // error-index
@@ -102,8 +102,7 @@ export const snmp = defineProbe({
         const exception = EXCEPTIONS[tag];
         if (exception !== undefined) return mismatch(`${exception}: ${oid.join('.')}`);
         const type = TYPES[tag];
-        if (type === undefined)
-          throw new MalformedReply(`its value is of an unknown type: tag 0x${tag.toString(16).padStart(2, '0')}`);
+        if (type === undefined) throw new MalformedReply(`its value has the unknown tag 0x${tag.toString(16)}`);
         const [typeName, show] = type;
         return match(`${oid.join('.')} = ${show(content)} (${typeName})`);
       },

@@ -20,6 +20,13 @@ export const statsd = defineProbe({
       'c',
     ),
   },
+  check({ value, type }) {
+    if (type !== 's' && !/^[+-]?\d+(\.\d+)?$/.test(value)) {
+      throw new ArgumentError(
+        `its argument "value" cannot be ${JSON.stringify(value)}: of type ${type} it is a number`,
+      );
+    }
+  },
   start({ name, value, type }) {
     return { request: Buffer.from(`${name}:${value}|${type}`) };
   },

@@ -1,9 +1,12 @@
 import type { SummaryFields } from '../output/json-lines.js';
+import type { Measurement } from './measurement.js';
 
 /** Counts of one run. */
 export class Totals {
   sent = 0;
   received = 0;
+  /** Undefined where it cannot be known. */
+  kernelDropped: number | undefined;
   queueDropped = 0;
   outputDropped = 0;
   /** Datagrams that `--allow` and `--deny` kept out. */
@@ -12,33 +15,72 @@ export class Totals {
   unanswered = 0;
   /** Datagrams from other addresses than the one asked. */
   strays = 0;
+  #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
+
+  /** What the round trips come to, as soon as more than one may be made. */
+  get measurement(): Measurement | undefined {
+    return this.#measurement?.roundTrips.loaded === true ? this.#measurement : undefined;
+  }
+
+  /** If round trips are measured, `received` is the requests that were answered, and further counts tell of the others. */
+  measure(measurement: Measurement): void {
+    this.#measurement = measurement;
+  }
 
   /** The totals as they stand in the summary's JSON; counts that the contract does not name only if they are not zero. */
   fields(): SummaryFields & Readonly<Record<string, unknown>> {
     return {
       sent: this.sent,
-      received: this.received,
-      dropped: { kernel: null, queue: this.queueDropped, output: this.outputDropped },
+      received: this.measurement?.answered ?? this.received,
+      dropped: { kernel: this.kernelDropped ?? null, queue: this.queueDropped, output: this.outputDropped },
       durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
       ...(this.strays > 0 && { strays: this.strays }),
+      ...this.measurement?.fields(),
     };
+  }
+
+  /** Datagrams lost on this host, as far as it is known. */
+  get dropped(): number {
+    return (this.kernelDropped ?? 0) + this.queueDropped + this.outputDropped;
   }
 
   /** The totals in words. */
   describe(): string {
-    const { durationMs } = this.fields();
-    const drops = [
-      { count: this.queueDropped, where: 'dropped by the full queue' },
-      { count: this.outputDropped, where: 'dropped by the output' },
+    const { durationMs, received, sent } = this.fields();
+    const counts = [
+      ...this.#drops(),
       { count: this.denied, where: 'denied' },
       { count: this.unanswered, where: 'not answered' },
       { count: this.strays, where: 'from strangers' },
     ];
-    const counts = drops.filter(({ count }) => count > 0).map(({ count, where }) => `${count} ${where}`);
     const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
-    return [`${this.received} received`, `${this.sent} sent`, ...counts].join(', ') + ` in ${seconds} s`;
+    const all = [`${received} received`, `${sent} sent`, ...(this.measurement?.describe() ?? []), ...inWords(counts)];
+    return `${all.join(', ')} in ${seconds} s`;
   }
+
+  /** What was lost on this host, in words; empty if nothing was. */
+  describeDrops(): string {
+    return inWords(this.#drops()).join(', ');
+  }
+
+  #drops(): Count[] {
+    return [
+      { count: this.kernelDropped ?? 0, where: 'dropped by the kernel' },
+      { count: this.queueDropped, where: 'dropped by the full queue' },
+      { count: this.outputDropped, where: 'dropped by the output' },
+    ];
+  }
+}
+
+interface Count {
+  readonly count: number;
+  readonly where: string;
+}
+
+/** The counts that are not zero. */
+function inWords(counts: readonly Count[]): string[] {
+  return counts.filter(({ count }) => count > 0).map(({ count, where }) => `${count} ${where}`);
 }

@@ -5,7 +5,9 @@ import { describe, expect, test } from '@jest/globals';
 import { Exchange, type ExchangeOptions } from '../../src/check/exchange.js';
 import { expectContains } from '../../src/check/expectation.js';
 import { type Finding, Judge } from '../../src/check/judge.js';
+import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { type Endpoint, formatEndpoint } from '../../src/net/index.js';
+import { Measurement } from '../../src/stats/measurement.js';
 import {
   answeringServer,
   arrivals,
@@ -231,6 +233,21 @@ describe('of several addresses an exchange', () => {
     ]);
   });
 
+  test('sends there what it was given, though the sender has used that memory for more, and measures it', async () => {
+    await using server = await echoServer();
+    const numbered = new NumberedPayloads(64);
+    const measurement = new Measurement({ numbered, lateMs: LONG_MS });
+    await measurement.roundTrips.load();
+    const { exchange, told } = await open([await refusing(), endpointOf(server)], { measurement });
+    await using _ = exchange;
+    for (let sequence = 0; sequence < 3; sequence += 1) await exchange.send(numbered.take(sequence, 1));
+    await exchange.wait(LONG_MS);
+    const sequences = server.received.map(({ data }) => numbered.read(data)?.sequence);
+    expect(sequences).toEqual([0, 1, 2]);
+    expect(told.nextAddresses).toHaveLength(1);
+    expect(measurement).toMatchObject({ requests: 3, answered: 3, lost: 0, duplicated: 0, matchedBy: 'content' });
+  });
+
   test('goes on one-way too', async () => {
     await using server = await silentServer();
     const { exchange, judge } = await open([await refusing(), endpointOf(server)], { listens: false });
@@ -331,6 +348,58 @@ describe('a protocol that goes to and fro', () => {
     await exchange.send([bytes('begin')]);
     await exchange.wait(300);
     expect(judge).toMatchObject({ matching: 0, mismatch: 'does not contain "else"', failedProbe: false });
+  });
+});
+
+describe('retransmissions', () => {
+  test('end with the wait, however many were asked for', async () => {
+    await using server = await silentServer();
+    const { exchange } = await open([endpointOf(server)]);
+    await using _ = exchange;
+    await exchange.send([bytes('?')]);
+    await exchange.wait(100, bytes('?'), 1_000_000);
+    // One a turn at the most, and a turn takes a timer.
+    expect(exchange.transmitted).toBeLessThan(1000);
+    expect(exchange.transmitted).toBeGreaterThan(1);
+  });
+
+  test('to another address of a name are written anew for it', async () => {
+    const port = await closedPort(6);
+    await using server = await silentServer(4, port);
+    const candidates = [{ address: '::1', port }, endpointOf(server)];
+    const { exchange } = await open(candidates, {
+      rewrite: (local, remote) => Promise.resolve([bytes(`to ${remote.address} from ${local.address}`)]),
+    });
+    await using _ = exchange;
+    await exchange.send([bytes('to ::1')]);
+    await exchange.wait(400, bytes('to ::1'), 1);
+    const again = 'to 127.0.0.1 from 127.0.0.1';
+    expect((await arrivals(server)).filter((data) => data !== again)).toEqual([]);
+    expect(server.received.length).toBeGreaterThan(1);
+  });
+});
+
+describe('replies that take long to judge', () => {
+  /** Two hundred of them take four seconds. */
+  const slow = (): Finding => {
+    const untilMs = performance.now() + 20;
+    while (performance.now() < untilMs);
+    return { outcome: 'mismatch', says: 'no' };
+  };
+
+  test('hold up neither timers nor the end for long', async () => {
+    await using server = await answeringServer(Array.from({ length: 200 }, () => 'x'));
+    const { exchange, judge } = await open([endpointOf(server)], { probe: slow });
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    await exchange.send([bytes('?')]);
+    await exchange.wait(100);
+    await exchange[Symbol.asyncDispose]();
+    clearInterval(timer);
+    expect(exchange.received).toBeLessThan(200);
+    expect(exchange.received).toBeGreaterThan(1);
+    expect(turns).toBeGreaterThan(1);
+    expect(judge.verdict(1)).toBe('mismatch');
   });
 });
 

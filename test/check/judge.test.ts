@@ -106,6 +106,24 @@ describe('a reply', () => {
   });
 });
 
+describe('a reply that was found before', () => {
+  test('to be wrong is a mismatch, which no refusal outlasts', () => {
+    const one = new Judge([]);
+    one.refusal();
+    expect(one.reject('is corrupted')).toEqual({ outcome: 'mismatch', says: 'is corrupted' });
+    expect(one).toMatchObject({ matching: 0, mismatch: 'is corrupted', failedProbe: false, refused: false });
+    expect(one.verdict(1)).toBe('mismatch');
+  });
+
+  test('to answer nothing counts for nothing, but shows that the peer is there', () => {
+    const one = new Judge([]);
+    one.refusal();
+    expect(one.surplus('is a duplicate')).toEqual({ outcome: 'surplus', says: 'is a duplicate' });
+    expect(one).toMatchObject({ matching: 0, mismatch: undefined, refused: false });
+    expect(one.verdict(1)).toBe('silent');
+  });
+});
+
 describe('with a probe', () => {
   const finding = (outcome: 'match' | 'mismatch' | 'pending') => ({ outcome, says: outcome });
   const probed = () =>
@@ -123,6 +141,12 @@ describe('with a probe', () => {
     for (const reply of ['mismatch', 'match', 'match']) one.reply(Buffer.from(reply));
     expect(one.verdict(1)).toBe('ok');
     expect(one).toMatchObject({ learned: 'match', mismatch: 'mismatch' });
+  });
+
+  test('what failed the probe stays its failure, whatever comes after', () => {
+    const one = probed();
+    for (const reply of ['mismatch', 'pending', 'match']) one.reply(Buffer.from(reply));
+    expect(one).toMatchObject({ mismatch: 'mismatch', failedProbe: true });
   });
 
   test('a reply that quotes itself at length is cut short', () => {

@@ -29,9 +29,10 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     version: '0.0.0',
     stop: new AbortController().signal,
     force: new AbortController().signal,
+    onReport: () => () => undefined,
     isForeground: () => false,
     argumentBytes: () => undefined,
-    leaveAtOnce: () => undefined,
+    leaveBy: () => undefined,
   };
   const status = await runCommandLine(args, io);
   stdout.end();

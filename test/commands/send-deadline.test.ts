@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { shellWithSilentResolver, startWithHosts, testInNamespaces } from '../support/namespaces.js';
-import { closedPort, echoServer, silentServer } from '../support/sockets.js';
+import { arrivals, closedPort, echoServer, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, quote, shell, udpcat } from '../support/udpcat.js';
 
 /** Shorter than a resolver that does not answer takes to be given up, which is ten seconds. */
@@ -134,5 +134,62 @@ describe('the deadline holds whatever becomes of stdout', () => {
     const port = await closedPort();
     const args = ['send', String(port), 'ping', '-n', '1', '--deadline', '1h'];
     expect(await udpcat(args, PROMPTLY)).toMatchObject({ status: 4 });
+  });
+});
+
+describe('a deadline shorter than the start of the process', () => {
+  test.each([
+    ['udpcat', 1],
+    ['docker', 1],
+    ['nagios', 3],
+  ] as const)('is a failure of this host to %s, and no verdict on the service', async (numbering, status) => {
+    await using server = await echoServer();
+    const args = ['send', server.address, 'ping', '-n', '1', '--deadline', '1ms', '--exit-code', numbering];
+    const outcome = await udpcat(args);
+    expect(outcome.stderr).toBe('udpcat: the deadline of 1ms came before everything was sent\n');
+    expect(outcome.status).toBe(status);
+    expect(await arrivals(server)).toEqual([]);
+  });
+});
+
+describe('what nobody reads does not hold up the deadline:', () => {
+  /** A pipe that is full, and open for longer than the run may last, in place of one of the streams. */
+  const STUCK = {
+    stdout: (run: string) => `exec 3>&1; { head -c 65536 /dev/zero; ${run}; } | { sleep 8 & wait $!; }`,
+    stderr: (run: string) =>
+      `exec 3>&1; { head -c 65536 /dev/zero >&2; ${run}; } 2>&1 >/dev/null | { sleep 8 & wait $!; }`,
+  };
+
+  test.each([
+    ['a plugin line', 'stdout', ['-w', '300ms', '--exit-code', 'nagios'], 2],
+    ['the plugin line of a mistyped command', 'stdout', ['--bogus', '--exit-code', 'nagios'], 3],
+    ['an error line', 'stderr', ['-w', '300ms'], 3],
+  ] as const)('%s', async (_title, stream, args, status) => {
+    await using server = await silentServer();
+    const run = `${commandLine(['send', server.address, 'ping', ...args, '--deadline', '1s'])}; echo "status $?" >&3`;
+    await using running = shell(STUCK[stream](run), { program: 'bash', timeoutMs: 7_000 });
+    await running.until(`status ${status}`);
+  });
+});
+
+describe('a signal ends a run with a status, though something is still open:', () => {
+  test('a file that is a pipe', async () => {
+    const args = ['send', '127.0.0.1:9', '--exit-code', 'docker', '--file'];
+    const line = `folder=$(mktemp -d); mkfifo "$folder/pipe"; ${commandLine(args)} "$folder/pipe" & exec 4>"$folder/pipe"
+      kill $!; wait $!; status=$?; rm -r "$folder"; exit $status`;
+    await using running = shell(line, { ...PROMPTLY, program: 'bash' });
+    expect(shown(await running.outcome)).toMatchObject({ status: 1 });
+  });
+
+  testInNamespaces('a name that is being resolved', async () => {
+    const send = commandLine(['send', 'far.example:7000', 'ping', '-n', '1', '--exit-code', 'nagios']);
+    await using running = shellWithSilentResolver(
+      `{ ${send} & until pgrep -f ' far[.]example 0$' >/dev/null; do :; done; kill $!; wait $!; }`,
+      PROMPTLY,
+    );
+    expect(shown(await running.outcome)).toMatchObject({
+      status: 3,
+      stdout: 'UDPCAT UNKNOWN - ended by SIGTERM | rtt=U;;;0\n',
+    });
   });
 });

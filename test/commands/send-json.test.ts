@@ -49,7 +49,7 @@ describe('with -o json', () => {
     expect(summary).toMatchObject({
       sent: 2,
       received: 2,
-      dropped: { kernel: null, queue: 0, output: 0 },
+      dropped: { kernel: 0, queue: 0, output: 0 },
       durationMs: expect.any(Number),
     });
     expect(outcome.status).toBe(0);
@@ -181,7 +181,7 @@ describe('with --log-format json', () => {
     expect(JSON.parse(stderr)).toMatchObject({
       sent: 1,
       received: 1,
-      dropped: { kernel: null, queue: 0, output: 0 },
+      dropped: { kernel: 0, queue: 0, output: 0 },
       durationMs: expect.any(Number),
     });
   });

@@ -26,8 +26,20 @@ describe('the JSON lines of serve', () => {
         time,
         sent: 0,
         received: 2,
-        dropped: { kernel: null, queue: 0, output: 0 },
+        dropped: { kernel: 0, queue: 0, output: 0 },
         durationMs: expect.any(Number),
+        peers: [
+          {
+            peer: from,
+            received: 2,
+            bytes: 7,
+            smallest: 2,
+            largest: 5,
+            first: time,
+            last: time,
+            perSecond: expect.any(Number),
+          },
+        ],
       },
     ]);
   });

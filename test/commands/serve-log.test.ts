@@ -18,15 +18,18 @@ async function said(args: readonly string[], options: StartOptions = {}): Promis
 
 const LISTENING = 'udpcat: listening on ADDRESS';
 const WARNING: unknown = expect.stringMatching(/^udpcat: warning: --recv-buffer: the kernel granted/);
-const SUMMARY: unknown = expect.stringMatching(/^udpcat: 1 received, 0 sent in \S+ s$/);
+const SUMMARY: readonly unknown[] = [
+  expect.stringMatching(/^udpcat: 1 received, 0 sent in \S+ s$/),
+  expect.stringMatching(/^udpcat: from ADDRESS: 1 received, 1 byte, \S+Z$/),
+];
 
 describe('what serve says on stderr', () => {
   test.each([
     { args: [], lines: [WARNING, LISTENING] },
-    { args: ['--stats'], lines: [WARNING, LISTENING, SUMMARY] },
+    { args: ['--stats'], lines: [WARNING, LISTENING, ...SUMMARY] },
     { args: ['--stats', '--no-stats'], lines: [WARNING, LISTENING] },
     { args: ['--quiet'], lines: [LISTENING] },
-    { args: ['--quiet', '--stats'], lines: [LISTENING, SUMMARY] },
+    { args: ['--quiet', '--stats'], lines: [LISTENING, ...SUMMARY] },
     { args: ['--log-level', 'error'], lines: [LISTENING] },
     { args: ['--log-level', 'warn'], lines: [WARNING, LISTENING] },
     { args: ['--log-level', 'info'], lines: [WARNING, LISTENING] },

@@ -78,7 +78,9 @@ describeWith('script', 'serve at a terminal', () => {
   });
 
   test('says at its end there what came, unless it was told not to', async () => {
-    expect(await shown(['--no-meta'], ['x'])).toMatch(/^x\r\nudpcat: 1 received, 0 sent in \S+ s\r\n$/);
+    expect(await shown(['--no-meta'], ['x'])).toMatch(
+      /^x\r\nudpcat: 1 received, 0 sent in \S+ s\r\nudpcat: from \S+: 1 received, 1 byte, \S+Z\r\n$/,
+    );
     expect(await shown(['--no-meta', '--no-stats'], ['x'])).toBe('x\r\n');
     expect(await shown(['--no-meta', '--quiet'], ['x'])).toBe('x\r\n');
     expect(await shown(['--no-meta', '--quiet', '--stats'], ['x'])).toMatch(/^x\r\nudpcat: 1 received/);

@@ -33,6 +33,7 @@ function patientEngine(): Engine & { readonly resumes: () => number; readonly ke
         buffers: socket.buffers,
         send: (batch) => socket.send(batch),
         poll: () => socket.poll(),
+        kernelDropped: () => socket.kernelDropped(),
         close: () => socket.close(),
         resume: () => {
           resumes += 1;

@@ -37,7 +37,7 @@ describe('the arguments of a probe', () => {
 
   test.each([
     ['none where one is needed', '', 'it needs its argument "name", such as example'],
-    ['one too many', 'a,1,b,c', 'it takes only name, size, key, and "c" is one more'],
+    ['one too many', 'a,1,b,c', 'it takes only name, size, key, and another is one more'],
     ['one twice', 'a,name=b', 'its argument "name" is given twice'],
     ['a value out of range', 'a,10', 'its argument "size" cannot be "10": it is a whole number from 1 to 9'],
     ['an empty value by name', 'name=', 'its argument "name" cannot be "": it is empty'],
@@ -58,6 +58,12 @@ describe('the arguments of a probe', () => {
   test('that are secret are not shown when they are wrong', () => {
     const table = { key: secret(required('a key', readInteger(0, 1), '1')) };
     expect(() => readArguments(table, 'hunter2', {})).toThrow(/^its argument "key": it is a whole number from 0 to 1$/);
+  });
+
+  test('that are secret are not shown when a comma cuts them in two, nor altered when they are no UTF-8', () => {
+    const table = { key: secret(required('a key', readText, 'x')) };
+    expect(() => readArguments(table, 'hunter,2', {})).toThrow('it takes only key, and another is one more');
+    expect(() => readArguments(table, 'env:KEY', { KEY: 'hunter\u{fffd}' })).toThrow('no valid UTF-8');
   });
 
   test('survive being written with their commas and backslashes escaped', () => {

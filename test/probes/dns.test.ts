@@ -120,7 +120,7 @@ describe.each<[Family, string]>([
       ['www.example.com,CNAME', /^www\.example\.com CNAME example\.com, 1 answer, rcode NOERROR$/],
       ['example.com,AAAA,answers=0', /^example\.com AAAA, 0 answers, rcode NOERROR$/],
       [
-        'long.example.com,TXT,answers=3',
+        'long.example.com,TXT,answers=1',
         /^long\.example\.com TXT ([abc])\1{199}, \d answers?, rcode NOERROR, truncated$/,
       ],
       ['nobody.example.com,rcode=NXDOMAIN', /^nobody\.example\.com A, 0 answers, rcode NXDOMAIN$/],
@@ -259,10 +259,17 @@ describe('the probe dns', () => {
     expect(await judged((reply) => patched(reply, [13, Buffer.from('EXAMPLE')]))).toMatchObject({ outcome: 'match' });
   });
 
-  test('takes a truncated reply, and says so', async () => {
+  test('does not decode what is longer than a reply may be, however long that would take', async () => {
+    expect(await judged((reply) => Buffer.concat([reply, Buffer.alloc(513 - reply.length)]))).toEqual({
+      outcome: 'mismatch',
+      says: 'dns: the reply is no message of the protocol: it has 513 bytes, and at most 512 were to come',
+    });
+  });
+
+  test('takes a truncated reply for what it holds, and says so', async () => {
     expect(await judged((reply) => patched(reply.subarray(0, 29), [2, hex('87')], [7, hex('00')]))).toEqual({
-      outcome: 'match',
-      says: 'dns: example.com A, 0 answers, rcode NOERROR, truncated',
+      outcome: 'mismatch',
+      says: 'dns: example.com A: 0 records of that type, fewer than 1, truncated',
     });
   });
 

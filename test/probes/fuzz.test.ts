@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { PROBES } from '../../src/probes/table.js';
 import { splitName } from '../../src/probes/session.js';
 import { FIXTURES } from './fixtures/index.js';
+import { mutate, mutations } from '../support/mutations.js';
 import { startExchange, startProbe } from './session.js';
 
 /** Runs of each property; `npm run fuzz` has more. */
@@ -11,52 +12,6 @@ const RUNS = Number(process.env.UDPCAT_FUZZ_RUNS ?? 500);
 const MOST_MS = 2000;
 /** What all runs of a property may take. */
 const TIMEOUT_MS = 60_000 + RUNS * 20;
-
-/** One thing that can be done to a reply on its way; positions and lengths are of the whole, from 0 to 1. */
-interface Mutation {
-  readonly kind: 'overwrite' | 'flip' | 'insert' | 'remove' | 'truncate' | 'repeat' | 'replace';
-  readonly at: number;
-  readonly length: number;
-  readonly bytes: Uint8Array;
-}
-
-const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
-  fc.record<Mutation>({
-    kind: fc.constantFrom('overwrite', 'flip', 'insert', 'remove', 'truncate', 'repeat', 'replace'),
-    at: fc.double({ min: 0, max: 1, noNaN: true }),
-    length: fc.double({ min: 0, max: 1, noNaN: true }),
-    bytes: fc.uint8Array({ maxLength: 40 }),
-  }),
-  { minLength: 1, maxLength: 4 },
-);
-
-function mutate(reply: Buffer, all: readonly Mutation[]): Buffer {
-  return all.reduce((data, { kind, at, length, bytes }) => {
-    const from = Math.floor(at * data.length);
-    const to = from + Math.ceil(length * (data.length - from));
-    const [before, within, after] = [data.subarray(0, from), data.subarray(from, to), data.subarray(to)];
-    switch (kind) {
-      case 'overwrite':
-        return Buffer.concat([before, bytes.subarray(0, data.length - from), data.subarray(from + bytes.length)]);
-      case 'flip':
-        return Buffer.concat([
-          before,
-          data.subarray(from, from + 1).map((byte) => byte ^ (bytes[0] ?? 1)),
-          data.subarray(from + 1),
-        ]);
-      case 'insert':
-        return Buffer.concat([before, bytes, data.subarray(from)]);
-      case 'remove':
-        return Buffer.concat([before, after]);
-      case 'truncate':
-        return before;
-      case 'repeat':
-        return Buffer.concat([before, within, within, within, after]);
-      case 'replace':
-        return Buffer.from(bytes);
-    }
-  }, reply);
-}
 
 /** From the first to the last byte in which a reply is unlike one to another request: what ties it to its own. */
 function difference(own: Buffer, other: Buffer): Buffer {

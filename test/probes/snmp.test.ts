@@ -116,9 +116,9 @@ describe('the probe snmp', () => {
 
   test('shows no more than 80 characters of a value', async () => {
     const { judge, reply } = await started();
-    const text = Buffer.concat([hex('04 4f'), Buffer.alloc(79, 'x')]);
-    expect(judge(withValue(reply, text)).says).toBe(`snmp: 1.3.6.1.2.1.1.3.0 = "${'x'.repeat(79)}" (OCTET STRING)`);
-    const bytes = Buffer.concat([hex('04 4f'), Buffer.alloc(79)]);
+    const text = Buffer.concat([hex('04 55'), Buffer.alloc(85, 'x')]);
+    expect(judge(withValue(reply, text)).says).toBe(`snmp: 1.3.6.1.2.1.1.3.0 = "${'x'.repeat(80)}" (OCTET STRING)`);
+    const bytes = Buffer.concat([hex('04 55'), Buffer.alloc(85)]);
     expect(judge(withValue(reply, bytes)).says).toBe(`snmp: 1.3.6.1.2.1.1.3.0 = 0x${'0'.repeat(78)} (OCTET STRING)`);
   });
 

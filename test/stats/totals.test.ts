@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { Judge } from '../../src/check/judge.js';
+import { Measurement } from '../../src/stats/measurement.js';
 import { Totals } from '../../src/stats/totals.js';
 
 describe('the totals of a run', () => {
@@ -16,6 +18,7 @@ describe('the totals of a run', () => {
     Object.assign(totals, {
       sent: 1,
       received: 2,
+      kernelDropped: 8,
       queueDropped: 3,
       outputDropped: 4,
       denied: 5,
@@ -25,18 +28,45 @@ describe('the totals of a run', () => {
     expect(totals.fields()).toMatchObject({
       sent: 1,
       received: 2,
-      dropped: { queue: 3, output: 4 },
+      dropped: { kernel: 8, queue: 3, output: 4 },
       denied: 5,
       unanswered: 6,
       strays: 7,
     });
     expect(totals.describe()).toMatch(
-      /^2 received, 1 sent, 3 dropped by the full queue, 4 dropped by the output, 5 denied, 6 not answered, 7 from strangers in \d+\.\d{3} s$/,
+      /^2 received, 1 sent, 8 dropped by the kernel, 3 dropped by the full queue, 4 dropped by the output, 5 denied, 6 not answered, 7 from strangers in \d+\.\d{3} s$/,
     );
+  });
+
+  test('of a run that measures count as received what was answered, once more than one request may be made', async () => {
+    const totals = new Totals();
+    const measurement = new Measurement({ lateMs: Infinity });
+    totals.measure(measurement);
+    Object.assign(totals, { sent: 3, received: 2 });
+    measurement.sending(3, 0);
+    expect(totals.measurement).toBeUndefined();
+    expect(totals.fields()).not.toHaveProperty('lost');
+    await measurement.roundTrips.load();
+    measurement.reply(
+      { data: Buffer.of(), timeMs: 1, remote: { address: '127.0.0.1', port: 7 }, local: undefined },
+      new Judge([]),
+    );
+    expect(totals.fields()).toMatchObject({ sent: 3, received: 1, lost: 2, matchedBy: 'order' });
+    expect(totals.describe()).toMatch(/^1 received, 3 sent, 2 lost in /);
   });
 
   test('in words say nothing of what did not happen', () => {
     expect(new Totals().describe()).toMatch(/^0 received, 0 sent in 0\.\d{3} s$/);
+  });
+
+  test('have what was lost on this host as a sum, and in words', () => {
+    const totals = new Totals();
+    expect([totals.dropped, totals.describeDrops()]).toEqual([0, '']);
+    Object.assign(totals, { kernelDropped: 1, queueDropped: 2, outputDropped: 3, denied: 4 });
+    expect([totals.dropped, totals.describeDrops()]).toEqual([
+      6,
+      '1 dropped by the kernel, 2 dropped by the full queue, 3 dropped by the output',
+    ]);
   });
 
   test('last from the moment they were made, to the microsecond', () => {

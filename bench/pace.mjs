@@ -1,0 +1,84 @@
+// npm run bench:pace [-- SECONDS [RATE]]: how punctual a paced `udpcat send` is, by tcpdump's timestamps on the loopback.
+// Where others keep the machine busy, `chrt -f 10 npm run bench:pace` shows what a quiet one would.
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** Seconds to send for, and datagrams a second. */
+const [seconds = 60, rate = 1000] = process.argv.slice(2).map(Number);
+
+/** What is allowed: of the count, as a fraction; of the lateness at the 99th percentile, in milliseconds. */
+const MOST_OFF = 0.001;
+const MOST_LATE_MS = 2;
+
+/** How long tcpdump has for what it has not yet written. */
+const FLUSH_MS = 1500;
+
+if (!(seconds > 0 && rate > 0)) throw new Error('usage: npm run bench:pace -- [seconds [datagrams a second]]');
+
+const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
+const receiver = createSocket({ type: 'udp4', recvBufferSize: 4_000_000 });
+receiver.on('message', () => undefined);
+receiver.bind(0, '127.0.0.1');
+await once(receiver, 'listening');
+const { port } = receiver.address();
+
+const filter = `udp and dst port ${port}`;
+const dump = spawn(
+  'tcpdump',
+  ['-i', 'lo', '-n', '-tt', '-q', '-l', '-s', '64', '-B', '8192', '--time-stamp-precision=nano', filter],
+  { stdio: ['ignore', 'pipe', 'pipe'] },
+);
+dump.on('error', (error) => {
+  console.error(`cannot run tcpdump: ${error.message}`);
+  process.exit(1);
+});
+
+/** When each datagram passed the loopback, in milliseconds since the first. */
+const times = [];
+let firstSecond;
+createInterface({ input: dump.stdout }).on('line', (line) => {
+  const [, whole, nanos] = /^(\d+)\.(\d{9}) /.exec(line) ?? [];
+  if (whole === undefined) return;
+  firstSecond ??= Number(whole);
+  times.push((Number(whole) - firstSecond) * 1000 + Number(nanos) / 1e6);
+});
+let said = '';
+dump.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+while (!said.includes('listening on')) {
+  await Promise.race([once(dump.stderr, 'data'), once(dump, 'close')]);
+  if (dump.exitCode !== null) throw new Error(`tcpdump ended: ${said}`);
+}
+
+const args = ['send', `127.0.0.1:${port}`, '--size', '64', '--rate', `${rate}/s`, '--duration', `${seconds}s`];
+const send = spawn(process.execPath, [command, ...args], { stdio: 'inherit' });
+const [status] = await once(send, 'close');
+await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
+dump.kill('SIGINT');
+await once(dump, 'close');
+receiver.close();
+
+const wanted = Math.round(seconds * rate);
+// None is sent early: the schedule begins where it makes the earliest of them punctual.
+const behind = times.map((ms, index) => ms - (index * 1000) / rate);
+const beginMs = behind.reduce((least, ms) => Math.min(least, ms), Infinity);
+const late = behind.map((ms) => ms - beginMs).sort((a, b) => a - b);
+const percentile = (p) => late[Math.max(0, Math.ceil((late.length * p) / 100) - 1)] ?? NaN;
+
+/** Medians of the first and last tenth, so that one late datagram is no drift. */
+const tenth = Math.max(1, Math.floor(behind.length / 10));
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+const driftMs = median(behind.slice(-tenth)) - median(behind.slice(0, tenth));
+
+console.log(`status ${status}, ${times.length} of ${wanted} datagrams in ${seconds} s at ${rate}/s`);
+console.log(`drift ${driftMs.toFixed(3)} ms, from the first tenth of the run to the last`);
+for (const p of [50, 90, 99, 99.9]) console.log(`late p${String(p).padEnd(4)} ${percentile(p).toFixed(3)} ms`);
+console.log(`late max   ${(late.at(-1) ?? NaN).toFixed(3)} ms`);
+console.log(said.trim().split('\n').slice(-3).join('; '));
+const good = Math.abs(times.length - wanted) <= wanted * MOST_OFF && percentile(99) <= MOST_LATE_MS;
+if (!good) {
+  console.log(`not within ${MOST_OFF * 100} % of the count and ${MOST_LATE_MS} ms at p99: is the machine quiet?`);
+  process.exitCode = 1;
+}

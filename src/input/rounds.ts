@@ -1,0 +1,33 @@
+/** Messages that are known before the first is sent: a round of them, sent once or over and over. */
+export interface Rounds {
+  /** Messages in a round. */
+  readonly size: number;
+  /**
+   * The messages of some transmissions in a row.
+   *
+   * @param first number of the first of them, counted from 0 over all rounds
+   * @returns as many as asked; theirs is the memory of what an earlier call gave, which must have been sent by then
+   */
+  take(first: number, count: number): readonly Uint8Array[];
+}
+
+/** Rounds in which each message is the same every time. */
+export class ListedRounds implements Rounds {
+  readonly #messages: readonly Uint8Array[];
+
+  constructor(messages: readonly Uint8Array[]) {
+    this.#messages = messages;
+  }
+
+  get size(): number {
+    return this.#messages.length;
+  }
+
+  take(first: number, count: number): readonly Uint8Array[] {
+    const { size } = this;
+    const from = first % size;
+    if (from + count <= size)
+      return from === 0 && count === size ? this.#messages : this.#messages.slice(from, from + count);
+    return Array.from({ length: count }, (_, index) => this.#messages[(from + index) % size] as Uint8Array);
+  }
+}

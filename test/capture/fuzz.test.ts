@@ -1,0 +1,172 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { jsonlRecord } from '../../src/capture/jsonl-writer.js';
+import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { mutate, mutations } from '../support/mutations.js';
+import {
+  Blocks,
+  ethernet,
+  extension,
+  fragmentHeader,
+  ipv4,
+  ipv6,
+  type PcapOptions,
+  pcapFile,
+  readAll,
+  tag,
+  udp,
+} from './files.js';
+
+/** Runs of each property; `npm run fuzz` has more. */
+const RUNS = Number(process.env.UDPCAT_FUZZ_RUNS ?? 500);
+/** A file that takes longer hangs the reader. */
+const MOST_MS = 2000;
+/** What all runs of a property may take. */
+const TIMEOUT_MS = 60_000 + RUNS * 20;
+
+const datagrams = [4, 6].map((family) => ({
+  timeMs: 1_800_000_000_000.5,
+  source: { address: family === 4 ? '192.0.2.1' : '2001:db8::1', port: 40_000 },
+  destination: { address: family === 4 ? '192.0.2.2' : '2001:db8::2', port: 8000 },
+  data: Buffer.from('hello'),
+}));
+
+const body = Buffer.concat([extension(17), udp('in three pieces')]);
+const packets = [
+  ipv4(udp('hello'), { options: Buffer.alloc(8) }),
+  ipv6(Buffer.concat([extension(60), extension(17), udp('hello')]), 0),
+  ...[16, 0, 24].map((from) => {
+    const to = from === 0 ? 16 : from + 8;
+    const more = to < body.length;
+    return ipv6(
+      Buffer.concat([fragmentHeader(60, { offset: from, more }), body.subarray(from, more ? to : undefined)]),
+      44,
+    );
+  }),
+  ipv4(udp('hello').subarray(0, 8), { more: true }),
+  ipv4(udp('hello').subarray(8), { offset: 8 }),
+];
+const frames = packets.map((packet) => {
+  const type = packet[0]! >> 4 === 4 ? 0x0800 : 0x86dd;
+  return ethernet(0x88a8, tag(0x8100, tag(type, packet)));
+});
+
+const pcap = (all: readonly Uint8Array[], options?: PcapOptions): Buffer =>
+  pcapFile(
+    all.map((data) => ({ data })),
+    options,
+  );
+
+const pcapng = (blocks: Blocks): Buffer =>
+  Buffer.concat([
+    blocks.section(blocks.option(1, Buffer.from('a comment'))),
+    blocks.interface(101, 0, blocks.option(9, Buffer.of(9)), blocks.option(14, blocks.int64(1n))),
+    blocks.interface(1),
+    ...packets.map((packet) => blocks.enhanced(packet, { units: 1_800_000_000_000_000_000n })),
+    blocks.block(4, Buffer.alloc(20)),
+    ...frames.map((frame) => blocks.old(frame, { number: 1, units: 1_800_000_000_000_000n })),
+    blocks.simple(packets[0]!),
+  ]);
+
+const FILES: readonly [string, Buffer][] = [
+  ['pcap as written', Buffer.concat([pcapHeader(), ...datagrams.map(pcapRecord)])],
+  ['pcap, raw', pcap(packets)],
+  ['pcap, Ethernet, big-endian', pcap(frames, { linkType: 1, littleEndian: false })],
+  ['pcapng', pcapng(new Blocks())],
+  ['big-endian pcapng', pcapng(new Blocks(false))],
+  ['JSON lines', Buffer.from(datagrams.flatMap((one) => [jsonlRecord(one, 'in'), jsonlRecord(one, 'out')]).join(''))],
+];
+
+/** Reads it, which must end in time and in order; any other error than the one of recordings fails the test. */
+async function readHostile(file: Uint8Array, chunkBytes?: number): Promise<void> {
+  const startMs = performance.now();
+  const { datagrams, error } = await readAll(file, chunkBytes);
+  expect(performance.now() - startMs).toBeLessThan(MOST_MS);
+  for (const { timeMs, source, destination, data } of datagrams) {
+    expect(timeMs).toBeGreaterThanOrEqual(0);
+    expect(timeMs * 1000).toBeLessThanOrEqual(Number.MAX_SAFE_INTEGER);
+    expect(source.port + destination.port).toBeLessThanOrEqual(2 * 65_535);
+    expect(data.length).toBeLessThanOrEqual(65_527);
+  }
+  if (error === undefined) return;
+  expect(error.message).toMatch(/^at (line \d+, )?byte \d+: ./);
+  expect(error.offset).toBeLessThanOrEqual(file.length);
+}
+
+describe.each(FILES)('a recording: %s', (_name, file) => {
+  test('is read whole as it is', async () => {
+    const { datagrams, error, skipped } = await readAll(file);
+    expect(error).toBeUndefined();
+    expect(skipped).toEqual({});
+    expect(datagrams.length).toBeGreaterThan(1);
+  });
+
+  test(
+    'is read, whatever was made of it, to its end or to one clear error',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(mutations, fc.constantFrom(1, 17, 100_000), (changes, chunkBytes) =>
+          readHostile(mutate(file, changes), chunkBytes),
+        ),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'is read, whatever number any of its fields has',
+    async () => {
+      const field = fc.constantFrom(0, 1, 3, 4, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffc, 0xffff_ffff);
+      await fc.assert(
+        fc.asyncProperty(fc.nat(file.length - 4), field, fc.boolean(), (at, value, littleEndian) => {
+          const copy = Buffer.from(file);
+          if (littleEndian) copy.writeUInt32LE(value, at);
+          else copy.writeUInt32BE(value, at);
+          return readHostile(copy);
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'is read, whatever follows its beginning',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.integer({ min: 0, max: 48 }),
+          fc.uint8Array({ maxLength: 500, size: 'max' }),
+          (keep, rest) => readHostile(Buffer.concat([file.subarray(0, keep), rest])),
+        ),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+});
+
+test(
+  'a packet of any bytes, of any link type, is a datagram or counted',
+  async () => {
+    const linkTypes = fc.constantFrom(0, 1, 12, 14, 101, 108, 113, 228, 229, 276);
+    const starts = fc.constantFrom('', '45', '60', '02000000', '0000080045');
+    await fc.assert(
+      fc.asyncProperty(
+        linkTypes,
+        starts,
+        fc.uint8Array({ maxLength: 200, size: 'max' }),
+        async (linkType, start, rest) => {
+          const packet = Buffer.concat([Buffer.from(start, 'hex'), rest]);
+          const { datagrams, error, skipped } = await readAll(pcap([packet], { linkType }));
+          expect(error).toBeUndefined();
+          const counted = Object.values(skipped).reduce((sum, count) => sum + count, 0);
+          expect(datagrams.length + counted).toBe(1);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  },
+  TIMEOUT_MS,
+);

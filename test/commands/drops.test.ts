@@ -1,0 +1,328 @@
+/** What was sent is what was written and what is counted as dropped, to the datagram. */
+import { once } from 'node:events';
+import { describe, expect, test } from '@jest/globals';
+import { flood, FLOOD_BYTES, standStill } from '../support/flood.js';
+import { testInNamespaces, shellInNetwork } from '../support/namespaces.js';
+import { drained, jsonLines, kernelSocket } from '../support/service.js';
+import { answeringServer, type Family, silentServer } from '../support/sockets.js';
+import { commandLine, type Outcome, quote, type Running, start, udpcat } from '../support/udpcat.js';
+
+interface Dropped {
+  readonly kernel: number;
+  readonly queue: number;
+  readonly output: number;
+}
+
+/** More datagrams than the kernel's own buffer holds where the system allows 4 MiB. */
+const MANY = 20_000;
+
+const loopback = (family: Family): string => (family === 6 ? '[::1]:0' : '127.0.0.1:0');
+
+/** What `-o json` wrote, checked against itself: datagrams written, and those dropped by the summary. */
+function accountOf({ stdout }: Outcome): { readonly written: number; readonly dropped: Dropped; readonly sum: number } {
+  const lines = jsonLines(stdout);
+  const written = lines.filter(({ type }) => type === 'datagram').length;
+  const { received, dropped } = lines.at(-1) as unknown as { received: number; dropped: Dropped };
+  const told = (place: string): number =>
+    lines
+      .filter(({ type, where }) => type === 'drop' && where === place)
+      .reduce((sum, { count }) => sum + Number(count), 0);
+  expect({ kernel: told('kernel'), queue: told('queue'), output: told('output') }).toEqual(dropped);
+  expect(received).toBe(written + dropped.output);
+  return { written, dropped, sum: written + dropped.kernel + dropped.queue + dropped.output };
+}
+
+/** The summary of `--stats --log-format json`. */
+function summaryOf({ stderr }: Outcome): { readonly received: number; readonly dropped: Dropped } {
+  const line = jsonLines(stderr).find(({ durationMs }) => durationMs !== undefined);
+  return line as unknown as { received: number; dropped: Dropped };
+}
+
+/** The whole lines of a flood in an output, each of which must be the one that was sent. */
+function numbersIn(stdout: Uint8Array): number[] {
+  const lines = Buffer.from(stdout).toString().split('\n').slice(0, -1);
+  for (const line of lines) expect(line).toMatch(new RegExp(`^\\d{${FLOOD_BYTES}}$`));
+  return lines.map(Number);
+}
+
+/** The address in the first line of `--log-format json`. */
+async function listeningAddress(running: Running): Promise<string> {
+  const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
+  return (JSON.parse(line) as { address: string }).address;
+}
+
+describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (family) => {
+  test.each([
+    { rate: 10_000, count: 5000, options: [] },
+    { rate: 50_000, count: 10_000, options: [] },
+    { rate: Infinity, count: 30_000, options: [] },
+    { rate: Infinity, count: 30_000, options: ['--recv-buffer', '8k'] },
+    { rate: Infinity, count: 30_000, options: ['--queue-size', '1'] },
+  ])('of $count at $rate a second with $options, to a fast reader', async ({ rate, count, options }) => {
+    await using running = start(['serve', loopback(family), '-o', 'json', ...options]);
+    await using peer = await silentServer(family);
+    await flood(peer, await running.listening(), count, rate);
+    running.kill('SIGTERM');
+    const outcome = await running.outcome;
+    expect(outcome.status).toBe(0);
+    expect(accountOf(outcome).sum).toBe(count);
+  });
+
+  test.each([
+    { policy: 'drop-newest', size: 1024, status: 0 },
+    { policy: 'drop-newest', size: 10, status: 0 },
+    { policy: 'drop-oldest', size: 10, status: 0 },
+    { policy: 'fail', size: 10, status: 7 },
+  ])('with a queue of $size and $policy, to a slow reader', async ({ policy, size, status }) => {
+    const options = ['--queue-size', String(size), '--overflow', policy];
+    await using running = start(['serve', loopback(family), '-o', 'json', ...options]);
+    await using peer = await silentServer(family);
+    const address = await running.listening();
+    running.pauseStdout();
+    await flood(peer, address, MANY);
+    await drained(address);
+    running.kill('SIGTERM');
+    running.resumeStdout();
+    const outcome = await running.outcome;
+    const { dropped, sum } = accountOf(outcome);
+    expect(outcome.status).toBe(status);
+    expect(dropped.queue).toBeGreaterThan(0);
+    expect(sum).toBe(MANY);
+  });
+
+  test('when its reader closes stdout', async () => {
+    const options = ['--stats', '--log-format', 'json', '--queue-size', '30000'];
+    await using running = start(['serve', loopback(family), ...options]);
+    await using peer = await silentServer(family);
+    const address = await listeningAddress(running);
+    running.pauseStdout();
+    await flood(peer, address, MANY);
+    await drained(address);
+    const closed = once(running.stdout, 'close');
+    running.stdout.destroy();
+    await closed;
+    const outcome = await running.outcome;
+    const { received, dropped } = summaryOf(outcome);
+    expect(outcome.status).toBe(0);
+    expect(dropped.output).toBeGreaterThan(0);
+    expect(received + dropped.kernel + dropped.queue).toBe(MANY);
+    expect(numbersIn(outcome.stdout).length).toBeLessThanOrEqual(received - dropped.output);
+  });
+
+  test('when it is told to end while the full buffer of the kernel waits to be read', async () => {
+    await using running = start(['serve', loopback(family), '-o', 'json']);
+    await using peer = await silentServer(family);
+    const address = await running.listening();
+    await standStill(running);
+    await flood(peer, address, MANY);
+    const { drops } = kernelSocket(address);
+    running.kill('SIGTERM');
+    running.kill('SIGCONT');
+    const { dropped, sum } = accountOf(await running.outcome);
+    expect(drops).toBeGreaterThan(0);
+    expect(dropped.kernel).toBe(drops);
+    expect(sum).toBe(MANY);
+  });
+
+  test('when a second signal has what is left given up', async () => {
+    const options = ['--stats', '--log-format', 'json', '--queue-size', '30000'];
+    await using running = start(['serve', loopback(family), ...options]);
+    await using peer = await silentServer(family);
+    const address = await listeningAddress(running);
+    running.pauseStdout();
+    await flood(peer, address, MANY);
+    await drained(address);
+    // Two of a kind would be one, were the first not taken yet.
+    running.kill('SIGTERM');
+    running.kill('SIGINT');
+    await running.until('"durationMs"', 'stderr');
+    running.resumeStdout();
+    const outcome = await running.outcome;
+    const { received, dropped } = summaryOf(outcome);
+    const written = numbersIn(outcome.stdout);
+    expect(dropped.output).toBeGreaterThan(0);
+    expect(written.length + dropped.output).toBe(received);
+    expect(received + dropped.kernel + dropped.queue).toBe(MANY);
+    // A part of them may have been dropped before the end, by the kernel; those that are there are in order.
+    expect(written).toEqual(written.toSorted((a, b) => a - b));
+  });
+});
+
+testInNamespaces('serve accounts for every datagram when the disk is full', async () => {
+  const serve = commandLine(['serve', '127.0.0.1:7000', '--stats', '--log-format', 'json']);
+  const script = `mount -t tmpfs -o size=64k none /mnt && cd /mnt || exit
+    ${serve} >out & pid=$!
+    until grep -q :1B58 /proc/net/udp; do sleep 0.01; done
+    kill -STOP $pid; for n in {1..400}; do printf '%0500d' $n >/dev/udp/127.0.0.1/7000; done; kill -CONT $pid
+    wait $pid; echo "status $?"`;
+  const outcome = await shellInNetwork(`exec unshare --mount bash -c ${quote(script)}`).outcome;
+  const { received, dropped } = summaryOf(outcome);
+  expect(outcome.stdout.toString()).toBe('status 1\n');
+  expect(received + dropped.kernel + dropped.queue).toBe(400);
+  // The disk holds 130 lines and a part of another.
+  expect(Math.floor((64 * 1024) / 501) + dropped.output).toBe(received);
+});
+
+describe("the kernel's drops", () => {
+  test('are told while serve runs: an event each time there were more, and one warning', async () => {
+    await using running = start(['serve', '-o', 'json', '--recv-buffer', '8k', '--stats']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    for (let nth = 1; nth <= 2; nth += 1) {
+      await standStill(running);
+      await flood(peer, address, 500);
+      running.kill('SIGCONT');
+      await running.until(RegExp(`("type":"drop".*"where":"kernel".*[^]*){${nth}}`));
+    }
+    const { drops } = kernelSocket(address);
+    running.kill('SIGTERM');
+    const outcome = await running.outcome;
+    expect(outcome.status).toBe(0);
+    expect(accountOf(outcome)).toMatchObject({ sum: 1000, dropped: { kernel: drops } });
+    expect(
+      outcome.stderr.match(/the kernel's receive buffer is full, and datagrams are dropped \(--recv-buffer\)/g),
+    ).toHaveLength(1);
+    expect(outcome.stderr).toMatch(RegExp(`, ${drops} dropped by the kernel in `));
+  });
+
+  test('are told at the end of a run too short for that, though nobody asked for a summary', async () => {
+    await using running = start(['serve', '-c', '2', '--recv-buffer', '8k']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    await standStill(running);
+    await flood(peer, address, 500);
+    running.kill('SIGCONT');
+    expect(await running.outcome).toMatchObject({ status: 0, stderr: expect.stringMatching(/\(--recv-buffer\)\n$/) });
+  });
+
+  testInNamespaces('are those of the network that serve runs in', async () => {
+    const serve = commandLine(['serve', '127.0.0.1:7000', '--recv-buffer', '8k', '-o', 'json', '--idle', '300ms']);
+    const script = `${serve} & pid=$!
+      until grep -q :1B58 /proc/net/udp; do sleep 0.01; done
+      kill -STOP $pid; for n in $(seq 300); do echo $n >/dev/udp/127.0.0.1/7000; done; kill -CONT $pid; wait $pid`;
+    const outcome = await shellInNetwork(`{ ${script}; }`).outcome;
+    expect(outcome.status).toBe(0);
+    const { sum, dropped } = accountOf(outcome);
+    expect(dropped.kernel).toBeGreaterThan(0);
+    expect(sum).toBe(300);
+  });
+
+  test('are null for a send that does not listen', async () => {
+    await using server = await silentServer();
+    const { stdout } = await udpcat(['send', server.address, 'x', '-o', 'json']);
+    expect(jsonLines(stdout).at(-1)).toMatchObject({ dropped: { kernel: null, queue: 0, output: 0 } });
+  });
+
+  test('of a send that listens are counted too, those of strangers included', async () => {
+    const args = ['x', '-n', 'all', '-w', '1s', '-o', 'json', '--recv-buffer', '8k', '--fail-on-drop'];
+    const replies = 300;
+    const sending: { now?: Running } = {};
+    await using server = await answeringServer(() => {
+      // It cannot read meanwhile.
+      sending.now?.kill('SIGSTOP');
+      setTimeout(() => sending.now?.kill('SIGCONT'), 100);
+      return Array.from({ length: replies }, String);
+    });
+    await using running = start(['send', server.address, ...args]);
+    sending.now = running;
+    const outcome = await running.outcome;
+    const { sum, dropped } = accountOf(outcome);
+    expect(dropped.kernel).toBeGreaterThan(0);
+    expect(sum).toBe(replies);
+    expect(outcome).toMatchObject({
+      status: 7,
+      stderr: expect.stringMatching(
+        RegExp(`^udpcat: ${dropped.kernel} dropped by the kernel \\(--fail-on-drop\\)$`, 'm'),
+      ),
+    });
+  });
+});
+
+describe('--fail-on-drop', () => {
+  /** Ends a command that was flooded while it stood still, or whose reader did not read. */
+  async function flooded(args: readonly string[], { still }: { readonly still: boolean }): Promise<Outcome> {
+    await using running = start(args);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    if (still) await standStill(running);
+    else running.pauseStdout();
+    await flood(peer, address, still ? 300 : MANY);
+    running.kill('SIGCONT');
+    await drained(address);
+    running.kill('SIGTERM');
+    running.resumeStdout();
+    return await running.outcome;
+  }
+
+  test.each(['serve', 'echo'])('makes the status of %s 7 when the kernel dropped datagrams', async (command) => {
+    const { status, stderr } = await flooded([command, '--fail-on-drop', '--recv-buffer', '8k'], { still: true });
+    expect({ status, stderr }).toEqual({
+      status: 7,
+      stderr: expect.stringMatching(/^udpcat: \d+ dropped by the kernel \(--fail-on-drop\)$/m),
+    });
+  });
+
+  test.each(['serve', 'echo'])('makes the status of %s 7 when the queue dropped datagrams', async (command) => {
+    const args = [command, '-o', 'json', '--fail-on-drop', '--queue-size', '10'];
+    const { status, stderr } = await flooded(args, { still: false });
+    expect({ status, stderr }).toEqual({
+      status: 7,
+      stderr: expect.stringMatching(/^udpcat: .*\d+ dropped by the full queue \(--fail-on-drop\)$/m),
+    });
+  });
+
+  test('makes it 7 when the output dropped datagrams', async () => {
+    await using running = start(['serve', '--fail-on-drop']);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    const closed = once(running.stdout, 'close');
+    running.stdout.destroy();
+    await closed;
+    await peer.send('x', address);
+    const { status, stderr } = await running.outcome;
+    expect({ status, stderr }).toEqual({
+      status: 7,
+      stderr: expect.stringMatching(/^udpcat: 1 dropped by the output \(--fail-on-drop\)$/m),
+    });
+  });
+
+  test('leaves every other status alone', async () => {
+    const args = ['serve', '--fail-on-drop', '--recv-buffer', '8k', '-c', '1000', '--idle', '500ms'];
+    await using running = start(args);
+    await using peer = await silentServer();
+    const address = await running.listening();
+    await standStill(running);
+    await flood(peer, address, 500);
+    running.kill('SIGCONT');
+    expect(await running.outcome).toMatchObject({ status: 3 });
+  });
+
+  test('changes nothing when nothing was dropped', async () => {
+    await using server = await answeringServer(['pong']);
+    const sent = await udpcat(['send', server.address, 'ping', '--expect', 'pong', '--fail-on-drop']);
+    expect(sent).toMatchObject({ status: 0, stderr: '' });
+    const oneWay = await udpcat(['send', server.address, 'ping', '--fail-on-drop']);
+    expect(oneWay).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test('speaks to Docker and Nagios', async () => {
+    for (const [numbering, status] of [
+      ['docker', 1],
+      ['nagios', 2],
+    ] as const) {
+      const sending: { now?: Running } = {};
+      await using server = await answeringServer(() => {
+        sending.now?.kill('SIGSTOP');
+        setTimeout(() => sending.now?.kill('SIGCONT'), 100);
+        return Array.from({ length: 300 }, String);
+      });
+      const args = ['x', '-n', 'all', '-w', '1s', '--recv-buffer', '8k', '--fail-on-drop', '--exit-code', numbering];
+      await using running = start(['send', server.address, ...args, '-o', 'none']);
+      sending.now = running;
+      const outcome = await running.outcome;
+      expect(outcome.status).toBe(status);
+      if (numbering === 'nagios')
+        expect(outcome.stdout.toString()).toMatch(/^UDPCAT CRITICAL - \d+ dropped by the kernel/);
+    }
+  });
+});

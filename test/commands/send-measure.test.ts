@@ -1,0 +1,281 @@
+import { describe, expect, test } from '@jest/globals';
+import { NumberedPayloads } from '../../src/input/numbered-payload.js';
+import { answeringServer, arrivals, closedAddress, echoServer, silentServer } from '../support/sockets.js';
+import { type Outcome, start, udpcat } from '../support/udpcat.js';
+
+/** A time that does not run out. */
+const LONG = '10s';
+
+interface Summary extends Readonly<Record<string, unknown>> {
+  readonly rtt: Readonly<Record<string, number>> | null;
+  readonly histogram: readonly { readonly fromMs: number; readonly toMs: number; readonly count: number }[];
+}
+
+/** The last of the JSON lines. */
+function summaryOf({ stdout }: Outcome): Summary {
+  return JSON.parse(stdout.toString().trim().split('\n').at(-1) ?? '') as Summary;
+}
+
+/** Sends numbered payloads, ten milliseconds apart. */
+function measure(address: string, ...args: readonly string[]): Promise<Outcome> {
+  return udpcat(['send', address, '--size', '64', '--interval', '10ms', '-o', 'json', ...args]);
+}
+
+const flipped = (data: Buffer): Buffer => {
+  const copy = Buffer.from(data);
+  copy[40]! ^= 1;
+  return copy;
+};
+
+describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by content,', (family) => {
+  test('all that come back are received', async () => {
+    await using server = await echoServer(family);
+    const outcome = await measure(server.address, '-c', '20', '-w', LONG);
+    const summary = summaryOf(outcome);
+    expect(outcome).toMatchObject({ status: 0, stderr: '' });
+    expect(summary).toMatchObject({
+      sent: 20,
+      received: 20,
+      lost: 0,
+      duplicated: 0,
+      reordered: 0,
+      corrupted: 0,
+      late: 0,
+      refused: 0,
+      matchedBy: 'content',
+    });
+    const { minMs = 0, p50Ms = 0, p999Ms = 0, maxMs = 0, meanMs = 0, jitterMs = -1 } = summary.rtt ?? {};
+    expect(minMs).toBeGreaterThan(0);
+    expect([minMs, p50Ms, p999Ms, maxMs]).toEqual([minMs, p50Ms, p999Ms, maxMs].toSorted((a, b) => a - b));
+    expect(meanMs).toBeLessThanOrEqual(maxMs);
+    expect(jitterMs).toBeGreaterThanOrEqual(0);
+    expect(summary.histogram.reduce((sum, { count }) => sum + count, 0)).toBe(20);
+  });
+
+  test('those lost, doubled, out of order and changed are told apart', async () => {
+    const held: Buffer[] = [];
+    await using server = await answeringServer((data, nth) => {
+      switch (nth) {
+        case 0:
+          return [];
+        case 1:
+          return [data, data, data];
+        case 2:
+          held.push(data);
+          return [];
+        case 3:
+          return [data, ...held];
+        case 4:
+          return [flipped(data)];
+        case 5:
+          return [data.subarray(0, 30)];
+        default:
+          return [data];
+      }
+    }, family);
+    const outcome = await measure(server.address, '-c', '8', '-w', '500ms');
+    expect(summaryOf(outcome)).toMatchObject({
+      sent: 8,
+      received: 5,
+      lost: 3,
+      duplicated: 2,
+      reordered: 1,
+      corrupted: 2,
+      matchedBy: 'content',
+    });
+    expect(outcome.status).toBe(5);
+    expect(outcome.stderr).toBe(
+      `udpcat: the reply from ${server.address} is corrupted: the check that it carries does not hold\n`,
+    );
+  });
+
+  test('no answer is a refusal, which is counted', async () => {
+    const address = await closedAddress(family);
+    const outcome = await measure(address, '-c', '3', '-w', '500ms');
+    expect(outcome.status).toBe(4);
+    const { refused, ...rest } = summaryOf(outcome);
+    expect(rest).toMatchObject({ sent: 3, received: 0, lost: 3, rtt: null, histogram: [] });
+    expect(refused).toBeGreaterThanOrEqual(1);
+  });
+
+  test('`udpcat echo` answers every one, its loop guard included', async () => {
+    await using echo = start(['echo', family === 6 ? '[::1]:0' : '127.0.0.1:0']);
+    const address = await echo.listening();
+    const args = ['--size', '64', '--rate', '1000/s', '-c', '500', '-w', LONG, '-o', 'json'];
+    const outcome = await udpcat(['send', address, ...args]);
+    expect(outcome.status).toBe(0);
+    expect(summaryOf(outcome)).toMatchObject({ sent: 500, received: 500, lost: 0, duplicated: 0, corrupted: 0 });
+  });
+});
+
+describe('a duplicate', () => {
+  test('does not stand for the reply that is missing', async () => {
+    await using server = await answeringServer((data, nth) => (nth === 0 ? [data, data] : []));
+    const outcome = await measure(server.address, '-c', '2', '-w', '300ms');
+    expect(outcome.status).toBe(3);
+    expect(outcome.stderr).toBe(`udpcat: ${server.address} gave 1 of 2 replies within 300ms\n`);
+    expect(summaryOf(outcome)).toMatchObject({ received: 1, lost: 1, duplicated: 1 });
+  });
+
+  test('does not end the wait with -n', async () => {
+    await using server = await answeringServer((data) => [data, data]);
+    const outcome = await measure(server.address, '-c', '3', '-n', '3', '-w', LONG);
+    expect(outcome.status).toBe(0);
+    expect(summaryOf(outcome)).toMatchObject({ received: 3, lost: 0 });
+  });
+});
+
+test('a reply to another run is none of this one', async () => {
+  const [stale] = new NumberedPayloads(64).take(0, 1);
+  await using server = await answeringServer((data) => [stale!, data]);
+  const outcome = await measure(server.address, '-c', '2', '-n', 'all', '-w', '300ms');
+  expect(outcome.status).toBe(0);
+  expect(summaryOf(outcome)).toMatchObject({ received: 2, lost: 0, corrupted: 0, unmatched: 2, matchedBy: 'content' });
+});
+
+test('an answer that takes longer than --wait is late, and received', async () => {
+  const held: Buffer[] = [];
+  await using server = await answeringServer((data, nth) => {
+    if (nth > 0) return [...held.splice(0), data];
+    held.push(data);
+    return [];
+  });
+  const args = ['--size', '64', '-c', '2', '--interval', '1s', '-w', '700ms', '-o', 'json'];
+  const outcome = await udpcat(['send', server.address, ...args]);
+  expect(outcome.status).toBe(0);
+  expect(summaryOf(outcome)).toMatchObject({ received: 2, lost: 0, late: 1, reordered: 0 });
+});
+
+describe('by order are matched', () => {
+  test('the replies of a service of its own', async () => {
+    await using server = await answeringServer((_data, nth) => (nth === 1 ? [] : ['OK']));
+    const outcome = await measure(server.address, '-c', '4', '-w', '300ms');
+    expect(outcome.status).toBe(3);
+    expect(summaryOf(outcome)).toMatchObject({
+      sent: 4,
+      received: 3,
+      lost: 1,
+      reordered: null,
+      corrupted: null,
+      matchedBy: 'order',
+    });
+  });
+
+  test('payloads too short for a header', async () => {
+    await using server = await echoServer();
+    const outcome = await udpcat([
+      'send',
+      server.address,
+      '--size',
+      '15',
+      '-c',
+      '3',
+      '--interval',
+      '1ms',
+      '-w',
+      LONG,
+      '-o',
+      'json',
+    ]);
+    expect(outcome.status).toBe(0);
+    expect(summaryOf(outcome)).toMatchObject({ received: 3, lost: 0, matchedBy: 'order' });
+  });
+
+  test('arguments, and what is more than one for each of them', async () => {
+    await using server = await answeringServer(['OK', 'OK']);
+    const args = ['a', 'b', 'c', '-n', 'all', '-w', '300ms', '-o', 'json'];
+    expect(summaryOf(await udpcat(['send', server.address, ...args]))).toMatchObject({
+      sent: 3,
+      received: 3,
+      lost: 0,
+      duplicated: 3,
+      matchedBy: 'order',
+    });
+  });
+
+  test('the lines of stdin, and of the replies those that match', async () => {
+    await using server = await answeringServer((_data, nth) => ['no', ...(nth === 0 ? [] : ['OK'])]);
+    const args = ['--expect', 'OK', '-w', '300ms', '-o', 'json'];
+    const outcome = await udpcat(['send', server.address, ...args], { stdin: 'a\nb\nc\n' });
+    expect(outcome.status).toBe(5);
+    expect(summaryOf(outcome)).toMatchObject({ sent: 3, received: 2, lost: 1, mismatched: 3, matchedBy: 'order' });
+  });
+
+  test('the requests of a probe', async () => {
+    await using server = await answeringServer((data) => [
+      Buffer.concat([data.subarray(0, 2), Buffer.from([0x81, 0x80]), data.subarray(4)]),
+    ]);
+    const args = ['--probe', 'dns:example.com', '-c', '2', '--interval', '10ms', '-w', '300ms', '-o', 'json'];
+    const summary = summaryOf(await udpcat(['send', server.address, ...args]));
+    expect(summary).toMatchObject({ sent: 2, matchedBy: 'order' });
+  });
+});
+
+test.each([
+  ['one message', ['hello', '-n', '1'], ''],
+  ['one line of stdin', ['-n', '1'], 'hello\n'],
+  ['one generated payload', ['--size', '64', '-w', LONG], ''],
+])('%s is not measured, and its summary has no further fields', async (_title, args, stdin) => {
+  await using server = await echoServer();
+  const outcome = await udpcat(['send', server.address, ...args, '-o', 'json'], { stdin });
+  expect(outcome).toMatchObject({ status: 0, stderr: '' });
+  expect(Object.keys(summaryOf(outcome))).toEqual(['v', 'type', 'time', 'sent', 'received', 'dropped', 'durationMs']);
+});
+
+test('what is sent one-way is numbered, and not measured', async () => {
+  await using server = await silentServer();
+  const outcome = await measure(server.address, '-c', '3');
+  expect(Object.keys(summaryOf(outcome))).not.toContain('lost');
+  const sent = (await arrivals(server)).map((payload) => Buffer.from(payload, 'latin1'));
+  expect(new Set(sent.map((payload) => payload.toString('hex'))).size).toBe(3);
+  const [{ run } = { run: -1 }] = sent.map((payload) => new NumberedPayloads(64).read(payload)!);
+  expect(sent.map((payload) => new NumberedPayloads(64).read(payload))).toEqual(
+    [0, 1, 2].map((sequence) => ({ run, sequence, intact: true })),
+  );
+});
+
+test('--retry sends the bytes of a generated payload again', async () => {
+  await using server = await answeringServer((_data, nth) => (nth < 2 ? [] : ['OK']));
+  const outcome = await udpcat(['send', server.address, '--size', '64', '--retry', '5', '-w', '2s', '-o', 'none']);
+  expect(outcome).toMatchObject({ status: 0, stderr: '' });
+  const sent = await arrivals(server);
+  expect(sent).toHaveLength(3);
+  expect(new Set(sent).size).toBe(1);
+});
+
+describe('the summary on stderr', () => {
+  test('tells of counts, times and their distribution', async () => {
+    await using server = await answeringServer((data, nth) => (nth === 0 ? [] : [data]));
+    const args = ['--size', '64', '-c', '5', '--interval', '10ms', '-w', '300ms', '-o', 'none', '--stats'];
+    const { stderr } = await udpcat(['send', server.address, ...args]);
+    const [, counts, times, ...histogram] = stderr.trimEnd().split('\n');
+    expect(counts).toMatch(/^udpcat: 4 received, 5 sent, 1 lost in \d\.\d{3} s$/);
+    const ms = String.raw`\d+(\.\d+)?`;
+    expect(times).toMatch(
+      RegExp(
+        `^udpcat: round-trip time: min ${ms}, p50 ${ms}, p90 ${ms}, p99 ${ms}, p99\\.9 ${ms}, max ${ms}, mean ${ms}, jitter ${ms} ms; matched by content$`,
+      ),
+    );
+    expect(histogram.length).toBeGreaterThan(0);
+    for (const line of histogram) expect(line).toMatch(RegExp(`^udpcat: +${ms} to +${ms} ms +\\d( #+)?$`));
+  });
+
+  test('is one line of JSON with --log-format json', async () => {
+    await using server = await echoServer();
+    const args = ['--size', '64', '-c', '3', '--interval', '10ms', '-w', LONG, '-o', 'none', '--stats'];
+    const { stderr } = await udpcat(['send', server.address, ...args, '--log-format', 'json']);
+    expect(
+      stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([expect.objectContaining({ received: 3, lost: 0, matchedBy: 'content', rtt: expect.any(Object) })]);
+  });
+
+  test('has no times where nothing was answered', async () => {
+    await using server = await silentServer();
+    const args = ['a', 'b', '-w', '100ms', '--stats'];
+    const { stderr } = await udpcat(['send', server.address, ...args]);
+    expect(stderr).toMatch(/\nudpcat: 0 received, 2 sent, 2 lost in \d\.\d{3} s\n$/);
+  });
+});

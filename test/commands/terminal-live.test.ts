@@ -1,0 +1,193 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { describeWith } from '../support/peers.js';
+import { screen } from '../support/screen.js';
+import { sendAll } from '../support/service.js';
+import { silentServer } from '../support/sockets.js';
+import { commandLine, type Terminal, terminal } from '../support/udpcat.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'udpcat-live-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const listeningAt = async (running: Terminal): Promise<string> =>
+  (await running.until(/listening on (\S+)\r\n/))[1] ?? '';
+
+const LIVE = ['--stats', '--no-color', '--no-meta'];
+
+describeWith('script', 'the live line', () => {
+  test.each(['serve', 'echo'])(
+    'of %s says with --stats what came, how fast, from how many, and is gone at the end',
+    async (command) => {
+      await using running = terminal([command, ...LIVE, '-o', 'none']);
+      const address = await listeningAt(running);
+      await using one = await silentServer();
+      await using two = await silentServer();
+      await sendAll(one, address, ['hello', 'world']);
+      await sendAll(two, address, ['x']);
+      await running.until(/3 received \([\d.]+\/s, \d+ B\/s\), 2 peers, 0 dropped/);
+      // The rate is that of the last second.
+      await running.until('3 received (0/s, 0 B/s), 2 peers, 0 dropped');
+      running.type('\x03');
+      const { stdout, status } = await running.outcome;
+      expect(status).toBe(0);
+      const rows = screen(stdout.toString());
+      expect(rows.filter((row) => row.includes('dropped'))).toEqual([]);
+      expect(rows).toEqual([
+        `udpcat: listening on ${address}`,
+        expect.stringMatching(/^udpcat: 3 received, \d sent in/),
+        expect.stringMatching(/^udpcat: from .*: 2 received/),
+        expect.stringMatching(/^udpcat: from .*: 1 received/),
+        '',
+      ]);
+    },
+  );
+
+  test('garbles neither the datagrams on the same terminal nor the log', async () => {
+    await using running = terminal(['serve', ...LIVE, '-c', '400', '--recv-buffer', '1023Mi']);
+    const address = await listeningAt(running);
+    await using peer = await silentServer();
+    const payloads = Array.from({ length: 400 }, (_, index) => `datagram ${index}`);
+    for (const payload of payloads) {
+      await peer.send(payload, address);
+      if (payload.endsWith('00')) {
+        // While the line stands there, it is put aside for what comes next.
+        await running.until(`${payload}\r\n`);
+        await running.until(RegExp(`${payload}\\r\\n[^]*peer, 0 dropped$`));
+      }
+    }
+    const { stdout } = await running.outcome;
+    const rows = screen(stdout.toString()).filter((row) => !row.startsWith('udpcat: '));
+    expect(rows).toEqual([...payloads, '']);
+    expect(stdout.toString()).toContain(' received (');
+  });
+
+  test('leaves JSON lines there whole', async () => {
+    await using running = terminal(['serve', ...LIVE, '-o', 'json']);
+    const address = await listeningAt(running);
+    await using peer = await silentServer();
+    await sendAll(peer, address, ['a', 'b']);
+    await running.until('2 received (');
+    await peer.send('c', address);
+    await running.until('3 received (');
+    running.type('\x03');
+    const rows = screen((await running.outcome).stdout.toString()).filter((row) => row.startsWith('{'));
+    expect(rows.map((row) => (JSON.parse(row) as { type: string }).type)).toEqual([
+      'listening',
+      'datagram',
+      'datagram',
+      'datagram',
+      'summary',
+    ]);
+  });
+
+  test('stands under a report that is asked for, and is cut to the width of the terminal', async () => {
+    const body = `exec ${commandLine(['serve', ...LIVE])}`;
+    await using running = terminal(`sh -c 'echo pid $$; ${body}'`, { columns: 20 });
+    const [, pid = ''] = await running.until(/pid (\d+)\r\n/);
+    await running.until('0 received (0/s, 0 ');
+    process.kill(Number(pid), 'SIGUSR2');
+    await running.until(/since the start\r\n\r\x1b\[K0 received/); // eslint-disable-line no-control-regex
+    running.type('\x03');
+    const { stdout } = await running.outcome;
+    expect(stdout.toString()).not.toContain('0 B/s), 0 peers');
+    expect(screen(stdout.toString()).filter((row) => row.startsWith('0 received'))).toEqual([]);
+  });
+
+  const without: readonly { args: readonly string[]; why: string }[] = [
+    { why: 'without --stats: a plain serve stays calm', args: ['--no-interactive'] },
+    { why: 'with --quiet', args: ['--stats', '--quiet'] },
+    { why: 'with --log-format json', args: ['--stats', '--log-format', 'json'] },
+    { why: 'where the user wants to type', args: ['--stats', '-i'] },
+    { why: 'with raw bytes, which end in no newline', args: ['--stats', '-o', 'raw', '--force'] },
+  ];
+  test.each(without)('is not there $why', async ({ args }) => {
+    await using running = terminal(['serve', '--no-color', '--duration', '600ms', ...args]);
+    const { stdout } = await running.outcome;
+    expect(stdout.toString()).not.toContain('\x1b');
+    expect(stdout.toString()).not.toContain('received (');
+  });
+
+  test('is not there on a terminal that cannot, nor in the background of one', async () => {
+    await using dumb = terminal(['serve', '--duration', '600ms', '--stats'], { env: { TERM: 'dumb' } });
+    expect((await dumb.outcome).stdout.toString()).not.toContain('\x1b');
+    const serve = commandLine(['serve', '--duration', '600ms', '--stats', '--no-color']);
+    await using background = terminal(`bash -ic '${serve} & wait'`);
+    const { stdout } = await background.outcome;
+    expect(stdout.toString()).toContain('0 received, 0 sent');
+    expect(stdout.toString()).not.toContain('received (');
+  });
+
+  test('goes by stderr alone: none where that is a file, one where stdout is', async () => {
+    const stderr = join(folder, 'stderr');
+    await using quiet = terminal(['serve', '--stats', '--duration', '600ms'], { stderr });
+    expect((await quiet.outcome).stdout.toString()).toBe('');
+    expect(readFileSync(stderr, 'utf8')).toMatch(/^udpcat: listening on \S+\nudpcat: 0 received.*\n$/);
+    const stdout = join(folder, 'stdout');
+    await using live = terminal(['serve', ...LIVE, '-c', '2'], { stdout });
+    const address = await listeningAt(live);
+    await using peer = await silentServer();
+    await peer.send('one', address);
+    await live.until('1 received (');
+    await peer.send('two', address);
+    await live.outcome;
+    expect(readFileSync(stdout, 'utf8')).toBe('one\ntwo\n');
+  });
+
+  test('does not delay the end', async () => {
+    await using running = terminal(['serve', ...LIVE, '-c', '1']);
+    await using peer = await silentServer();
+    await peer.send('x', await listeningAt(running));
+    expect((await running.outcome).status).toBe(0);
+  });
+});
+
+describeWith('tmux', 'at a terminal as people have it', () => {
+  test('the live line is the last row, and what came stands above it whole', async () => {
+    const socket = join(folder, 'tmux');
+    const tmux = (...args: string[]): string =>
+      execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
+    /** The rows that are not empty, once they match. */
+    const rows = async (pattern: RegExp): Promise<string[]> => {
+      for (;;) {
+        const shown = tmux('capture-pane', '-p').trimEnd();
+        if (pattern.test(shown)) return shown.split('\n');
+        await delay(20);
+      }
+    };
+    tmux('new-session', '-d', '-x', '60', '-y', '12', `${commandLine(['serve', ...LIVE])}; echo ended; exec cat`);
+    try {
+      const [, address = ''] = /listening on (\S+)/.exec((await rows(/0 received \(.*dropped$/)).join('\n')) ?? [];
+      await using peer = await silentServer();
+      await sendAll(peer, address, ['one', 'two', 'x'.repeat(50)]);
+      expect((await rows(/3 received \(.*dropped$/)).slice(0, 4)).toEqual([
+        `udpcat: listening on ${address}`,
+        'one',
+        'two',
+        'x'.repeat(50),
+      ]);
+      // Beyond the height of the terminal, which scrolls then.
+      await sendAll(
+        peer,
+        address,
+        Array.from({ length: 30 }, (_, index) => `datagram ${index}`),
+      );
+      expect(await rows(/33 received \(.*dropped$/)).toEqual([
+        ...Array.from({ length: 11 }, (_, index) => `datagram ${index + 19}`),
+        expect.stringMatching(/^33 received/),
+      ]);
+      tmux('send-keys', 'C-c');
+      expect((await rows(/ended/)).join('\n')).not.toContain('received (');
+    } finally {
+      tmux('kill-server');
+    }
+  });
+});

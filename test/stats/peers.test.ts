@@ -1,0 +1,149 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Datagram, Endpoint } from '../../src/net/index.js';
+import { MAX_PEERS, PeerTable } from '../../src/stats/peers.js';
+import { holds } from '../support/property.js';
+
+const START_MS = Date.UTC(2026, 10, 22, 8);
+
+const datagram = (remote: Endpoint, size: number, timeMs = START_MS): Datagram => ({
+  data: new Uint8Array(size),
+  remote,
+  local: undefined,
+  timeMs,
+});
+const peer = (port: number, address = '127.0.0.1'): Endpoint => ({ address, port });
+
+/** A table to which every one of so many peers sent one byte. */
+function crowded(peers: number, answers = false): PeerTable {
+  const table = new PeerTable(answers);
+  for (let index = 0; index < peers; index += 1) {
+    table.count([datagram(peer(1 + (index % 1000), `127.0.0.${1 + Math.floor(index / 1000)}`), 1)]);
+  }
+  return table;
+}
+
+describe('the table of peers', () => {
+  test('has for each how much it sent, of what sizes, when and how often, those who sent most first', () => {
+    const table = new PeerTable(false);
+    table.count([
+      datagram(peer(1), 5, START_MS),
+      datagram(peer(2, 'fe80::1%eth0'), 0, START_MS + 1000.5),
+      datagram(peer(2, 'fe80::1%eth0'), 1400, START_MS + 1250.5),
+      datagram(peer(2, 'fe80::1%eth0'), 7, START_MS + 1500.5),
+    ]);
+    expect(table.fields()).toEqual({
+      peers: [
+        {
+          peer: '[fe80::1%eth0]:2',
+          received: 3,
+          bytes: 1407,
+          smallest: 0,
+          largest: 1400,
+          first: '2026-11-22T08:00:01.000500Z',
+          last: '2026-11-22T08:00:01.500500Z',
+          perSecond: 4,
+        },
+        {
+          peer: '127.0.0.1:1',
+          received: 1,
+          bytes: 5,
+          smallest: 5,
+          largest: 5,
+          first: '2026-11-22T08:00:00.000000Z',
+          last: '2026-11-22T08:00:00.000000Z',
+        },
+      ],
+    });
+    expect(table.describe()).toEqual([
+      'from [fe80::1%eth0]:2: 3 received, 1407 bytes (0 to 1400 each), 4.0/s, ' +
+        '2026-11-22T08:00:01.000500Z to 2026-11-22T08:00:01.500500Z',
+      'from 127.0.0.1:1: 1 received, 5 bytes, 2026-11-22T08:00:00.000000Z',
+    ]);
+  });
+
+  test('has nothing before anything came', () => {
+    const table = new PeerTable(true);
+    expect({ fields: table.fields(), lines: table.describe(), size: table.size, bytes: table.bytes }).toEqual({
+      fields: { peers: [] },
+      lines: [],
+      size: 0,
+      bytes: 0,
+    });
+  });
+
+  test('has how many were answered where the server answers, none included', () => {
+    const table = new PeerTable(true);
+    table.count([datagram(peer(1), 1), datagram(peer(1), 1), datagram(peer(2), 1)]);
+    table.answered(peer(1));
+    expect(table.fields().peers).toMatchObject([
+      { peer: '127.0.0.1:1', received: 2, answered: 1 },
+      { peer: '127.0.0.1:2', received: 1, answered: 0 },
+    ]);
+    expect(table.describe()[0]).toContain(', 1 answered, ');
+  });
+
+  test('takes one address with two ports for two peers, and one endpoint however it is held for one', () => {
+    const table = new PeerTable(false);
+    table.count([datagram(peer(1), 1), datagram(peer(2), 1), datagram(peer(1), 1), datagram({ ...peer(1) }, 1)]);
+    expect(table.fields().peers.map(({ received }) => received)).toEqual([3, 1]);
+  });
+
+  test('shows people the ten who sent most and JSON a hundred, the others together', () => {
+    const table = crowded(150);
+    expect(table.describe()).toHaveLength(11);
+    expect(table.describe().at(-1)).toMatch(/^from 140 others: 140 received, 140 bytes, /);
+    expect(table.fields()).toMatchObject({
+      peers: { length: 100 },
+      otherPeers: { count: 50, countIsLowerBound: false, received: 50 },
+    });
+    expect(crowded(11).describe().at(-1)).toMatch(/^from 1 other: /);
+  });
+
+  test('gives no more peers a row than it may, counts the rest together, and says that it does', () => {
+    const table = crowded(3000, true);
+    table.answered(peer(1000, '127.0.0.3'));
+    expect({ size: table.size, isFull: table.isFull, bytes: table.bytes }).toEqual({
+      size: MAX_PEERS,
+      isFull: true,
+      bytes: 3000,
+    });
+    expect(table.fields().otherPeers).toMatchObject({
+      count: MAX_PEERS - 100 + 1,
+      countIsLowerBound: true,
+      received: 2900,
+      answered: 1,
+    });
+    expect(table.describe().at(-1)).toMatch(/^from at least 1015 others: 2990 received, 2990 bytes, 1 answered, /);
+    expect(crowded(MAX_PEERS).isFull).toBe(false);
+  });
+
+  test('adds up to what came and to what was answered, whoever sent it', () => {
+    const sender = fc.record({ address: fc.constantFrom('127.0.0.1', '::1', '127.0.0.2'), port: fc.nat(600) });
+    const arrival = fc.record({ from: sender, size: fc.nat(1500), timeMs: fc.nat(10_000), answered: fc.boolean() });
+    holds(
+      fc.property(fc.array(fc.array(arrival, { maxLength: 300 }), { maxLength: 10 }), (batches) => {
+        const table = new PeerTable(true);
+        for (const batch of batches) {
+          table.count(batch.map(({ from, size, timeMs }) => datagram(from, size, START_MS + timeMs)));
+          for (const { from, answered } of batch) if (answered) table.answered(from);
+        }
+        const all = batches.flat();
+        const { peers, otherPeers } = table.fields();
+        const rows = [...peers, ...(otherPeers ? [otherPeers] : [])];
+        const sum = (value: (row: (typeof rows)[number]) => number): number =>
+          rows.reduce((total, row) => total + value(row), 0);
+        expect(sum(({ received }) => received)).toBe(all.length);
+        expect(sum(({ bytes }) => bytes)).toBe(all.reduce((total, { size }) => total + size, 0));
+        expect(table.bytes).toBe(sum(({ bytes }) => bytes));
+        expect(sum(({ answered = 0 }) => answered)).toBe(all.filter(({ answered }) => answered).length);
+        expect(table.size).toBe(
+          Math.min(MAX_PEERS, new Set(all.map(({ from }) => `${from.address} ${from.port}`)).size),
+        );
+        if (all.length === 0) return;
+        expect(Math.min(...rows.map(({ smallest }) => smallest))).toBe(Math.min(...all.map(({ size }) => size)));
+        expect(Math.max(...rows.map(({ largest }) => largest))).toBe(Math.max(...all.map(({ size }) => size)));
+      }),
+    );
+  });
+});

@@ -1,0 +1,44 @@
+/** Floods of datagrams, and processes that stand still meanwhile. */
+import { readFileSync } from 'node:fs';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { hostAndPort, type Peer } from './sockets.js';
+import type { Running } from './udpcat.js';
+
+/** Bytes of each payload of a flood: its number, with zeros before it. */
+export const FLOOD_BYTES = 20;
+
+/** Sends so many numbered datagrams, a millisecond's worth at a time; resolves when the kernel has taken every one. */
+export async function flood(peer: Peer, address: string, count: number, ratePerSecond = Infinity): Promise<void> {
+  const { host, port } = hostAndPort(address);
+  const startMs = performance.now();
+  for (let sent = 0; sent < count;) {
+    const due = Math.min(count, Math.ceil(((performance.now() - startMs + 1) / 1000) * ratePerSecond));
+    const burst = Math.min(due - sent, 64);
+    if (burst <= 0) {
+      await delay(1);
+      continue;
+    }
+    await Promise.all(
+      Array.from(
+        { length: burst },
+        (_, index) =>
+          new Promise<void>((resolve, reject) => {
+            const payload = String(sent + index).padStart(FLOOD_BYTES, '0');
+            peer.socket.send(payload, port, host, (error) => {
+              if (error === null) resolve();
+              else reject(error);
+            });
+          }),
+      ),
+    );
+    sent += burst;
+    // Otherwise nothing would be read meanwhile.
+    await nextTurn();
+  }
+}
+
+/** Has a process stand still, so that what is sent to it waits in the kernel; resolves when it does. */
+export async function standStill({ pid, kill }: Pick<Running, 'pid' | 'kill'>): Promise<void> {
+  kill('SIGSTOP');
+  while (!/\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) await delay(1);
+}
