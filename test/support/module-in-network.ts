@@ -8,41 +8,43 @@ import { promisify } from 'node:util';
 import { afterAll } from '@jest/globals';
 import { build } from 'esbuild';
 
-let bundled: Promise<string> | undefined;
+const bundled = new Map<string, Promise<string>>();
 
-/** Path of src/net as one file, outside of which is only the native package, by its whole path. */
-export function bundledNet(): Promise<string> {
-  bundled ??= (async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'udpcat-module-'));
-    afterAllFolders.push(folder);
-    const outfile = join(folder, 'net.mjs');
-    await build({
-      entryPoints: [fileURLToPath(new URL('../../src/net/index.ts', import.meta.url))],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      logLevel: 'error',
-      plugins: [
-        {
-          name: 'native-package',
-          setup: (plugins) => {
-            plugins.onResolve({ filter: /^koffi$/ }, () => ({
-              path: fileURLToPath(new URL('../../node_modules/koffi/index.js', import.meta.url)),
-              external: true,
-            }));
-          },
-        },
-      ],
-    });
-    return outfile;
-  })();
-  return bundled;
+/** Path of src/net as one file, outside of which is only the native package: by its whole path, or not to be found. */
+export function bundledNet(native: 'with koffi' | 'without koffi' = 'with koffi'): Promise<string> {
+  let found = bundled.get(native);
+  if (found === undefined) bundled.set(native, (found = bundle(native === 'with koffi' ? koffiPath : 'koffi')));
+  return found;
 }
 
-const afterAllFolders: string[] = [];
+const koffiPath = fileURLToPath(new URL('../../node_modules/koffi/index.js', import.meta.url));
+
+async function bundle(koffi: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'udpcat-module-'));
+  folders.push(folder);
+  const outfile = join(folder, 'net.mjs');
+  await build({
+    entryPoints: [fileURLToPath(new URL('../../src/net/index.ts', import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+    plugins: [
+      {
+        name: 'native-package',
+        setup: (plugins) => {
+          plugins.onResolve({ filter: /^koffi$/ }, () => ({ path: koffi, external: true }));
+        },
+      },
+    ],
+  });
+  return outfile;
+}
+
+const folders: string[] = [];
 afterAll(() => {
-  for (const folder of afterAllFolders) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 /**
