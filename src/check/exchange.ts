@@ -331,7 +331,8 @@ export class Exchange implements AsyncDisposable {
 
   readonly #onPeerError = (error: DatagramError): void => {
     if (this.#over.signal.aborted) return;
-    if (error.code !== 'REFUSED') {
+    // What a router says that cannot be reached is as good as refused; only the linux engine tells it apart.
+    if (error.code !== 'REFUSED' && error.code !== 'UNREACHABLE') {
       this.#options.events.peerError(error);
     } else if (this.#candidates.length > 1 && this.#kept !== undefined) {
       this.#switching ??= this.#switch(error);

@@ -17,7 +17,7 @@ import { checkPayload, collectMessages, generateMessages, loadMessages, streamMe
 import { lookupInChild } from './name-lookup.js';
 import { familyOption } from './options.js';
 import type { Output } from './output.js';
-import { reportBuffers, socketOptions } from './plan.js';
+import { reportBuffers, reportEngine, socketOptions } from './plan.js';
 import { checkRetry, type SendPlan } from './send-plan.js';
 import { awaitReplies, type Messages, sendMessages } from './sending.js';
 
@@ -55,7 +55,7 @@ export async function converse(
   if (measurement !== undefined) output.totals.measure(measurement);
   const opening = Exchange.open({
     candidates,
-    client: { ...socketOptions(plan), localAddress: plan.source, lookup },
+    client: { ...socketOptions(plan, { pays: isLarge(plan) }), localAddress: plan.source, lookup },
     listens: plan.judged || plan.messages.kind === 'typing',
     repliesFrom: plan.repliesFrom,
     judge,
@@ -78,6 +78,7 @@ export async function converse(
   // It takes a millisecond, which a check that is over in a few need not spend on what nobody reads.
   const countsKernel = exchange.listens && output.countsAreRead;
   if (countsKernel) output.askKernel();
+  reportEngine(exchange.client, context);
   reportBuffers(plan, exchange.client.kernelBuffers, context);
   explanation?.say(`sending from ${formatEndpoint(exchange.local)} to ${formatEndpoint(exchange.remote)}`);
   const tally = (): void => {
@@ -104,6 +105,13 @@ export async function converse(
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, interruption });
+}
+
+/** So many datagrams are worth the time that the linux engine takes to load. */
+const MANY = 10_000;
+
+function isLarge({ rate, duration, count = 1 }: SendPlan): boolean {
+  return rate !== undefined || duration !== undefined || count >= MANY;
 }
 
 /** A probe's request may name its addresses. */

@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander';
 import { ENCODINGS } from '../input/encoding.js';
 import { type FormatName, FORMAT_NAMES } from '../output/formats.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../output/log.js';
-import type { Family } from '../net/index.js';
-import { oneOf, parseBufferSize, parseCount, parseDuration, parseText, parseTtl } from './values.js';
+import { ENGINES, type Family } from '../net/index.js';
+import { oneOf, parseBufferSize, parseCount, parseDscp, parseDuration, parseText, parseTtl } from './values.js';
 
 /** One option of a command, declared once: how it is written, what it means, how it is read, and the type of its value. */
 export interface OptionSpec<Value> {
@@ -160,6 +160,23 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
       broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
       interface: option('--interface <name>', 'interface that multicast leaves from', parseText),
+    }),
+    ...grouped('Kernel:', {
+      engine: option(
+        '--engine <engine>',
+        'what talks to the kernel: node, linux, or auto, which is linux where it can run and pays',
+        oneOf(ENGINES),
+        'auto',
+      ),
+      dscp: option('--dscp <n>', 'mark what is sent for its class of service, 0 to 63 (linux engine)', parseDscp),
+      dontFragment: flag('--dont-fragment', 'fragment nothing that is sent, here or on its way (linux engine)'),
+      bindDevice: option(
+        '--bind-device <name>',
+        'use this interface only, in both directions (linux engine)',
+        parseText,
+      ),
+      reusePort: flag('--reuse-port', 'share the address with other sockets that ask for it too (linux engine)'),
+      exactDrops: flag('--exact-drops', 'count each datagram that the kernel drops, and receive more slowly'),
     }),
     ...grouped('On stderr:', {
       stats: toggle(

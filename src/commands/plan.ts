@@ -1,6 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { checkFamily, interfaceExists } from '../net/endpoint.js';
-import { type Address, DatagramError, type DatagramSocketOptions, familyOf } from '../net/index.js';
+import {
+  type Address,
+  DatagramError,
+  type DatagramSocket,
+  type DatagramSocketOptions,
+  familyOf,
+} from '../net/index.js';
 import { decode, type Encoding, EncodingError } from '../input/encoding.js';
 import type { Context, Io } from './context.js';
 import { familyOption, type SharedValues } from './options.js';
@@ -59,11 +65,33 @@ export function checkShared(values: SharedValues, io: Io): void {
   if (values.interface !== undefined && !interfaceExists(values.interface)) {
     throw new UsageError(`option '--interface': this host has no interface "${values.interface}"`);
   }
+  if (values.bindDevice !== undefined && !interfaceExists(values.bindDevice)) {
+    throw new UsageError(`option '--bind-device': this host has no interface "${values.bindDevice}"`);
+  }
+  const foreign = FOREIGN_OPTIONS.find(([name]) => values[name] !== undefined);
+  if (values.engine === 'node' && foreign !== undefined) {
+    throw new UsageError(`option '${foreign[1]}' is one of the linux engine: leave out --engine node`);
+  }
 }
 
-/** The options of the socket. */
-export function socketOptions(values: SharedValues): DatagramSocketOptions {
+/** What only the linux engine can do. */
+const FOREIGN_OPTIONS = [
+  ['dscp', '--dscp'],
+  ['dontFragment', '--dont-fragment'],
+  ['bindDevice', '--bind-device'],
+  ['reusePort', '--reuse-port'],
+] as const;
+
+/** The options of the socket; `pays` says whether there is enough to do for the linux engine, which takes time to load. */
+export function socketOptions(values: SharedValues, { pays }: { readonly pays: boolean }): DatagramSocketOptions {
+  const needed = FOREIGN_OPTIONS.some(([name]) => values[name] !== undefined);
   return {
+    engine: values.engine === 'auto' && !pays && !needed ? 'node' : values.engine,
+    dscp: values.dscp,
+    dontFragment: values.dontFragment,
+    bindDevice: values.bindDevice,
+    reusePort: values.reusePort,
+    exactDrops: values.exactDrops,
     maxReadQueue: values.queueSize,
     overflow: values.overflow,
     family: familyOption(values),
@@ -73,6 +101,15 @@ export function socketOptions(values: SharedValues): DatagramSocketOptions {
     broadcast: values.broadcast === true,
     multicastInterface: values.interface,
   };
+}
+
+/** Says, to whom wants to know, that the linux engine is used, or why it is not where that was tried. */
+export function reportEngine(
+  { engine, engineUnavailable: unavailable }: Pick<DatagramSocket, 'engine' | 'engineUnavailable'>,
+  { log }: Context,
+): void {
+  if (unavailable !== undefined) log.debug(`the node engine is used: ${unavailable.message}`, { engine });
+  else if (engine === 'linux') log.debug('the linux engine is used', { engine });
 }
 
 /** Says so where the kernel granted a smaller buffer than the user asked for. */

@@ -20,7 +20,7 @@ import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
 import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
 import { Output } from './output.js';
-import { checkShared, readAddress, readBind, reportBuffers, socketOptions } from './plan.js';
+import { checkShared, readAddress, readBind, reportBuffers, reportEngine, socketOptions } from './plan.js';
 import { ServingReport } from './serving-report.js';
 import { UsageError } from './usage-error.js';
 import { parseAddressBlock, parseRate } from './values.js';
@@ -132,7 +132,7 @@ async function serveUntilEnd(
     readonly ends: AbortSignal;
   },
 ): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
-  await using server = await startUdpServer(plan.local, socketOptions(plan));
+  await using server = await startUdpServer(plan.local, socketOptions(plan, { pays: true }));
   output.watchKernel(() => server.kernelDropped);
   output.askKernel();
   await announce(server, plan, context, output);
@@ -161,6 +161,7 @@ async function announce(server: DatagramServer, plan: ServingPlan, context: Cont
   server.on('peerError', (error) => {
     output.peerError(error);
   });
+  reportEngine(server, context);
   reportBuffers(plan, server.kernelBuffers, context);
   const address = formatEndpoint(server.local);
   context.log.announce(`listening on ${address}`, { address });
@@ -260,7 +261,9 @@ class Answers {
     const { totals } = this.#output;
     const answers: Outgoing[] = [];
     for (const datagram of batch) {
-      if (this.#policy.answers(datagram)) answers.push({ data: this.#answer(datagram), remote: datagram.remote });
+      if (!this.#policy.answers(datagram)) continue;
+      // An answer leaves from the address that was asked, where that is known.
+      answers.push({ data: this.#answer(datagram), remote: datagram.remote, local: datagram.local });
     }
     const failures = await this.#server.sendBatch(answers);
     totals.sent += answers.length - failures.length;

@@ -97,6 +97,11 @@ export function parseTtl(text: string): number {
   return parseInteger(text, 1, 255, 'A hop limit is a whole number from 1 to 255.');
 }
 
+/** Reads a differentiated services code point. */
+export function parseDscp(text: string): number {
+  return parseInteger(text, 0, 63, 'A code point is a whole number from 0 to 63, such as 46 for expedited forwarding.');
+}
+
 function parseInteger(text: string, least: number, most: number, accepted: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(accepted);

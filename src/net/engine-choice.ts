@@ -2,6 +2,7 @@ import type { Engine, EngineName } from './engine.js';
 import { DatagramError } from './errors.js';
 import { nodeEngine } from './node-engine.js';
 
+/** What can be chosen. */
 export const ENGINES = ['auto', 'node', 'linux'] as const;
 
 /** Which engine to use; `auto` is `linux` where it can run, and else `node`. */

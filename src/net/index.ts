@@ -27,7 +27,7 @@ export {
   sameEndpoint,
 } from './endpoint.js';
 export type { EngineName, KernelBuffers, SendFailure, SocketOptions } from './engine.js';
-export type { EngineChoice } from './engine-choice.js';
+export { type EngineChoice, ENGINES } from './engine-choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
 export type { Overflow } from './receive-queue.js';
 export type { Lookup } from './resolve.js';

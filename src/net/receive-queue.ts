@@ -65,10 +65,10 @@ export class ReceiveQueue {
 
   /**
    * How many datagrams it wants to be given: as many as it can hold, if the newest would be dropped, since they can as
-   * well wait where they are; all, if the policy says that others pay for them.
+   * well wait where they are; all, if the policy says that others pay for them, or nobody wants them any more.
    */
   get appetite(): number {
-    return this.#overflow === 'drop-newest' || this.#ended ? this.room : Infinity;
+    return this.#overflow === 'drop-newest' && !this.#ended ? this.room : Infinity;
   }
 
   /** Takes in, in excess of its capacity, what would have waited elsewhere: the end is near, and bounds it. */

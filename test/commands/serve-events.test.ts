@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { testWithLinuxEngine } from '../support/engines.js';
 import { jsonLines, sendAll } from '../support/service.js';
 import { type Family, hostAndPort, silentServer } from '../support/sockets.js';
 import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
@@ -45,13 +46,26 @@ describe('the JSON lines of serve', () => {
   });
 
   test('name the bound address as local where the destination of a datagram is not known', async () => {
-    await using running = start(['serve', '*:0', '-o', 'json', '-c', '1']);
+    await using running = start(['serve', '*:0', '--engine', 'node', '-o', 'json', '-c', '1']);
     const address = await running.listening();
     await using peer = await silentServer();
     await peer.send('x', `127.0.0.1:${hostAndPort(address).port}`);
     const [, datagram] = jsonLines((await running.outcome).stdout);
     expect(datagram).toMatchObject({ from: peer.address, local: address });
     expect(datagram).not.toHaveProperty('to');
+  });
+
+  testWithLinuxEngine('tell where a datagram was sent to on every interface, with the linux engine', async () => {
+    await using running = start(['serve', '*:0', '-o', 'json', '-c', '2']);
+    const { port } = hostAndPort(await running.listening());
+    const destinations = [`127.0.0.1:${port}`, `[::1]:${port}`];
+    for (const [index, family] of ([4, 6] as const).entries()) {
+      await using peer = await silentServer(family);
+      await peer.send('x', destinations[index] ?? '');
+    }
+    const lines = jsonLines((await running.outcome).stdout).filter(({ type }) => type === 'datagram');
+    expect(lines.map(({ to }) => to)).toEqual(destinations);
+    for (const line of lines) expect(line).not.toHaveProperty('local');
   });
 
   test('come while the command runs, not at its end', async () => {

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ENGINE_NAMES } from '../support/engines.js';
 import { testWith } from '../support/peers.js';
 import { jsonLines, payloadOf, sendAll } from '../support/service.js';
 import { type Family, silentServer } from '../support/sockets.js';
@@ -129,12 +130,14 @@ describe('the description before each datagram', () => {
     expect((await served(args, [Buffer.from('hello')])).toString()).toMatch(described(text));
   });
 
-  test('names the sender, and the address that was bound', async () => {
-    await using running = start(['serve', '*:0', '--meta', '-c', '1']);
+  test.each(ENGINE_NAMES)('names the sender, and the address asked as far as the %s engine knows', async (engine) => {
+    await using running = start(['serve', '*:0', '--engine', engine, '--meta', '-c', '1']);
     const address = await running.listening();
     await using peer = await silentServer();
-    await peer.send('x', address.replace('[::]', '127.0.0.1'));
-    expect((await running.outcome).stdout.toString()).toContain(`Z ${peer.address} > ${address} 1 byte: x\n`);
+    const asked = address.replace('[::]', '127.0.0.1');
+    await peer.send('x', asked);
+    const to = engine === 'node' ? address : asked;
+    expect((await running.outcome).stdout.toString()).toContain(`Z ${peer.address} > ${to} 1 byte: x\n`);
   });
 
   test.each([

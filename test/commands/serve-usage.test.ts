@@ -13,6 +13,14 @@ async function usageError(args: readonly string[]): Promise<string> {
 }
 
 describe('a command line that is wrong is one line and status 2:', () => {
+  test.each([['--dscp', '46'], ['--dont-fragment'], ['--bind-device', 'lo'], ['--reuse-port']])(
+    '%s beside --engine node, which cannot do it',
+    async (...args) => {
+      const line = await usageError(['serve', '--engine', 'node', ...args]);
+      expect(line).toContain(`option '${args[0]}' is one of the linux engine`);
+    },
+  );
+
   test.each([
     { what: 'no command', args: [], says: /serve, send or echo.*--help/ },
     { what: 'an unknown command', args: ['listen'], says: /unknown command 'listen'/ },
@@ -38,6 +46,9 @@ describe('a command line that is wrong is one line and status 2:', () => {
     '--recv-buffer': { values: ['0', '1kb', '1m', '1.5M', '5000M'], accepted: SIZE },
     '--send-buffer': { values: ['0', 'x', '1025Mi'], accepted: SIZE },
     '--ttl': { values: ['0', '256', '-1', '1.5'], accepted: /1 to 255/ },
+    '--engine': { values: ['kernel', ''], accepted: /auto, node, linux/ },
+    '--dscp': { values: ['64', '-1', 'ef'], accepted: /0 to 63/ },
+    '--bind-device': { values: ['nosuch0', ''], accepted: /no interface/ },
     '--output': { values: ['text', 'JSON', ''], accepted: /utf8, hex, dump, base64, json, raw, none/ },
     '--encoding': { values: ['latin1', 'HEX'], accepted: /utf8, hex, base64, escaped/ },
     '--overflow': { values: ['drop', 'block'], accepted: /drop-newest, drop-oldest, fail/ },
@@ -81,6 +92,9 @@ describe('a command line that is wrong is one line and status 2:', () => {
     ['--recv-buffer', '1k'],
     ['--send-buffer', '1k'],
     ['--ttl', '1'],
+    ['--engine', 'node'],
+    ['--dscp', '1'],
+    ['--bind-device', 'lo'],
     ['--interface', 'lo'],
     ['--log-level', 'info'],
     ['--log-format', 'pretty'],
@@ -136,7 +150,7 @@ describe('--help', () => {
   });
 
   const SHARED = `--output --encoding --hex --meta --no-meta --queue-size --overflow --count --duration --idle --bind
-    --recv-buffer --send-buffer --ttl --broadcast --interface --stats --no-stats --log-level --log-format --verbose --quiet
+    --recv-buffer --send-buffer --ttl --broadcast --interface --engine --dscp --dont-fragment --bind-device --reuse-port --exact-drops --stats --no-stats --log-level --log-format --verbose --quiet
     --color --no-color --ipv4 --ipv6 --force --allow --deny --no-loop-guard --answer-service-ports --help`.split(/\s+/);
 
   test.each([

@@ -1,5 +1,5 @@
 /** The tests of src/net run for each engine; where one cannot run, they are skipped, and their name says why. */
-import { describe } from '@jest/globals';
+import { describe, test } from '@jest/globals';
 import { chooseEngine } from '../../src/net/engine-choice.js';
 import {
   type AddressLike,
@@ -20,6 +20,15 @@ export interface NetOfEngine {
 }
 
 const { unavailable } = await chooseEngine('auto');
+
+/** Engines that can run here. */
+export const ENGINE_NAMES: readonly EngineName[] = unavailable === undefined ? ['node', 'linux'] : ['node'];
+
+/** `test`, for one that needs the linux engine. */
+export function testWithLinuxEngine(name: string, run: () => Promise<void>): void {
+  if (unavailable === undefined) test(name, run);
+  else test.skip(`${name} (skipped: ${unavailable.message})`, run);
+}
 
 function netOf(engine: EngineName): NetOfEngine {
   return {
