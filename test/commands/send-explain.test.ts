@@ -61,7 +61,9 @@ test('--explain counts the time left by the wait and by the deadline, whichever 
 
 test('-v has the same in its log', async () => {
   await using server = await echoServer();
-  const { stderr } = await udpcat(['send', server.address, 'ping', '-n', '1', '-v', '--log-format', 'json']);
+  const { stderr } = await udpcat([
+    ...['send', server.address, 'ping', '-n', '1', '-v', '--log-format', 'json', '--engine', 'node'],
+  ]);
   const messages = stderr
     .trimEnd()
     .split('\n')

@@ -56,7 +56,7 @@ describe('the JSON lines of serve', () => {
   });
 
   testWithLinuxEngine('tell where a datagram was sent to on every interface, with the linux engine', async () => {
-    await using running = start(['serve', '*:0', '-o', 'json', '-c', '2']);
+    await using running = start(['serve', '*:0', '--engine', 'linux', '-o', 'json', '-c', '2']);
     const { port } = hostAndPort(await running.listening());
     const destinations = [`127.0.0.1:${port}`, `[::1]:${port}`];
     for (const [index, family] of ([4, 6] as const).entries()) {

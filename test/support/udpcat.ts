@@ -8,6 +8,16 @@ import { fileURLToPath } from 'node:url';
 export const COMMAND =
   process.env.UDPCAT_COMMAND ?? fileURLToPath(new URL('../../dist/bin/udpcat.cjs', import.meta.url));
 
+/** Engine of every run that names none: `npm run test:engines` runs the tests of the commands with each. */
+const ENGINE = process.env.UDPCAT_TEST_ENGINE;
+
+function withEngine(args: readonly string[]): readonly string[] {
+  const isCommand = ['serve', 'send', 'echo'].includes(args[0] ?? '');
+  return ENGINE !== undefined && isCommand && !args.includes('--engine')
+    ? [args[0] ?? '', '--engine', ENGINE, ...args.slice(1)]
+    : args;
+}
+
 /** How long a command may run, in milliseconds, before a test gives it up: below jest's own limit, so that this error shows. */
 const TIMEOUT_MS = 15_000;
 
@@ -73,7 +83,7 @@ export function quote(word: string): string {
 
 /** A shell command line that runs udpcat with these arguments. */
 export function commandLine(args: readonly string[]): string {
-  return [process.execPath, COMMAND, ...args].map(quote).join(' ');
+  return [process.execPath, COMMAND, ...withEngine(args)].map(quote).join(' ');
 }
 
 function follow(child: ChildProcess, title: string, timeoutMs: number): Running {
@@ -176,7 +186,7 @@ function launch(program: string, args: readonly string[], { env, cwd, timeoutMs 
 
 /** Starts udpcat with its three streams as pipes; stdin stays open until the test ends it. */
 export function start(args: readonly string[], options: StartOptions = {}): Running {
-  return launch(process.execPath, [COMMAND, ...args], options);
+  return launch(process.execPath, [COMMAND, ...withEngine(args)], options);
 }
 
 /** Runs udpcat to its end. */
