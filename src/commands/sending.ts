@@ -50,7 +50,7 @@ const MESSAGES_PER_SEND = 64;
  */
 function chunkOf({ rate }: SendPlan, measurement: Measurement | undefined): number {
   if (measurement !== undefined) return 1;
-  return rate === undefined ? Infinity : MESSAGES_PER_SEND;
+  return rate === undefined || rate === Infinity ? Infinity : MESSAGES_PER_SEND;
 }
 
 function createSchedule({ rate, interval = DEFAULT_INTERVAL_MS }: SendPlan, size: number, startMs: number): Schedule {

@@ -8,6 +8,8 @@ const FIELD_BYTES = 6;
 /** Bytes of the header; a shorter payload carries none. */
 export const HEADER_BYTES = 16;
 const MAX_RUN = 2 ** 48;
+/** What the payloads of one call may take together. */
+const POOL_BYTES = 1024 * 1024;
 /** So many bytes of the run's id in their place show an echo, though the rest may have been corrupted. */
 const LEAST_LIKENESS = 3;
 
@@ -57,8 +59,9 @@ export class NumberedPayloads implements Rounds {
   take(first: number, count: number): readonly Uint8Array[] {
     const { run } = this;
     if (run === undefined) return Array.from({ length: count }, () => this.#pattern);
-    while (this.#pool.length < count) this.#pool.push(createPayload(this.#runBytes, this.#pattern));
-    return this.#pool.slice(0, count).map((payload, index) => {
+    const most = Math.max(1, Math.min(count, Math.floor(POOL_BYTES / (HEADER_BYTES + this.#pattern.length))));
+    while (this.#pool.length < most) this.#pool.push(createPayload(this.#runBytes, this.#pattern));
+    return this.#pool.slice(0, most).map((payload, index) => {
       payload.bytes.writeUIntBE(first + index, SEQUENCE_OFFSET, FIELD_BYTES);
       payload.bytes.writeUInt32BE(crc32(payload.numbers, this.#patternCheck), 0);
       return payload.bytes;

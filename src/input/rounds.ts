@@ -6,7 +6,7 @@ export interface Rounds {
    * The messages of some transmissions in a row.
    *
    * @param first number of the first of them, counted from 0 over all rounds
-   * @returns as many as asked; theirs is the memory of what an earlier call gave, which must have been sent by then
+   * @returns as many as asked, or fewer where those would take much memory, at least one; theirs is the memory of what an earlier call gave, which must have been sent by then
    */
   take(first: number, count: number): readonly Uint8Array[];
 }

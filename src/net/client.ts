@@ -9,7 +9,7 @@ import {
   toBytes,
 } from './datagram-socket.js';
 import { type Address, checkDestination, type Endpoint, familyOf } from './endpoint.js';
-import type { SendFailure } from './engine.js';
+import type { EngineOutgoing, SendFailure } from './engine.js';
 import { DatagramError } from './errors.js';
 import { resolveAddress } from './resolve.js';
 
@@ -48,6 +48,8 @@ const ANY: Address = { host: { kind: 'any' }, port: 0 };
 export class DatagramClient extends DatagramSocket {
   /** The address it sends to. */
   readonly remote: Endpoint;
+  /** What is sent over and over, in the same memory, need not be wrapped anew each time. */
+  #lastBatch: readonly EngineOutgoing[] = [];
 
   private constructor(remote: Endpoint, options: ClientOptions) {
     super(options);
@@ -116,6 +118,9 @@ export class DatagramClient extends DatagramSocket {
    * @throws {DatagramError} `CLOSED`
    */
   sendBatch(payloads: readonly Uint8Array[]): Promise<readonly SendFailure[]> {
-    return this.transmit(payloads.map((data) => ({ data })));
+    const last = this.#lastBatch;
+    const isSame = last.length === payloads.length && payloads.every((data, nth) => last[nth]?.data === data);
+    if (!isSame) this.#lastBatch = payloads.map((data) => ({ data }));
+    return this.transmit(this.#lastBatch);
   }
 }

@@ -74,6 +74,15 @@ describe('a numbered payload', () => {
     expect(one(payloads, 7).toString('hex')).toBe(all[7]);
   });
 
+  test('gives fewer at once where they are large, and the next ones next', () => {
+    const payloads = new NumberedPayloads(65_507, 7);
+    const first = payloads.take(0, 2048);
+    expect(first.length).toBeGreaterThanOrEqual(1);
+    expect(first.length).toBeLessThan(20);
+    expect(payloads.read(first.at(-1)!)?.sequence).toBe(first.length - 1);
+    expect(payloads.read(payloads.take(first.length, 2048)[0]!)?.sequence).toBe(first.length);
+  });
+
   test.each([0, 1, HEADER_BYTES - 1])('of %i bytes has no room for a header, and is the pattern', (size) => {
     const payloads = new NumberedPayloads(size);
     expect(payloads.run).toBeUndefined();

@@ -192,6 +192,19 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
     });
   });
 
+  test('sends runs from a socket of both families, each from the address that was asked', async () => {
+    await using server = await startUdpServer('*:0');
+    for (const { host } of FAMILIES) {
+      await using client = await openUdpConnection({ address: host, port: server.local.port });
+      await client.send('question');
+      const { remote, local } = await server.recvfrom();
+      expect(local).toEqual({ address: host, port: server.local.port });
+      const payloads = Array.from({ length: 200 }, (_, nth) => Buffer.alloc(nth < 150 ? 32 : 33, nth));
+      expect(await server.sendBatch(payloads.map((data) => ({ data, remote, local })))).toEqual([]);
+      for (const data of payloads) expect(data.equals(await client.recv())).toBe(true);
+    }
+  });
+
   test('writes every address as the kernel has it, and reads it again, one address as one object', async () => {
     const calls = await loadSystemCalls();
     const reader = new EndpointReader(calls);

@@ -91,6 +91,8 @@ function unavailable(why: string, cause?: unknown): DatagramError {
 }
 
 function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCalls {
+  // Declared by koffi's types, but not in its documentation.
+  if (typeof node.poll !== 'function') throw new Error('koffi.node.poll is missing');
   const library = load(null);
   const find = (name: string, result: string, ...parameters: readonly string[]): never =>
     library.func(name, result, [...parameters]) as never;
