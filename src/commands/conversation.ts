@@ -16,6 +16,7 @@ import { LocalFailure } from './failure.js';
 import type { Interruption } from './interruption.js';
 import {
   checkPayload,
+  type Conversation,
   collectMessages,
   generateMessages,
   loadMessages,
@@ -99,6 +100,7 @@ export async function converse(
     tally();
     output.report();
   });
+  const hideProgress = await startProgress(plan, context, { messages, exchange, measurement });
   try {
     const conversation = { messages, exchange, interruption, measurement };
     const waits = await sendMessages(plan, context, conversation);
@@ -109,12 +111,28 @@ export async function converse(
     // The address, and with it the socket, may have changed since.
     if (countsKernel) output.askKernel();
     await exchange[Symbol.asyncDispose]();
+    hideProgress();
     endReports();
     tally();
   }
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, answers, interruption });
+}
+
+/** Only for what takes a while, at a terminal where nothing stands that it would garble. */
+async function startProgress(
+  plan: SendPlan,
+  context: Context,
+  { messages, exchange, measurement }: Pick<Conversation, 'messages' | 'exchange' | 'measurement'>,
+): Promise<() => void> {
+  const { stats, output, count = 1, duration } = plan;
+  const { log, terminals } = context;
+  const takesAWhile = messages !== 'typing' && (count > 1 || duration !== undefined || !('take' in messages));
+  if (stats === false || !log.hasStatus || !takesAWhile || (terminals.stdout && output === 'raw'))
+    return () => undefined;
+  const { showProgress } = await import('./progress-line.js');
+  return showProgress(plan, context, { exchange, measurement, size: 'take' in messages ? messages.size : undefined });
 }
 
 /** A probe's request may name its addresses. */
