@@ -59,14 +59,15 @@ export function checkUtf8(text: string, what: string, io: Io): void {
  */
 export function planOutput(command: Command, { output, record, exitCode }: OutputValues): SharedValues['output'] {
   const taken = [
-    ...(record?.kind === 'stdout' ? ['--record - its packets'] : []),
-    ...(exitCode === 'nagios' ? ['--exit-code nagios its one line'] : []),
+    ...(record?.kind === 'stdout' ? ['--record -'] : []),
+    ...(exitCode === 'nagios' ? ['--exit-code nagios'] : []),
   ];
   if (taken.length === 0) return output;
-  const asked = output !== 'none' && command.getOptionValueSource('output') === 'cli' ? [`-o ${output} datagrams`] : [];
+  const asked = output !== 'none' && command.getOptionValueSource('output') === 'cli' ? [`-o ${output}`] : [];
   const [first, second] = [...asked, ...taken];
-  if (second !== undefined)
-    throw new UsageError(`stdout is for one thing: not for what ${first ?? ''} and ${second} would write`);
+  if (second !== undefined) {
+    throw new UsageError(`stdout is for one thing only: either ${first ?? ''} or ${second}`);
+  }
   return 'none';
 }
 

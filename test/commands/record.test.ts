@@ -146,10 +146,10 @@ describe('--record -', () => {
   });
 
   test.each([
-    [['serve', '-o', 'json', '--record', '-'], 'not for what -o json datagrams and --record - its packets would write'],
+    [['serve', '-o', 'json', '--record', '-'], 'either -o json or --record -'],
     [
       ['send', '127.0.0.1:9', 'x', '-n', '1', '--exit-code', 'nagios', '--record', '-'],
-      '--exit-code nagios its one line',
+      'either --record - or --exit-code nagios',
     ],
   ])('with something else for stdout is a usage error: %j', async (args, message) => {
     const { stderr, status } = await udpcat(args);
