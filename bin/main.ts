@@ -79,7 +79,7 @@ const run = runCommandLine(process.argv.slice(2), io).catch(tellBluntly);
 void run.then(async (result) => {
   ending = result;
   const written = Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]);
-  await Promise.race([written, forced(), momentOfLeaving()]);
+  if (leaveByMs > performance.now()) await Promise.race([written, forced(), momentOfLeaving()]);
   leave(result);
 });
 
@@ -108,7 +108,7 @@ function momentOfLeaving(): Promise<void> {
   return new Promise((resolve) => {
     // Beyond what a timer can wait, somebody else ends it.
     const leftMs = leaveByMs - performance.now();
-    if (leftMs < 0x7fff_ffff) setTimeout(resolve, Math.max(0, leftMs)).unref();
+    if (leftMs < 0x7fff_ffff) setTimeout(resolve, leftMs);
   });
 }
 

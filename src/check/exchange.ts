@@ -8,6 +8,7 @@ import {
   type Endpoint,
   openUdpConnection,
   sameEndpoint,
+  type SendFailure,
 } from '../net/index.js';
 import type { Measurement } from '../stats/measurement.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
@@ -32,6 +33,12 @@ function nextTurn(): Promise<void> {
   });
 }
 
+function withoutFailed(payloads: readonly Uint8Array[], failures: readonly SendFailure[]): readonly Uint8Array[] {
+  if (failures.length === 0) return payloads;
+  const failed = new Set(failures.map(({ index }) => index));
+  return payloads.filter((_, index) => !failed.has(index));
+}
+
 /** Options of {@link Exchange}. */
 export interface ExchangeOptions {
   /** Where to send, in order of preference: the next is tried when one refuses before it has answered. */
@@ -47,8 +54,11 @@ export interface ExchangeOptions {
   readonly judge: Judge;
   /** Matches each reply to the message that it answers, and says which are none. Default: nothing is measured. */
   readonly measurement?: Measurement | undefined;
-  /** Matching replies that end the exchange: a number, `all` that come in time, or as many as messages were sent. */
-  readonly replies: number | 'all' | 'as-sent';
+  /**
+   * Matching replies that end the exchange: a number, `all` that come in time, as many as messages were sent, or what is
+   * known when all was sent.
+   */
+  readonly replies: number | 'all' | 'as-sent' | (() => number);
   /** The wait ends when nothing was sent or has arrived for that long. */
   readonly idleMs?: number | undefined;
   /** Writes the messages anew for another address of the name, where they name it. Default: they stay as they are. */
@@ -56,16 +66,19 @@ export interface ExchangeOptions {
   readonly events: ExchangeEvents;
 }
 
-/** What an exchange tells while it goes on. */
+/** Why datagrams were sent. */
+export type Transmission = 'message' | 'retransmission' | 'answer' | 'next address';
+
+/** What an exchange tells while it goes on. A promise that rejects ends it as a failure. */
 export interface ExchangeEvents {
   /** Replies, judged already; the next are not taken before the promise settles. */
   replies(batch: readonly Datagram[]): Promise<void>;
   /** Datagrams from other addresses than the one asked. */
-  strays(batch: readonly Datagram[]): void;
+  strays(batch: readonly Datagram[]): void | Promise<void>;
   /** An ICMP error for something sent earlier. */
   peerError(error: DatagramError): void;
   /** The kernel took datagrams; why they were sent. */
-  transmitted?(payloads: readonly Uint8Array[], why: 'message' | 'retransmission' | 'answer' | 'next address'): void;
+  transmitted?(payloads: readonly Uint8Array[], why: Transmission): void | Promise<void>;
   /** A reply was judged; whose replies count. */
   judged?(reply: Datagram, finding: Finding, repliesFrom: ExchangeOptions['repliesFrom']): void;
   /** An address could not be used, and the next is tried. */
@@ -179,6 +192,7 @@ export class Exchange implements AsyncDisposable {
   /** How many matching replies make the verdict good. */
   get wanted(): number {
     const { replies } = this.#options;
+    if (typeof replies === 'function') return replies();
     return replies === 'as-sent' ? Math.max(1, this.#sent) : replies === 'all' ? 1 : replies;
   }
 
@@ -294,9 +308,13 @@ export class Exchange implements AsyncDisposable {
     this.#answered += 1;
     this.#askedAtMs = wallClockMs();
     const sent = client.sendBatch([payload]).then(
-      ([failure]) => {
-        if (failure !== undefined) this.#fail(failure.error);
-        else this.#options.events.transmitted?.([payload], 'answer');
+      async ([failure]) => {
+        try {
+          if (failure !== undefined) throw failure.error;
+          await this.#options.events.transmitted?.([payload], 'answer');
+        } catch (error) {
+          this.#fail(error as Error);
+        }
       },
       () => {
         // The exchange is over already, and its socket closed.
@@ -314,14 +332,16 @@ export class Exchange implements AsyncDisposable {
   #checkEnough(): void {
     if (!this.#hasEnough) return;
     if (this.#allSent) this.end();
-    else if (this.#options.replies !== 'as-sent') this.#enough.abort('enough');
+    else if (typeof this.#options.replies === 'number') this.#enough.abort('enough');
   }
 
   readonly #onStrays = (batch: readonly Datagram[]): void => {
     if (this.#over.signal.aborted) return;
     for (let index = 0; index < batch.length; index += 1) this.#options.judge.stray();
     this.#stillAlive();
-    this.#options.events.strays(batch);
+    this.#options.events.strays(batch)?.catch((error: unknown) => {
+      this.#fail(error as Error);
+    });
   };
 
   readonly #onDrop = (count: number): void => {
@@ -366,7 +386,7 @@ export class Exchange implements AsyncDisposable {
       this.#options.judge.transmitted();
       const [first] = failures;
       if (first !== undefined) throw first.error;
-      if (again.length > 0) this.#options.events.transmitted?.(again, 'next address');
+      if (again.length > 0) await this.#options.events.transmitted?.(again, 'next address');
     } catch (error) {
       this.#fail(error as Error);
     } finally {
@@ -427,8 +447,9 @@ export class Exchange implements AsyncDisposable {
     this.#options.judge.transmitted();
     this.#stillAlive();
     const [first] = failures;
+    const { events } = this.#options;
+    if (events.transmitted !== undefined) await events.transmitted(withoutFailed(payloads, failures), 'message');
     if (first !== undefined) throw first.error;
-    this.#options.events.transmitted?.(payloads, 'message');
   }
 
   #fail(error: Error): void {
@@ -497,7 +518,7 @@ export class Exchange implements AsyncDisposable {
     if (failure !== undefined) throw failure.error;
     this.#retransmitted += 1;
     this.#options.judge.transmitted();
-    this.#options.events.transmitted?.([message], 'retransmission');
+    await this.#options.events.transmitted?.([message], 'retransmission');
   }
 
   /** Has the kernel say, without waiting, whether the last transmission was refused; goes through the addresses left. */

@@ -1,5 +1,6 @@
 import { Exchange, type ExchangeEvents, type ExchangeOptions } from '../check/exchange.js';
 import { Judge, type Verdict } from '../check/judge.js';
+import { RecordedAnswers } from '../check/recorded-answers.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import { ListedRounds } from '../input/rounds.js';
 import { isBroadcast, isMulticast } from '../net/endpoint.js';
@@ -13,13 +14,22 @@ import { type ExitCode, exitCodeOf } from './exit-code.js';
 import { createExplanation, type Explanation } from './explanation.js';
 import { LocalFailure } from './failure.js';
 import type { Interruption } from './interruption.js';
-import { checkPayload, collectMessages, generateMessages, loadMessages, streamMessages } from './messages.js';
+import {
+  checkPayload,
+  type Conversation,
+  collectMessages,
+  generateMessages,
+  loadMessages,
+  type Messages,
+  type Replay,
+  streamMessages,
+} from './messages.js';
 import { lookupInChild } from './name-lookup.js';
 import { familyOption } from './options.js';
 import type { Output } from './output.js';
 import { reportBuffers, reportEngine, socketOptions } from './plan.js';
 import { checkRetry, type SendPlan } from './send-plan.js';
-import { awaitReplies, type Messages, sendMessages } from './sending.js';
+import { awaitReplies, sendMessages } from './sending.js';
 
 /** What a run of `send` came to. */
 export interface Conclusion {
@@ -49,8 +59,10 @@ export async function converse(
   interruption.milestone = milestone;
   if (host.kind === 'name') explanation?.say(`${host.name} is ${candidates.map(({ address }) => address).join(', ')}`);
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
-  const prepared = await interruption.orThrow(prepareMessages(plan, context, limitBytes));
-  const judge = new Judge(plan.expectations, plan.messages.kind === 'probe' ? plan.messages.probe.judge : undefined);
+  const answers = plan.expectReplay === true ? new RecordedAnswers() : undefined;
+  const prepared = await interruption.orThrow(prepareMessages(plan, context, { limitBytes, answers }));
+  const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
+  const judge = new Judge(plan.expectations, (answers ?? probe)?.judge);
   const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], prepared));
   if (measurement !== undefined) output.totals.measure(measurement);
   const opening = Exchange.open({
@@ -60,10 +72,10 @@ export async function converse(
     repliesFrom: plan.repliesFrom,
     judge,
     measurement,
-    replies: plan.replies ?? 'as-sent',
+    replies: answers === undefined ? (plan.replies ?? 'as-sent') : () => answers.count,
     idleMs: plan.idle,
     rewrite: rewriteOf(plan),
-    events: exchangeEvents(plan, context, { output, explanation, measurement }),
+    events: exchangeEvents(plan, context, { output, explanation, measurement, remote: () => exchange.remote }),
   });
   if (plan.source?.host.kind === 'name') interruption.milestone = `${plan.source.host.name} was resolved`;
   await using exchange = await interruption.orThrow(opening).catch((error: unknown) => {
@@ -73,7 +85,7 @@ export async function converse(
   });
   interruption.milestone = milestone;
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
-  output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
+  await output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
   if (exchange.listens) output.watchKernel(() => exchange.kernelDropped);
   // It takes a millisecond, which a check that is over in a few need not spend on what nobody reads.
   const countsKernel = exchange.listens && output.countsAreRead;
@@ -89,6 +101,7 @@ export async function converse(
     tally();
     output.report();
   });
+  const hideProgress = await startProgress(plan, context, { messages, exchange, measurement });
   try {
     const conversation = { messages, exchange, interruption, measurement };
     const waits = await sendMessages(plan, context, conversation);
@@ -99,19 +112,35 @@ export async function converse(
     // The address, and with it the socket, may have changed since.
     if (countsKernel) output.askKernel();
     await exchange[Symbol.asyncDispose]();
+    hideProgress();
     endReports();
     tally();
   }
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
-  return conclude(plan, context, { output, exchange, judge, interruption });
+  return conclude(plan, context, { output, exchange, judge, answers, interruption });
+}
+
+/** Only for what takes a while, at a terminal where nothing stands that it would garble. */
+async function startProgress(
+  plan: SendPlan,
+  context: Context,
+  { messages, exchange, measurement }: Pick<Conversation, 'messages' | 'exchange' | 'measurement'>,
+): Promise<() => void> {
+  const { stats, output, count = 1, duration } = plan;
+  const { log, terminals } = context;
+  const takesAWhile = messages !== 'typing' && (count > 1 || duration !== undefined || !('take' in messages));
+  if (stats === false || !log.hasStatus || !takesAWhile || (terminals.stdout && output === 'raw'))
+    return () => undefined;
+  const { showProgress } = await import('./progress-line.js');
+  return showProgress(plan, context, { exchange, measurement, size: 'take' in messages ? messages.size : undefined });
 }
 
 /** So many datagrams are worth the time that the linux engine takes to load. */
 const MANY = 10_000;
 
-function isLarge({ rate, duration, count = 1 }: SendPlan): boolean {
-  return rate !== undefined || duration !== undefined || count >= MANY;
+function isLarge({ rate, replay, duration, count = 1 }: SendPlan): boolean {
+  return rate !== undefined || replay !== undefined || duration !== undefined || count >= MANY;
 }
 
 /** A probe's request may name its addresses. */
@@ -129,7 +158,7 @@ function familyOfSource({ source }: SendPlan): Family | undefined {
 async function prepareMessages(
   plan: SendPlan,
   context: Context,
-  limitBytes: number,
+  { limitBytes, answers }: Pick<Replay, 'limitBytes' | 'answers'>,
 ): Promise<Messages | ((exchange: Exchange) => Promise<Messages>)> {
   const { messages: source, count = 1, retry } = plan;
   if (source.kind === 'typing') return 'typing';
@@ -141,6 +170,7 @@ async function prepareMessages(
     };
   }
   if (source.kind === 'generated') return generateMessages(source.bytes, limitBytes);
+  if (source.kind === 'replay') return { path: source.path, limitBytes, answers };
   if (source.kind !== 'stream') return new ListedRounds(await loadMessages(source, limitBytes));
   if (count === 1 && retry === undefined) return streamMessages(context.stdin, source.format, limitBytes);
   const messages = await collectMessages(context.stdin, source.format, limitBytes);
@@ -160,9 +190,10 @@ async function planMeasurement(
   const many = isMulticast(address) || (broadcast === true && isBroadcast(address));
   if (!judged || many || messages === 'typing') return undefined;
   const isStream = Symbol.asyncIterator in messages;
+  const isReplay = 'path' in messages;
   const rounds = count ?? (duration === undefined ? 1 : Infinity);
   const size = 'size' in messages ? messages.size : 1;
-  if (!isStream && size * rounds <= 1) return undefined;
+  if (!isStream && !isReplay && size * rounds <= 1) return undefined;
   const { Measurement: Measuring } = await import('../stats/measurement.js');
   const numbered = 'run' in messages ? (messages as NumberedPayloads) : undefined;
   const measurement = new Measuring({ numbered, lateMs: waitMs });
@@ -182,16 +213,22 @@ function exchangeEvents(
     output,
     explanation,
     measurement,
+    remote,
   }: {
     readonly output: Output;
     readonly explanation: Explanation | undefined;
     readonly measurement: Measurement | undefined;
+    /** The address in use. */
+    readonly remote: () => Endpoint;
   },
 ): ExchangeEvents {
   const isProbe = plan.messages.kind === 'probe';
   let learned = 0;
   return {
-    replies: (batch) => output.writer.write(batch),
+    replies: async (batch) => {
+      await output.recordReceived(batch);
+      await output.writer.write(batch);
+    },
     strays: (batch) => {
       for (const { remote, data } of batch) {
         const from = formatEndpoint(remote);
@@ -205,11 +242,13 @@ function exchangeEvents(
           explanation?.say(`${from} sent ${describePayloads([data])}, and is not the address asked`);
         output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
+      return output.recordReceived(batch);
     },
-    ...(explanation && {
+    ...((explanation !== undefined || output.records) && {
       transmitted: (payloads, why) => {
-        if (why === 'message') explanation.waitBegins();
-        explanation.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
+        if (why === 'message') explanation?.waitBegins();
+        explanation?.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
+        return output.recordSent(payloads.map((data) => ({ data, remote: remote() })));
       },
     }),
     ...((explanation !== undefined || isProbe) && {
@@ -251,13 +290,9 @@ function conclude(
     output,
     exchange,
     judge,
+    answers,
     interruption,
-  }: {
-    readonly output: Output;
-    readonly exchange: Exchange;
-    readonly judge: Judge;
-    readonly interruption: Interruption;
-  },
+  }: Outcome & { readonly output: Output; readonly interruption: Interruption },
 ): Conclusion {
   const peer = formatEndpoint(exchange.remote);
   const verdict = plan.judged
@@ -267,7 +302,9 @@ function conclude(
       : 'ok';
   const { rttMs } = exchange;
   const says =
-    verdict === 'ok' ? describeSuccess(plan, { exchange, judge }) : describe(verdict, plan, { exchange, judge });
+    verdict === 'ok'
+      ? describeSuccess(plan, { exchange, judge })
+      : describe(verdict, plan, { exchange, judge, answers });
   // Who interrupts the wait, or reads no more, knows that it was not waited for long enough.
   const givenUp = interruption.reason === 'signal' || interruption.reason === 'stdout';
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
@@ -285,21 +322,25 @@ function conclude(
 interface Outcome {
   readonly exchange: Exchange;
   readonly judge: Judge;
+  /** What the replies were compared with, if it was a recording. */
+  readonly answers?: RecordedAnswers | undefined;
 }
 
-function describeSuccess({ judged }: SendPlan, { exchange, judge }: Outcome): string {
+function describeSuccess({ judged, messages }: SendPlan, { exchange, judge }: Outcome): string {
   const peer = formatEndpoint(exchange.remote);
   if (!judged) return `sent ${exchange.sent} ${exchange.sent === 1 ? 'datagram' : 'datagrams'} to ${peer}`;
   const time = exchange.rttMs === undefined ? '' : ` in ${formatMs(exchange.rttMs)} ms`;
   const answered = judge.matching === 1 ? 'answered' : `gave ${judge.matching} replies, the first`;
-  return judge.learned ?? `${peer} ${answered}${time}`;
+  const told = messages.kind === 'probe' ? judge.learned : undefined;
+  return told ?? `${peer} ${answered}${time}`;
 }
 
 function describe(
   verdict: Exclude<Verdict, 'ok'>,
   { waitMs = Infinity, deadline = Infinity, idle = Infinity }: SendPlan,
-  { exchange, judge }: Outcome,
+  { exchange, judge, answers }: Outcome,
 ): string {
+  const missing = answers?.missing === undefined ? '' : `; ${answers.missing}`;
   const peer = formatEndpoint(exchange.remote);
   const time = formatDuration(Math.min(waitMs, deadline, idle));
   switch (verdict) {
@@ -308,12 +349,12 @@ function describe(
         return `${peer} did not finish its answer within ${time}: ${judge.pending}`;
       return judge.matching === 0
         ? `${peer} did not answer within ${time}`
-        : `${peer} gave ${judge.matching} of ${exchange.wanted} replies within ${time}`;
+        : `${peer} gave ${judge.matching} of ${exchange.wanted} replies within ${time}${missing}`;
     case 'refused':
       return `${peer} refused: nobody listens there, or a firewall prohibits it`;
     case 'mismatch':
       if (judge.failedProbe)
-        return `${judge.mismatch ?? ''} (${formatEndpoint(exchange.mismatched ?? exchange.remote)})`;
+        return `${judge.mismatch ?? ''} (${formatEndpoint(exchange.mismatched ?? exchange.remote)})${missing}`;
       return `the reply from ${formatEndpoint(exchange.mismatched ?? exchange.remote)} ${judge.mismatch ?? ''}`;
     case 'stray':
       return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)`;

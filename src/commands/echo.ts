@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
 import { addOptions, type ValuesOf } from './options.js';
+import { planOutput } from './plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
 
 function echoOptions() {
@@ -27,7 +28,8 @@ export function declareEcho(command: Command, io: Io, run: (plan: EchoPlan) => P
     .addHelpText('after', EXAMPLES);
   addOptions(command, echoOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
-    await run({ ...values, local: planLocal(command.args, values, io) });
+    const output = planOutput(command, values);
+    await run({ ...values, output, local: planLocal(command.args, values, io) });
   });
 }
 

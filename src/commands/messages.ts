@@ -2,9 +2,14 @@ import type { Readable } from 'node:stream';
 import { type StreamFormat, readMessages } from '../input/message-stream.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import { readPayloadFile } from '../input/payload.js';
+import type { Rounds } from '../input/rounds.js';
+import type { Exchange } from '../check/exchange.js';
+import type { RecordedAnswers } from '../check/recorded-answers.js';
 import { describeSystemError } from '../net/errors.js';
 import type { ProbeSession } from '../probes/session.js';
+import type { Measurement } from '../stats/measurement.js';
 import { LocalFailure } from './failure.js';
+import type { Interruption } from './interruption.js';
 import { UsageError } from './usage-error.js';
 
 /** Where messages come from: exactly one source. */
@@ -13,8 +18,30 @@ export type MessageSource =
   | { readonly kind: 'files'; readonly paths: readonly string[] }
   | { readonly kind: 'generated'; readonly bytes: number }
   | { readonly kind: 'probe'; readonly probe: ProbeSession }
+  | { readonly kind: 'replay'; readonly path: string }
   | { readonly kind: 'stream'; readonly format: StreamFormat }
   | { readonly kind: 'typing' };
+
+/** A recording whose datagrams are the messages. */
+export interface Replay {
+  readonly path: string;
+  /** The largest payload that can be sent, in bytes. */
+  readonly limitBytes: number;
+  /** What the replies are compared with, if they are. */
+  readonly answers: RecordedAnswers | undefined;
+}
+
+/** What is to be sent: known before the first datagram leaves, a stream of what comes, a recording, or what is being typed. */
+export type Messages = Rounds | AsyncGenerator<readonly Uint8Array[], undefined> | Replay | 'typing';
+
+/** What is sent, on what, and what may end it. */
+export interface Conversation {
+  readonly messages: Messages;
+  readonly exchange: Exchange;
+  readonly interruption: Interruption;
+  /** What the round trips of this run come to, if they are measured. */
+  readonly measurement: Measurement | undefined;
+}
 
 /** What the messages of a stream that are all needed before the first is sent may come to. Empty ones take memory, too. */
 const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;

@@ -3,7 +3,16 @@ import { ENCODINGS } from '../input/encoding.js';
 import { type FormatName, FORMAT_NAMES } from '../output/formats.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../output/log.js';
 import { ENGINES, type Family } from '../net/index.js';
-import { oneOf, parseBufferSize, parseCount, parseDscp, parseDuration, parseText, parseTtl } from './values.js';
+import {
+  oneOf,
+  parseBufferSize,
+  parseCount,
+  parseDscp,
+  parseDuration,
+  parseRecordTarget,
+  parseText,
+  parseTtl,
+} from './values.js';
 
 /** One option of a command, declared once: how it is written, what it means, how it is read, and the type of its value. */
 export interface OptionSpec<Value> {
@@ -134,6 +143,11 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
         'put nothing before them',
       ),
       force: flag('--force', 'write raw bytes to a terminal'),
+      record: option(
+        '--record <file>',
+        'keep every datagram received or sent, in FILE.pcap or FILE.jsonl; - is pcap on stdout',
+        parseRecordTarget,
+      ),
     }),
     ...grouped('When to stop:', {
       count: option('-c, --count <n>', defaults.count, parseCount),

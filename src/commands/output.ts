@@ -1,13 +1,15 @@
 import type { Context } from './context.js';
 import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
+import type { Recording } from './recording.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
 import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
 import type { LogFields } from '../output/log.js';
 import { describeRoundTrips, drawHistogram } from '../output/round-trip-lines.js';
 import { describeSystemError } from '../net/errors.js';
-import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
+import { wallClockMs } from '../net/clock.js';
+import { type Datagram, type DatagramError, type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 
@@ -32,6 +34,7 @@ export class Output {
   readonly #unreportedDrops = { kernel: 0, queue: 0 };
   #queueDropsWereSaid = false;
   #kernelDropsWereSaid = false;
+  #recording: Recording | undefined;
   #kernelDropped: (() => number | undefined) | undefined;
   #kernelWasAsked = false;
   #kernelPoll: NodeJS.Timeout | undefined;
@@ -65,14 +68,42 @@ export class Output {
     context.force.addEventListener('abort', this.#abandon, { once: true });
   }
 
-  /** Says what the datagrams look like, once the socket is open: before it there are none. */
-  begin({ bound, meta }: { readonly bound: Endpoint; readonly meta: boolean }): void {
+  /**
+   * Says what the datagrams look like, once the socket is open: before it there are none. Opens the recording.
+   *
+   * @throws {LocalFailure} if it cannot be opened
+   */
+  async begin({ bound, meta }: { readonly bound: Endpoint; readonly meta: boolean }): Promise<void> {
+    const { record } = this.#values;
+    if (record !== undefined) {
+      const { openRecording } = await import('./recording.js');
+      this.#recording = await openRecording(record, this.#context, bound);
+    }
     this.writer.format = createFormat(this.#values.output, {
       meta: this.#values.meta ?? meta,
       terminal: this.#context.terminals.stdout,
       palette: this.#context.palette,
       bound,
     });
+  }
+
+  /** Datagrams were received: for the recording, if there is one. @throws {LocalFailure} if it takes no more */
+  async recordReceived(batch: readonly Datagram[]): Promise<void> {
+    await this.#recording?.write(batch);
+  }
+
+  /** Datagrams were sent just now. Otherwise as {@link recordReceived}. */
+  async recordSent(batch: readonly Outgoing[]): Promise<void> {
+    if (this.#recording === undefined) return;
+    const timeMs = wallClockMs();
+    await this.#recording.write(
+      batch.map(({ data, remote }) => ({ data, remote, local: undefined, timeMs, dir: 'out' as const })),
+    );
+  }
+
+  /** Whether datagrams that are sent are recorded. */
+  get records(): boolean {
+    return this.#values.record !== undefined;
   }
 
   readonly #abandon = (): void => {
@@ -173,9 +204,13 @@ export class Output {
     }
   }
 
+  get #outputDropped(): number {
+    return this.writer.dropped + (this.#recording?.dropped ?? 0);
+  }
+
   /** The totals so far, as in the summary. */
   fields(): SummaryFields & LogFields {
-    this.totals.outputDropped = this.writer.dropped;
+    this.totals.outputDropped = this.#outputDropped;
     return this.totals.fields();
   }
 
@@ -199,7 +234,8 @@ export class Output {
     clearInterval(this.#kernelPoll);
     if (this.#kernelWasAsked) this.askKernel();
     this.#reportDrops();
-    if (this.writer.dropped > 0) this.event({ type: 'drop', where: 'output', count: this.writer.dropped });
+    this.#recording?.close();
+    if (this.#outputDropped > 0) this.event({ type: 'drop', where: 'output', count: this.#outputDropped });
     if (last !== undefined) this.event(last);
     const details = this.#details();
     const fields = { ...this.fields(), ...details.fields };

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { Command } from 'commander';
 import { checkFamily, interfaceExists } from '../net/endpoint.js';
 import {
   type Address,
@@ -57,8 +58,33 @@ export function checkUtf8(text: string, what: string, io: Io): void {
     throw new UsageError(`${what} is not valid UTF-8: write such bytes with -e hex`);
 }
 
+/**
+ * The format of stdout, which is not for datagrams as text where a recording goes there, or one line only.
+ *
+ * @throws {UsageError} where both were asked for
+ */
+export function planOutput(command: Command, { output, record, exitCode }: OutputValues): SharedValues['output'] {
+  const taken = [
+    ...(record?.kind === 'stdout' ? ['--record -'] : []),
+    ...(exitCode === 'nagios' ? ['--exit-code nagios'] : []),
+  ];
+  if (taken.length === 0) return output;
+  const asked = output !== 'none' && command.getOptionValueSource('output') === 'cli' ? [`-o ${output}`] : [];
+  const [first, second] = [...asked, ...taken];
+  if (second !== undefined) {
+    throw new UsageError(`stdout is for one thing only: either ${first ?? ''} or ${second}`);
+  }
+  return 'none';
+}
+
+/** What {@link planOutput} looks at; `exitCode` is an option of `send` only. */
+type OutputValues = Pick<SharedValues, 'output' | 'record'> & { readonly exitCode?: string };
+
 /** Checks what the options can contradict each other in, whatever the command. */
 export function checkShared(values: SharedValues, io: Io): void {
+  if (values.record?.kind === 'stdout' && io.terminals.stdout && values.force !== true) {
+    throw new UsageError("option '--record -' would write packets to a terminal: redirect it, or add --force");
+  }
   if (values.output === 'raw' && io.terminals.stdout && values.force !== true) {
     throw new UsageError("option '-o raw' would write raw bytes to a terminal: redirect it, or add --force");
   }

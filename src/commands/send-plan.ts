@@ -17,9 +17,11 @@ import {
   parseDurationOrZero,
   parseFrame,
   parseRate,
+  parseReplayFilter,
   parseReplies,
   parseSizeOrZero,
   parseSizeRange,
+  parseSpeed,
   parseText,
 } from './values.js';
 
@@ -38,6 +40,17 @@ export function sendOptions() {
         'send the request of a known protocol and judge its reply; list shows them, help:NAME tells of one',
         parseText,
       ),
+      replay: option(
+        '--replay <file>',
+        'send what a recording holds (pcap, pcapng, jsonl), with its timing',
+        parseText,
+      ),
+      replayFilter: option(
+        '--replay-filter <filter>',
+        'which of it: src or dst, and an address, a port or both (default: what went where its first datagram did)',
+        parseReplayFilter,
+      ),
+      speed: option('--speed <x|max>', 'how fast it is replayed: 2 is twice as fast, max without pauses', parseSpeed),
       interval: option('--interval <d>', 'time from one round of --count to the next (default: 1s)', parseDuration),
       rate: option('--rate <r>', 'datagrams a second instead: 1000/s, 50k/s, or max for full speed', parseRate),
     }),
@@ -52,6 +65,7 @@ export function sendOptions() {
       expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
       expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
       expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
+      expectReplay: flag('--expect-replay', 'the replies must be the answers that the recording holds'),
       retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
       deadline: option('--deadline <d>', 'bound on everything, from start to exit', parseDuration),
       anySource: flag('--any-source', 'take replies from any address, and show whose they are'),
@@ -129,11 +143,11 @@ export async function planSend(
   checkOneWay(probe, judged);
   checkWaiting(values, judged);
   checkRetry(values, from);
+  checkReplay(values);
   checkLimits(values, judged);
   const probed = probe === undefined || probe.repliesFrom === 'none' ? 'peer' : probe.repliesFrom;
   return {
     ...rest,
-    output: rest.exitCode === 'nagios' ? 'none' : rest.output,
     destination,
     source,
     messages: from,
@@ -189,6 +203,7 @@ function planMessages(
     ...(values.file === undefined ? [] : ['--file']),
     ...(values.size === undefined ? [] : ['--size']),
     ...(probe === undefined ? [] : ['--probe']),
+    ...(values.replay === undefined ? [] : ['--replay']),
     ...(values.frame === undefined ? [] : ['--frame, which cuts stdin']),
   ];
   if (sources.length > 1) throw new UsageError(`messages come from one source only, not from ${sources.join(' and ')}`);
@@ -197,6 +212,7 @@ function planMessages(
     return { kind: 'payloads', payloads };
   }
   if (probe !== undefined) return { kind: 'probe', probe };
+  if (values.replay !== undefined) return { kind: 'replay', path: values.replay };
   if (values.file !== undefined) return { kind: 'files', paths: values.file };
   if (values.size !== undefined) return { kind: 'generated', bytes: values.size };
   const repeats = values.count !== undefined || values.duration !== undefined || values.retry !== undefined;
@@ -206,8 +222,8 @@ function planMessages(
 }
 
 function isJudged(values: SendValues, messages: MessageSource, expectations: readonly Expectation[]): boolean {
-  const { wait, replies, retry, anySource } = values;
-  if (replies !== undefined || expectations.length > 0) return true;
+  const { wait, replies, retry, anySource, expectReplay } = values;
+  if (replies !== undefined || expectations.length > 0 || expectReplay === true) return true;
   if (messages.kind === 'typing') return false;
   if (messages.kind === 'probe' && messages.probe.repliesFrom !== 'none') return true;
   return retry !== undefined || anySource === true || (wait !== undefined && wait > 0);
@@ -222,6 +238,27 @@ function checkWaiting({ wait }: SendValues, judged: boolean): void {
 function checkOneWay(probe: ProbeSession | undefined, judged: boolean): void {
   if (probe?.repliesFrom !== 'none' || !judged) return;
   throw new UsageError(`nothing answers the probe ${probe.name}, and other options ask for replies: leave them out`);
+}
+
+/** A recording has its own messages, and its own time. */
+function checkReplay({ replay, replayFilter, speed, expectReplay, replies, ...values }: SendValues): void {
+  if (replay === undefined) {
+    const alone = [
+      ...(replayFilter === undefined ? [] : ['--replay-filter']),
+      ...(speed === undefined ? [] : ['--speed']),
+      ...(expectReplay === undefined ? [] : ['--expect-replay']),
+    ];
+    if (alone.length > 0) throw new UsageError(`option '${alone[0] ?? ''}' is about a recording: add --replay`);
+    return;
+  }
+  const { count, duration, interval, rate, retry } = values;
+  const others = Object.entries({ count, duration, interval, rate, retry }).filter(([, value]) => value !== undefined);
+  if (others.length > 0) {
+    throw new UsageError(`a recording is sent once, in its own time (--speed): leave out --${others[0]?.[0] ?? ''}`);
+  }
+  if (expectReplay === true && replies !== undefined) {
+    throw new UsageError("option '--expect-replay' awaits as many replies as the recording has: leave out -n");
+  }
 }
 
 function checkLimits({ warn, critical, exitCode, count = 1, duration }: SendValues, judged: boolean): void {

@@ -10,6 +10,7 @@ import { describeFailure, LocalFailure } from './failure.js';
 import { Interruption } from './interruption.js';
 import { addOptions } from './options.js';
 import { Output } from './output.js';
+import { planOutput } from './plan.js';
 import { formatPluginLine } from './plugin-line.js';
 import { describeProbes, planSend, sendOptions, type SendPlan, type SendValues } from './send-plan.js';
 import { UsageError } from './usage-error.js';
@@ -41,14 +42,9 @@ export function declareSend(command: Command, io: Io, run: (plan: SendPlan) => P
       command.configureOutput().writeOut?.(description);
       return;
     }
-    checkPluginOutput(command, values);
-    await run(await planSend(address, messages, values, io));
+    const output = planOutput(command, values);
+    await run(await planSend(address, messages, { ...values, output }, io));
   });
-}
-
-function checkPluginOutput(command: Command, { exitCode, output }: SendValues): void {
-  if (exitCode !== 'nagios' || output === 'none' || command.getOptionValueSource('output') !== 'cli') return;
-  throw new UsageError(`option '-o ${output}' would write replies where --exit-code nagios has its one line`);
 }
 
 /** How long after the deadline what came before it may take to be written. */

@@ -1,27 +1,14 @@
-import type { Exchange } from '../check/exchange.js';
 import { ListedRounds, type Rounds } from '../input/rounds.js';
 import type { Measurement } from '../stats/measurement.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
 import { Schedule } from '../timing/schedule.js';
 import type { Context } from './context.js';
-import { type Interruption, unlessAborted } from './interruption.js';
-import { KeptMessages } from './messages.js';
+import { unlessAborted } from './interruption.js';
+import { type Conversation, KeptMessages } from './messages.js';
 import type { SendPlan } from './send-plan.js';
 import { readTypedLines } from './typed-lines.js';
 
 const DEFAULT_INTERVAL_MS = 1000;
-
-/** What is to be sent: known before the first datagram leaves, or a stream of what comes, or what is being typed. */
-export type Messages = Rounds | AsyncGenerator<readonly Uint8Array[], undefined> | 'typing';
-
-/** What is sent, on what, and what may end it. */
-export interface Conversation {
-  readonly messages: Messages;
-  readonly exchange: Exchange;
-  readonly interruption: Interruption;
-  /** What the round trips of this run come to, if they are measured. */
-  readonly measurement: Measurement | undefined;
-}
 
 /** Sends everything, by the clock if it is to be repeated; false if the run is over before there is anything to wait for. */
 export async function sendMessages(plan: SendPlan, context: Context, conversation: Conversation): Promise<boolean> {
@@ -29,7 +16,10 @@ export async function sendMessages(plan: SendPlan, context: Context, conversatio
   try {
     if (messages === 'typing') await sendTyped(plan, context, conversation);
     else if (Symbol.asyncIterator in messages) await sendStream(plan, context, messages, conversation);
-    else await sendFromNow(plan, messages, conversation);
+    else if ('path' in messages) {
+      const { sendReplay } = await import('./replaying.js');
+      await sendReplay(plan, context, messages, conversation);
+    } else await sendFromNow(plan, messages, conversation);
   } catch (error) {
     if (error !== interruption) throw error;
   }

@@ -3,22 +3,21 @@ import { readPayloadFile } from '../input/payload.js';
 import { describeSystemError } from '../net/errors.js';
 import {
   type Datagram,
-  DatagramError,
   type DatagramServer,
   type Endpoint,
   familyOf,
   formatEndpoint,
   MAX_PAYLOAD_BYTES,
 } from '../net/index.js';
-import type { Totals } from '../stats/totals.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
-import { LocalFailure } from './failure.js';
+import { describeFailure, LocalFailure } from './failure.js';
 import { unlessAborted } from './interruption.js';
 import { addOptions, grouped, option, toggle, type ValuesOf } from './options.js';
-import { readPayload } from './plan.js';
+import { readPayload, planOutput } from './plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
 import { readTypedLines } from './typed-lines.js';
+import type { Output } from './output.js';
 import { UsageError } from './usage-error.js';
 import { parseText } from './values.js';
 
@@ -65,7 +64,8 @@ export function declareServe(command: Command, io: Io, run: (plan: ServePlan) =>
     .addHelpText('after', EXAMPLES);
   addOptions(command, serveOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
-    await run(planServe(command.args, values, io));
+    const output = planOutput(command, values);
+    await run(planServe(command.args, { ...values, output }, io));
   });
 }
 
@@ -108,7 +108,7 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
     meta: context.terminals.stdout,
     typing: plan.interactive === true,
     answer: payload && (() => payload),
-    start: (server, totals) => typing.start(server, totals),
+    start: (server, output) => typing.start(server, output),
     taken: (batch) => {
       typing.heard(batch);
     },
@@ -144,12 +144,12 @@ class Typing {
   }
 
   /** Begins to read, if there is typing; returns what ends it. */
-  start(server: DatagramServer, totals: Totals): () => void {
+  start(server: DatagramServer, output: Output): () => void {
     if (!this.#plan.typing) return () => undefined;
     const { stdin, log } = this.#context;
     const reader = readTypedLines(stdin, this.#plan.encoding, {
       line: (payload) => {
-        void this.#send(server, totals, payload);
+        void this.#send(server, output, payload);
       },
       bad: (error) => {
         log.warn(`not sent: ${error.message}`);
@@ -161,8 +161,9 @@ class Typing {
     };
   }
 
-  async #send(server: DatagramServer, totals: Totals, payload: Uint8Array): Promise<void> {
+  async #send(server: DatagramServer, output: Output, payload: Uint8Array): Promise<void> {
     const { log } = this.#context;
+    const { totals } = output;
     const peer = this.#peer;
     if (peer === undefined) {
       log.warn('not sent: nobody has spoken yet');
@@ -171,10 +172,12 @@ class Typing {
     try {
       await server.sendto(payload, peer);
       totals.sent += 1;
+      await output.recordSent([{ data: payload, remote: peer }]);
       log.debug(`sent ${payload.length} bytes to ${formatEndpoint(peer)}`);
     } catch (error) {
-      if (!(error instanceof DatagramError)) throw error;
-      log.warn(error.message);
+      const failure = describeFailure(error);
+      if (failure === undefined) throw error;
+      log.warn(failure.message);
     }
   }
 }

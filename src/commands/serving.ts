@@ -74,7 +74,7 @@ export interface Service {
   /** The payload that answers a datagram; undefined if the server answers nothing by itself. */
   readonly answer?: ((datagram: Datagram) => Uint8Array) | undefined;
   /** Called once the server is bound; what it returns is called at the end. */
-  readonly start?: (server: DatagramServer, totals: Totals) => () => void;
+  readonly start?: (server: DatagramServer, output: Output) => () => void;
   /** Called with every batch that was taken, before it is written. */
   readonly taken?: (batch: readonly Datagram[]) => void;
   /** Whether time and addresses stand before each datagram unless the user says otherwise. */
@@ -135,14 +135,14 @@ async function serveUntilEnd(
   await using server = await startUdpServer(plan.local, socketOptions(plan, { pays: true }));
   output.watchKernel(() => server.kernelDropped);
   output.askKernel();
+  await output.begin({ bound: server.local, meta: service.meta });
   await announce(server, plan, context, output);
-  output.begin({ bound: server.local, meta: service.meta });
   const endings = new Endings(plan, ends, server, () => {
     // What has arrived is still answered.
     if (service.answer === undefined) server.close();
     else void server.endReceiving();
   });
-  const stopService = service.start?.(server, output.totals);
+  const stopService = service.start?.(server, output);
   const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
   try {
     await serveBatches(server, { plan, service, output, peers, endings });
@@ -185,6 +185,7 @@ async function serveBatches(
   const answers = service.answer && new Answers(plan, server, { output, peers, answer: service.answer });
   for await (const batch of server.batches()) {
     endings.arrived();
+    await output.recordReceived(batch);
     const taken = admit(batch, admission, totals, plan.count);
     if (taken.length === 0) continue;
     peers.count(taken);
@@ -266,10 +267,12 @@ class Answers {
       answers.push({ data: this.#answer(datagram), remote: datagram.remote, local: datagram.local });
     }
     const failures = await this.#server.sendBatch(answers);
+    const failed = new Set(failures.map(({ index }) => index));
+    const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));
+    await this.#output.recordSent(sent);
     totals.sent += answers.length - failures.length;
     totals.unanswered = this.#policy.declined;
-    const failed = new Set(failures.map(({ index }) => index));
-    for (const [index, { remote }] of answers.entries()) if (!failed.has(index)) this.#peers.answered(remote);
+    for (const { remote } of sent) this.#peers.answered(remote);
     for (const { error } of failures) {
       // One line tells it; a flood of them would tell no more.
       if (!this.#failed) this.#output.peerError(error);

@@ -2,6 +2,9 @@ import { InvalidArgumentError } from 'commander';
 import type { SizeRange } from '../check/expectation.js';
 import { type Cidr, parseCidr } from '../guard/access-list.js';
 import type { Frame } from '../input/framing.js';
+import type { ReplayFilter } from '../input/replay.js';
+import { parseSourceAddress } from '../net/endpoint.js';
+import { DatagramError } from '../net/index.js';
 
 const MS_OF_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -137,6 +140,46 @@ export function parseFrame(text: string): Frame {
     throw new InvalidArgumentError('A frame is lines, null, whole, chunk:N (N bytes from 1), length or json.');
   }
   return { kind: 'chunk', bytes };
+}
+
+/** Where a recording goes, and how it is written. `stdout` is pcap. */
+export type RecordTarget =
+  { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string; readonly format: 'pcap' | 'jsonl' };
+
+/** Reads where a recording goes, by the end of its name. */
+export function parseRecordTarget(text: string): RecordTarget {
+  if (text === '-') return { kind: 'stdout' };
+  const [, format] = /[^/]\.(pcap|jsonl)$/.exec(text) ?? [];
+  if (format !== 'pcap' && format !== 'jsonl') {
+    throw new InvalidArgumentError('A recording is a file that ends in .pcap or .jsonl, or - for pcap on stdout.');
+  }
+  return { kind: 'file', path: text, format };
+}
+
+/** Reads how fast a recording is replayed: a factor above 0, such as 2 or 0.5, or `max`, which is Infinity. */
+export function parseSpeed(text: string): number {
+  if (text === 'max') return Infinity;
+  const factor = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : 0;
+  if (!(factor > 0 && factor < Infinity))
+    throw new InvalidArgumentError('A speed is a factor such as 2 or 0.5, or max.');
+  return factor;
+}
+
+/** Reads `src` or `dst` and an address, a port or both: `dst 192.0.2.1:53`, `src 192.0.2.1`, `src [2001:db8::1]`, `dst 53`. */
+export function parseReplayFilter(text: string): ReplayFilter {
+  const [, end, written = ''] = /^(src|dst)[ =](.+)$/s.exec(text) ?? [];
+  try {
+    if (end === 'src' || end === 'dst') {
+      if (/^\d+$/.test(written)) return { end, address: undefined, port: parseSourceAddress(written).port };
+      const { host, port } = parseSourceAddress(written);
+      if (host.kind === 'literal') return { end, address: host.address, port: port === 0 ? undefined : port };
+    }
+  } catch (error) {
+    if (!(error instanceof DatagramError)) throw error;
+  }
+  throw new InvalidArgumentError(
+    'A filter is "src" or "dst", and an address, a port or both, as in "dst 192.0.2.1:53".',
+  );
 }
 
 /** Reads a block of addresses. */

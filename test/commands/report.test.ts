@@ -113,7 +113,7 @@ describe('SIGUSR2', () => {
       level: 30,
       received: 1,
       sent: 1,
-      dropped: { kernel: null, queue: 0, output: 0 },
+      dropped: { kernel: 0, queue: 0, output: 0 },
       durationMs: expect.any(Number),
       rate: { perSecond: expect.any(Number), bytesPerSecond: expect.any(Number) },
       peers: [row],
@@ -139,7 +139,9 @@ describe('SIGUSR2', () => {
     running.stdin.write('one\ntwo\n');
     await running.until('two\n');
     running.kill('SIGUSR2');
-    expect(await reported(running, 1)).toEqual([expect.stringMatching(/^udpcat: 2 received, 2 sent in \d+\.\d{3} s$/)]);
+    expect(await reported(running, 1)).toEqual([
+      expect.stringMatching(/^udpcat: 2 received, 2 sent, 0 lost in \d+\.\d{3} s$/),
+    ]);
     running.stdin.write('three\n');
     await running.until('three\n');
   });

@@ -192,7 +192,7 @@ describe('limits of the round-trip time', () => {
     ['without a reply', [...ping, '--exit-code', 'docker', '--critical', '1s'], 'none is asked for: add -w'],
     ['in the wrong order', [...judged, '--warn', '2s', '--critical', '1s'], "'--critical' is shorter than --warn"],
     ['of no time', [...judged, '--warn', '0'], "'0' is invalid"],
-    ['beside replies on stdout', [...judged, '-o', 'json'], 'where --exit-code nagios has its one line'],
+    ['beside replies on stdout', [...judged, '-o', 'json'], 'either -o json or --exit-code nagios'],
   ])('are a usage error %s', async (_title, args, says) => {
     const { status, stderr } = await udpcat(args);
     expect(stderr).toContain(says);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '../support/peers.js';
 import { screen } from '../support/screen.js';
 import { sendAll } from '../support/service.js';
-import { silentServer } from '../support/sockets.js';
+import { echoServer, silentServer } from '../support/sockets.js';
 import { commandLine, type Terminal, terminal } from '../support/udpcat.js';
 
 let folder: string;
@@ -189,5 +189,46 @@ describeWith('tmux', 'at a terminal as people have it', () => {
     } finally {
       tmux('kill-server');
     }
+  });
+});
+
+describeWith('script', 'the live line of send', () => {
+  test.each([4, 6] as const)(
+    'says over IPv%d how far it is, and what is left; it is gone at the end',
+    async (family) => {
+      await using server = await echoServer(family);
+      const args = [
+        'send',
+        server.address,
+        'x',
+        '-c',
+        '4',
+        '--interval',
+        '300ms',
+        '-w',
+        '5s',
+        '-o',
+        'none',
+        '--no-color',
+      ];
+      await using running = terminal(args);
+      await running.until(/[123] of 4 sent, [123] received, [01] unanswered, median [\d.]+ ms, 1 s left/);
+      const { stdout, status } = await running.outcome;
+      expect(status).toBe(0);
+      const rows = screen(stdout.toString());
+      expect(rows.filter((row) => row.includes('of 4 sent'))).toEqual([]);
+      expect(rows[0]).toMatch(/^udpcat: 4 received, 4 sent, 0 lost/);
+      expect(rows[1]).toMatch(/^udpcat: round-trip time: min /);
+    },
+  );
+
+  test.each([
+    ['one datagram that is waited for', ['x', '-n', '1', '-w', '600ms']],
+    ['--no-stats', ['x', '-c', '3', '--interval', '300ms', '--no-stats']],
+    ['--quiet', ['x', '-c', '3', '--interval', '300ms', '--quiet']],
+  ])('is not there with %s', async (_title, args) => {
+    await using server = await silentServer();
+    await using running = terminal(['send', server.address, ...args]);
+    expect((await running.outcome).stdout.toString()).not.toMatch(/\d sent[^\n]* left|of 3 sent/);
   });
 });

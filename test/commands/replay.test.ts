@@ -1,0 +1,260 @@
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
+import { jsonlRecord } from '../../src/capture/jsonl-writer.js';
+import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { readCapture } from '../../src/capture/reader.js';
+import { startCapture, testCapturing } from '../support/capturing.js';
+import { payloads } from '../support/property.js';
+import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';
+import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'udpcat-replay-'));
+let files = 0;
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const END = { client: ['192.0.2.7', '2001:db8::7'], server: ['192.0.2.53', '2001:db8::53'] } as const;
+
+const at = (who: keyof typeof END, family: Family, port: number) => ({
+  address: END[who][family === 4 ? 0 : 1],
+  port,
+});
+
+/** A conversation: each line is said by the client to port 53 of the server, or, with `< ` before it, by the server. */
+function conversation(lines: readonly string[], family: Family = 4, stepMs = 0): CapturedDatagram[] {
+  const [client, server] = [at('client', family, 4000), at('server', family, 53)];
+  return lines.map((line, index) => {
+    const answer = line.startsWith('< ');
+    return {
+      timeMs: 1_700_000_000_000 + index * stepMs,
+      source: answer ? server : client,
+      destination: answer ? client : server,
+      data: Buffer.from(answer ? line.slice(2) : line),
+    };
+  });
+}
+
+/** Writes a recording; resolves to its path. */
+function recorded(datagrams: readonly CapturedDatagram[], format: 'pcap' | 'jsonl' = 'pcap'): string {
+  files += 1;
+  const path = join(folder, `${files}.${format}`);
+  const records = datagrams.map((datagram) => (format === 'pcap' ? pcapRecord(datagram) : jsonlRecord(datagram, 'in')));
+  writeFileSync(
+    path,
+    Buffer.concat([...(format === 'pcap' ? [pcapHeader()] : []), ...records.map((r) => Buffer.from(r))]),
+  );
+  return path;
+}
+
+describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
+  test.each([4, 6] as const)('sends over IPv%d what went to the receiver of the first datagram', async (family) => {
+    const other = { ...conversation(['elsewhere'], family)[0]!, destination: at('server', family, 54) };
+    const path = recorded([...conversation(['a', '< b', '', 'c'], family), other], format);
+    await using server = await silentServer(family);
+    const { status, stderr } = await udpcat(['send', server.address, '--replay', path]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(await arrivals(server)).toEqual(['a', '', 'c']);
+  });
+
+  test('sends any sequence of datagrams that was recorded, as it was', async () => {
+    const sent = fc.sample(payloads, 300);
+    files += 1;
+    const path = join(folder, `${files}.${format}`);
+    await using receiver = start(['serve', '127.0.0.1:0', '-c', '300', '-o', 'none', '--record', path]);
+    await using sender = await silentServer();
+    const address = await receiver.listening();
+    for (const payload of sent) await sender.send(payload, address);
+    expect(await receiver.outcome).toMatchObject({ status: 0 });
+    await using again = await silentServer();
+    expect(await udpcat(['send', again.address, '--replay', path, '--speed', 'max'])).toMatchObject({ status: 0 });
+    expect(await arrivals(again)).toEqual(sent.map((payload) => Buffer.from(payload).toString('latin1')));
+  });
+
+  test('keeps the time between them, or as much less as --speed says', async () => {
+    const path = recorded(conversation(['a', 'b', 'c'], 4, 300), format);
+    const gaps = async (speed: readonly string[]) => {
+      files += 1;
+      const log = join(folder, `${files}.jsonl`);
+      await using server = await silentServer();
+      await udpcat(['send', server.address, '--replay', path, '--record', log, ...speed]);
+      const times: number[] = [];
+      for await (const batch of readCapture(createReadStream(log))) times.push(...batch.map(({ timeMs }) => timeMs));
+      return times.slice(1).map((time, index) => time - times[index]!);
+    };
+    const [whole, third, none] = await Promise.all([gaps([]), gaps(['--speed', '3']), gaps(['--speed', 'max'])]);
+    expect(whole).toHaveLength(2);
+    // Late is what a busy machine may be, and the schedule makes up for it; early is never right.
+    expect(whole[0]! + whole[1]!).toBeGreaterThan(595);
+    expect(third[0]! + third[1]!).toBeGreaterThan(195);
+    expect(third[0]! + third[1]!).toBeLessThan(595);
+    expect(none[0]! + none[1]!).toBeLessThan(195);
+  });
+});
+
+describe('--replay-filter', () => {
+  const path = recorded(conversation(['q1', '< a1', 'q2', '< a2']));
+
+  test.each([
+    ['dst 192.0.2.53:53', ['q1', 'q2']],
+    ['dst 192.0.2.53', ['q1', 'q2']],
+    ['dst 53', ['q1', 'q2']],
+    ['src 53', ['a1', 'a2']],
+    ['src=192.0.2.53', ['a1', 'a2']],
+    ['dst 192.0.2.7:4000', ['a1', 'a2']],
+    ['src 4000', ['q1', 'q2']],
+  ])('"%s" takes that side', async (filter, sent) => {
+    await using server = await silentServer();
+    expect(await udpcat(['send', server.address, '--replay', path, '--replay-filter', filter])).toMatchObject({
+      status: 0,
+    });
+    expect(await arrivals(server)).toEqual(sent);
+  });
+
+  test('that takes nothing is a failure that says so', async () => {
+    await using server = await silentServer();
+    const args = ['send', server.address, '--replay', path, '--replay-filter', 'dst 9'];
+    expect(await udpcat(args)).toMatchObject({
+      status: 1,
+      stderr: `udpcat: ${path} holds no datagram that --replay-filter takes\n`,
+    });
+  });
+
+  test.each(['53', 'dst', 'dst x', 'dst name:53', 'to 53', 'dst 99999', 'dst *:53', ''])(
+    '"%s" is a usage error',
+    async (text) => {
+      const { status, stderr } = await udpcat(['send', '127.0.0.1:9', '--replay', path, '--replay-filter', text]);
+      expect(stderr).toContain('A filter is "src" or "dst", and an address, a port or both, as in "dst 192.0.2.1:53".');
+      expect(status).toBe(2);
+    },
+  );
+});
+
+describe('--expect-replay', () => {
+  const path = recorded(conversation(['q1', '< a:q1', 'q2', '< a:q2', 'q3', '< a:q3']));
+  const replay = (address: string, file = path, ...args: readonly string[]) =>
+    udpcat(['send', address, '--replay', file, '--expect-replay', '-w', '1s', '-o', 'none', ...args]);
+
+  test('is 0 when the answers are those of the recording', async () => {
+    await using server = await answeringServer((data) => [`a:${data.toString()}`]);
+    expect(await replay(server.address)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test('is 0 at any speed, and in any order', async () => {
+    const held: string[] = [];
+    await using server = await answeringServer((data) => {
+      held.push(`a:${data.toString()}`);
+      return held.length === 3 ? held.toReversed() : [];
+    });
+    expect(await replay(server.address, path, '--speed', 'max')).toMatchObject({ status: 0 });
+  });
+
+  test('is 5 when one differs, and says which', async () => {
+    await using server = await answeringServer((data) => [data.toString() === 'q2' ? 'other' : `a:${data.toString()}`]);
+    expect(await replay(server.address)).toMatchObject({
+      status: 5,
+      stderr: `udpcat: reply 2, of 5 bytes, differs from the recording (${server.address}); answer 2 of 3 did not come as recorded\n`,
+    });
+  });
+
+  test('is 3 when one is missing, and says which', async () => {
+    await using server = await answeringServer((data) => (data.toString() === 'q3' ? [] : [`a:${data.toString()}`]));
+    expect(await replay(server.address)).toMatchObject({
+      status: 3,
+      stderr: `udpcat: ${server.address} gave 2 of 3 replies within 1s; answer 3 of 3 did not come as recorded\n`,
+    });
+  });
+
+  test('is 1 for a recording without answers', async () => {
+    await using server = await echoServer();
+    const silent = recorded(conversation(['q1', 'q2']));
+    expect(await replay(server.address, silent)).toMatchObject({
+      status: 1,
+      stderr: `udpcat: ${silent} holds no answers to compare with\n`,
+    });
+  });
+});
+
+describe('a recording that is broken', () => {
+  const whole = readFileSync(recorded(conversation(['first', 'second'])));
+  const path = join(folder, 'broken.pcap');
+  writeFileSync(path, whole.subarray(0, -3));
+
+  test('is sent up to there, and then one error that gives the offset', async () => {
+    await using server = await silentServer();
+    const { status, stderr } = await udpcat(['send', server.address, '--replay', path]);
+    expect(stderr).toMatch(new RegExp(`^udpcat: cannot replay ${path}: at byte \\d+: [^\\n]+\\n$`));
+    expect(status).toBe(1);
+    expect(await arrivals(server)).toEqual(['first']);
+  });
+
+  test.each([
+    ['not there', join(folder, 'nowhere.pcap'), /^udpcat: cannot read .*nowhere\.pcap: .+\n$/],
+    ['a folder', folder, /^udpcat: cannot read .*: it is a directory/],
+    ['empty', '/dev/null', /^udpcat: \/dev\/null holds no datagram to send\n$/],
+  ])('%s is an error', async (_title, file, message) => {
+    const { status, stderr } = await udpcat(['send', '127.0.0.1:9', '--replay', file]);
+    expect(stderr).toMatch(message);
+    expect(status).toBe(1);
+  });
+
+  test('since it is too large for the destination gives the number of the datagram', async () => {
+    const large = { ...conversation(['x'], 6)[0]!, data: Buffer.alloc(65_527) };
+    await using server = await silentServer(4);
+    const file = recorded([conversation(['x'], 6)[0]!, large]);
+    const { status, stderr } = await udpcat(['send', server.address, '--replay', file]);
+    expect(stderr).toBe(`udpcat: datagram 2 of ${file} has 65527 bytes, and the limit there is 65507\n`);
+    expect(status).toBe(1);
+    expect(await arrivals(server)).toEqual(['x']);
+  });
+});
+
+test('--replay of a pipe that nobody writes to holds up neither the deadline nor a signal', async () => {
+  const pipe = join(folder, 'pipe.pcap');
+  const args = ['send', '127.0.0.1:9', '--replay', pipe, '--deadline', '500ms'];
+  await using running = shell(`mkfifo ${quote(pipe)} && exec ${commandLine(args)}`, { timeoutMs: 5_000 });
+  expect(await running.outcome).toMatchObject({
+    status: 1,
+    stderr: 'udpcat: the deadline of 500ms came before everything was sent\n',
+  });
+});
+
+test('--replay and a message are two sources', async () => {
+  const { stderr, status } = await udpcat(['send', '127.0.0.1:9', 'x', '--replay', 'x.pcap']);
+  expect(stderr).toBe('udpcat: messages come from one source only, not from messages as arguments and --replay\n');
+  expect(status).toBe(2);
+});
+
+test.each([
+  [['--speed', '2', 'x'], "option '--speed' is about a recording: add --replay"],
+  [['--expect-replay', 'x'], "option '--expect-replay' is about a recording: add --replay"],
+  [['--replay', 'x.pcap', '--count', '2'], 'a recording is sent once, in its own time (--speed): leave out --count'],
+  [['--replay', 'x.pcap', '--rate', '5/s'], 'leave out --rate'],
+  [['--replay', 'x.pcap', '--expect-replay', '-n', '3'], 'leave out -n'],
+  [['--replay', 'x.pcap', '--speed', '0'], 'A speed is a factor such as 2 or 0.5, or max.'],
+])('%j is a usage error', async (args, message) => {
+  const { stderr, status } = await udpcat(['send', '127.0.0.1:9', ...args]);
+  expect(stderr).toContain(message);
+  expect(status).toBe(2);
+});
+
+testCapturing([], 'a capture of tcpdump replays to the same payloads', async () => {
+  await using original = await echoServer();
+  const path = join(folder, 'tcpdump.pcap');
+  const lines = ['one', '', 'three'.repeat(1000)];
+  {
+    const filter = ['-i', 'lo', '-U', '-w', path, '-c', '6', 'udp', 'port', String(original.port)];
+    await using capture = await startCapture('tcpdump', filter, /listening on/);
+    expect(await udpcat(['send', original.address, ...lines, '-n', '3', '-o', 'none'])).toMatchObject({ status: 0 });
+    await capture.ended;
+  }
+  await using again = await echoServer();
+  const args = ['send', again.address, '--replay', path, '--speed', 'max', '--expect-replay', '-o', 'none'];
+  expect(await udpcat(args)).toMatchObject({ status: 0, stderr: '' });
+  expect(again.received.map(({ data }) => data.toString())).toEqual(lines);
+});
