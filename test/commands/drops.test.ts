@@ -1,6 +1,7 @@
 /** What was sent is what was written and what is counted as dropped, to the datagram. */
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
+import { ENGINE_NAMES, testWithLinuxEngine } from '../support/engines.js';
 import { flood, FLOOD_BYTES, standStill } from '../support/flood.js';
 import { testInNamespaces, shellInNetwork } from '../support/namespaces.js';
 import { drained, jsonLines, kernelSocket } from '../support/service.js';
@@ -15,6 +16,11 @@ interface Dropped {
 
 /** More datagrams than the kernel's own buffer holds where the system allows 4 MiB. */
 const MANY = 20_000;
+
+/** Engines that count the kernel's drops to the datagram. */
+const EXACT_ENGINES = ENGINE_NAMES.map((name) =>
+  name === 'linux' ? ['--engine', name, '--exact-drops'] : ['--engine', name],
+);
 
 const loopback = (family: Family): string => (family === 6 ? '[::1]:0' : '127.0.0.1:0');
 
@@ -59,13 +65,15 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     { rate: Infinity, count: 30_000, options: ['--recv-buffer', '8k'] },
     { rate: Infinity, count: 30_000, options: ['--queue-size', '1'] },
   ])('of $count at $rate a second with $options, to a fast reader', async ({ rate, count, options }) => {
-    await using running = start(['serve', loopback(family), '-o', 'json', ...options]);
-    await using peer = await silentServer(family);
-    await flood(peer, await running.listening(), count, rate);
-    running.kill('SIGTERM');
-    const outcome = await running.outcome;
-    expect(outcome.status).toBe(0);
-    expect(accountOf(outcome).sum).toBe(count);
+    for (const engine of EXACT_ENGINES) {
+      await using running = start(['serve', loopback(family), '-o', 'json', ...engine, ...options]);
+      await using peer = await silentServer(family);
+      await flood(peer, await running.listening(), count, rate);
+      running.kill('SIGTERM');
+      const outcome = await running.outcome;
+      expect(outcome.status).toBe(0);
+      expect(accountOf(outcome).sum).toBe(count);
+    }
   });
 
   test.each([
@@ -73,8 +81,8 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     { policy: 'drop-newest', size: 10, status: 0 },
     { policy: 'drop-oldest', size: 10, status: 0 },
     { policy: 'fail', size: 10, status: 7 },
-  ])('with a queue of $size and $policy, to a slow reader', async ({ policy, size, status }) => {
-    const options = ['--queue-size', String(size), '--overflow', policy];
+  ])('with a queue of $size and $policy, to a slow reader, by the node engine', async ({ policy, size, status }) => {
+    const options = ['--engine', 'node', '--queue-size', String(size), '--overflow', policy];
     await using running = start(['serve', loopback(family), '-o', 'json', ...options]);
     await using peer = await silentServer(family);
     const address = await running.listening();
@@ -87,6 +95,23 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     const { dropped, sum } = accountOf(outcome);
     expect(outcome.status).toBe(status);
     expect(dropped.queue).toBeGreaterThan(0);
+    expect(sum).toBe(MANY);
+  });
+
+  testWithLinuxEngine('to a slow reader, by the linux engine, which leaves the rest in the kernel', async () => {
+    const options = ['--engine', 'linux', '--exact-drops', '--queue-size', '10'];
+    await using running = start(['serve', loopback(family), '-o', 'json', ...options]);
+    await using peer = await silentServer(family);
+    const address = await running.listening();
+    running.pauseStdout();
+    await flood(peer, address, MANY);
+    running.kill('SIGTERM');
+    running.resumeStdout();
+    const outcome = await running.outcome;
+    const { dropped, sum } = accountOf(outcome);
+    expect(outcome.status).toBe(0);
+    expect(dropped).toMatchObject({ queue: 0, output: 0 });
+    expect(dropped.kernel).toBeGreaterThan(0);
     expect(sum).toBe(MANY);
   });
 
@@ -263,7 +288,7 @@ describe('--fail-on-drop', () => {
   });
 
   test.each(['serve', 'echo'])('makes the status of %s 7 when the queue dropped datagrams', async (command) => {
-    const args = [command, '-o', 'json', '--fail-on-drop', '--queue-size', '10'];
+    const args = [command, '--engine', 'node', '-o', 'json', '--fail-on-drop', '--queue-size', '10'];
     const { status, stderr } = await flooded(args, { still: false });
     expect({ status, stderr }).toEqual({
       status: 7,
