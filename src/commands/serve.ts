@@ -19,13 +19,13 @@ import { planLocal, runService, servingOptions, type ServingPlan } from './servi
 import { readTypedLines } from './typed-lines.js';
 import type { Output } from './output.js';
 import { UsageError } from './usage-error.js';
-import { parseText } from './values.js';
+import { parsePath, parseText } from './values.js';
 
 function serveOptions() {
   return {
     ...grouped('Answers:', {
       reply: option('--reply <message>', 'answer every datagram with this message', parseText),
-      replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parseText),
+      replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parsePath),
       interactive: toggle(
         '-i, --interactive',
         '--no-interactive',
