@@ -263,7 +263,8 @@ export function checkOneOf<T>(name: string, value: T | undefined, all: readonly 
   throw new DatagramError('INVALID_OPTION', `${name} must be one of ${all.join(', ')}, not ${String(value)}`);
 }
 
-function checkRange(name: string, value: number | undefined, least: number, most: number): void {
+/** @throws {DatagramError} `INVALID_OPTION` for a value that is no whole number, or outside its range */
+export function checkRange(name: string, value: number | undefined, least: number, most: number): void {
   if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
   throw new DatagramError('INVALID_OPTION', `${name} must be a whole number from ${least} to ${most}, not ${value}`);
 }

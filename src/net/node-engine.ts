@@ -141,11 +141,12 @@ class NodeSocket implements EngineSocket {
 
   async open(local: Endpoint): Promise<void> {
     const socket = this.#socket;
-    const { remote } = this.#request;
+    const { remote, fd } = this.#request;
     try {
       await settled(socket, 'listening', () =>
-        socket.bind({ port: local.port, address: local.address, exclusive: true }),
+        socket.bind(fd === undefined ? { port: local.port, address: local.address, exclusive: true } : { fd }),
       );
+      if (fd !== undefined && !sameEndpoint(socket.address(), local)) throw notBoundTo(local, fd, socket.address());
       this.#configure(this.#request.options);
       if (remote !== undefined) {
         await settled(socket, 'connect', () => {
@@ -423,7 +424,12 @@ function settled(socket: Socket, event: 'listening' | 'connect', begin: () => vo
   });
 }
 
-function openError(cause: unknown, { remote }: OpenRequest, local: Endpoint): DatagramError {
+function notBoundTo(local: Endpoint, fd: number, bound: Endpoint): DatagramError {
+  const message = `cannot adopt descriptor ${fd}: it is bound to ${formatEndpoint(bound)}, not to ${formatEndpoint(local)}`;
+  return new DatagramError('OPEN_FAILED', message);
+}
+
+function openError(cause: unknown, { remote, fd }: OpenRequest, local: Endpoint): DatagramError {
   if (cause instanceof DatagramError) return cause;
   const code = systemCode(cause);
   const syscall = types.isNativeError(cause) && 'syscall' in cause ? cause.syscall : undefined;
@@ -436,7 +442,8 @@ function openError(cause: unknown, { remote }: OpenRequest, local: Endpoint): Da
       { cause, peer: remote },
     );
   }
-  const what = syscall === 'bind' ? 'bind' : 'set the options of a socket on';
+  const opening = fd === undefined ? 'bind' : `adopt descriptor ${fd} as`;
+  const what = syscall === 'bind' || code === 'ERR_INVALID_FD_TYPE' ? opening : 'set the options of a socket on';
   return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
     cause,
   });
