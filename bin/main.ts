@@ -37,6 +37,7 @@ const io: Io = {
   terminals: { stdin: isatty(0), stdout: isatty(1), stderr: isatty(2) },
   env: process.env,
   version: __UDPCAT_VERSION__,
+  pid: process.pid,
   execPath: process.execPath,
   stop: stop.signal,
   force: force.signal,

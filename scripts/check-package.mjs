@@ -1,7 +1,7 @@
 // npm run check:package: packs the package, and uses it from an empty folder as someone who installs it would.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './bundle.mjs';
@@ -13,6 +13,7 @@ const ALLOWED = [
   /^LICENSE$/,
   /^CHANGELOG\.md$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+  /^dist\/udpcat\.1$/,
   /^dist\/bin\/(udpcat|main)\.cjs$/,
   /^dist\/bin\/vendor\/[\w.@-]+\.cjs$/,
   /^dist\/net\/[\w/-]+\.(js|d\.ts)$/,
@@ -22,6 +23,7 @@ const REQUIRED = [
   'LICENSE',
   'dist/bin/udpcat.cjs',
   'dist/bin/main.cjs',
+  'dist/udpcat.1',
   'dist/net/index.js',
   'dist/net/index.d.ts',
 ];
@@ -90,10 +92,21 @@ try {
   run('npm', ['install', ...offline, '--omit=optional', '--no-audit', '--no-fund', tarball]);
   const command = join(user, 'node_modules', '.bin', 'udpcat');
   check('--version names the version', run(command, ['--version']).trim() === version);
-  for (const args of [['--help'], ['serve', '--help'], ['send', '--help'], ['echo', '--help']]) {
+  for (const args of [
+    ['--help'],
+    ['serve', '--help'],
+    ['send', '--help'],
+    ['echo', '--help'],
+    ['completion', '--help'],
+  ]) {
     check(args.join(' '), run(command, args).includes('Usage: udpcat'));
   }
   await echoesBack(command);
+
+  // npm puts manual pages where man looks only for what is installed for good.
+  const prefix = join(folder, 'prefix');
+  run('npm', ['install', '--global', '--prefix', prefix, ...offline, '--omit=optional', '--no-fund', tarball]);
+  check('npm installs the manual page', existsSync(join(prefix, 'share', 'man', 'man1', 'udpcat.1')));
 
   const sample = `import { startUdpServer } from 'udpcat';
     const server = await startUdpServer('127.0.0.1:0');

@@ -7,6 +7,9 @@ set -uo pipefail
 peers=(
   socat:socat ncat:ncat nc.openbsd:netcat-openbsd script:util-linux hexdump:bsdextrautils ps:procps ip:iproute2 tmux:tmux
   tcpdump:tcpdump tshark:tshark dumpcap:wireshark-common editcap:wireshark-common
+  # Shells and readers of what is generated for them, and the service manager's own tools.
+  bash:bash zsh:zsh fish:fish mandoc:mandoc groff:groff-base
+  systemd-socket-activate:systemd systemd-notify:systemd systemd-analyze:systemd python3:python3
   # Services that the probes are tested against.
   dnsmasq:dnsmasq-base named:bind9 unbound:unbound chronyd:chrony turnserver:coturn snmpd:snmpd
   coap-server-notls:libcoap3-bin memcached:memcached in.tftpd:tftpd-hpa freeradius:freeradius avahi-daemon:avahi-daemon

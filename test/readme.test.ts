@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testWith } from './support/peers.js';
 import { closedPort, echoServer } from './support/sockets.js';
 import { commandLine, shell, start, udpcat } from './support/udpcat.js';
 
@@ -59,6 +62,33 @@ describe('the README', () => {
     await using run = shell(`exec 2>&1\n${script}`);
     expect((await run.outcome).stdout.toString()).toBe(shown);
   });
+
+  testWith(
+    'systemd-analyze',
+    'has units that systemd finds no fault with, and a service that starts as they say',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'udpcat-units-'));
+      try {
+        const socket = blocks('ini').find((unit) => unit.includes('[Socket]')) ?? '';
+        const service = blocks('ini').find((unit) => unit.includes('Type=notify')) ?? '';
+        const [, options = ''] = /^ExecStart=\/usr\/local\/bin\/udpcat (.*)$/m.exec(service) ?? [];
+        writeFileSync(join(folder, 'udpcat.socket'), socket);
+        // Where the program is on this machine.
+        writeFileSync(join(folder, 'udpcat.service'), service.replace('/usr/local/bin/udpcat', commandLine([])));
+        const args = ['verify', '--man=no', join(folder, 'udpcat.socket'), join(folder, 'udpcat.service')];
+        const { stdout, stderr, status } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+        expect({ stdout, stderr: stderr.split('\n').filter((line) => line.includes('udpcat')), status }).toEqual({
+          stdout: '',
+          stderr: [],
+          status: 0,
+        });
+        await using server = start(options.split(' '));
+        await server.listening();
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 
   test('names the command that runs the tests, and the one that starts the main job', () => {
     expect(blocks('sh')).toEqual(

@@ -15,6 +15,8 @@ export interface Io {
   readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
+  /** Number of this process. */
+  readonly pid: number;
   /** Path of the Node that runs. */
   readonly execPath: string;
   /** The first signal: flush everything and end. Its reason is the {@link StopSignal}. */

@@ -29,7 +29,7 @@ export function declareEcho(command: Command, io: Io, run: (plan: EchoPlan) => P
   addOptions(command, echoOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
     const output = planOutput(command, values);
-    await run({ ...values, output, local: planLocal(command.args, values, io) });
+    await run({ ...values, output, ...(await planLocal(command.args, values, io)) });
   });
 }
 

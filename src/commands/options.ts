@@ -4,15 +4,23 @@ import { type FormatName, FORMAT_NAMES } from '../output/formats.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../output/log.js';
 import { ENGINES, type Family } from '../net/index.js';
 import {
+  type Completes,
   oneOf,
   parseBufferSize,
   parseCount,
   parseDscp,
   parseDuration,
+  parseInterfaceName,
   parseRecordTarget,
+  type Parser,
   parseText,
   parseTtl,
 } from './values.js';
+
+/** An option as commander has it, and what a shell can offer for its value. */
+export class DeclaredOption extends Option {
+  completes: Completes | undefined;
+}
 
 /** One option of a command, declared once: how it is written, what it means, how it is read, and the type of its value. */
 export interface OptionSpec<Value> {
@@ -32,24 +40,21 @@ export type ValuesOf<Table extends OptionTable> = {
 };
 
 /** An option with a value. */
+export function option<Value>(flags: string, help: string, parse: Parser<Value>): OptionSpec<Value | undefined>;
 export function option<Value>(
   flags: string,
   help: string,
-  parse: (text: string) => Value,
-): OptionSpec<Value | undefined>;
-export function option<Value>(
-  flags: string,
-  help: string,
-  parse: (text: string) => Value,
+  parse: Parser<Value>,
   byDefault: NoInfer<Value>,
 ): OptionSpec<Value>;
 export function option<Value>(
   flags: string,
   help: string,
-  parse: (text: string) => Value,
+  parse: Parser<Value>,
   byDefault?: Value,
 ): OptionSpec<Value | undefined> {
-  const declared = new Option(flags, help).argParser((text) => parse(text));
+  const declared = new DeclaredOption(flags, help).argParser((text) => parse(text));
+  declared.completes = parse.completes;
   if (byDefault !== undefined) {
     const shown = typeof byDefault === 'object' ? Object.values(byDefault as object).join(':') : String(byDefault);
     declared.default(byDefault, shown);
@@ -61,12 +66,11 @@ export function option<Value>(
 export function repeatable<Value>(
   flags: string,
   help: string,
-  parse: (text: string) => Value,
+  parse: Parser<Value>,
 ): OptionSpec<readonly Value[] | undefined> {
-  const declared = new Option(flags, `${help} (repeatable)`).argParser<readonly Value[] | undefined>((text, before) => [
-    ...(before ?? []),
-    parse(text),
-  ]);
+  const declared = new DeclaredOption(flags, `${help} (repeatable)`);
+  declared.completes = parse.completes;
+  declared.argParser<readonly Value[] | undefined>((text, before) => [...(before ?? []), parse(text)]);
   return { options: [declared], repeatable: true };
 }
 
@@ -173,7 +177,7 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseBufferSize),
       ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
       broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
-      interface: option('--interface <name>', 'interface that multicast leaves from', parseText),
+      interface: option('--interface <name>', 'interface that multicast leaves from', parseInterfaceName),
     }),
     ...grouped('Kernel:', {
       engine: option(
@@ -187,7 +191,7 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       bindDevice: option(
         '--bind-device <name>',
         'use this interface only, in both directions (linux engine)',
-        parseText,
+        parseInterfaceName,
       ),
       reusePort: flag('--reuse-port', 'share the address with other sockets that ask for it too (linux engine)'),
       exactDrops: flag('--exact-drops', 'count each datagram that the kernel drops, and receive more slowly'),

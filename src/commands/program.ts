@@ -59,6 +59,14 @@ const COMMANDS: readonly {
       declareEcho(command, io, running(runEcho));
     },
   },
+  {
+    name: 'completion',
+    summary: 'print what a shell needs to complete these commands',
+    declare: async (command, io) => {
+      const { declareCompletion } = await import('./completion.js');
+      declareCompletion(command, () => declareProgram(io));
+    },
+  },
 ];
 
 /** Runs the command line; resolves to how the process is to end. Whatever goes wrong is told in one line on stderr. */
@@ -71,7 +79,6 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
   };
 
   const program = createProgram(io);
-  for (const { name, summary } of COMMANDS) program.command(name).summary(summary);
   program.hook('preSubcommand', async (_, chosen) => {
     await COMMANDS.find(({ name }) => name === chosen.name())?.declare(chosen, io, running);
   });
@@ -88,8 +95,18 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
   return ending;
 }
 
+/** The program with every command and option that it has, to be described rather than run. */
+export async function declareProgram(io: Io): Promise<Command> {
+  const program = createProgram(io);
+  const running: Running = () => () => Promise.resolve();
+  for (const command of program.commands) {
+    await COMMANDS.find(({ name }) => name === command.name())?.declare(command, io, running);
+  }
+  return program;
+}
+
 function createProgram(io: Io): Command {
-  return new Command('udpcat')
+  const program = new Command('udpcat')
     .description('netcat for datagrams: serve, send and echo UDP, with a verdict for an exit status')
     .version(io.version, '-V, --version')
     .helpCommand(false)
@@ -104,6 +121,8 @@ function createProgram(io: Io): Command {
       writeErr: () => undefined,
     })
     .addHelpText('after', HELP);
+  for (const { name, summary } of COMMANDS) program.command(name).summary(summary);
+  return program;
 }
 
 /** For what is wrong before the options are known: it obeys the format and the colour that stand on the command line. */

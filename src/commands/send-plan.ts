@@ -16,6 +16,8 @@ import {
   parseDuration,
   parseDurationOrZero,
   parseFrame,
+  parsePath,
+  parseProbeText,
   parseRate,
   parseReplayFilter,
   parseReplies,
@@ -28,7 +30,7 @@ import {
 export function sendOptions() {
   return {
     ...grouped('Messages:', {
-      file: repeatable('--file <path>', 'send the contents of a file as one datagram', parseText),
+      file: repeatable('--file <path>', 'send the contents of a file as one datagram', parsePath),
       size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
       frame: option(
         '--frame <frame>',
@@ -38,12 +40,12 @@ export function sendOptions() {
       probe: option(
         '--probe <name[:args]>',
         'send the request of a known protocol and judge its reply; list shows them, help:NAME tells of one',
-        parseText,
+        parseProbeText,
       ),
       replay: option(
         '--replay <file>',
         'send what a recording holds (pcap, pcapng, jsonl), with its timing',
-        parseText,
+        parsePath,
       ),
       replayFilter: option(
         '--replay-filter <filter>',

@@ -12,13 +12,13 @@ import { planLocal, runService, servingOptions, type ServingPlan } from './servi
 import { readTypedLines } from './typed-lines.js';
 import type { Output } from './output.js';
 import { UsageError } from './usage-error.js';
-import { parseText } from './values.js';
+import { parsePath, parseText } from './values.js';
 
 function serveOptions() {
   return {
     ...grouped('Answers:', {
       reply: option('--reply <message>', 'answer every datagram with this message', parseText),
-      replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parseText),
+      replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parsePath),
       interactive: toggle(
         '-i, --interactive',
         '--no-interactive',
@@ -58,17 +58,21 @@ export function declareServe(command: Command, io: Io, run: (plan: ServePlan) =>
   addOptions(command, serveOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
     const output = planOutput(command, values);
-    await run(planServe(command.args, { ...values, output }, io));
+    await run(await planServe(command.args, { ...values, output }, io));
   });
 }
 
-function planServe(args: readonly string[], values: ValuesOf<ReturnType<typeof serveOptions>>, io: Io): ServePlan {
-  const local = planLocal(args, values, io);
+async function planServe(
+  args: readonly string[],
+  values: ValuesOf<ReturnType<typeof serveOptions>>,
+  io: Io,
+): Promise<ServePlan> {
+  const { local, fd } = await planLocal(args, values, io);
   if (values.reply !== undefined && values.replyFile !== undefined) {
     throw new UsageError("option '--reply' and option '--reply-file' both give the answer; give one of them");
   }
   const typing = values.interactive ?? (io.terminals.stdin && io.isForeground());
-  const plan = { ...values, local, typing };
+  const plan = { ...values, local, fd, typing };
   if (values.replyFile !== undefined) return { ...plan, answer: { path: values.replyFile } };
   if (values.reply === undefined) return plan;
   const payload = readPayload(values.reply, values.encoding, "option '--reply':", io);

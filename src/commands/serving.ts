@@ -19,8 +19,10 @@ import { Alarm } from '../timing/alarm.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
 import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
+import { countInherited, findInherited } from './inherited-socket.js';
 import { Output } from './output.js';
 import { checkShared, readAddress, readBind, reportBuffers, reportEngine, socketOptions } from './plan.js';
+import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './serving-report.js';
 import { UsageError } from './usage-error.js';
 import { parseAddressBlock, parseRate } from './values.js';
@@ -43,22 +45,35 @@ export function servingOptions(output: 'utf8' | 'none') {
 export interface ServingPlan extends ValuesOf<ReturnType<typeof servingOptions>> {
   /** Address to bind; port 0 lets the kernel choose. */
   readonly local: Address;
+  /** A socket that is bound there already; undefined where one is to be bound. */
+  readonly fd?: number | undefined;
 }
 
-/** The address to bind: the only argument, or `--bind`, or loopback with a port of the kernel's choice. */
-export function planLocal(
+/**
+ * The address to bind: the only argument, or `--bind`; without either the socket that a service manager passed, or
+ * loopback with a port of the kernel's choice.
+ */
+export async function planLocal(
   args: readonly string[],
   values: ValuesOf<ReturnType<typeof servingOptions>>,
   io: Io,
-): Address {
+): Promise<Pick<ServingPlan, 'local' | 'fd'>> {
   checkShared(values, io);
   const [argument, ...more] = args;
   if (argument !== undefined && more.length > 0) throw new UsageError(describeExcess(argument, more));
   if (argument !== undefined && values.bind !== undefined) {
     throw new UsageError(`two addresses: "${argument}", and "${values.bind}" by option '-b, --bind'; give one of them`);
   }
-  if (values.bind !== undefined) return readBind(values.bind, parseAddress, values);
-  return readAddress(argument ?? '0', parseAddress, values);
+  const inherited = countInherited(io);
+  const written = values.bind ?? argument;
+  if (inherited > 0 && written !== undefined) {
+    throw new UsageError(
+      `two addresses: "${written}", and that of the socket which the service manager passed (LISTEN_FDS); leave out one`,
+    );
+  }
+  if (inherited > 0) return findInherited(inherited, values, io);
+  if (values.bind !== undefined) return { local: readBind(values.bind, parseAddress, values) };
+  return { local: readAddress(argument ?? '0', parseAddress, values) };
 }
 
 /** Says how to write what users of netcat write as two arguments. */
@@ -97,9 +112,10 @@ export async function runService(plan: ServingPlan, context: Context, service: S
     },
     () => ({ fields: { ...peers.fields() }, lines: peers.describe() }),
   );
+  const manager = new ServiceManager(context);
   try {
     const ends = AbortSignal.any([context.stop, stdoutEnded.signal]);
-    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, ends });
+    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, ends, manager });
     output.finish();
     await output.written();
     return judgeRun(plan, context, { output, endings, address: formatEndpoint(local) });
@@ -108,6 +124,8 @@ export async function runService(plan: ServingPlan, context: Context, service: S
     output.finish();
     await output.written();
     return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
+  } finally {
+    await manager.told();
   }
 }
 
@@ -125,19 +143,23 @@ async function serveUntilEnd(
     output,
     peers,
     ends,
+    manager,
   }: {
     readonly service: Service;
     readonly output: Output;
     readonly peers: PeerTable;
     readonly ends: AbortSignal;
+    readonly manager: ServiceManager;
   },
 ): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
-  await using server = await startUdpServer(plan.local, socketOptions(plan, { pays: true }));
+  await using server = await startUdpServer(plan.local, { ...socketOptions(plan, { pays: true }), fd: plan.fd });
   output.watchKernel(() => server.kernelDropped);
   output.askKernel();
   await output.begin({ bound: server.local, meta: service.meta });
   await announce(server, plan, context, output);
+  manager.ready();
   const endings = new Endings(plan, ends, server, () => {
+    manager.stopping();
     // What has arrived is still answered.
     if (service.answer === undefined) server.close();
     else void server.endReceiving();
@@ -148,6 +170,7 @@ async function serveUntilEnd(
     await serveBatches(server, { plan, service, output, peers, endings });
   } finally {
     endings.stop();
+    manager.stopping();
     stopService?.();
     report.stop();
   }

@@ -6,6 +6,16 @@ import type { ReplayFilter } from '../input/replay.js';
 import { parseSourceAddress } from '../net/endpoint.js';
 import { DatagramError } from '../net/index.js';
 
+/** What a shell can offer for a value: files, interfaces of this host, probes, or words, of which one may be the start of a value. */
+export type Completes = 'file' | 'interface' | 'probe' | readonly string[];
+
+/** Reads a value; knows, beside that, what a shell can offer for it, if there is anything to offer. */
+export type Parser<Value> = ((text: string) => Value) & { readonly completes?: Completes };
+
+function completing<Value>(completes: Completes, parse: (text: string) => Value): Parser<Value> {
+  return Object.assign(parse, { completes });
+}
+
 const MS_OF_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Reads `250ms`, `2s`, `1.5s`, `3m`, `1h` or a bare number of seconds, above 0, as milliseconds. */
@@ -112,27 +122,27 @@ function parseInteger(text: string, least: number, most: number, accepted: strin
 }
 
 /** Reads a count of replies, or `all`. */
-export function parseReplies(text: string): number | 'all' {
-  return text === 'all'
+export const parseReplies = completing(['all'], (text): number | 'all' =>
+  text === 'all'
     ? 'all'
-    : parseInteger(text, 1, Number.MAX_SAFE_INTEGER, 'Replies are a whole number from 1, or "all".');
-}
+    : parseInteger(text, 1, Number.MAX_SAFE_INTEGER, 'Replies are a whole number from 1, or "all".'),
+);
 
 const FACTOR_OF_UNIT: Readonly<Record<string, number>> = { '': 1, k: 1000, M: 1_000_000 };
 
 /** Reads `1000/s`, `50k/s` or `max` as events a second; `max` is Infinity. */
-export function parseRate(text: string): number {
+export const parseRate = completing(['max'], (text): number => {
   if (text === 'max') return Infinity;
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(k|M)?\/s$/.exec(text) ?? [];
   const perSecond = number === undefined ? 0 : Number(number) * (FACTOR_OF_UNIT[unit] ?? NaN);
   if (!(perSecond > 0 && perSecond < Infinity)) throw new InvalidArgumentError('A rate is 1000/s, 50k/s or max.');
   return perSecond;
-}
+});
 
 const PLAIN_FRAMES = ['lines', 'null', 'whole', 'length', 'json'] as const;
 
 /** Reads the name of a frame. */
-export function parseFrame(text: string): Frame {
+export const parseFrame = completing([...PLAIN_FRAMES, 'chunk:'], (text): Frame => {
   const plain = PLAIN_FRAMES.find((kind) => kind === text);
   if (plain !== undefined) return { kind: plain };
   const bytes = text.startsWith('chunk:') ? readSize(text.slice('chunk:'.length)) : undefined;
@@ -140,30 +150,30 @@ export function parseFrame(text: string): Frame {
     throw new InvalidArgumentError('A frame is lines, null, whole, chunk:N (N bytes from 1), length or json.');
   }
   return { kind: 'chunk', bytes };
-}
+});
 
 /** Where a recording goes, and how it is written. `stdout` is pcap. */
 export type RecordTarget =
   { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string; readonly format: 'pcap' | 'jsonl' };
 
 /** Reads where a recording goes, by the end of its name. */
-export function parseRecordTarget(text: string): RecordTarget {
+export const parseRecordTarget = completing('file', (text): RecordTarget => {
   if (text === '-') return { kind: 'stdout' };
   const [, format] = /[^/]\.(pcap|jsonl)$/.exec(text) ?? [];
   if (format !== 'pcap' && format !== 'jsonl') {
     throw new InvalidArgumentError('A recording is a file that ends in .pcap or .jsonl, or - for pcap on stdout.');
   }
   return { kind: 'file', path: text, format };
-}
+});
 
 /** Reads how fast a recording is replayed: a factor above 0, such as 2 or 0.5, or `max`, which is Infinity. */
-export function parseSpeed(text: string): number {
+export const parseSpeed = completing(['max'], (text): number => {
   if (text === 'max') return Infinity;
   const factor = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : 0;
   if (!(factor > 0 && factor < Infinity))
     throw new InvalidArgumentError('A speed is a factor such as 2 or 0.5, or max.');
   return factor;
-}
+});
 
 /** Reads `src` or `dst` and an address, a port or both: `dst 192.0.2.1:53`, `src 192.0.2.1`, `src [2001:db8::1]`, `dst 53`. */
 export function parseReplayFilter(text: string): ReplayFilter {
@@ -192,15 +202,24 @@ export function parseAddressBlock(text: string): Cidr {
 }
 
 /** A parser for one word out of several. */
-export function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
-  return (text) => {
+export function oneOf<const Word extends string>(words: readonly Word[]): Parser<Word> {
+  return completing(words, (text) => {
     const word = words.find((candidate) => candidate === text);
     if (word === undefined) throw new InvalidArgumentError(`It is one of ${words.join(', ')}.`);
     return word;
-  };
+  });
 }
 
 /** Text that is taken as it stands. */
 export function parseText(text: string): string {
   return text;
 }
+
+/** The name of a file, taken as it stands. */
+export const parsePath = completing('file', (text) => text);
+
+/** The name of an interface, taken as it stands. */
+export const parseInterfaceName = completing('interface', (text) => text);
+
+/** The name of a probe and its arguments, taken as they stand. */
+export const parseProbeText = completing('probe', (text) => text);

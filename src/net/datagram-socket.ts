@@ -97,7 +97,11 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   ): Promise<void> {
     this.#signal?.throwIfAborted();
     const queue = this.#queue;
-    this.#chosen = engine === undefined ? await chooseEngine(this.#engine) : { engine };
+    if (request.fd !== undefined && this.#engine === 'linux') {
+      throw new DatagramError('UNSUPPORTED', 'the linux engine cannot adopt an inherited socket; the node engine can');
+    }
+    const choice = request.fd === undefined ? this.#engine : 'node';
+    this.#chosen = engine === undefined ? await chooseEngine(choice) : { engine };
     this.#signal?.throwIfAborted();
     this.#socket = await this.#chosen.engine.open(request, {
       room: () => queue.appetite,
@@ -296,7 +300,8 @@ function checkInterface(option: string, name: string | undefined): void {
   throw new DatagramError('INVALID_OPTION', `${option}: this host has no interface "${name}"`);
 }
 
-function checkRange(name: string, value: number | undefined, least: number, most: number): void {
+/** @throws {DatagramError} `INVALID_OPTION` for a value that is no whole number, or outside its range */
+export function checkRange(name: string, value: number | undefined, least: number, most: number): void {
   if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
   throw new DatagramError('INVALID_OPTION', `${name} must be a whole number from ${least} to ${most}, not ${value}`);
 }

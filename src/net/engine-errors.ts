@@ -6,7 +6,7 @@ import { DatagramError, describeSystemError, systemCode } from './errors.js';
 const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
 
 /** What a failed opening tells: `cause` is an error of the system, whose `syscall` says what failed. */
-export function openError(cause: unknown, { remote }: OpenRequest, local: Endpoint): DatagramError {
+export function openError(cause: unknown, { remote, fd }: OpenRequest, local: Endpoint): DatagramError {
   if (cause instanceof DatagramError) return cause;
   const code = systemCode(cause);
   const syscall = types.isNativeError(cause) && 'syscall' in cause ? cause.syscall : undefined;
@@ -19,7 +19,8 @@ export function openError(cause: unknown, { remote }: OpenRequest, local: Endpoi
       { cause, peer: remote },
     );
   }
-  const what = syscall === 'bind' ? 'bind' : 'set the options of a socket on';
+  const opening = fd === undefined ? 'bind' : `adopt descriptor ${fd} as`;
+  const what = syscall === 'bind' || code === 'ERR_INVALID_FD_TYPE' ? opening : 'set the options of a socket on';
   return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
     cause,
   });

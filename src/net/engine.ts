@@ -32,6 +32,8 @@ export interface OpenRequest {
   readonly remote?: Endpoint | undefined;
   /** For a connected socket: also hear what other addresses send to its port, by `EngineEvents.strays`. */
   readonly hearStrays: boolean;
+  /** A descriptor of a socket that is bound to `local` already: it is adopted instead. Never with `hearStrays`. */
+  readonly fd?: number | undefined;
   readonly options: SocketOptions;
 }
 

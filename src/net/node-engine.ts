@@ -133,12 +133,13 @@ class NodeSocket implements EngineSocket {
 
   async open(local: Endpoint): Promise<void> {
     const socket = this.#socket;
-    const { remote } = this.#request;
+    const { remote, fd } = this.#request;
     try {
       refuseForeignOptions(this.#request.options);
       await settled(socket, 'listening', () =>
-        socket.bind({ port: local.port, address: local.address, exclusive: true }),
+        socket.bind(fd === undefined ? { port: local.port, address: local.address, exclusive: true } : { fd }),
       );
+      if (fd !== undefined && !sameEndpoint(socket.address(), local)) throw notBoundTo(local, fd, socket.address());
       this.#configure(this.#request.options);
       if (remote !== undefined) {
         await settled(socket, 'connect', () => {
@@ -412,6 +413,11 @@ function refuseForeignOptions(options: SocketOptions): void {
     if (value === undefined || value === false) continue;
     throw new DatagramError('UNSUPPORTED', `the node engine cannot set ${name}; the linux engine can`);
   }
+}
+
+function notBoundTo(local: Endpoint, fd: number, bound: Endpoint): DatagramError {
+  const message = `cannot adopt descriptor ${fd}: it is bound to ${formatEndpoint(bound)}, not to ${formatEndpoint(local)}`;
+  return new DatagramError('OPEN_FAILED', message);
 }
 
 /** Systems other than Linux refuse what is above their limit instead of granting less, and nobody asked for this much. */

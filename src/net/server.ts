@@ -2,6 +2,7 @@ import type { Datagram, Outgoing } from './datagram.js';
 import {
   type AddressLike,
   checkOptions,
+  checkRange,
   DatagramSocket,
   type DatagramSocketOptions,
   type ReceiveOptions,
@@ -24,7 +25,14 @@ import { DatagramError, systemCode } from './errors.js';
 import { endpointOf, type Lookup, resolveAddress } from './resolve.js';
 
 /** Options of {@link startUdpServer}. */
-export type ServerOptions = DatagramSocketOptions;
+export interface ServerOptions extends DatagramSocketOptions {
+  /**
+   * Descriptor of a UDP socket that this process inherited, as from systemd (sd_listen_fds(3)). It is adopted, and closed
+   * at the end, instead of a new one; the address must be the one that it is bound to (`OPEN_FAILED`), and `[::]` stands
+   * for both families. Default: a socket is bound. Node engine.
+   */
+  readonly fd?: number | undefined;
+}
 
 /**
  * Binds a UDP socket and receives from then on: a datagram sent after the promise settled is not lost for want of a
@@ -56,6 +64,7 @@ export class DatagramServer extends DatagramSocket {
   /** See {@link startUdpServer}. */
   static async start(address: AddressLike, options: ServerOptions): Promise<DatagramServer> {
     checkOptions(options);
+    checkRange('fd', options.fd, 1, 0x7fff_ffff);
     const wanted = toAddress(address);
     const everywhere = wanted.host.kind === 'any' && options.family === undefined;
     const candidates: Endpoint[] = [...(await resolveAddress(wanted, options.family, options.signal, options.lookup))];
@@ -64,7 +73,7 @@ export class DatagramServer extends DatagramSocket {
       const server = new DatagramServer(options);
       try {
         const dualStack = everywhere && local.address === '::';
-        await server.open({ local, dualStack, hearStrays: false, options });
+        await server.open({ local, dualStack, hearStrays: false, fd: options.fd, options });
         server.#lookup = options.lookup;
         server.#family = dualStack ? undefined : familyOf(local.address);
         return server;

@@ -25,6 +25,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     stderr,
     terminals: { stdin: false, stdout: false, stderr: false },
     env: {},
+    pid: process.pid,
     execPath: process.execPath,
     version: '0.0.0',
     stop: new AbortController().signal,

@@ -1,0 +1,281 @@
+import { Argument, type Command, type Option } from 'commander';
+import { PROBES } from '../probes/table.js';
+import { DeclaredOption } from './options.js';
+import type { Completes } from './values.js';
+
+/** The shells that there are completions for, and how each is told of a program. */
+const SHELLS = { bash: forBash, zsh: forZsh, fish: forFish } as const;
+
+const EXAMPLES = `
+Examples:
+  source <(udpcat completion bash)                                    in ~/.bashrc
+  source <(udpcat completion zsh)                                     in ~/.zshrc, after compinit
+  udpcat completion fish > ~/.config/fish/completions/udpcat.fish     once
+`;
+
+/** Declares `udpcat completion <shell>`; `program` gives the program that is completed. */
+export function declareCompletion(command: Command, program: () => Promise<Command>): void {
+  const shells = Object.keys(SHELLS);
+  command
+    .description('Prints the commands that have a shell complete the commands, options and values of udpcat.')
+    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .allowExcessArguments(false)
+    .addHelpText('after', EXAMPLES)
+    .action(async (shell: keyof typeof SHELLS) => {
+      command.configureOutput().writeOut?.(SHELLS[shell](describe(await program())));
+    });
+}
+
+/** What a shell can offer for a value; nothing for one that only the user can know. */
+type Offer = Exclude<Completes, 'probe'> | undefined;
+
+/** An option as a shell needs to know it. */
+interface CompletedOption {
+  /** Its names, such as `-o` and `--output`. */
+  readonly names: readonly string[];
+  readonly help: string;
+  /** The name of its value; undefined if it has none. */
+  readonly value: string | undefined;
+  readonly offer: Offer;
+  readonly repeatable: boolean;
+}
+
+/** A command as a shell needs to know it. */
+interface CompletedCommand {
+  readonly name: string;
+  readonly help: string;
+  readonly options: readonly CompletedOption[];
+  readonly operands: readonly { readonly name: string; readonly variadic: boolean; readonly offer: Offer }[];
+}
+
+/** The program itself, and its commands. */
+interface CompletedProgram {
+  readonly options: readonly CompletedOption[];
+  readonly commands: readonly CompletedCommand[];
+}
+
+function describe(program: Command): CompletedProgram {
+  return {
+    options: describeOptions(program),
+    commands: program.commands.map((command) => ({
+      name: command.name(),
+      help: command.summary(),
+      options: describeOptions(command),
+      operands: command.registeredArguments.map((operand) => ({
+        name: operand.name(),
+        variadic: operand.variadic,
+        offer: operand.argChoices,
+      })),
+    })),
+  };
+}
+
+function describeOptions(command: Command): readonly CompletedOption[] {
+  return command
+    .createHelp()
+    .visibleOptions(command)
+    .map((option) => ({
+      names: [option.short, option.long].filter((name) => name !== undefined),
+      help: option.description,
+      value: /<(.*)>/.exec(option.flags)?.[1],
+      offer: offerOf(option),
+      repeatable: option.description.endsWith('(repeatable)'),
+    }));
+}
+
+function offerOf(option: Option): Offer {
+  const completes = option instanceof DeclaredOption ? option.completes : undefined;
+  return completes === 'probe' ? ['list', 'help:', ...Object.keys(PROBES)] : completes;
+}
+
+/** How interfaces are listed, on Linux and elsewhere. */
+const LIST_INTERFACES = 'command ls /sys/class/net 2>/dev/null || command ifconfig -l 2>/dev/null';
+
+/** A function for `complete -F` (bash(1), "Programmable Completion"), from bash 3.2 on; it needs no other file. */
+function forBash({ options, commands }: CompletedProgram): string {
+  const values = commands.flatMap(({ name, options: own }) =>
+    own
+      .filter(({ value }) => value !== undefined)
+      .map(
+        ({ names, offer }) => `    ${names.map((option) => `${name}:${option}`).join(' | ')}) ${bashOffer(offer)} ;;`,
+      ),
+  );
+  const optionsOf = (own: readonly CompletedOption[]): string => own.flatMap(({ names }) => names).join(' ');
+  const perCommand = commands.map(({ name, options: own, operands }) => {
+    const offer = operands.find((operand) => operand.offer !== undefined)?.offer;
+    return `    ${name}) options='${optionsOf(own)}' operands='${Array.isArray(offer) ? offer.join(' ') : ''}' ;;`;
+  });
+  return `# Completions of udpcat for bash; see: udpcat completion --help
+_udpcat_words() {
+  local word
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen "$@")
+  # More follows a colon.
+  if [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *: ]]; then compopt -o nospace 2>/dev/null; fi
+}
+
+_udpcat() {
+  local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]}
+  local options operands index
+  COMPREPLY=()
+  # To bash, --option=value is three words.
+  if [[ $current == = ]]; then
+    current=
+  elif [[ $before == = ]] && ((COMP_CWORD > 2)); then
+    before=\${COMP_WORDS[COMP_CWORD-2]}
+  fi
+  if ((COMP_CWORD < 2)); then
+    if [[ $current == -* ]]; then
+      _udpcat_words -W '${optionsOf(options)}' -- "$current"
+    else
+      _udpcat_words -W '${commands.map(({ name }) => name).join(' ')}' -- "$current"
+    fi
+    return
+  fi
+  for ((index = 2; index < COMP_CWORD; index++)); do
+    if [[ \${COMP_WORDS[index]} == -- ]]; then return; fi
+  done
+  case $command:$before in
+${values.join('\n')}
+  esac
+  case $command in
+${perCommand.join('\n')}
+    *) return ;;
+  esac
+  if [[ $current == -* ]]; then
+    _udpcat_words -W "$options" -- "$current"
+  elif [[ -n $operands ]]; then
+    _udpcat_words -W "$operands" -- "$current"
+  fi
+}
+
+complete -F _udpcat udpcat
+`;
+}
+
+function bashOffer(offer: Offer): string {
+  switch (offer) {
+    case undefined:
+      return 'return';
+    case 'file':
+      return 'compopt -o filenames 2>/dev/null; _udpcat_words -f -- "$current"; return';
+    case 'interface':
+      return `_udpcat_words -W "$(${LIST_INTERFACES})" -- "$current"; return`;
+    default:
+      return `_udpcat_words -W '${offer.join(' ')}' -- "$current"; return`;
+  }
+}
+
+/** A function for `compdef` (zshcompsys(1)): it can be sourced, or stand as `_udpcat` in a folder of `fpath`. */
+function forZsh({ options, commands }: CompletedProgram): string {
+  const optionLines = (own: readonly CompletedOption[], indent: string): string =>
+    own.map((option) => `${indent}${zshOption(option)} \\\n`).join('');
+  const perCommand = commands.map(({ name, options: own, operands }) => {
+    const rest = operands.map(
+      ({ name: operand, variadic, offer }, index) =>
+        `        ${zshQuote(`${variadic ? '*' : index + 1}:${operand}:${zshOffer(offer)}`)}`,
+    );
+    return `    ${name})\n      _arguments -S : \\\n${optionLines(own, '        ')}${rest.join(' \\\n')}\n      ;;`;
+  });
+  const described = commands.map(({ name, help }) => `    ${zshQuote(`${name}:${help}`)}`);
+  return `#compdef udpcat
+# Completions of udpcat for zsh; see: udpcat completion --help
+_udpcat() {
+  local curcontext=$curcontext state line
+  typeset -A opt_args
+  local -a commands
+  commands=(
+${described.join('\n')}
+  )
+  _arguments -C -S : \\
+${optionLines(options, '    ')}    '1: :->command' '*:: :->words'
+  case $state in
+    command)
+      _describe -t commands 'udpcat command' commands
+      return
+      ;;
+    words) ;;
+    *) return ;;
+  esac
+  case $words[1] in
+${perCommand.join('\n')}
+  esac
+}
+
+if [[ $funcstack[1] == _udpcat ]]; then
+  _udpcat "$@"
+else
+  compdef _udpcat udpcat
+fi
+`;
+}
+
+function zshOption({ names, help, value, offer, repeatable }: CompletedOption): string {
+  const told = `[${help.replaceAll(/[[\]\\]/g, '\\$&')}]`;
+  const taken = value === undefined ? '' : `:${value.replaceAll(':', '\\:')}:${zshOffer(offer)}`;
+  const once = repeatable ? '*' : `(${names.join(' ')})`;
+  return names
+    .map((name) => {
+      // Either may have its value in the same word or in the next.
+      const joined = value === undefined ? '' : name.startsWith('--') ? '=' : '+';
+      return zshQuote(`${once}${name}${joined}${told}${taken}`);
+    })
+    .join(' ');
+}
+
+function zshOffer(offer: Offer): string {
+  switch (offer) {
+    case undefined:
+      return ' ';
+    case 'file':
+      return '_files';
+    case 'interface':
+      return '_net_interfaces';
+    default:
+      return `(${offer.map((word) => word.replaceAll(':', '\\:')).join(' ')})`;
+  }
+}
+
+function zshQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Lines of `complete` (fish's complete(1)). */
+function forFish({ options, commands }: CompletedProgram): string {
+  const lines = [
+    '# Completions of udpcat for fish; see: udpcat completion --help',
+    'complete -c udpcat -f',
+    ...options.map((option) => fishOption('__fish_use_subcommand', option)),
+  ];
+  for (const { name, help, options: own, operands } of commands) {
+    const chosen = `__fish_seen_subcommand_from ${name}`;
+    lines.push(`complete -c udpcat -n __fish_use_subcommand -a ${name} -d ${fishQuote(help)}`);
+    for (const { offer } of operands) {
+      if (offer !== undefined) lines.push(`complete -c udpcat -n '${chosen}' ${fishOffer(offer)}`);
+    }
+    lines.push(...own.map((option) => fishOption(chosen, option)));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function fishOption(condition: string, { names, help, value, offer }: CompletedOption): string {
+  const written = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`));
+  const taken = value === undefined ? '' : ` ${fishOffer(offer)}`;
+  return `complete -c udpcat -n '${condition}' ${written.join(' ')}${taken} -d ${fishQuote(help)}`;
+}
+
+function fishOffer(offer: Offer): string {
+  switch (offer) {
+    case undefined:
+      return '-x';
+    case 'file':
+      return '-r -F';
+    case 'interface':
+      return `-x -a '(__fish_print_interfaces)'`;
+    default:
+      return `-x -a '${offer.join(' ')}'`;
+  }
+}
+
+function fishQuote(text: string): string {
+  return `'${text.replaceAll(/['\\]/g, '\\$&')}'`;
+}
