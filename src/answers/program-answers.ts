@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   type Datagram,
   type Endpoint,
@@ -46,6 +47,8 @@ export class ProgramAnswers implements Answering {
 
   constructor(options: ProgramOptions) {
     this.#options = options;
+    // Node would warn of a leak: each run listens, and there are no more runs than that.
+    setMaxListeners(options.concurrency, this.#kill.signal);
   }
 
   begin(sink: AnswerSink, local: Endpoint): void {
