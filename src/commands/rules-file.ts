@@ -35,7 +35,7 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
   const bytes = await readFile(path, MAX_FILE_BYTES);
   if (bytes.length > MAX_FILE_BYTES) throw new UsageError(`${path}: it is larger than rules may be, 1 MiB`);
   if (!isUtf8(bytes)) throw new UsageError(`${path}: it is not UTF-8 text`);
-  const [{ LineCounter, parseDocument }, { safeParse }, schema] = await Promise.all([
+  const [{ LineCounter, parseDocument, visit }, { safeParse }, schema] = await Promise.all([
     import('yaml'),
     import('valibot'),
     makeSchema(),
@@ -51,6 +51,15 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
   const source = new RulesSource(path, document, lines);
   const [broken] = [...document.errors, ...document.warnings];
   if (broken !== undefined) throw source.errorAt(broken.pos[0], broken.message);
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      throw source.errorAt(
+        alias.range?.[0] ?? 0,
+        `*${alias.source} stands for nothing that was named &${alias.source} before`,
+      );
+    },
+  });
   const { output, issues, success } = safeParse(schema, source.values(), { abortEarly: true });
   if (success) return Promise.all(rulesOf(output, source));
   const [issue] = issues;

@@ -10,7 +10,13 @@ const remote = { address: '192.0.2.7', port: 4000 };
 const questionOf = (data: Uint8Array): Question =>
   new Question({ data, remote, local: undefined, timeMs: Date.UTC(2026, 10, 22, 8) + 0.125 });
 
-async function fill(written: string, { data = '', regex = '', encoding = 'utf8' as 'utf8' | 'hex' } = {}) {
+interface Asked {
+  readonly data?: string;
+  readonly regex?: string;
+  readonly encoding?: 'utf8' | 'hex';
+}
+
+async function fill(written: string, { data = '', regex = '', encoding = 'utf8' }: Asked = {}) {
   const matcher = await matchRegex(regex);
   const question = questionOf(Buffer.from(data));
   const captures = matcher.match(question) ?? [];
