@@ -19,6 +19,7 @@ let ending: Ending | undefined;
 let stdin: Readable | undefined;
 let stdout: Writable | undefined;
 const reporters = new Set<() => void>();
+const reloaders = new Set<() => void>();
 
 const io: Io = {
   get stdin() {
@@ -45,6 +46,12 @@ const io: Io = {
     reporters.add(listener);
     return () => reporters.delete(listener);
   },
+  onReload: (listener) => {
+    if (process.listenerCount('SIGHUP') === 0) process.on('SIGHUP', onReload);
+    reloaders.add(listener);
+    return () => reloaders.delete(listener);
+  },
+  killGroup,
   isForeground,
   argumentBytes,
   leaveBy: (momentMs) => {
@@ -64,6 +71,9 @@ const onSignal = (signal: StopSignal): void => {
 process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
 const onReport = (): void => {
   for (const report of reporters) report();
+};
+const onReload = (): void => {
+  for (const reload of reloaders) reload();
 };
 // Where the system has no such signal, to Node it is the name of an event that never comes.
 process.on('SIGUSR2', onReport).on('SIGINFO', onReport);
@@ -138,6 +148,14 @@ function isForeground(): boolean {
     return fields[2] === fields[5];
   } catch {
     return true;
+  }
+}
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // None of it is left.
   }
 }
 

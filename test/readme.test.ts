@@ -90,6 +90,37 @@ describe('the README', () => {
     },
   );
 
+  test('has a name server of ten lines of rules that answers as it shows', async () => {
+    const section = readme.slice(readme.indexOf('### Answers by rules'), readme.indexOf('### Answers by a program'));
+    const [, rules = ''] = /^```yaml\n(.*?)^```/ms.exec(section) ?? [];
+    const [, session = ''] = /^```console\n(.*?)^```/ms.exec(section) ?? [];
+    expect(rules.trimEnd().split('\n')).toHaveLength(10);
+    const folder = mkdtempSync(join(tmpdir(), 'udpcat-readme-'));
+    try {
+      writeFileSync(join(folder, 'dns.yaml'), rules);
+      const [, line = ''] = /`udpcat (serve .*?)`/.exec(section) ?? [];
+      await using server = start(line.replace('5300', '0').split(' '), { cwd: folder });
+      const here = session.replaceAll('127.0.0.1:5300', await server.listening());
+      const script = here.replaceAll(/^(?!\$ ).*\n/gm, '').replaceAll(/^\$ npx udpcat/gm, commandLine([]));
+      await using run = shell(`exec 2>&1\n${script}`);
+      expect((await run.outcome).stdout.toString()).toBe(here.replaceAll(/^\$ .*\n/gm, ''));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test.each([
+    { nth: 0, answer: 'HELLO' },
+    { nth: 1, answer: '127.0.0.1 said hello\n' },
+  ])('has programs that answer, example $nth', async ({ nth, answer }) => {
+    const section = readme.slice(readme.indexOf('### Answers by a program'));
+    const [, block = ''] = /^```sh\n(.*?)^```/ms.exec(section) ?? [];
+    const line = block.split('\n')[nth]?.replace('udpcat', commandLine([])).replace('8000', '0') ?? '';
+    await using server = shell(`exec ${line}`);
+    const address = await server.listening();
+    expect(await udpcat(['send', address, 'hello', '--expect-exact', answer])).toMatchObject({ status: 0 });
+  });
+
   test('names the command that runs the tests, and the one that starts the main job', () => {
     expect(blocks('sh')).toEqual(
       expect.arrayContaining(['npm ci && npx udpcat serve 127.0.0.1:8000\n', 'npm ci && npm test\n']),

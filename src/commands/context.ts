@@ -28,6 +28,13 @@ export interface Io {
    * until what it returns is called. Who asks while nobody listens gets no answer.
    */
   onReport(listener: () => void): () => void;
+  /**
+   * Calls the listener whenever the user wants files read again (SIGHUP), until what it returns is called. The signal ends
+   * the process as long as nobody has asked for it.
+   */
+  onReload(listener: () => void): () => void;
+  /** Ends every process of a group at once (SIGKILL), if there are any. */
+  killGroup(group: number): void;
   /** Whether the process is in the foreground of its terminal, so that reading it does not stop the process. */
   isForeground(): boolean;
   /** The command line as bytes, where the system tells. */

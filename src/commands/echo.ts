@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { answerEach } from '../answers/answering.js';
 import type { Context, Io } from './context.js';
 import type { ExitCode } from './exit-code.js';
 import { addOptions, type ValuesOf } from './options.js';
@@ -35,5 +36,5 @@ export function declareEcho(command: Command, io: Io, run: (plan: EchoPlan) => P
 
 /** Echoes until told to end; resolves to the exit status. */
 export function runEcho(plan: EchoPlan, context: Context): Promise<ExitCode> {
-  return runService(plan, context, { meta: false, answer: ({ data }) => data });
+  return runService(plan, context, { meta: false, answering: answerEach((data) => data) });
 }

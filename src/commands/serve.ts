@@ -1,24 +1,31 @@
 import type { Command } from 'commander';
-import { readPayloadFile } from '../input/payload.js';
-import { describeSystemError } from '../net/errors.js';
-import { type Datagram, type DatagramServer, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
+import { type AnswerPlan, planAnswer, ServedAnswer } from './answer-plan.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
-import { describeFailure, LocalFailure } from './failure.js';
+import { describeFailure } from './failure.js';
 import { unlessAborted } from './interruption.js';
-import { addOptions, grouped, option, toggle, type ValuesOf } from './options.js';
-import { readPayload, planOutput } from './plan.js';
+import { addOptions, flag, grouped, option, toggle, type ValuesOf } from './options.js';
+import { planOutput } from './plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
 import { readTypedLines } from './typed-lines.js';
 import type { Output } from './output.js';
-import { UsageError } from './usage-error.js';
-import { parsePath, parseText } from './values.js';
+import { parseCount, parseDuration, parsePath, parseText } from './values.js';
 
 function serveOptions() {
   return {
     ...grouped('Answers:', {
       reply: option('--reply <message>', 'answer every datagram with this message', parseText),
       replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parsePath),
+      rules: option('--rules <file>', 'answer by the rules in a YAML or JSON file, read again on SIGHUP', parsePath),
+      exec: option(
+        '--exec <command>',
+        'run a program for each datagram: its stdin is the payload, its stdout the answer',
+        parseText,
+      ),
+      shell: flag('--shell', 'have the shell run the command of --exec'),
+      execTimeout: option('--exec-timeout <d>', 'kill what runs for longer (default: 5s)', parseDuration),
+      execConcurrency: option('--exec-concurrency <n>', 'programs that run at a time (default: 16)', parseCount),
       interactive: toggle(
         '-i, --interactive',
         '--no-interactive',
@@ -32,8 +39,8 @@ function serveOptions() {
 
 /** What `udpcat serve` was asked to do, parsed and complete. */
 export interface ServePlan extends ServingPlan {
-  /** The answer to every datagram: its bytes, or the file that holds them. */
-  readonly answer?: { readonly payload: Uint8Array } | { readonly path: string };
+  /** How every datagram is answered; undefined for not at all. */
+  readonly answer?: AnswerPlan | undefined;
   /** Whether typed lines are sent to the peer that spoke last. */
   readonly typing: boolean;
   /** Whether the user said so; undefined where the terminal decided. */
@@ -46,6 +53,7 @@ Examples:
   udpcat serve '*:8000' -o json > log.jsonl  every interface, IPv4 and IPv6, one JSON object a line
   udpcat serve 8000 --count 1 --duration 5s  status 0 if a datagram comes within 5 s, else 3
   udpcat serve 8000 --reply pong             answer everybody
+  udpcat serve 8000 --exec 'tr a-z A-Z'      answer with what a program makes of each datagram
 `;
 
 /** Declares `udpcat serve [address]`; `run` receives the plan. */
@@ -68,61 +76,26 @@ async function planServe(
   io: Io,
 ): Promise<ServePlan> {
   const { local, fd } = await planLocal(args, values, io);
-  if (values.reply !== undefined && values.replyFile !== undefined) {
-    throw new UsageError("option '--reply' and option '--reply-file' both give the answer; give one of them");
-  }
   const typing = values.interactive ?? (io.terminals.stdin && io.isForeground());
-  const plan = { ...values, local, fd, typing };
-  if (values.replyFile !== undefined) return { ...plan, answer: { path: values.replyFile } };
-  if (values.reply === undefined) return plan;
-  const payload = readPayload(values.reply, values.encoding, "option '--reply':", io);
-  checkReplySize(payload, '--reply', plan);
-  return { ...plan, answer: { payload } };
-}
-
-function checkReplySize(
-  { length }: Uint8Array,
-  name: string,
-  { local: { host }, ipv6 }: Pick<ServePlan, 'local' | 'ipv6'>,
-): void {
-  const onlyIpv6 = ipv6 === true || (host.kind === 'literal' && familyOf(host.address) === 6);
-  const family = onlyIpv6 ? 6 : 4;
-  const limit = MAX_PAYLOAD_BYTES[family];
-  if (length <= limit) return;
-  throw new UsageError(
-    `option '${name}': a reply of ${length} bytes is more than a datagram to IPv${family} holds, ${limit}`,
-  );
+  return { ...values, local, fd, typing, answer: await planAnswer(values, local, io) };
 }
 
 /** Serves until told to end; resolves to the exit status. */
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
-  const loading = loadAnswer(plan).then((payload) => ({ payload }));
+  using answer = new ServedAnswer(plan.answer, context);
+  const loading = answer.load().then((answering) => ({ answering }));
   const loaded = await unlessAborted(loading, [context.stop], () => undefined);
   if (loaded === undefined) return ExitCode.ok;
-  const { payload } = loaded;
   const typing = new Typing(plan, context);
-  return runService(plan, context, {
+  return await runService(plan, context, {
     meta: context.terminals.stdout,
     typing: plan.interactive === true,
-    answer: payload && (() => payload),
+    answering: loaded.answering,
     start: (server, output) => typing.start(server, output),
     taken: (batch) => {
       typing.heard(batch);
     },
   });
-}
-
-async function loadAnswer(plan: ServePlan): Promise<Uint8Array | undefined> {
-  const { answer } = plan;
-  if (answer === undefined || 'payload' in answer) return answer?.payload;
-  try {
-    const payload = await readPayloadFile(answer.path, MAX_PAYLOAD_BYTES[6]);
-    checkReplySize(payload, '--reply-file', plan);
-    return payload;
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    throw new LocalFailure(`cannot read ${answer.path}: ${describeSystemError(cause)}`, { cause });
-  }
 }
 
 /** Typed lines go to whoever spoke last. */

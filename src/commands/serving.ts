@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import type { Answering } from '../answers/answering.js';
 import { AccessList } from '../guard/access-list.js';
 import { AnswerPolicy } from '../guard/answer-policy.js';
 import {
@@ -8,7 +9,6 @@ import {
   type DatagramServer,
   type Endpoint,
   formatEndpoint,
-  type Outgoing,
   parseAddress,
   startUdpServer,
 } from '../net/index.js';
@@ -16,6 +16,7 @@ import { formatDuration } from '../output/time.js';
 import { PeerTable } from '../stats/peers.js';
 import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
+import { Answers } from './answers.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
 import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
@@ -86,8 +87,8 @@ function describeExcess(argument: string, more: readonly string[]): string {
 
 /** What a serving command does with the datagrams it takes. */
 export interface Service {
-  /** The payload that answers a datagram; undefined if the server answers nothing by itself. */
-  readonly answer?: ((datagram: Datagram) => Uint8Array) | undefined;
+  /** How it answers; undefined if it answers nothing by itself. */
+  readonly answering?: Answering | undefined;
   /** Called once the server is bound; what it returns is called at the end. */
   readonly start?: (server: DatagramServer, output: Output) => () => void;
   /** Called with every batch that was taken, before it is written. */
@@ -101,7 +102,7 @@ export interface Service {
 /** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
 export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
   const totals = new Totals();
-  const peers = new PeerTable(service.answer !== undefined);
+  const peers = new PeerTable(service.answering !== undefined);
   const stdoutEnded = new AbortController();
   const output = new Output(
     plan,
@@ -158,16 +159,23 @@ async function serveUntilEnd(
   await output.begin({ bound: server.local, meta: service.meta });
   await announce(server, plan, context, output);
   manager.ready();
-  const endings = new Endings(plan, ends, server, () => {
+  const answers = service.answering && createAnswers(plan, server, service.answering, { context, output, peers });
+  const isBusy = (): boolean => server.queued > 0 || answers?.isTaking === true;
+  const endings = new Endings(plan, ends, isBusy, () => {
     manager.stopping();
-    // What has arrived is still answered.
-    if (service.answer === undefined) server.close();
-    else void server.endReceiving();
+    if (answers === undefined) server.close();
+    else answers.hurry();
   });
   const stopService = service.start?.(server, output);
   const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
   try {
-    await serveBatches(server, { plan, service, output, peers, endings });
+    await serveBatches(server, { plan, service, output, peers, endings, answers });
+    // A signal may end the wait for them, too.
+    await answers?.settled();
+  } catch (error) {
+    answers?.hurry();
+    await answers?.settled();
+    throw error;
   } finally {
     endings.stop();
     manager.stopping();
@@ -175,6 +183,21 @@ async function serveUntilEnd(
     report.stop();
   }
   return { endings, local: server.local };
+}
+
+function createAnswers(
+  plan: ServingPlan,
+  server: DatagramServer,
+  answering: Answering,
+  parts: ConstructorParameters<typeof Answers>[3],
+): Answers {
+  const policy = new AnswerPolicy({
+    local: server.local,
+    loopGuard: plan.loopGuard,
+    servicePorts: plan.answerServicePorts === true,
+    ratePerSecond: plan.rateLimit,
+  });
+  return new Answers(server, answering, policy, parts);
 }
 
 async function announce(server: DatagramServer, plan: ServingPlan, context: Context, output: Output): Promise<void> {
@@ -200,12 +223,12 @@ async function serveBatches(
     readonly output: Output;
     readonly peers: PeerTable;
     readonly endings: Endings;
+    readonly answers: Answers | undefined;
   },
 ): Promise<void> {
-  const { plan, service, output, peers, endings } = parts;
+  const { plan, service, output, peers, endings, answers } = parts;
   const { totals } = output;
   const admission = new AccessList(plan.allow ?? [], plan.deny ?? []);
-  const answers = service.answer && new Answers(plan, server, { output, peers, answer: service.answer });
   for await (const batch of server.batches()) {
     endings.arrived();
     await output.recordReceived(batch);
@@ -213,8 +236,8 @@ async function serveBatches(
     if (taken.length === 0) continue;
     peers.count(taken);
     service.taken?.(taken);
-    await answers?.give(taken);
-    await output.writer.write(taken);
+    // Neither waits for the other: a slow program holds back no output.
+    await Promise.all([answers?.give(taken), output.writer.write(taken)]);
     if (totals.received === plan.count) return;
   }
 }
@@ -251,78 +274,26 @@ function admit(
   return taken;
 }
 
-/** Answers what may be answered. */
-class Answers {
-  readonly #policy: AnswerPolicy;
-  readonly #server: DatagramServer;
-  readonly #output: Output;
-  readonly #peers: PeerTable;
-  readonly #answer: (datagram: Datagram) => Uint8Array;
-  #failed = false;
-
-  constructor(
-    plan: ServingPlan,
-    server: DatagramServer,
-    parts: {
-      readonly output: Output;
-      readonly peers: PeerTable;
-      readonly answer: (datagram: Datagram) => Uint8Array;
-    },
-  ) {
-    this.#server = server;
-    this.#output = parts.output;
-    this.#peers = parts.peers;
-    this.#answer = parts.answer;
-    this.#policy = new AnswerPolicy({
-      local: server.local,
-      loopGuard: plan.loopGuard,
-      servicePorts: plan.answerServicePorts === true,
-      ratePerSecond: plan.rateLimit,
-    });
-  }
-
-  async give(batch: readonly Datagram[]): Promise<void> {
-    const { totals } = this.#output;
-    const answers: Outgoing[] = [];
-    for (const datagram of batch) {
-      if (!this.#policy.answers(datagram)) continue;
-      // An answer leaves from the address that was asked, where that is known.
-      answers.push({ data: this.#answer(datagram), remote: datagram.remote, local: datagram.local });
-    }
-    const failures = await this.#server.sendBatch(answers);
-    const failed = new Set(failures.map(({ index }) => index));
-    const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));
-    await this.#output.recordSent(sent);
-    totals.sent += answers.length - failures.length;
-    totals.unanswered = this.#policy.declined;
-    for (const { remote } of sent) this.#peers.answered(remote);
-    for (const { error } of failures) {
-      // One line tells it; a flood of them would tell no more.
-      if (!this.#failed) this.#output.peerError(error);
-      this.#failed = true;
-    }
-  }
-}
-
 /** When a service ends: by a signal, when stdout takes no more, after `--duration`, after `--idle`. */
 class Endings {
   readonly #plan: ServingPlan;
   readonly #signal: AbortSignal;
-  readonly #server: DatagramServer;
+  readonly #isBusy: () => boolean;
   readonly #receiveNoMore: () => void;
   readonly #duration = new Alarm(() => {
     this.#endInTime(`within ${formatDuration(this.#plan.duration ?? 0)}`);
   });
   readonly #idle = new Alarm(() => {
-    if (this.#server.queued > 0) this.arrived();
+    if (this.#isBusy()) this.arrived();
     else this.#endInTime(`before nothing came for ${formatDuration(this.#plan.idle ?? 0)}`);
   });
   #timeOut: string | undefined;
 
-  constructor(plan: ServingPlan, signal: AbortSignal, server: DatagramServer, receiveNoMore: () => void) {
+  /** @param isBusy whether something that has arrived still waits */
+  constructor(plan: ServingPlan, signal: AbortSignal, isBusy: () => boolean, receiveNoMore: () => void) {
     this.#plan = plan;
     this.#signal = signal;
-    this.#server = server;
+    this.#isBusy = isBusy;
     this.#receiveNoMore = receiveNoMore;
     if (plan.duration !== undefined) this.#duration.set(plan.duration);
     this.arrived();

@@ -31,6 +31,8 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     stop: new AbortController().signal,
     force: new AbortController().signal,
     onReport: () => () => undefined,
+    onReload: () => () => undefined,
+    killGroup: () => undefined,
     isForeground: () => false,
     argumentBytes: () => undefined,
     leaveBy: () => undefined,

@@ -101,6 +101,10 @@ describe('a command line that is wrong is one line and status 2:', () => {
     ['--rate-limit', '1/s'],
     ['--reply', 'x'],
     ['--reply-file', 'x'],
+    ['--exec', 'x'],
+    ['--exec-timeout', '1s'],
+    ['--exec-concurrency', '1'],
+    ['--rules', 'x'],
   ])('%s twice', async (option, value) => {
     expect(await usageError(['serve', option, value, option, value])).toMatch(RegExp(`'.*${option}.*' .*only once`));
   });
@@ -153,8 +157,10 @@ describe('--help', () => {
     --recv-buffer --send-buffer --ttl --broadcast --interface --engine --dscp --dont-fragment --bind-device --reuse-port --exact-drops --stats --no-stats --log-level --log-format --verbose --quiet
     --color --no-color --ipv4 --ipv6 --force --allow --deny --no-loop-guard --answer-service-ports --help`.split(/\s+/);
 
+  const ANSWERS = ['--reply', '--reply-file', '--rules', '--exec', '--shell', '--exec-timeout', '--exec-concurrency'];
+
   test.each([
-    { command: 'serve', options: [...SHARED, '--reply', '--reply-file', '--interactive', '--no-interactive'] },
+    { command: 'serve', options: [...SHARED, ...ANSWERS, '--interactive', '--no-interactive'] },
     { command: 'echo', options: [...SHARED, '--rate-limit'] },
   ])('of $command names every option, and shows examples', async ({ command, options }) => {
     const { stdout, stderr, status } = await udpcat([command, '--help']);
@@ -194,10 +200,8 @@ test('the examples of serve and echo in the help are command lines that udpcat t
         .replace(/^udpcat /, '')
         .replace(/>.*$/, '')
         .replace(/(\d000)/, '0');
-      const [name = '', ...rest] = line
-        .split(/\s+/)
-        .filter((word) => word !== '')
-        .map((word) => word.replaceAll("'", ''));
+      const words = line.match(/'[^']*'|\S+/g) ?? [];
+      const [name = '', ...rest] = words.map((word) => word.replaceAll("'", ''));
       const ends = rest.includes('--duration') ? [] : ['--duration', '10ms'];
       const { status } = await udpcat([name, ...rest.map((word) => (word === '5s' ? '10ms' : word)), ...ends]);
       expect({ example, status }).toEqual({ example, status: rest.includes('--count') ? 3 : 0 });

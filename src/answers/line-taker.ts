@@ -1,0 +1,51 @@
+/** Lines that are handed on of one stream. */
+const MAX_LINES = 100;
+/** Bytes of a line that are handed on; the rest of it is left out. */
+const MAX_LINE_BYTES = 1000;
+const NEWLINE = 0x0a;
+
+/** Cuts what a program says into lines, a hundred at most and none of them long, so that memory is bounded. */
+export class LineTaker {
+  readonly #take: (line: string) => void;
+  #kept: Uint8Array = new Uint8Array();
+  /** Whether the line goes on after what was kept of it. */
+  #cut = false;
+  #lines = 0;
+
+  /** @param take called with each line, without its LF or CRLF; invalid UTF-8 is replaced */
+  constructor(take: (line: string) => void) {
+    this.#take = take;
+  }
+
+  push(chunk: Uint8Array): void {
+    for (let from = 0; from < chunk.length;) {
+      const newline = chunk.indexOf(NEWLINE, from);
+      const to = newline < 0 ? chunk.length : newline;
+      this.#keep(chunk.subarray(from, to));
+      if (newline >= 0) this.#finishLine();
+      from = to + 1;
+    }
+  }
+
+  #keep(piece: Uint8Array): void {
+    const room = MAX_LINE_BYTES - this.#kept.length;
+    if (piece.length > room) this.#cut = true;
+    if (room > 0 && piece.length > 0) this.#kept = Buffer.concat([this.#kept, piece.subarray(0, room)]);
+  }
+
+  #finishLine(): void {
+    this.#lines += 1;
+    const line = Buffer.from(this.#kept).toString('utf8').replace(/\r$/, '');
+    if (this.#lines <= MAX_LINES) this.#take(this.#cut ? `${line} ...` : line);
+    this.#kept = new Uint8Array();
+    this.#cut = false;
+  }
+
+  /** The stream is over: a last line without its end is a line, too. */
+  end(): void {
+    if (this.#kept.length > 0) this.#finishLine();
+    const leftOut = this.#lines - MAX_LINES;
+    if (leftOut > 0) this.#take(`(${leftOut} more ${leftOut === 1 ? 'line' : 'lines'})`);
+    this.#lines = 0;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Datagram, Endpoint } from '../net/index.js';
+
+/** A datagram as rules look at it: what several of them need is made once. */
+export class Question {
+  readonly #datagram: Datagram;
+  #text: string | undefined;
+
+  constructor(datagram: Datagram) {
+    this.#datagram = datagram;
+  }
+
+  get data(): Uint8Array {
+    return this.#datagram.data;
+  }
+
+  get remote(): Endpoint {
+    return this.#datagram.remote;
+  }
+
+  get timeMs(): number {
+    return this.#datagram.timeMs;
+  }
+
+  /** The payload read as UTF-8, with invalid bytes replaced by U+FFFD; a byte-order mark stays. */
+  get text(): string {
+    this.#text ??= new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#datagram.data);
+    return this.#text;
+  }
+}
