@@ -186,7 +186,18 @@ describe('serve --exec', () => {
   test('runs no more at a time than --exec-concurrency says; the queue drops what is too much, and counts it', async () => {
     const release = fresh();
     const line = `cat >/dev/null; until [ -e ${release} ]; do sleep 0.05; done; echo done`;
-    const args = ['serve', '--shell', '--exec', line, '--exec-concurrency', '3', '--queue-size', '5'];
+    const args = [
+      'serve',
+      '--engine',
+      'node',
+      '--shell',
+      '--exec',
+      line,
+      '--exec-concurrency',
+      '3',
+      '--queue-size',
+      '5',
+    ];
     await using running = start([...args, '-o', 'none', '--stats', '--log-format', 'json', '--exec-timeout', '10s']);
     await using peer = await silentServer();
     const [, address = ''] = await running.until(/"address":"([^"]+)"/, 'stderr');
