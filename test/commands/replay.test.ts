@@ -1,4 +1,13 @@
-import { createReadStream, createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  createWriteStream,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -287,6 +296,24 @@ test('--replay of a pipe that nobody writes to holds up neither the deadline nor
     stderr: 'udpcat: the deadline of 500ms came before everything was sent\n',
   });
 });
+
+test.each<[string, (path: string) => string]>([
+  ['itself', (path) => path],
+  ['a symbolic link to it', (path) => (symlinkSync(path, `${path}.link.pcap`), `${path}.link.pcap`)],
+  ['a second name of it', (path) => (linkSync(path, `${path}.name.pcap`), `${path}.name.pcap`)],
+])(
+  '--record onto the recording that is replayed, as %s, is a usage error and leaves it whole',
+  async (_title, name) => {
+    const path = recorded(conversation(['a', 'b']));
+    const whole = readFileSync(path);
+    const { status, stderr } = await udpcat(['send', '127.0.0.1:9', '--replay', path, '--record', name(path)]);
+    expect(stderr).toBe(
+      `udpcat: option '--record' would overwrite ${path}, which is to be replayed: record to another file\n`,
+    );
+    expect(status).toBe(2);
+    expect(readFileSync(path).equals(whole)).toBe(true);
+  },
+);
 
 test('--replay and a message are two sources', async () => {
   const { stderr, status } = await udpcat(['send', '127.0.0.1:9', 'x', '--replay', 'x.pcap']);
