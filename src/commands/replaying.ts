@@ -35,7 +35,8 @@ export async function sendReplay(
   const tally = new SkipTally();
   const { signal } = interruption;
   const over = AbortSignal.any([signal, exchange.enough]);
-  const source = requestsOf(replay, selectReplay(readChunks(replay.path), plan.replayFilter, tally));
+  const counts = { others: 0, all: 0 };
+  const source = requestsOf(replay, counts, selectReplay(readChunks(replay.path), plan.replayFilter, tally));
   const { speed = 1 } = plan;
   const most = measurement === undefined ? MAX_BURST : 1;
   let first: { readonly timeMs: number; readonly startMs: number } | undefined;
@@ -75,7 +76,15 @@ export async function sendReplay(
     // An open file, or a pipe, would keep the process from ending.
     void source.return(undefined).catch(() => undefined);
   }
-  if (!over.aborted) tellLosses(tally, replay.path, log);
+  if (!over.aborted) {
+    tellLosses(tally, replay.path, log);
+    const { others, all } = counts;
+    if (others > 0 && first !== undefined) {
+      log.info(
+        `left out as other conversations: ${others} of the ${all} datagrams of ${replay.path} (--replay-filter)`,
+      );
+    }
+  }
   if (!over.aborted && first === undefined) throw new LocalFailure(describeNothing(plan, replay.path));
   if (!over.aborted && replay.answers !== undefined) {
     if (replay.answers.count === 0) throw new LocalFailure(`${replay.path} holds no answers to compare with`);
@@ -90,11 +99,14 @@ export async function sendReplay(
 /** The requests; of those that were read together with answers, the answers are made known first. */
 async function* requestsOf(
   { answers }: Replay,
+  counts: { others: number; all: number },
   source: AsyncGenerator<readonly Replayed[], undefined>,
 ): AsyncGenerator<Replayed, undefined> {
   for await (const batch of source) {
-    if (answers !== undefined) {
-      for (const { role, data } of batch) if (role === 'answer') answers.expect(data);
+    for (const { role, data } of batch) {
+      counts.all += 1;
+      if (role === 'other') counts.others += 1;
+      else if (role === 'answer') answers?.expect(data);
     }
     for (const replayed of batch) if (replayed.role === 'request') yield replayed;
   }

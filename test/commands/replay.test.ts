@@ -68,8 +68,23 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     const path = recorded([...conversation(['a', '< b', '', 'c'], family), other], format);
     await using server = await silentServer(family);
     const { status, stderr } = await udpcat(['send', server.address, '--replay', path]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: `udpcat: left out as other conversations: 1 of the 5 datagrams of ${path} (--replay-filter)\n`,
+    });
     expect(await arrivals(server)).toEqual(['a', '', 'c']);
+  });
+
+  test.each(['0.0.0.0', '::'])('takes a receiver on %s as one, whichever family it heard', async (first) => {
+    const heard = (text: string, family: Family, address: string) => ({
+      ...conversation([text], family)[0]!,
+      destination: { address, port: 53 },
+    });
+    const [four, six] = [heard('four', 4, '0.0.0.0'), heard('six', 6, '::')];
+    const path = recorded(first === '::' ? [six, four] : [four, six], format);
+    await using server = await silentServer();
+    expect(await udpcat(['send', server.address, '--replay', path])).toMatchObject({ status: 0, stderr: '' });
+    expect((await arrivals(server)).sort()).toEqual(['four', 'six']);
   });
 
   test('sends any sequence of datagrams that was recorded, as it was', async () => {
