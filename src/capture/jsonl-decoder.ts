@@ -62,6 +62,9 @@ function decodeLine(line: Uint8Array): CapturedDatagram | undefined {
   const fields = parseDatagramLine(line);
   if (fields === undefined) return undefined;
   const data = decodePayload(fields);
+  if (fields.size !== undefined && fields.size !== data.length) {
+    throw new EncodingError(`its "size" is not that of its payload, which has ${data.length} bytes`);
+  }
   const isOut = fields.dir === 'out';
   const source = readEndpoint(fields, 'from', isOut);
   const destination = readEndpoint(fields, 'to', !isOut);

@@ -17,7 +17,7 @@ const MAGIC_BYTES = 4;
  * told apart by how it begins. It holds no more in memory than the chunk, the packet it is at, and the fragments of
  * incomplete datagrams, which are bounded.
  *
- * A datagram that the capture saw twice, for example on two interfaces, comes twice. One that was captured before the
+ * A datagram that the capture saw twice, for example on two interfaces, comes twice; in fragments, once. One that was captured before the
  * kernel had cut it into several (UDP_SEGMENT), or after it had joined several, comes as it was captured: as one.
  *
  * @param input Chunks of any size, which must not change any more.

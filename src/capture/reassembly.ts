@@ -7,6 +7,10 @@ const MAX_DATAGRAMS = 1024;
 /** Bytes that all of them hold, what each fragment costs beside its bytes included. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 const FRAGMENT_COST_BYTES = 128;
+/** How long the fragments of a datagram that is complete are known, should the capture have seen them twice; and how many. */
+const MAX_COMPLETE_AGE_MS = 1000;
+const MAX_COMPLETE = 1024;
+const MAX_COMPLETE_BYTES = 4 * 1024 * 1024;
 /** The largest IP payload. */
 const MAX_PAYLOAD_BYTES = 65_535;
 
@@ -48,19 +52,26 @@ interface Partial {
   isRejected: boolean;
 }
 
+interface Complete {
+  readonly timeMs: number;
+  readonly data: Uint8Array;
+}
+
 /** Puts fragments together, in whatever order they come (RFC 791, RFC 8200 section 4.5), within bounds of its own. */
 export class Reassembly {
   readonly #tally: SkipTally;
   /** By key, the oldest first. */
   readonly #partials = new Map<string, Partial>();
   #heldBytes = 0;
+  readonly #complete = new Map<string, Complete>();
+  #completeBytes = 0;
 
   /** @param tally Counts each fragment that leads to nothing as `fragment`, one that cannot be as `malformed`. */
   constructor(tally: SkipTally) {
     this.#tally = tally;
   }
 
-  /** Takes one fragment; gives the payload that it completes. */
+  /** Takes one fragment; gives the payload that it completes. One that came before, also of a complete datagram, is none. */
   add(fragment: Fragment): Reassembled | undefined {
     const { key, timeMs, offset, data, isLast } = fragment;
     const endsWrong = !isLast && data.length % 8 !== 0;
@@ -69,6 +80,7 @@ export class Reassembly {
       return undefined;
     }
     this.#expire(timeMs);
+    if (!this.#partials.has(key) && this.#wasComplete(fragment)) return undefined;
     const partial = this.#partials.get(key) ?? this.#start(key, timeMs);
     if (partial.isRejected) {
       this.#tally.add('fragment');
@@ -82,7 +94,7 @@ export class Reassembly {
         return undefined;
       case 'placed':
         this.#heldBytes += data.length + FRAGMENT_COST_BYTES;
-        return this.#complete(key, partial);
+        return this.#finish(key, timeMs, partial);
     }
   }
 
@@ -105,7 +117,31 @@ export class Reassembly {
     return partial;
   }
 
-  #complete(key: string, partial: Partial): Reassembled | undefined {
+  /** Whether it is part of a datagram that is complete, and not of another that has its identification. */
+  #wasComplete({ key, timeMs, offset, data, isLast }: Fragment): boolean {
+    const complete = this.#complete.get(key);
+    if (complete === undefined || Math.abs(timeMs - complete.timeMs) > MAX_COMPLETE_AGE_MS) return false;
+    const end = offset + data.length;
+    const isAtEnd = end === complete.data.length;
+    return isLast === isAtEnd && Buffer.compare(complete.data.subarray(offset, end), data) === 0;
+  }
+
+  #remember(key: string, complete: Complete): void {
+    this.#forget(key);
+    this.#complete.set(key, complete);
+    this.#completeBytes += complete.data.length;
+    for (const oldest of this.#complete.keys()) {
+      if (this.#complete.size <= MAX_COMPLETE && this.#completeBytes <= MAX_COMPLETE_BYTES) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(key: string): void {
+    this.#completeBytes -= this.#complete.get(key)?.data.length ?? 0;
+    this.#complete.delete(key);
+  }
+
+  #finish(key: string, timeMs: number, partial: Partial): Reassembled | undefined {
     const { pieces, gotBytes, totalBytes, protocol } = partial;
     if (gotBytes !== totalBytes || protocol === undefined) {
       this.#keepBounds();
@@ -115,6 +151,7 @@ export class Reassembly {
     for (const piece of pieces) data.set(piece.data, piece.offset);
     this.#partials.delete(key);
     this.#heldBytes -= partial.heldBytes;
+    this.#remember(key, { timeMs, data });
     return { protocol, data };
   }
 

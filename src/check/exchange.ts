@@ -81,6 +81,8 @@ export interface ExchangeEvents {
   transmitted?(payloads: readonly Uint8Array[], why: Transmission): void | Promise<void>;
   /** A reply was judged; whose replies count. */
   judged?(reply: Datagram, finding: Finding, repliesFrom: ExchangeOptions['repliesFrom']): void;
+  /** What a reply that was pending was found to be in the end. */
+  settled?(finding: Finding): void;
   /** An address could not be used, and the next is tried. */
   nextAddress(refused: Endpoint, next: Endpoint, why: DatagramError): void;
   dropped(count: number): void;
@@ -285,16 +287,27 @@ export class Exchange implements AsyncDisposable {
       }
       this.#received += 1;
       const finding = measurement === undefined ? judge.reply(datagram.data) : measurement.reply(datagram, judge);
-      const { outcome, answer } = finding;
-      if (outcome === 'mismatch') this.#mismatched = datagram.remote;
-      if (outcome === 'match' && this.#askedAtMs !== undefined) {
-        this.#rttMs ??= Math.max(0, datagram.timeMs - this.#askedAtMs);
-      }
+      const { answer } = finding;
+      this.#take(finding, datagram);
       events.judged?.(datagram, finding, this.#repliesFrom(this.remote));
       if (answer !== undefined) this.#answer(answer, datagram.remote);
       this.#checkEnough();
     }
     return batch;
+  }
+
+  /** Takes in what a reply was found to be, now or once it is. */
+  #take({ outcome, later }: Finding, { remote, timeMs }: Datagram): void {
+    if (outcome === 'mismatch') this.#mismatched = remote;
+    const rttMs = this.#askedAtMs === undefined ? undefined : Math.max(0, timeMs - this.#askedAtMs);
+    if (outcome === 'match') this.#rttMs ??= rttMs;
+    later?.((settled) => {
+      if (settled.outcome === 'mismatch') this.#mismatched = remote;
+      // One that came after it may have been found to match before.
+      else if (rttMs !== undefined) this.#rttMs = Math.min(this.#rttMs ?? Infinity, rttMs);
+      this.#options.events.settled?.(settled);
+      this.#checkEnough();
+    });
   }
 
   /** Sends back what the protocol wants sent back, but not without end: a peer that always wants more gets no more. */

@@ -14,6 +14,26 @@ export interface Finding {
   readonly says?: string;
   /** What the protocol wants sent back to the peer. */
   readonly answer?: Uint8Array;
+  /** Of a pending one that is found to match or not when more is known: has `settle` called with that, at most once. */
+  readonly later?: (settle: (finding: Finding) => void) => void;
+}
+
+/** Has `take` called with what a reply was found to be: at once, or when it is, if somebody asks for that in the end. */
+export function onceSettled(finding: Finding, take: (settled: Finding) => void): Finding {
+  const { later } = finding;
+  if (later === undefined) {
+    take(finding);
+    return finding;
+  }
+  return {
+    ...finding,
+    later: (settle) => {
+      later((settled) => {
+        take(settled);
+        settle(settled);
+      });
+    },
+  };
 }
 
 /** The longest that a finding says, in characters: a reply may quote itself at any length. */
@@ -75,7 +95,12 @@ export class Judge {
   reply(data: Uint8Array): Finding {
     this.#refused = false;
     const { finding, byProbe } = this.#examine(data);
-    const { outcome, says } = finding;
+    return onceSettled(finding, (settled) => {
+      this.#take(settled, byProbe);
+    });
+  }
+
+  #take({ outcome, says }: Finding, byProbe: boolean): void {
     if (outcome === 'match') {
       this.#matching += 1;
       this.#learned ??= says;
@@ -85,7 +110,6 @@ export class Judge {
     } else {
       this.#pending = says;
     }
-    return finding;
   }
 
   /** Takes in a reply that was found wrong already; `says` follows "the reply …". */
@@ -104,7 +128,8 @@ export class Judge {
 
   #examine(data: Uint8Array): { readonly finding: Finding; readonly byProbe: boolean } {
     const found = this.#probe === undefined ? MATCH : shorten(this.#probe(data));
-    if (found.outcome !== 'match') return { finding: found, byProbe: true };
+    // What may match later must meet the expectations now: its bytes are not kept.
+    if (found.outcome !== 'match' && found.later === undefined) return { finding: found, byProbe: true };
     for (const expectation of this.#expectations) {
       const says = expectation.mismatch(data);
       if (says !== undefined) return { finding: { outcome: 'mismatch', says }, byProbe: false };

@@ -1,53 +1,160 @@
+import { hash } from 'node:crypto';
 import type { Finding } from './judge.js';
 
-/** The most numbers of answers that are told. */
+/** The most replies that are kept because their answer may still be read: 30 MB. */
+const MAX_EARLY = 2 ** 16;
+/** The most numbers that are listed, and that are told in words. */
+const MAX_LISTED = 100;
 const MAX_TOLD = 5;
+const DIGEST_BYTES = 16;
 
-/** Compares replies with the answers in a recording: each must be one of those that are still to come, byte for byte. */
+/** Some of many, by their numbers from 1: all of them are counted, and the first are listed. */
+export interface Numbered {
+  readonly total: number;
+  /** Ascending, at most 100. */
+  readonly numbers: readonly number[];
+}
+
+/** A reply that is none of the answers read so far. */
+interface Early {
+  readonly number: number;
+  readonly bytes: number;
+  readonly settle: (finding: Finding) => void;
+}
+
+/**
+ * Compares replies with the answers in a recording, which is read meanwhile: each must be one of them, byte for byte, and
+ * each of them counts once.
+ *
+ * Answers that did not come yet take about 150 bytes each, whatever their size. Those that came take none.
+ */
 export class RecordedAnswers {
-  /** Numbers of the answers that are still to come, by their bytes. */
+  /** Numbers of the answers that are still to come, by digest. */
   readonly #expected = new Map<string, number[]>();
+  readonly #early = new Map<string, Early[]>();
+  readonly #maxEarly: number;
+  #earlyCount = 0;
+  #isFull = false;
+  #isWhole = false;
   #count = 0;
   #replies = 0;
+  #differing = 0;
+  /** The first of them. */
+  readonly #differingNumbers: number[] = [];
+
+  /** @param maxEarly replies that are kept because their answer may still be read; default: 2^16 */
+  constructor(maxEarly = MAX_EARLY) {
+    this.#maxEarly = maxEarly;
+  }
 
   /** How many answers the recording holds, as far as it was read. */
   get count(): number {
     return this.#count;
   }
 
-  /** Takes in an answer of the recording, before the request is sent that it may answer. */
-  expect(data: Uint8Array): void {
-    this.#count += 1;
-    const key = keyOf(data);
-    const numbers = this.#expected.get(key);
-    if (numbers === undefined) this.#expected.set(key, [this.#count]);
-    else numbers.push(this.#count);
+  /** Whether more replies than can be kept came before their answers were read: they can no longer be compared. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
-  /** Whether a reply is one of those answers; each counts once. */
+  /** Takes in an answer of the recording; a reply that it was waited for with matches now. */
+  expect(data: Uint8Array): void {
+    this.#count += 1;
+    const key = digest(data);
+    const early = takeFirst(this.#early, key);
+    if (early === undefined) {
+      add(this.#expected, key, this.#count);
+      return;
+    }
+    this.#earlyCount -= 1;
+    early.settle(matching(early.number, this.#count));
+  }
+
+  /** The recording holds no more answers: replies that are none of them differ. */
+  end(): void {
+    this.#isWhole = true;
+    const left = [...this.#early.values()].flat().sort((a, b) => a.number - b.number);
+    this.#early.clear();
+    this.#earlyCount = 0;
+    for (const { number, bytes, settle } of left) settle(this.#differs(number, bytes));
+  }
+
+  /** Whether a reply is one of those answers; it is pending while that answer may still be read. */
   readonly judge = (data: Uint8Array): Finding => {
     this.#replies += 1;
-    const key = keyOf(data);
-    const numbers = this.#expected.get(key);
-    if (numbers === undefined) {
-      const size = `${data.length} ${data.length === 1 ? 'byte' : 'bytes'}`;
-      return { outcome: 'mismatch', says: `reply ${this.#replies}, of ${size}, differs from the recording` };
+    const number = this.#replies;
+    const bytes = data.length;
+    const key = digest(data);
+    const answer = takeFirst(this.#expected, key);
+    if (answer !== undefined) return matching(number, answer);
+    if (this.#isWhole) return this.#differs(number, bytes);
+    const says = `reply ${number} is none of the answers read so far`;
+    if (this.#earlyCount >= this.#maxEarly) {
+      this.#isFull = true;
+      return { outcome: 'pending', says };
     }
-    const number = numbers.shift() ?? 0;
-    if (numbers.length === 0) this.#expected.delete(key);
-    return { outcome: 'match', says: `reply ${this.#replies} is answer ${number} of the recording` };
+    const later = (settle: Early['settle']): void => {
+      this.#earlyCount += 1;
+      add(this.#early, key, { number, bytes, settle });
+    };
+    return { outcome: 'pending', says, later };
   };
 
-  /** Which answers did not come, in words; undefined if all did. */
-  get missing(): string | undefined {
+  #differs(number: number, bytes: number): Finding {
+    this.#differing += 1;
+    if (this.#differingNumbers.length < MAX_LISTED) this.#differingNumbers.push(number);
+    const size = `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`;
+    return { outcome: 'mismatch', says: `reply ${number}, of ${size}, differs from the recording` };
+  }
+
+  /** Which replies differ from every answer that was left. */
+  get differing(): Numbered {
+    return { total: this.#differing, numbers: this.#differingNumbers };
+  }
+
+  /** Which answers did not come. */
+  get missing(): Numbered {
     const numbers = [...this.#expected.values()].flat().sort((a, b) => a - b);
-    if (numbers.length === 0) return undefined;
-    const told = numbers.slice(0, MAX_TOLD).join(', ');
-    const more = numbers.length > MAX_TOLD ? ` and ${numbers.length - MAX_TOLD} more` : '';
-    return `${numbers.length === 1 ? 'answer' : 'answers'} ${told}${more} of ${this.#count} did not come as recorded`;
+    return { total: numbers.length, numbers: numbers.slice(0, MAX_LISTED) };
+  }
+
+  /** The differing replies in words; undefined if there is none. */
+  describeDiffering(): string | undefined {
+    const { total } = this.differing;
+    if (total === 0) return undefined;
+    return `${describeNumbers(['reply', 'replies'], this.differing)} ${total === 1 ? 'differs' : 'differ'} from the recording`;
+  }
+
+  /** The missing answers in words; undefined if there is none. */
+  describeMissing(): string | undefined {
+    const { missing } = this;
+    if (missing.total === 0) return undefined;
+    return `${describeNumbers(['answer', 'answers'], missing)} of ${this.#count} did not come as recorded`;
   }
 }
 
-function keyOf(data: Uint8Array): string {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
+function matching(reply: number, answer: number): Finding {
+  return { outcome: 'match', says: `reply ${reply} is answer ${answer} of the recording` };
+}
+
+function describeNumbers([one, many]: readonly [string, string], { total, numbers }: Numbered): string {
+  const told = numbers.slice(0, MAX_TOLD).join(', ');
+  return `${total === 1 ? one : many} ${told}${total > MAX_TOLD ? ` and ${total - MAX_TOLD} more` : ''}`;
+}
+
+function digest(data: Uint8Array): string {
+  return hash('sha256', data, 'buffer').toString('latin1', 0, DIGEST_BYTES);
+}
+
+function add<Item>(lists: Map<string, Item[]>, key: string, item: Item): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}
+
+function takeFirst<Item>(lists: Map<string, Item[]>, key: string): Item | undefined {
+  const list = lists.get(key);
+  const item = list?.shift();
+  if (list?.length === 0) lists.delete(key);
+  return item;
 }

@@ -1,6 +1,6 @@
 import { Exchange, type ExchangeEvents, type ExchangeOptions } from '../check/exchange.js';
 import { Judge, type Verdict } from '../check/judge.js';
-import { RecordedAnswers } from '../check/recorded-answers.js';
+import type { RecordedAnswers } from '../check/recorded-answers.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import { ListedRounds } from '../input/rounds.js';
 import { isBroadcast, isMulticast } from '../net/endpoint.js';
@@ -59,7 +59,7 @@ export async function converse(
   interruption.milestone = milestone;
   if (host.kind === 'name') explanation?.say(`${host.name} is ${candidates.map(({ address }) => address).join(', ')}`);
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
-  const answers = plan.expectReplay === true ? new RecordedAnswers() : undefined;
+  const answers = plan.expectReplay === true ? await createAnswers() : undefined;
   const prepared = await interruption.orThrow(prepareMessages(plan, context, { limitBytes, answers }));
   const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
   const judge = new Judge(plan.expectations, (answers ?? probe)?.judge);
@@ -119,6 +119,12 @@ export async function converse(
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, answers, interruption });
+}
+
+/** Loaded only here, as few runs need them. */
+async function createAnswers(): Promise<RecordedAnswers> {
+  const { RecordedAnswers: Answers } = await import('../check/recorded-answers.js');
+  return new Answers();
 }
 
 /** Only for what takes a while, at a terminal where nothing stands that it would garble. */
@@ -262,6 +268,11 @@ function exchangeEvents(
         }
       },
     }),
+    ...(explanation !== undefined && {
+      settled: ({ outcome, says = '' }) => {
+        explanation.say(`${outcome}: ${says}`);
+      },
+    }),
     peerError: (error) => {
       if (measurement !== undefined && error.code === 'REFUSED') measurement.refused += 1;
       output.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
@@ -314,6 +325,7 @@ function conclude(
     replies: judge.matching,
     ...(rttMs !== undefined && { rttMs: Math.round(rttMs * 1000) / 1000 }),
     address: peer,
+    ...(answers !== undefined && { differs: answers.differing, missing: answers.missing }),
     ...(plan.messages.kind === 'probe' && { probe: plan.messages.probe.name, says }),
   });
   return { code: exitCodeOf(verdict), says, rttMs };
@@ -340,7 +352,8 @@ function describe(
   { waitMs = Infinity, deadline = Infinity, idle = Infinity }: SendPlan,
   { exchange, judge, answers }: Outcome,
 ): string {
-  const missing = answers?.missing === undefined ? '' : `; ${answers.missing}`;
+  const absent = answers?.describeMissing();
+  const missing = absent === undefined ? '' : `; ${absent}`;
   const peer = formatEndpoint(exchange.remote);
   const time = formatDuration(Math.min(waitMs, deadline, idle));
   switch (verdict) {
@@ -354,8 +367,8 @@ function describe(
       return `${peer} refused: nobody listens there, or a firewall prohibits it`;
     case 'mismatch':
       if (judge.failedProbe)
-        return `${judge.mismatch ?? ''} (${formatEndpoint(exchange.mismatched ?? exchange.remote)})${missing}`;
-      return `the reply from ${formatEndpoint(exchange.mismatched ?? exchange.remote)} ${judge.mismatch ?? ''}`;
+        return `${answers?.describeDiffering() ?? judge.mismatch ?? ''} (${formatEndpoint(exchange.mismatched ?? exchange.remote)})${missing}`;
+      return `the reply from ${formatEndpoint(exchange.mismatched ?? exchange.remote)} ${judge.mismatch ?? ''}${missing}`;
     case 'stray':
       return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)`;
   }

@@ -12,8 +12,6 @@ import type { SendPlan } from './send-plan.js';
 
 /** What is sent at once, at most, of what is due. */
 const MAX_BURST = 64;
-/** So much is read ahead that the answer to a request is known before the request is sent. */
-const AHEAD = { datagrams: 1024, bytes: 16 * 1024 * 1024 };
 /** What a recording ought not to hold, in words: part of what was captured was not sent. */
 const LOSSES: readonly (readonly [SkipReason, string])[] = [
   ['cut', 'cut short by the capture'],
@@ -37,7 +35,8 @@ export async function sendReplay(
   const tally = new SkipTally();
   const { signal } = interruption;
   const over = AbortSignal.any([signal, exchange.enough]);
-  const source = readAhead(replay, selectReplay(readChunks(replay.path), plan.replayFilter, tally));
+  const counts = { others: 0, all: 0 };
+  const source = requestsOf(replay, counts, selectReplay(readChunks(replay.path), plan.replayFilter, tally));
   const { speed = 1 } = plan;
   const most = measurement === undefined ? MAX_BURST : 1;
   let first: { readonly timeMs: number; readonly startMs: number } | undefined;
@@ -58,6 +57,7 @@ export async function sendReplay(
           `datagram ${number} of ${replay.path} has ${data.length} bytes, and the limit there is ${replay.limitBytes}`,
         );
       }
+      if (replay.answers?.isFull === true) throw new LocalFailure(describeFull(replay.path));
       first ??= { timeMs, startMs: performance.now() };
       const dueMs = speed === Infinity ? 0 : first.startMs + (timeMs - first.timeMs) / speed;
       if (dueMs > performance.now()) {
@@ -76,38 +76,40 @@ export async function sendReplay(
     // An open file, or a pipe, would keep the process from ending.
     void source.return(undefined).catch(() => undefined);
   }
-  if (!over.aborted) tellLosses(tally, replay.path, log);
+  if (!over.aborted) {
+    tellLosses(tally, replay.path, log);
+    const { others, all } = counts;
+    if (others > 0 && first !== undefined) {
+      log.info(
+        `left out as other conversations: ${others} of the ${all} datagrams of ${replay.path} (--replay-filter)`,
+      );
+    }
+  }
   if (!over.aborted && first === undefined) throw new LocalFailure(describeNothing(plan, replay.path));
-  if (!over.aborted && replay.answers?.count === 0) {
-    throw new LocalFailure(`${replay.path} holds no answers to compare with`);
+  if (!over.aborted && replay.answers !== undefined) {
+    if (replay.answers.count === 0) throw new LocalFailure(`${replay.path} holds no answers to compare with`);
+    if (replay.answers.isFull) throw new LocalFailure(describeFull(replay.path));
+    replay.answers.end();
   }
   if (exchange.enough.aborted && exchange.failure === undefined) {
     log.info('enough replies came: the rest of the recording was not sent');
   }
 }
 
-/** The requests, each given when so much after it was read that its answers are known, where they are asked for. */
-async function* readAhead(
+/** The requests; of those that were read together with answers, the answers are made known first. */
+async function* requestsOf(
   { answers }: Replay,
+  counts: { others: number; all: number },
   source: AsyncGenerator<readonly Replayed[], undefined>,
 ): AsyncGenerator<Replayed, undefined> {
-  const waiting: { readonly request: Replayed; readonly datagrams: number; readonly bytes: number }[] = [];
-  let datagrams = 0;
-  let bytes = 0;
   for await (const batch of source) {
-    for (const replayed of batch) {
-      datagrams += 1;
-      bytes += replayed.data.length;
-      if (replayed.role === 'request') waiting.push({ request: replayed, datagrams, bytes });
-      else answers?.expect(replayed.data);
+    for (const { role, data } of batch) {
+      counts.all += 1;
+      if (role === 'other') counts.others += 1;
+      else if (role === 'answer') answers?.expect(data);
     }
-    const ready = waiting.findIndex(
-      (read) =>
-        answers !== undefined && datagrams - read.datagrams < AHEAD.datagrams && bytes - read.bytes < AHEAD.bytes,
-    );
-    for (const { request } of waiting.splice(0, ready < 0 ? waiting.length : ready)) yield request;
+    for (const replayed of batch) if (replayed.role === 'request') yield replayed;
   }
-  for (const { request } of waiting) yield request;
 }
 
 function describeReadError(path: string, error: unknown): unknown {
@@ -115,6 +117,10 @@ function describeReadError(path: string, error: unknown): unknown {
     return new LocalFailure(`cannot replay ${path}: ${error.message}`, { cause: error });
   if (systemCode(error) === undefined || error instanceof LocalFailure) return error;
   return new LocalFailure(`cannot read ${path}: ${describeSystemError(error)}`, { cause: error });
+}
+
+function describeFull(path: string): string {
+  return `more replies than can be kept came before their answers were read in ${path}: they cannot be compared`;
 }
 
 function describeNothing({ replayFilter }: SendPlan, path: string): string {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { ExchangeOptions } from '../check/exchange.js';
 import type { Expectation } from '../check/expectation.js';
 import { checkDestination, parseSourceAddress } from '../net/endpoint.js';
@@ -243,7 +244,7 @@ function checkOneWay(probe: ProbeSession | undefined, judged: boolean): void {
 }
 
 /** A recording has its own messages, and its own time. */
-function checkReplay({ replay, replayFilter, speed, expectReplay, replies, ...values }: SendValues): void {
+function checkReplay({ replay, replayFilter, speed, expectReplay, replies, record, ...values }: SendValues): void {
   if (replay === undefined) {
     const alone = [
       ...(replayFilter === undefined ? [] : ['--replay-filter']),
@@ -258,9 +259,26 @@ function checkReplay({ replay, replayFilter, speed, expectReplay, replies, ...va
   if (others.length > 0) {
     throw new UsageError(`a recording is sent once, in its own time (--speed): leave out --${others[0]?.[0] ?? ''}`);
   }
+  if (record?.kind === 'file' && isSameFile(record.path, replay)) {
+    throw new UsageError(
+      `option '--record' would overwrite ${replay}, which is to be replayed: record to another file`,
+    );
+  }
   if (expectReplay === true && replies !== undefined) {
     throw new UsageError("option '--expect-replay' awaits as many replies as the recording has: leave out -n");
   }
+}
+
+/** Whether two names lead to one file, by links as well. What cannot be looked at is told when it is opened. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => {
+    try {
+      return statSync(path, { bigint: true, throwIfNoEntry: false });
+    } catch {
+      return undefined;
+    }
+  });
+  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
 }
 
 function checkLimits({ warn, critical, exitCode, count = 1, duration }: SendValues, judged: boolean): void {

@@ -10,9 +10,9 @@ export interface ReplayFilter {
   readonly port: number | undefined;
 }
 
-/** One datagram of a recording that is to be sent, or that answered one. */
+/** One datagram of a recording: one that is to be sent, that answered one, or of another conversation. */
 export interface Replayed {
-  readonly role: 'request' | 'answer';
+  readonly role: 'request' | 'answer' | 'other';
   /** Its place in the recording, among all its datagrams, from 1. */
   readonly number: number;
   /** When it was recorded, in milliseconds since the epoch. */
@@ -24,8 +24,8 @@ export interface Replayed {
 const MAX_PAIRS = 64 * 1024;
 
 /**
- * What is to be replayed of a recording, in its order: without a filter what went to the receiver of the first datagram.
- * Answers are what went the other way between the same ends.
+ * A recording in its order, and what is to be replayed of it: without a filter what went to the receiver of the first
+ * datagram. Answers are what went the other way between the same ends.
  *
  * @throws {CaptureError} at what is broken; all before it was given
  */
@@ -38,26 +38,30 @@ export async function* selectReplay(
   const pairs = new Set<string>();
   let number = 0;
   for await (const batch of readCapture(chunks, tally)) {
-    const selected: Replayed[] = [];
+    const replayed: Replayed[] = [];
     for (const datagram of batch) {
       number += 1;
       chosen ??= receiverOf(datagram);
       const { source, destination, timeMs, data } = datagram;
+      let role: Replayed['role'] = pairs.has(pairOf(destination, source)) ? 'answer' : 'other';
       if (chosen(datagram)) {
         if (pairs.size < MAX_PAIRS) pairs.add(pairOf(source, destination));
-        selected.push({ role: 'request', number, timeMs, data });
-      } else if (pairs.has(pairOf(destination, source))) {
-        selected.push({ role: 'answer', number, timeMs, data });
+        role = 'request';
       }
+      replayed.push({ role, number, timeMs, data });
     }
-    if (selected.length > 0) yield selected;
+    yield replayed;
   }
 }
+
+/** Where a receiver heard both families, and did not learn its own address, packets have the one of their own. */
+const WILDCARDS: readonly string[] = ['0.0.0.0', '::'];
 
 type Matcher = (datagram: CapturedDatagram) => boolean;
 
 function receiverOf({ destination: { address, port } }: CapturedDatagram): Matcher {
-  return matcherOf({ end: 'dst', address, port });
+  if (!WILDCARDS.includes(address)) return matcherOf({ end: 'dst', address, port });
+  return ({ destination }) => destination.port === port && WILDCARDS.includes(destination.address);
 }
 
 function matcherOf({ end, address, port }: ReplayFilter): Matcher {

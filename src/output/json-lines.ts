@@ -27,6 +27,9 @@ export type JsonEvent =
       /** The name of the probe, and what it learned or why it failed. */
       readonly probe?: string;
       readonly says?: string;
+      /** Replies that differ from a recording, and its answers that did not come: how many, and the numbers of the first. */
+      readonly differs?: { readonly total: number; readonly numbers: readonly number[] };
+      readonly missing?: { readonly total: number; readonly numbers: readonly number[] };
     }
   | ({ readonly type: 'summary' } & SummaryFields);
 

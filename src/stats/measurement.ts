@@ -1,4 +1,4 @@
-import type { Finding, Judge } from '../check/judge.js';
+import { type Finding, type Judge, onceSettled } from '../check/judge.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import type { Datagram } from '../net/index.js';
 import { Requests } from './requests.js';
@@ -147,18 +147,18 @@ export class Measurement {
   }
 
   #byOrder(data: Uint8Array, timeMs: number, judge: Judge): Finding {
-    const finding = this.#judge(data, judge);
-    if (finding.outcome !== 'match') return finding;
-    const sentMs = this.#requests.answerOldest();
-    if (sentMs === undefined) this.#duplicated += 1;
-    else this.#answer(sentMs, timeMs);
-    return finding;
+    return onceSettled(this.#judge(data, judge), ({ outcome }) => {
+      if (outcome !== 'match') return;
+      const sentMs = this.#requests.answerOldest();
+      if (sentMs === undefined) this.#duplicated += 1;
+      else this.#answer(sentMs, timeMs);
+    });
   }
 
   #judge(data: Uint8Array, judge: Judge): Finding {
-    const finding = judge.reply(data);
-    if (finding.outcome === 'mismatch') this.#mismatched += 1;
-    return finding;
+    return onceSettled(judge.reply(data), ({ outcome }) => {
+      if (outcome === 'mismatch') this.#mismatched += 1;
+    });
   }
 
   #answer(sentMs: number, timeMs: number): void {

@@ -78,6 +78,8 @@ describe('a recording of JSON lines', () => {
     ['is no UTF-8', Buffer.from([0x7b, 0xff, 0x0a]), 'it is not valid UTF-8'],
     ['has an unknown direction', line({ dir: 'up' }), 'its "dir" is neither "in" nor "out"'],
     ['has no payload', line({ data: undefined }), 'a datagram has exactly one of "data" and "base64"'],
+    ['has another size', line({ size: 4 }), 'its "size" is not that of its payload, which has 5 bytes'],
+    ['has text for a size', line({ size: '5' }), 'its "size" is not that of its payload, which has 5 bytes'],
     ['has no sender', line({ from: undefined, local: '127.0.0.1:1' }), 'it has no "from"'],
     ['has no receiver', line({ to: undefined }), 'it has no "to" and no "local"'],
     ['has a name for an address', line({ to: 'name:8000' }), 'its "to" is not ADDRESS:PORT or [ADDRESS]:PORT'],

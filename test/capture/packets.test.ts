@@ -201,6 +201,32 @@ describe('fragments', () => {
     expect(skipped).toEqual({});
   });
 
+  test.each([4, 6] as const)(
+    'over IPv%d of a capture that saw them twice, in any order, are no loss',
+    async (family) => {
+      const all = fragments(family, payload, cutEvery(48, family === 4 ? 108 : 116));
+      const [first, second, third] = all;
+      for (const twice of [
+        [...all, ...all],
+        all.flatMap((part) => [part, part]),
+        [first, second, third, third, first],
+      ]) {
+        const { datagrams, skipped } = await readPackets(twice as Buffer[]);
+        expect(datagrams).toHaveLength(1);
+        expect(skipped).toEqual({});
+      }
+    },
+  );
+
+  test('are those of another datagram if they differ, or come much later', async () => {
+    const all = fragments(4, payload, cutEvery(64, 108));
+    const others = fragments(4, Buffer.from(payload).reverse(), cutEvery(64, 108));
+    const later = all.map((data) => ({ data, seconds: 1_800_000_002 }));
+    const { datagrams, skipped } = await readPackets([...all, ...others, ...later]);
+    expect(datagrams).toHaveLength(3);
+    expect(skipped).toEqual({});
+  });
+
   test('make up the largest datagram, and no larger one', async () => {
     const largest = Buffer.alloc(65_519, 'x');
     const all = fragments(6, largest, cutEvery(1440, 65_535));

@@ -1,4 +1,13 @@
-import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  createWriteStream,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -9,6 +18,7 @@ import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
 import { readCapture } from '../../src/capture/reader.js';
 import { startCapture, testCapturing } from '../support/capturing.js';
 import { payloads } from '../support/property.js';
+import { jsonLines } from '../support/service.js';
 import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
 
@@ -58,8 +68,23 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     const path = recorded([...conversation(['a', '< b', '', 'c'], family), other], format);
     await using server = await silentServer(family);
     const { status, stderr } = await udpcat(['send', server.address, '--replay', path]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: `udpcat: left out as other conversations: 1 of the 5 datagrams of ${path} (--replay-filter)\n`,
+    });
     expect(await arrivals(server)).toEqual(['a', '', 'c']);
+  });
+
+  test.each(['0.0.0.0', '::'])('takes a receiver on %s as one, whichever family it heard', async (first) => {
+    const heard = (text: string, family: Family, address: string) => ({
+      ...conversation([text], family)[0]!,
+      destination: { address, port: 53 },
+    });
+    const [four, six] = [heard('four', 4, '0.0.0.0'), heard('six', 6, '::')];
+    const path = recorded(first === '::' ? [six, four] : [four, six], format);
+    await using server = await silentServer();
+    expect(await udpcat(['send', server.address, '--replay', path])).toMatchObject({ status: 0, stderr: '' });
+    expect((await arrivals(server)).sort()).toEqual(['four', 'six']);
   });
 
   test('sends any sequence of datagrams that was recorded, as it was', async () => {
@@ -138,7 +163,17 @@ describe('--replay-filter', () => {
 describe('--expect-replay', () => {
   const path = recorded(conversation(['q1', '< a:q1', 'q2', '< a:q2', 'q3', '< a:q3']));
   const replay = (address: string, file = path, ...args: readonly string[]) =>
-    udpcat(['send', address, '--replay', file, '--expect-replay', '-w', '1s', '-o', 'none', ...args]);
+    udpcat([
+      'send',
+      address,
+      '--replay',
+      file,
+      '--expect-replay',
+      '-w',
+      '1s',
+      ...(args.includes('-o') ? [] : ['-o', 'none']),
+      ...args,
+    ]);
 
   test('is 0 when the answers are those of the recording', async () => {
     await using server = await answeringServer((data) => [`a:${data.toString()}`]);
@@ -158,9 +193,62 @@ describe('--expect-replay', () => {
     await using server = await answeringServer((data) => [data.toString() === 'q2' ? 'other' : `a:${data.toString()}`]);
     expect(await replay(server.address)).toMatchObject({
       status: 5,
-      stderr: `udpcat: reply 2, of 5 bytes, differs from the recording (${server.address}); answer 2 of 3 did not come as recorded\n`,
+      stderr: `udpcat: reply 2 differs from the recording (${server.address}); answer 2 of 3 did not come as recorded\n`,
     });
   });
+
+  test('tells as JSON which replies differ, and which answers did not come', async () => {
+    await using server = await answeringServer((data) => [data.toString() === 'q1' ? 'a:q1' : 'other']);
+    const { status, stdout, stderr } = await replay(server.address, path, '-o', 'json');
+    expect(jsonLines(stdout).find(({ type }) => type === 'verdict')).toMatchObject({
+      verdict: 'mismatch',
+      replies: 1,
+      differs: { total: 2, numbers: [2, 3] },
+      missing: { total: 2, numbers: [2, 3] },
+    });
+    expect({ status, stderr }).toEqual({
+      status: 5,
+      stderr: `udpcat: replies 2, 3 differ from the recording (${server.address}); answers 2, 3 of 3 did not come as recorded\n`,
+    });
+  });
+
+  test.each([
+    [4, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
+    [6, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
+    [
+      4,
+      'differs when there is none',
+      (line: string) => (line === 'q2' ? 'other' : `a:${line}`),
+      5,
+      { differs: 1, missing: 1 },
+    ],
+  ] as const)(
+    'over IPv%d, a reply that came before its answer was read %s',
+    async (family, _title, answer, status, totals) => {
+      await using server = await answeringServer((data) => [answer(data.toString())], family);
+      const lines = ['q1', 'q2', 'q3'];
+      const records = (texts: readonly string[]): Buffer =>
+        Buffer.concat(conversation(texts, family).map((datagram) => Buffer.from(pcapRecord(datagram))));
+      files += 1;
+      const pipe = join(folder, `${files}.pipe`);
+      const args = ['send', server.address, '--replay', pipe, '--expect-replay', '-w', '1s', '-o', 'json'];
+      await using running = shell(`mkfifo ${quote(pipe)} && echo made >&2 && exec ${commandLine(args)}`);
+      await running.until('made', 'stderr');
+      const recording = createWriteStream(pipe);
+      recording.write(Buffer.concat([Buffer.from(pcapHeader()), records(lines)]));
+      await running.until(/(?:"type":"datagram"[^]*){3}/);
+      recording.end(records(lines.map((line) => `< a:${line}`)));
+      const outcome = await running.outcome;
+      expect(outcome.status).toBe(status);
+      const events = jsonLines(outcome.stdout);
+      expect(events.find(({ type }) => type === 'verdict')).toMatchObject({
+        differs: { total: totals.differs },
+        missing: { total: totals.missing },
+        rttMs: expect.any(Number),
+      });
+      expect(events.at(-1)).toMatchObject({ type: 'summary', lost: totals.missing });
+    },
+  );
 
   test('is 3 when one is missing, and says which', async () => {
     await using server = await answeringServer((data) => (data.toString() === 'q3' ? [] : [`a:${data.toString()}`]));
@@ -223,6 +311,24 @@ test('--replay of a pipe that nobody writes to holds up neither the deadline nor
     stderr: 'udpcat: the deadline of 500ms came before everything was sent\n',
   });
 });
+
+test.each<[string, (path: string) => string]>([
+  ['itself', (path) => path],
+  ['a symbolic link to it', (path) => (symlinkSync(path, `${path}.link.pcap`), `${path}.link.pcap`)],
+  ['a second name of it', (path) => (linkSync(path, `${path}.name.pcap`), `${path}.name.pcap`)],
+])(
+  '--record onto the recording that is replayed, as %s, is a usage error and leaves it whole',
+  async (_title, name) => {
+    const path = recorded(conversation(['a', 'b']));
+    const whole = readFileSync(path);
+    const { status, stderr } = await udpcat(['send', '127.0.0.1:9', '--replay', path, '--record', name(path)]);
+    expect(stderr).toBe(
+      `udpcat: option '--record' would overwrite ${path}, which is to be replayed: record to another file\n`,
+    );
+    expect(status).toBe(2);
+    expect(readFileSync(path).equals(whole)).toBe(true);
+  },
+);
 
 test('--replay and a message are two sources', async () => {
   const { stderr, status } = await udpcat(['send', '127.0.0.1:9', 'x', '--replay', 'x.pcap']);
