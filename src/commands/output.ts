@@ -9,6 +9,7 @@ import type { LogFields } from '../output/log.js';
 import { describeRoundTrips, drawHistogram } from '../output/round-trip-lines.js';
 import { describeSystemError } from '../net/errors.js';
 import { wallClockMs } from '../net/clock.js';
+import { isMulticast } from '../net/endpoint.js';
 import { type Datagram, type DatagramError, type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
@@ -97,7 +98,11 @@ export class Output {
     if (this.#recording === undefined) return;
     const timeMs = wallClockMs();
     await this.#recording.write(
-      batch.map(({ data, remote }) => ({ data, remote, local: undefined, timeMs, dir: 'out' as const })),
+      batch.map(({ data, remote, local: from }) => {
+        // What was asked of a group is answered from an address of this host's own.
+        const local = from === undefined || isMulticast(from.address) ? undefined : from;
+        return { data, remote, local, timeMs, dir: 'out' as const };
+      }),
     );
   }
 

@@ -1,14 +1,7 @@
 import type { Command } from 'commander';
 import { readPayloadFile } from '../input/payload.js';
 import { describeSystemError } from '../net/errors.js';
-import {
-  type Datagram,
-  type DatagramServer,
-  type Endpoint,
-  familyOf,
-  formatEndpoint,
-  MAX_PAYLOAD_BYTES,
-} from '../net/index.js';
+import { type Datagram, type DatagramServer, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
 import { describeFailure, LocalFailure } from './failure.js';
@@ -132,7 +125,8 @@ async function loadAnswer(plan: ServePlan): Promise<Uint8Array | undefined> {
 class Typing {
   readonly #plan: ServePlan;
   readonly #context: Context;
-  #peer: Endpoint | undefined;
+  /** What came last. */
+  #last: Datagram | undefined;
 
   constructor(plan: ServePlan, context: Context) {
     this.#plan = plan;
@@ -140,7 +134,7 @@ class Typing {
   }
 
   heard(batch: readonly Datagram[]): void {
-    this.#peer = batch.at(-1)?.remote;
+    this.#last = batch.at(-1);
   }
 
   /** Begins to read, if there is typing; returns what ends it. */
@@ -164,16 +158,16 @@ class Typing {
   async #send(server: DatagramServer, output: Output, payload: Uint8Array): Promise<void> {
     const { log } = this.#context;
     const { totals } = output;
-    const peer = this.#peer;
-    if (peer === undefined) {
+    if (this.#last === undefined) {
       log.warn('not sent: nobody has spoken yet');
       return;
     }
+    const { remote, local } = this.#last;
     try {
-      await server.sendto(payload, peer);
+      await server.sendto(payload, remote, { local });
       totals.sent += 1;
-      await output.recordSent([{ data: payload, remote: peer }]);
-      log.debug(`sent ${payload.length} bytes to ${formatEndpoint(peer)}`);
+      await output.recordSent([{ data: payload, remote, local }]);
+      log.debug(`sent ${payload.length} bytes to ${formatEndpoint(remote)}`);
     } catch (error) {
       const failure = describeFailure(error);
       if (failure === undefined) throw error;

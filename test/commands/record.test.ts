@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { readCapture } from '../../src/capture/reader.js';
 import { formatEndpoint } from '../../src/net/index.js';
+import { ENGINE_NAMES } from '../support/engines.js';
 import { testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
 import { jsonLines } from '../support/service.js';
@@ -112,16 +113,17 @@ test('--record as jsonl is the lines of -o json, with the direction', async () =
   expect(received).toEqual(jsonLines(stdout)[0]);
 });
 
-test('--record on a wildcard address keeps the bound one', async () => {
+test.each(ENGINE_NAMES)('--record on a wildcard address keeps what the %s engine knows of it', async (engine) => {
   const [packets, lines] = [fileFor('pcap'), fileFor('jsonl')];
   for (const file of [packets, lines]) {
-    await using server = start(['serve', '*:0', '--record', file, '-c', '1']);
+    await using server = start(['serve', '*:0', '--engine', engine, '--record', file, '-c', '1']);
     const [, port = ''] = /:(\d+)$/.exec(await server.listening()) ?? [];
     await using client = await silentServer(4);
     await client.send('x', `127.0.0.1:${port}`);
     await server.outcome;
-    const unknown = file === packets ? '0.0.0.0' : '[::]';
-    expect(await read(file)).toEqual([`${client.address} > ${unknown}:${port} x`]);
+    const bound = file === packets ? '0.0.0.0' : '[::]';
+    const to = engine === 'node' ? bound : '127.0.0.1';
+    expect(await read(file)).toEqual([`${client.address} > ${to}:${port} x`]);
   }
 });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { testWithLinuxEngine } from '../support/engines.js';
 import { shellInNetwork, startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { canBind, jsonLines, logLines } from '../support/service.js';
 import { closedPort, hostAndPort, silentServer } from '../support/sockets.js';
@@ -234,3 +235,19 @@ describe('an address that is refused', () => {
     }
   });
 });
+
+testWithLinuxEngine(
+  'an answer leaves from the address that was asked, on every interface of both families',
+  async () => {
+    for (const command of [
+      ['serve', '*:0', '--reply', 'pong'],
+      ['echo', '0.0.0.0:0'],
+    ]) {
+      await using running = start([...command, '--engine', 'linux']);
+      const { port } = hostAndPort(await running.listening());
+      // A connected socket hears only the address that it asked.
+      const args = ['send', `127.0.0.2:${port}`, 'ping', '--bind', '127.0.0.1', '-w', '5s'];
+      expect(await udpcat(args)).toMatchObject({ status: 0 });
+    }
+  },
+);
