@@ -9,8 +9,8 @@ const REACHED = 0.95;
 const [LEAST, MOST] = [1000, 100e6];
 
 /**
- * Searches from a rate on, in steps that grow as long as they lead the same way. A rate is too high when it was lossy
- * twice, so that one disturbance does not count.
+ * Searches from a rate on, in steps that grow as long as they lead the same way. A rate is too high, for the receiver or
+ * for the sender, when it was so twice: one disturbance does not count.
  *
  * @param {(rate: number) => Promise<{ lossless: boolean, reached: number }>} attempt sends at a rate for a while
  * @param {number} from where to begin, a second
@@ -22,7 +22,7 @@ export async function highestLosslessRate(attempt, from, step = STEP) {
   let rate = from;
   for (let nth = 0; nth < MOST_RATES && lossy / lossless > STEP * 1.01 && rate > LEAST && rate < MOST; nth++) {
     let result = await attempt(rate);
-    if (!result.lossless) result = await attempt(rate);
+    if (!result.lossless || result.reached < rate * REACHED) result = await attempt(rate);
     const { reached } = result;
     if (result.lossless) {
       lossless = Math.max(lossless, Math.min(rate, reached));

@@ -115,7 +115,7 @@ export function receivingRows({ networks, seconds }) {
             last ?? FIRST_RATE,
             last === undefined ? FIRST_STEP : undefined,
           );
-          if (found.value > 0) last = found.value;
+          if (found.value > 0 && !found.limited) last = found.value;
           return found;
         },
       };
@@ -127,7 +127,7 @@ export function receivingRows({ networks, seconds }) {
     return row('serve -o none', network, { size }, [
       ['udpcat serve -o none', 'none'],
       ["Node's dgram", 'dgram', hasTargets ? { least: 3 } : undefined],
-      ['C, recvmmsg', 'plain'],
+      ...(hasTargets ? [['C, recvmmsg', 'plain']] : []),
       ['C, recvmmsg and UDP_GRO', 'gro', hasTargets ? { least: 0.5 } : undefined],
     ]);
   };

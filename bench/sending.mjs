@@ -59,21 +59,24 @@ export function sendingRows({ networks, seconds }) {
         needs: ['cc', ...(needs ?? [])],
         measure: async (programs) => ({ value: await send({ network, programs }, size, seconds(3)) }),
       });
+      const slow = [
+        contender('sockperf tp', sendWithSockperf, undefined, ['sockperf']),
+        contender(
+          "Node's dgram",
+          sendWith(() => dgram.send),
+        ),
+        contender(
+          'C, send in a loop',
+          sendWith(({ programs }) => [programs['send-plain']]),
+        ),
+      ];
       return {
         title: `send, ${size} bytes, ${network.name}`,
         unit: '/s',
         contenders: [
           contender('udpcat send --rate max', sendWithUdpcat),
           contender('iperf3 -u -b 0', sendWithIperf3, { least: network.name === 'veth' ? 5 : 40 }, ['iperf3']),
-          contender('sockperf tp', sendWithSockperf, undefined, ['sockperf']),
-          contender(
-            "Node's dgram",
-            sendWith(() => dgram.send),
-          ),
-          contender(
-            'C, send in a loop',
-            sendWith(({ programs }) => [programs['send-plain']]),
-          ),
+          ...(size === 64 ? slow : []),
           contender(
             'C, sendmmsg and UDP_SEGMENT',
             sendWith(({ programs }) => [programs['send-segments']]),

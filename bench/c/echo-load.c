@@ -1,7 +1,8 @@
 /*
  * echo-load ADDRESS PORT SIZE IN_FLIGHT WARM_UP SECONDS: keeps so many datagrams under way to an echo server; says how
- * many came back during SECONDS, and the median of their round-trip times in microseconds. What has not come back when
- * nothing has for a tenth of a second is lost, and others take its place.
+ * many came back during SECONDS, each by itself, and the median of their round-trip times in microseconds. What has not
+ * come back when nothing has for a tenth of a second is lost, and others take its place; so do they for what the server
+ * has joined into one datagram, which is an echo of none.
  */
 #include "common.h"
 
@@ -63,15 +64,13 @@ int main(int argc, char **argv) {
     }
     time = now();
     for (int nth = 0; nth < count; nth++) {
-      char *reply = incoming[nth].iov_base;
-      for (unsigned at = 0; at + size <= receiving[nth].msg_len; at += size) {
-        struct stamp stamp;
-        memcpy(&stamp, reply + at, sizeof stamp);
-        if (under_way > 0) under_way--;
-        if (time < begin || time >= end) continue;
-        if (counted < MOST_TIMES) times[counted] = (time - stamp.time) * 1e6;
-        counted++;
-      }
+      struct stamp stamp;
+      memcpy(&stamp, incoming[nth].iov_base, sizeof stamp);
+      int joined = receiving[nth].msg_len / size;
+      under_way = joined < under_way ? under_way - joined : 0;
+      if (joined != 1 || time < begin || time >= end) continue;
+      if (counted < MOST_TIMES) times[counted] = (time - stamp.time) * 1e6;
+      counted++;
     }
   }
   long kept = counted < MOST_TIMES ? counted : MOST_TIMES;
