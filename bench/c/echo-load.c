@@ -1,8 +1,8 @@
 /*
  * echo-load ADDRESS PORT SIZE IN_FLIGHT WARM_UP SECONDS: keeps so many datagrams under way to an echo server; says how
- * many came back during SECONDS, each by itself, and the median of their round-trip times in microseconds. What has not
- * come back when nothing has for a tenth of a second is lost, and others take its place; so do they for what the server
- * has joined into one datagram, which is an echo of none.
+ * many replies came during SECONDS, and the median of their round-trip times in microseconds. Each reply makes room for one
+ * more: of what a server has joined into one, only the first is answered, and the rest stays under way. When nothing has
+ * come for a tenth of a second, all that is under way is lost, and others take its place.
  */
 #include "common.h"
 
@@ -66,9 +66,8 @@ int main(int argc, char **argv) {
     for (int nth = 0; nth < count; nth++) {
       struct stamp stamp;
       memcpy(&stamp, incoming[nth].iov_base, sizeof stamp);
-      int joined = receiving[nth].msg_len / size;
-      under_way = joined < under_way ? under_way - joined : 0;
-      if (joined != 1 || time < begin || time >= end) continue;
+      if (under_way > 0) under_way--;
+      if (time < begin || time >= end) continue;
       if (counted < MOST_TIMES) times[counted] = (time - stamp.time) * 1e6;
       counted++;
     }
