@@ -115,7 +115,7 @@ export function receivingRows({ networks, seconds }) {
             last ?? FIRST_RATE,
             last === undefined ? FIRST_STEP : undefined,
           );
-          if (found.value > 0 && !found.limited) last = found.value;
+          last = found.asked;
           return found;
         },
       };

@@ -1,6 +1,7 @@
 /*
  * send-segments ADDRESS PORT SIZE SECONDS [RATE RAMP BURST]: sendmmsg() of messages that the kernel cuts into datagrams
- * (UDP_SEGMENT), at full speed, or at RATE datagrams a second, in bursts of at least BURST. The rate rises evenly during
+ * (UDP_SEGMENT), at full speed, or at RATE datagrams a second, in bursts of at least BURST, and with a BURST of 1 one by
+ * one. The rate rises evenly during
  * the first RAMP seconds, which are not part of SECONDS, so that a receiver can warm up.
  */
 #include "common.h"
@@ -19,7 +20,7 @@ int main(int argc, char **argv) {
   double seconds = atof(argv[4]);
   double rate = argc == 8 ? atof(argv[5]) : 0, ramp = argc == 8 ? atof(argv[6]) : 0;
   int burst = argc == 8 ? atoi(argv[7]) : 1;
-  int most = least(MOST_SEGMENTS, MOST_BYTES / size);
+  int most = argc == 8 && burst == 1 ? 1 : least(MOST_SEGMENTS, MOST_BYTES / size);
 
   static char payload[MOST_BYTES];
   static struct mmsghdr messages[MESSAGES];
