@@ -26,12 +26,12 @@ const FIRST_STEP = 2;
 const written = join(folder, 'written');
 
 /** A receiver that chooses its port, and writes at its end how many datagrams it had. */
-const counting = (argv, countIn) => ({
+const counting = (argv, count) => ({
   begin: async (place) => {
     const program = start(place.network.far(argv(place)));
     return { program, port: await portOf(program) };
   },
-  count: countIn,
+  count,
 });
 
 const receivedIn = ({ out }) => JSON.parse(out).received;
@@ -39,6 +39,29 @@ const serve = ({ network }, output) => {
   const how = ['--recv-buffer', '4Mi', '--stats', '--log-format', 'json'];
   return [...udpcat, 'serve', `${network.address}:0`, '-o', output, ...how];
 };
+
+/** A receiver whose stdout is a file; `portGiven` for one that cannot choose its port. */
+const writing = (argv, count, portGiven = false) => ({
+  begin: async (place) => {
+    const given = portGiven ? await freePort() : undefined;
+    const stdout = openSync(written, 'w');
+    const program = start(place.network.far(argv(place, given)), { stdout });
+    closeSync(stdout);
+    if (given === undefined) return { program, port: await portOf(program) };
+    await waitForPort(given, program);
+    return { program, port: given };
+  },
+  count,
+});
+
+const countBytes = (_, size) => statSync(written).size / size;
+
+async function countLines() {
+  // It finds nothing, and says so by its status, when none came.
+  const found = promisify(execFile)('grep', ['-c', '"type":"datagram"', written]);
+  const { stdout } = await found.catch((error) => error);
+  return Number(stdout);
+}
 
 const receivers = {
   none: counting(
@@ -48,41 +71,10 @@ const receivers = {
   dgram: counting(({ network }) => [...dgram.receive, network.address], receivedIn),
   plain: counting(({ network, programs }) => [programs.receive, network.address, 'plain'], receivedIn),
   gro: counting(({ network, programs }) => [programs.receive, network.address, 'gro'], receivedIn),
-  raw: {
-    begin: (place) => beginWriting((stdout) => start(place.network.far(serve(place, 'raw')), { stdout })),
-    count: (_, size) => statSync(written).size / size,
-  },
-  json: {
-    begin: (place) => beginWriting((stdout) => start(place.network.far(serve(place, 'json')), { stdout })),
-    count: async () => {
-      // It finds nothing, and says so by its status, when none came.
-      const { stdout } = await promisify(execFile)('grep', ['-c', '"type":"datagram"', written]).catch(
-        (error) => error,
-      );
-      return Number(stdout);
-    },
-  },
-  nc: {
-    begin: async ({ network }) => {
-      const port = await freePort();
-      return beginWriting(
-        (stdout) => start(network.far(['nc.openbsd', '-dluk', network.address, String(port)]), { stdout }),
-        port,
-      );
-    },
-    count: (_, size) => statSync(written).size / size,
-  },
+  raw: writing((place) => serve(place, 'raw'), countBytes),
+  json: writing((place) => serve(place, 'json'), countLines),
+  nc: writing(({ network }, port) => ['nc.openbsd', '-dluk', network.address, String(port)], countBytes, true),
 };
-
-/** Starts a receiver whose stdout is a file. */
-async function beginWriting(startWith, port) {
-  const file = openSync(written, 'w');
-  const program = startWith(file);
-  closeSync(file);
-  if (port === undefined) return { program, port: await portOf(program) };
-  await waitForPort(port, program);
-  return { program, port };
-}
 
 /** Sends for a while at a rate that it has risen to before; whether all arrived, and the rate that the sender reached. */
 async function attempt(place, receiver, { size, burst, rate, seconds }) {

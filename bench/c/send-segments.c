@@ -1,8 +1,7 @@
 /*
  * send-segments ADDRESS PORT SIZE SECONDS [RATE RAMP BURST]: sendmmsg() of messages that the kernel cuts into datagrams
- * (UDP_SEGMENT), at full speed, or at RATE datagrams a second, in bursts of at least BURST, and with a BURST of 1 one by
- * one. The rate rises evenly during
- * the first RAMP seconds, which are not part of SECONDS, so that a receiver can warm up.
+ * (UDP_SEGMENT), at full speed, or at RATE datagrams a second, in bursts of at least BURST, with a BURST of 1 one by one.
+ * The rate rises evenly during the first RAMP seconds, which are not part of SECONDS, so that a receiver can warm up.
  */
 #include "common.h"
 #include <netinet/udp.h>
