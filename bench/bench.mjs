@@ -1,0 +1,115 @@
+// npm run bench [-- [--quick] [WORD...]]: udpcat against others, side by side on this machine. With words, only the rows
+// whose titles hold them all; with --quick everything takes a tenth of the time, to try it out. Needs `npm run build`; a
+// run of all rows takes most of an hour, and its table is kept in RESULTS.md. Traffic stays on the loopback and between two
+// network namespaces; what needs a program that is missing, or root, is left out and named.
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
+import { echoingRows } from './echoing.mjs';
+import { loopback, openVeth, whyNoVeth } from './networks.mjs';
+import { compile, hasProgram } from './programs.mjs';
+import { receivingRows } from './receiving.mjs';
+import { rememberingRows } from './remembering.mjs';
+import { sendingRows } from './sending.mjs';
+import { startingRows } from './starting.mjs';
+import { describeTarget, digits, median, quantity, reaches, tableLines } from './table.mjs';
+
+/** Each figure is the median of so many runs, in which the contenders take turns. */
+const ROUNDS = 5;
+
+const args = process.argv.slice(2);
+const isQuick = args.includes('--quick');
+const words = args.filter((arg) => arg !== '--quick');
+
+const leftOut = new Set();
+const mark = (value, target) => (target === undefined ? '' : reaches(value, target) ? 'yes' : 'NO');
+
+/** Whether all is there that something needs; what is missing is named at the end. */
+function isPossible({ name, title, needs = [] }) {
+  const missing = needs.filter((need) => !hasProgram(need));
+  for (const need of missing) leftOut.add(`${name ?? title}: ${need} is not installed`);
+  return missing.length === 0;
+}
+
+/** Measures the contenders in turn; returns the lines of their table. The first is udpcat, and compared with the rest. */
+async function compare({ title, unit, contenders }, programs) {
+  const present = contenders.filter(isPossible);
+  const results = new Map(present.map((contender) => [contender, []]));
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const contender of present) {
+      process.stderr.write(`${title}: ${round} of ${ROUNDS}, ${contender.name}\n`);
+      results.get(contender).push(await contender.measure(programs));
+    }
+  }
+  const middle = (contender) => median(results.get(contender).map(({ value }) => value));
+  const [own] = present;
+  const rows = present.map((contender) => {
+    const values = results.get(contender).map(({ value }) => value);
+    const isLimited = results.get(contender).some(({ limited }) => limited);
+    const ratio = middle(own) / middle(contender);
+    return [
+      contender.name,
+      `${isLimited ? '≥ ' : ''}${quantity(median(values), unit)}`,
+      `${quantity(Math.min(...values), unit)} to ${quantity(Math.max(...values), unit)}`,
+      contender === own ? '' : digits(ratio),
+      contender.target === undefined ? '' : describeTarget(contender.target),
+      mark(ratio, contender.target),
+    ];
+  });
+  return tableLines([title, 'median', 'least to most', 'udpcat : it', 'target', 'reached'], rows);
+}
+
+/** Takes figures that have targets themselves; returns the lines of their table. */
+async function measure({ title, figures }, programs) {
+  process.stderr.write(`${title}\n`);
+  const rows = (await figures(programs)).map(({ name, value, unit, target }) => [
+    name,
+    quantity(value, unit).trim(),
+    describeTarget(target),
+    mark(value, target),
+  ]);
+  return tableLines([title, 'figure', 'target', 'reached'], rows);
+}
+
+const noVeth = whyNoVeth();
+if (noVeth !== undefined) leftOut.add(`everything over veth: ${noVeth}`);
+const setting = {
+  networks: noVeth === undefined ? [loopback, await openVeth()] : [loopback],
+  isQuick,
+  /** Seconds that something takes which takes so many in a full run. */
+  seconds: (full) => (isQuick ? full / 10 : full),
+};
+const rows = [sendingRows, receivingRows, echoingRows, rememberingRows, startingRows]
+  .flatMap((rowsOf) => rowsOf(setting))
+  .filter(({ title }) => words.every((word) => title.includes(word)));
+const programs = await compile();
+const loadBefore = loadavg()[0];
+
+const lines = [];
+const print = (...some) => {
+  lines.push(...some);
+  for (const line of some) console.log(line);
+};
+for (const row of rows) {
+  if (!isPossible(row)) continue;
+  print(...(await (row.contenders === undefined ? measure : compare)(row, programs)), '');
+}
+for (const what of leftOut) print(`Left out: ${what}.`);
+
+if (rows.length === 0) {
+  console.error(`no row is called ${words.join(' ')}`);
+  process.exitCode = 2;
+} else if (words.length === 0 && !isQuick) {
+  const [{ model }] = cpus();
+  const machine = `${cpus().length} cores (${model}), Linux ${release()}, Node ${process.version}`;
+  const head = [
+    '# Results of the bench',
+    '',
+    `Made by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}; load average before it ${loadBefore.toFixed(2)}.`,
+    '',
+    `Each figure is the median of ${ROUNDS} runs in which the programs took turns, "udpcat : it" the ratio of udpcat's to that of`,
+    'the program in the line. "≥" stands where the sender went no faster. How each is measured is said in the README.',
+    '',
+  ];
+  writeFileSync(new URL('RESULTS.md', import.meta.url), `${[...head, ...lines].join('\n').trimEnd()}\n`);
+}
+process.exit();

@@ -1,0 +1,71 @@
+// How fast echo servers answer one and the same client.
+import { dgram, freePort, portOf, runForJson, start, stop, udpcat, waitForPort } from './programs.mjs';
+
+/** What a server has to get to full speed, in seconds; nothing is counted until then. */
+const WARM_UP = 0.5;
+
+const saying = (argv) => async (place) => {
+  const program = start(place.network.far(argv(place)));
+  return { program, port: await portOf(program) };
+};
+
+const onFreePort =
+  (argv) =>
+  async ({ network }) => {
+    const port = await freePort();
+    const program = start(network.far(argv(network.address, String(port))));
+    await waitForPort(port, program);
+    return { program, port };
+  };
+
+const servers = {
+  udpcat: saying(({ network }) => [...udpcat, 'echo', `${network.address}:0`]),
+  dgram: saying(({ network }) => [...dgram.echo, network.address]),
+  c: saying(({ network, programs }) => [programs.echo, network.address]),
+  socat: onFreePort((address, port) => ['socat', `UDP4-LISTEN:${port},bind=${address},fork`, 'PIPE']),
+  ncat: onFreePort((address, port) => ['ncat', '-u', '-l', '-k', '--exec', '/bin/cat', address, port]),
+};
+
+async function measure(place, begin, { size, inFlight, seconds }) {
+  const { network, programs } = place;
+  const { program, port } = await begin(place);
+  const words = [network.address, port, size, inFlight, WARM_UP, seconds].map(String);
+  const result = await runForJson(network.near([programs['echo-load'], ...words]));
+  await stop(program);
+  return result;
+}
+
+/** The rows about `echo`. */
+export function echoingRows({ networks, seconds }) {
+  return networks.flatMap((network, nth) =>
+    [64, 1400].flatMap((size) => {
+      const hasTargets = nth === 0 && size === 64;
+      return (hasTargets ? [1, 32, 256] : [32]).map((inFlight) => {
+        const contender = (name, kind, target, needs = []) => ({
+          name,
+          target: hasTargets ? target : undefined,
+          needs: ['cc', ...needs],
+          measure: async (programs) => {
+            const load = { size, inFlight, seconds: seconds(1) };
+            const { rate, p50 } = await measure({ network, programs }, servers[kind], load);
+            return { value: inFlight === 1 ? p50 : rate };
+          },
+        });
+        const slow = [
+          contender('socat, UDP-LISTEN and PIPE', 'socat', { least: 15 }, ['socat']),
+          contender('ncat --exec /bin/cat', 'ncat', { least: 15 }, ['ncat']),
+        ];
+        return {
+          title: `echo, ${inFlight} in flight, ${size} bytes, ${network.name}${inFlight === 1 ? ', p50' : ''}`,
+          unit: inFlight === 1 ? 'µs' : '/s',
+          contenders: [
+            contender('udpcat echo', 'udpcat'),
+            contender('C, recvfrom and sendto', 'c', inFlight === 1 ? { most: 1.2 } : { least: 1 }),
+            contender("Node's dgram", 'dgram'),
+            ...(inFlight === 32 && hasTargets ? slow : []),
+          ],
+        };
+      });
+    }),
+  );
+}

@@ -1,0 +1,38 @@
+// Where the sender and the receiver of a measurement are: on one host, or on two that a pair of veth devices connects.
+import { readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hasProgram, run, start } from './programs.mjs';
+
+/** Each network has the receiver's address, and makes of a command line one that runs where the sender, the receiver is. */
+export const loopback = { name: 'loopback', address: '127.0.0.1', near: (argv) => argv, far: (argv) => argv };
+
+/** Why there can be no two hosts here; undefined if there can. */
+export function whyNoVeth() {
+  if (process.getuid() !== 0) return 'only root can make network namespaces';
+  const missing = ['unshare', 'nsenter', 'ip'].find((name) => !hasProgram(name));
+  return missing === undefined ? undefined : `${missing} is not installed`;
+}
+
+/** A network namespace that ends with the process in it. */
+async function openNamespace() {
+  const { pid } = start(['unshare', '--net', 'cat'], { endless: true });
+  const own = readlinkSync('/proc/self/ns/net');
+  while (readlinkSync(`/proc/${pid}/ns/net`) === own) await delay(2);
+  return { pid, within: (argv) => ['nsenter', `--net=/proc/${pid}/ns/net`, ...argv] };
+}
+
+/** Two hosts, 10.9.8.1 and 10.9.8.2, in namespaces without a name, which are gone when the bench is. */
+export async function openVeth() {
+  const [near, far] = [await openNamespace(), await openNamespace()];
+  const peer = ['type', 'veth', 'peer', 'name', 'veth0', 'netns', String(far.pid)];
+  await run(['ip', 'link', 'add', 'veth0', 'netns', String(near.pid), ...peer]);
+  for (const [{ within }, address] of [
+    [near, '10.9.8.1/24'],
+    [far, '10.9.8.2/24'],
+  ]) {
+    await run(within(['ip', 'address', 'add', address, 'dev', 'veth0']));
+    await run(within(['ip', 'link', 'set', 'lo', 'up']));
+    await run(within(['ip', 'link', 'set', 'veth0', 'up']));
+  }
+  return { name: 'veth', address: '10.9.8.2', near: near.within, far: far.within };
+}

@@ -1,0 +1,166 @@
+// The programs that the bench runs: found, compiled, started, waited for, and ended.
+import { execFile, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** Longest that a program takes to be ready, or to end when it is told to. */
+const PATIENCE_MS = 10_000;
+/** Longest that anything runs. */
+const LONGEST_MS = 120_000;
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+/** What is run as `udpcat`. */
+export const udpcat = [process.execPath, join(here, '../dist/bin/udpcat.cjs')];
+
+/** A folder for what is compiled and written, removed at the end. */
+export const folder = mkdtempSync(join(tmpdir(), 'udpcat-bench-'));
+
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) signalGroup(child, 'SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
+/** Each program leads a group of its own, so that what it starts ends with it. */
+function signalGroup({ pid }, signal) {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+/** Whether a program is on the PATH. */
+export function hasProgram(name) {
+  return process.env.PATH.split(delimiter).some((entry) => {
+    try {
+      accessSync(join(entry, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Compiles the programs in C; returns the path of each by its name, nothing without a compiler. */
+export async function compile() {
+  if (!hasProgram('cc')) return {};
+  const sources = readdirSync(join(here, 'c')).filter((name) => name.endsWith('.c'));
+  const paths = {};
+  for (const source of sources) {
+    const name = basename(source, '.c');
+    paths[name] = join(folder, name);
+    await promisify(execFile)('cc', ['-O2', '-o', paths[name], join(here, 'c', source)]);
+  }
+  return paths;
+}
+
+/** The same for the peers on Node's dgram. */
+export const dgram = Object.fromEntries(
+  ['send', 'receive', 'echo'].map((name) => [name, [process.execPath, join(here, 'dgram', `${name}.mjs`)]]),
+);
+
+/**
+ * Starts a program. `said` is what it wrote so far to stdout and stderr; `ended` resolves to that when it has ended.
+ *
+ * @param {string[]} argv
+ * @param {{ stdout?: 'pipe' | 'ignore' | number, endless?: boolean }} [options] `stdout`: `ignore` is /dev/null, a number an
+ *   open file; `endless`: instead of two minutes at most it runs until its stdin ends, which is when the bench does
+ */
+export function start(argv, { stdout = 'pipe', endless = false } = {}) {
+  const stdio = [endless ? 'pipe' : 'ignore', stdout, 'pipe'];
+  const child = spawn(argv[0], argv.slice(1), { stdio, detached: true });
+  running.add(child);
+  const said = { out: '', err: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text) => (said.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text) => (said.err += text));
+  const timer = endless ? undefined : setTimeout(() => signalGroup(child, 'SIGKILL'), LONGEST_MS);
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => {
+      clearTimeout(timer);
+      signalGroup(child, 'SIGKILL');
+      running.delete(child);
+      resolve(said);
+    });
+  });
+  return { argv, child, pid: child.pid, said, ended };
+}
+
+/** Runs a program to its end; returns what it wrote. */
+export async function run(argv) {
+  const program = start(argv);
+  const said = await program.ended;
+  if (program.child.exitCode !== 0) throw new Error(`${argv.join(' ')} failed: ${said.err}${said.out}`);
+  return said;
+}
+
+/** Runs a program that writes one JSON object to stdout. */
+export async function runForJson(argv) {
+  return JSON.parse((await run(argv)).out);
+}
+
+/** Ends a program by a signal, in time or the hard way; returns what it wrote. */
+export async function stop(program, signal = 'SIGTERM') {
+  signalGroup(program.child, signal);
+  const timer = setTimeout(() => signalGroup(program.child, 'SIGKILL'), PATIENCE_MS);
+  const said = await program.ended;
+  clearTimeout(timer);
+  return said;
+}
+
+async function waitUntil(holds, what, program) {
+  const endMs = Date.now() + PATIENCE_MS;
+  while (!holds()) {
+    if (program.child.exitCode !== null || Date.now() > endMs) {
+      throw new Error(`${program.argv.join(' ')}: ${what} in vain: ${program.said.err}`);
+    }
+    await delay(2);
+  }
+}
+
+/** Waits for the line with which udpcat and the bench's own servers say that they are ready; returns the port. */
+export async function portOf(program) {
+  const pattern = /listening on [\d.]+:(\d+)/;
+  await waitUntil(() => pattern.test(program.said.err), 'waited for its port', program);
+  return Number(pattern.exec(program.said.err)[1]);
+}
+
+/** A port that the kernel chose a moment ago, for programs that cannot ask it themselves. */
+export async function freePort() {
+  const socket = createSocket('udp4');
+  socket.bind(0);
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, 'close');
+  return port;
+}
+
+/** The line of a port in the kernel's table of sockets where the program runs (proc_net(5)), in columns. */
+function socketOn(port, { pid }, table) {
+  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return ['', '6']
+    .flatMap((family) => readFileSync(`/proc/${pid}/net/${table}${family}`, 'latin1').split('\n').slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .find(([, local]) => local?.endsWith(end));
+}
+
+/** Waits until a program that does not say so is bound to a port. */
+export async function waitForPort(port, program, table = 'udp') {
+  await waitUntil(() => socketOn(port, program, table) !== undefined, `waited for its port ${port}`, program);
+}
+
+/** Waits until nothing is left in the kernel for the socket on a port. */
+export async function waitUntilRead(port, program) {
+  const waiting = () => Number.parseInt(socketOn(port, program, 'udp')?.[4].split(':')[1] ?? '0', 16);
+  await waitUntil(() => waiting() === 0, 'waited until it had read everything', program);
+}
