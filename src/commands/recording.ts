@@ -54,10 +54,11 @@ async function formatOf(
     };
     return { header: new Uint8Array(), format };
   }
-  const { pcapHeader, pcapRecord } = await import('../capture/pcap-writer.js');
+  const { pcapHeader, PcapRecords } = await import('../capture/pcap-writer.js');
+  const records = new PcapRecords();
   const format = (datagram: Recorded, chunk: ChunkBuilder): void => {
     const { timeMs, data } = datagram;
-    chunk.bytes(pcapRecord({ timeMs, data, ...ends(datagram) }));
+    records.write({ timeMs, data, ...ends(datagram) }, chunk);
   };
   return { header: pcapHeader(), format };
 }
