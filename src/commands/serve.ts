@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { readPayloadFile } from '../input/payload.js';
+import { wallClockMs } from '../net/clock.js';
 import { describeSystemError } from '../net/errors.js';
 import { type Datagram, type DatagramServer, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Context, Io } from './context.js';
@@ -163,10 +164,11 @@ class Typing {
       return;
     }
     const { remote, local } = this.#last;
+    const timeMs = wallClockMs();
     try {
       await server.sendto(payload, remote, { local });
       totals.sent += 1;
-      await output.recordSent([{ data: payload, remote, local }]);
+      await output.recordSent([{ data: payload, remote, local }], timeMs);
       log.debug(`sent ${payload.length} bytes to ${formatEndpoint(remote)}`);
     } catch (error) {
       const failure = describeFailure(error);

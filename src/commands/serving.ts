@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { AccessList } from '../guard/access-list.js';
 import { AnswerPolicy } from '../guard/answer-policy.js';
+import { wallClockMs } from '../net/clock.js';
 import {
   type Address,
   type Datagram,
@@ -87,18 +88,18 @@ export interface Service {
 export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
   const totals = new Totals();
   const peers = new PeerTable(service.answer !== undefined);
-  const stdoutEnded = new AbortController();
+  const outputEnded = new AbortController();
   const output = new Output(
     plan,
     context,
     totals,
     () => {
-      stdoutEnded.abort();
+      outputEnded.abort();
     },
     () => ({ fields: { ...peers.fields() }, lines: peers.describe() }),
   );
   try {
-    const ends = AbortSignal.any([context.stop, stdoutEnded.signal]);
+    const ends = AbortSignal.any([context.stop, outputEnded.signal]);
     const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, ends });
     output.finish();
     await output.written();
@@ -151,6 +152,7 @@ async function serveUntilEnd(
     stopService?.();
     report.stop();
   }
+  await output.recorded();
   return { endings, local: server.local };
 }
 
@@ -185,13 +187,15 @@ async function serveBatches(
   const answers = service.answer && new Answers(plan, server, { output, peers, answer: service.answer });
   for await (const batch of server.batches()) {
     endings.arrived();
-    await output.recordReceived(batch);
     const taken = admit(batch, admission, totals, plan.count);
     if (taken.length === 0) continue;
     peers.count(taken);
-    service.taken?.(taken);
-    await answers?.give(taken);
-    await output.writer.write(taken);
+    const kept = await output.recordReceived(taken);
+    if (kept.length > 0) {
+      service.taken?.(kept);
+      await answers?.give(kept);
+      await output.writer.write(kept);
+    }
     if (totals.received === plan.count) return;
   }
 }
@@ -266,10 +270,11 @@ class Answers {
       // An answer leaves from the address that was asked, where that is known.
       answers.push({ data: this.#answer(datagram), remote: datagram.remote, local: datagram.local });
     }
+    const timeMs = wallClockMs();
     const failures = await this.#server.sendBatch(answers);
     const failed = new Set(failures.map(({ index }) => index));
     const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));
-    await this.#output.recordSent(sent);
+    await this.#output.recordSent(sent, timeMs);
     totals.sent += answers.length - failures.length;
     totals.unanswered = this.#policy.declined;
     for (const { remote } of sent) this.#peers.answered(remote);
@@ -281,7 +286,7 @@ class Answers {
   }
 }
 
-/** When a service ends: by a signal, when stdout takes no more, after `--duration`, after `--idle`. */
+/** When a service ends: by a signal, when its output takes no more, after `--duration`, after `--idle`. */
 class Endings {
   readonly #plan: ServingPlan;
   readonly #signal: AbortSignal;
