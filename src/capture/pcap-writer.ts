@@ -1,4 +1,5 @@
-import { type Endpoint, type Family, familyOf, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import { type Family, familyOf, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import type { ChunkBuilder } from '../output/chunk-builder.js';
 import { addressToBytes } from './address-bytes.js';
 import type { CapturedDatagram } from './captured-datagram.js';
 import { checksumOf, sumWords } from './checksum.js';
@@ -30,42 +31,99 @@ export function pcapHeader(): Uint8Array {
   return header;
 }
 
-/**
- * One datagram as a record of that file: its time, and the packet as one IP and one UDP header with valid checksums
- * carry it, never in fragments. Packets have no zones; the wildcard address stands as that of the other end's family.
- *
- * @param datagram Its time from 1970 to 2106.
- * @throws {RangeError} If the payload is larger than any packet can carry.
- */
-export function pcapRecord({ timeMs, source, destination, data }: CapturedDatagram): Uint8Array {
-  const family = packetFamily(source.address, destination.address);
-  if (data.length > MAX_PAYLOAD_BYTES[family]) {
-    throw new RangeError(`an IPv${family} packet carries ${MAX_PAYLOAD_BYTES[family]} bytes, not ${data.length}`);
+/** What the packets from one address to another have in common. */
+interface Pair {
+  readonly source: string;
+  readonly destination: string;
+  readonly family: Family;
+  /** The IP header, where lengths and the checksum of IPv4 are still 0. */
+  readonly header: Uint8Array;
+  /** The sum of that header, for IPv4. */
+  readonly headerSum: number;
+  /** The sum of the pseudo-header without the length (RFC 768, RFC 8200 section 8.1). */
+  readonly pseudoSum: number;
+}
+
+/** Conversations have few pairs of addresses and many datagrams; beyond this many their memory begins anew. */
+const MOST_PAIRS = 4096;
+
+/** Writes datagrams as records of such a file: times, and packets with one IP and one UDP header and valid checksums. */
+export class PcapRecords {
+  readonly #pairs = new Map<string, Pair>();
+  #last = createPair('0.0.0.0', '0.0.0.0');
+
+  /**
+   * Writes one datagram, never in fragments. Packets have no zones; the wildcard address stands as that of the other
+   * end's family.
+   *
+   * @param datagram Its time from 1970 to 2106.
+   * @throws {RangeError} If the payload is larger than any packet can carry.
+   */
+  write({ timeMs, source, destination, data }: CapturedDatagram, chunk: ChunkBuilder): void {
+    const { family, header, headerSum, pseudoSum } = this.#pairOf(source.address, destination.address);
+    if (data.length > MAX_PAYLOAD_BYTES[family]) {
+      throw new RangeError(`an IPv${family} packet carries ${MAX_PAYLOAD_BYTES[family]} bytes, not ${data.length}`);
+    }
+    const udpBytes = UDP_HEADER_BYTES + data.length;
+    const packetBytes = header.length + udpBytes;
+    const at = chunk.extend(RECORD_HEADER_BYTES + packetBytes);
+    const { buffer } = chunk;
+    const ipAt = at + RECORD_HEADER_BYTES;
+    const udpAt = ipAt + header.length;
+    writeRecordHeader(buffer, at, timeMs, packetBytes);
+    // So few bytes are copied faster one by one.
+    for (let index = 0; index < header.length; index += 1) buffer[ipAt + index] = header[index] as number;
+    if (family === 4) {
+      writeUint16(buffer, ipAt + 2, packetBytes);
+      writeUint16(buffer, ipAt + 10, checksumOf(headerSum + packetBytes));
+    } else {
+      // It does not count the header itself, so that a UDP length of 65535 fits.
+      writeUint16(buffer, ipAt + 4, udpBytes);
+    }
+    writeUint16(buffer, udpAt, source.port);
+    writeUint16(buffer, udpAt + 2, destination.port);
+    writeUint16(buffer, udpAt + 4, udpBytes);
+    buffer.set(data, udpAt + UDP_HEADER_BYTES);
+    const ownSum = source.port + destination.port + udpBytes;
+    const dataSum = sumWords(buffer, udpAt + UDP_HEADER_BYTES, udpAt + udpBytes);
+    const checksum = checksumOf(pseudoSum + udpBytes + ownSum + dataSum);
+    // 0 would say that there is none.
+    writeUint16(buffer, udpAt + 6, checksum === 0 ? 0xffff : checksum);
   }
-  const udpAt = RECORD_HEADER_BYTES + IP_HEADER_BYTES[family];
-  const udpBytes = UDP_HEADER_BYTES + data.length;
-  const record = Buffer.allocUnsafe(udpAt + udpBytes);
-  writeRecordHeader(record, timeMs);
-  if (family === 4) writeIPv4Header(record, udpBytes, hopsTo(destination.address));
-  else writeIPv6Header(record, udpBytes);
+
+  #pairOf(source: string, destination: string): Pair {
+    const last = this.#last;
+    if (last.source === source && last.destination === destination) return last;
+    const key = `${source} ${destination}`;
+    let pair = this.#pairs.get(key);
+    if (pair === undefined) {
+      pair = createPair(source, destination);
+      if (this.#pairs.size >= MOST_PAIRS) this.#pairs.clear();
+      this.#pairs.set(key, pair);
+    }
+    this.#last = pair;
+    return pair;
+  }
+}
+
+function createPair(source: string, destination: string): Pair {
+  const family = packetFamily(source, destination);
+  const header = new Uint8Array(IP_HEADER_BYTES[family]);
+  if (family === 4) writeIPv4Header(header, hopsTo(destination));
+  else writeIPv6Header(header);
   const addressBytes = family === 4 ? 4 : 16;
   // In both headers the addresses stand last.
-  record.set(bytesIn(family, source), udpAt - 2 * addressBytes);
-  record.set(bytesIn(family, destination), udpAt - addressBytes);
-  if (family === 4) {
-    const checksum = checksumOf(sumWords(record, RECORD_HEADER_BYTES, udpAt));
-    writeUint16(record, RECORD_HEADER_BYTES + 10, checksum);
-  }
-  writeUint16(record, udpAt, source.port);
-  writeUint16(record, udpAt + 2, destination.port);
-  writeUint16(record, udpAt + 4, udpBytes);
-  writeUint16(record, udpAt + 6, 0);
-  record.set(data, udpAt + UDP_HEADER_BYTES);
-  // The pseudo-header: addresses, protocol and length (RFC 768, RFC 8200 section 8.1).
-  const checksum = checksumOf(sumWords(record, udpAt - 2 * addressBytes, record.length) + UDP + udpBytes);
-  // 0 would say that there is none.
-  writeUint16(record, udpAt + 6, checksum === 0 ? 0xffff : checksum);
-  return record;
+  const addressesAt = header.length - 2 * addressBytes;
+  header.set(bytesIn(family, source), addressesAt);
+  header.set(bytesIn(family, destination), addressesAt + addressBytes);
+  return {
+    source,
+    destination,
+    family,
+    header,
+    headerSum: sumWords(header, 0, header.length),
+    pseudoSum: sumWords(header, addressesAt, header.length) + UDP,
+  };
 }
 
 /** IPv4 can stand in IPv6, as a mapped address, and the wildcard address in either. */
@@ -77,24 +135,23 @@ function packetFamily(source: string, destination: string): Family {
 
 const WILDCARD: Readonly<Record<Family, Uint8Array>> = { 4: new Uint8Array(4), 6: new Uint8Array(16) };
 
-function bytesIn(family: Family, { address }: Endpoint): Uint8Array {
+function bytesIn(family: Family, address: string): Uint8Array {
   if (familyOf(address) === family) return addressToBytes(address);
   if (address === '::' || address === '0.0.0.0') return WILDCARD[family];
   return addressToBytes(`::ffff:${address}`);
 }
 
-function writeRecordHeader(record: Buffer, timeMs: number): void {
+function writeRecordHeader(buffer: Buffer, at: number, timeMs: number, packetBytes: number): void {
   let seconds = Math.floor(timeMs / 1000);
   let nanoseconds = Math.round((timeMs - seconds * 1000) * 1e6);
   if (nanoseconds === 1e9) {
     seconds += 1;
     nanoseconds = 0;
   }
-  const packetBytes = record.length - RECORD_HEADER_BYTES;
-  record.writeUInt32LE(seconds, 0);
-  record.writeUInt32LE(nanoseconds, 4);
-  record.writeUInt32LE(packetBytes, 8);
-  record.writeUInt32LE(packetBytes, 12);
+  writeUint32LE(buffer, at, seconds);
+  writeUint32LE(buffer, at + 4, nanoseconds);
+  writeUint32LE(buffer, at + 8, packetBytes);
+  writeUint32LE(buffer, at + 12, packetBytes);
 }
 
 /** Wireshark complains of any other. */
@@ -103,27 +160,27 @@ function hopsTo(ipv4: string): number {
   return ipv4 === '224.0.0.251' ? HOPS_MULTICAST_DNS : HOPS_LOCAL_CONTROL;
 }
 
-/** RFC 791, the checksum still 0. Never to be fragmented, so that its identification may be 0 (RFC 6864). */
-function writeIPv4Header(record: Buffer, udpBytes: number, hops: number): void {
-  const at = RECORD_HEADER_BYTES;
-  writeUint16(record, at, 0x4500);
-  writeUint16(record, at + 2, IP_HEADER_BYTES[4] + udpBytes);
-  writeUint16(record, at + 4, 0);
-  writeUint16(record, at + 6, 0x4000);
-  writeUint16(record, at + 8, (hops << 8) | UDP);
-  writeUint16(record, at + 10, 0);
+/** RFC 791. Never to be fragmented, so that its identification may be 0 (RFC 6864). */
+function writeIPv4Header(header: Uint8Array, hops: number): void {
+  writeUint16(header, 0, 0x4500);
+  writeUint16(header, 6, 0x4000);
+  writeUint16(header, 8, (hops << 8) | UDP);
 }
 
-/** RFC 8200 section 3. Its length does not count the header itself, so that a UDP length of 65535 fits. */
-function writeIPv6Header(record: Buffer, udpBytes: number): void {
-  const at = RECORD_HEADER_BYTES;
-  writeUint16(record, at, 0x6000);
-  writeUint16(record, at + 2, 0);
-  writeUint16(record, at + 4, udpBytes);
-  writeUint16(record, at + 6, (UDP << 8) | HOPS);
+/** RFC 8200 section 3. */
+function writeIPv6Header(header: Uint8Array): void {
+  writeUint16(header, 0, 0x6000);
+  writeUint16(header, 6, (UDP << 8) | HOPS);
 }
 
-function writeUint16(record: Buffer, at: number, value: number): void {
-  record[at] = value >> 8;
-  record[at + 1] = value;
+function writeUint16(data: Uint8Array, at: number, value: number): void {
+  data[at] = value >> 8;
+  data[at + 1] = value;
+}
+
+function writeUint32LE(data: Uint8Array, at: number, value: number): void {
+  data[at] = value;
+  data[at + 1] = value >>> 8;
+  data[at + 2] = value >>> 16;
+  data[at + 3] = value >>> 24;
 }

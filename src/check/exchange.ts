@@ -74,11 +74,11 @@ export interface ExchangeEvents {
   /** Replies, judged already; the next are not taken before the promise settles. */
   replies(batch: readonly Datagram[]): Promise<void>;
   /** Datagrams from other addresses than the one asked. */
-  strays(batch: readonly Datagram[]): void | Promise<void>;
+  strays(batch: readonly Datagram[]): void;
   /** An ICMP error for something sent earlier. */
   peerError(error: DatagramError): void;
-  /** The kernel took datagrams; why they were sent. */
-  transmitted?(payloads: readonly Uint8Array[], why: Transmission): void | Promise<void>;
+  /** The kernel took datagrams; why they were sent, and when it was given them, by the wall clock. */
+  transmitted?(payloads: readonly Uint8Array[], why: Transmission, timeMs: number): void | Promise<void>;
   /** A reply was judged; whose replies count. */
   judged?(reply: Datagram, finding: Finding, repliesFrom: ExchangeOptions['repliesFrom']): void;
   /** What a reply that was pending was found to be in the end. */
@@ -319,12 +319,13 @@ export class Exchange implements AsyncDisposable {
     )
       return;
     this.#answered += 1;
-    this.#askedAtMs = wallClockMs();
+    const timeMs = wallClockMs();
+    this.#askedAtMs = timeMs;
     const sent = client.sendBatch([payload]).then(
       async ([failure]) => {
         try {
           if (failure !== undefined) throw failure.error;
-          await this.#options.events.transmitted?.([payload], 'answer');
+          await this.#options.events.transmitted?.([payload], 'answer', timeMs);
         } catch (error) {
           this.#fail(error as Error);
         }
@@ -352,9 +353,7 @@ export class Exchange implements AsyncDisposable {
     if (this.#over.signal.aborted) return;
     for (let index = 0; index < batch.length; index += 1) this.#options.judge.stray();
     this.#stillAlive();
-    this.#options.events.strays(batch)?.catch((error: unknown) => {
-      this.#fail(error as Error);
-    });
+    this.#options.events.strays(batch);
   };
 
   readonly #onDrop = (count: number): void => {
@@ -392,14 +391,15 @@ export class Exchange implements AsyncDisposable {
       await this.#connect();
       if (this.#kept !== undefined) this.#kept = (await this.#rewrite()) ?? this.#kept;
       this.#kernelDroppedBefore += refused.kernelDropped ?? 0;
-      this.#askedAtMs = wallClockMs();
-      this.#options.measurement?.sentAgain(this.#askedAtMs);
+      const timeMs = wallClockMs();
+      this.#askedAtMs = timeMs;
+      this.#options.measurement?.sentAgain(timeMs);
       const again = this.#kept ?? [];
       const failures = await this.#client.sendBatch(again);
       this.#options.judge.transmitted();
       const [first] = failures;
       if (first !== undefined) throw first.error;
-      if (again.length > 0) await this.#options.events.transmitted?.(again, 'next address');
+      if (again.length > 0) await this.#options.events.transmitted?.(again, 'next address', timeMs);
     } catch (error) {
       this.#fail(error as Error);
     } finally {
@@ -440,12 +440,10 @@ export class Exchange implements AsyncDisposable {
     this.#throwFailure();
     this.#keep(payloads);
     this.#lastSentMs = performance.now();
-    const { measurement } = this.#options;
-    if (this.#askedAtMs === undefined || measurement !== undefined) {
-      const nowMs = wallClockMs();
-      this.#askedAtMs ??= nowMs;
-      measurement?.sending(payloads.length, nowMs);
-    }
+    const { measurement, events } = this.#options;
+    const timeMs = wallClockMs();
+    this.#askedAtMs ??= timeMs;
+    measurement?.sending(payloads.length, timeMs);
     const client = this.#client;
     const failures = await client.sendBatch(payloads);
     if (this.#switching !== undefined || client !== this.#client) {
@@ -460,8 +458,8 @@ export class Exchange implements AsyncDisposable {
     this.#options.judge.transmitted();
     this.#stillAlive();
     const [first] = failures;
-    const { events } = this.#options;
-    if (events.transmitted !== undefined) await events.transmitted(withoutFailed(payloads, failures), 'message');
+    if (events.transmitted !== undefined)
+      await events.transmitted(withoutFailed(payloads, failures), 'message', timeMs);
     if (first !== undefined) throw first.error;
   }
 
@@ -524,14 +522,15 @@ export class Exchange implements AsyncDisposable {
   }
 
   async #retransmit(message: Uint8Array): Promise<void> {
-    this.#askedAtMs = wallClockMs();
+    const timeMs = wallClockMs();
+    this.#askedAtMs = timeMs;
     const client = this.#client;
     const [failure] = await client.sendBatch([message]);
     if (client !== this.#client || this.#switching !== undefined) return;
     if (failure !== undefined) throw failure.error;
     this.#retransmitted += 1;
     this.#options.judge.transmitted();
-    await this.#options.events.transmitted?.([message], 'retransmission');
+    await this.#options.events.transmitted?.([message], 'retransmission', timeMs);
   }
 
   /** Has the kernel say, without waiting, whether the last transmission was refused; goes through the addresses left. */

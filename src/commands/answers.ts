@@ -1,5 +1,6 @@
 import type { Answering } from '../answers/answering.js';
 import type { AnswerPolicy } from '../guard/answer-policy.js';
+import { wallClockMs } from '../net/clock.js';
 import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
 import type { PeerTable } from '../stats/peers.js';
 import type { Context } from './context.js';
@@ -100,10 +101,11 @@ export class Answers {
   async #send(answers: readonly Outgoing[]): Promise<void> {
     if (answers.length === 0) return;
     const { output, peers } = this.#parts;
+    const timeMs = wallClockMs();
     const failures = await this.#server.sendBatch(answers);
     const failed = new Set(failures.map(({ index }) => index));
     const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));
-    await output.recordSent(sent);
+    await output.recordSent(sent, timeMs);
     output.totals.sent += answers.length - failures.length;
     for (const { remote } of sent) peers.answered(remote);
     for (const { error } of failures) {

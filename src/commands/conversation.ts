@@ -4,7 +4,14 @@ import type { RecordedAnswers } from '../check/recorded-answers.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import { ListedRounds } from '../input/rounds.js';
 import { isBroadcast, isMulticast } from '../net/endpoint.js';
-import { type Endpoint, type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import {
+  type Datagram,
+  type Endpoint,
+  type Family,
+  familyOf,
+  formatEndpoint,
+  MAX_PAYLOAD_BYTES,
+} from '../net/index.js';
 import { resolveAddress } from '../net/resolve.js';
 import { payloadFields } from '../output/json-lines.js';
 import { formatDuration, formatMs } from '../output/time.js';
@@ -75,7 +82,7 @@ export async function converse(
     replies: answers === undefined ? (plan.replies ?? 'as-sent') : () => answers.count,
     idleMs: plan.idle,
     rewrite: rewriteOf(plan),
-    events: exchangeEvents(plan, context, { output, explanation, measurement, remote: () => exchange.remote }),
+    events: exchangeEvents(plan, context, { output, explanation, measurement, exchange: () => exchange }),
   });
   if (plan.source?.host.kind === 'name') interruption.milestone = `${plan.source.host.name} was resolved`;
   await using exchange = await interruption.orThrow(opening).catch((error: unknown) => {
@@ -116,6 +123,7 @@ export async function converse(
     endReports();
     tally();
   }
+  await output.recorded();
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, answers, interruption });
@@ -219,21 +227,24 @@ function exchangeEvents(
     output,
     explanation,
     measurement,
-    remote,
+    exchange,
   }: {
     readonly output: Output;
     readonly explanation: Explanation | undefined;
     readonly measurement: Measurement | undefined;
-    /** The address in use. */
-    readonly remote: () => Endpoint;
+    /** Whose events they are. */
+    readonly exchange: () => Exchange;
   },
 ): ExchangeEvents {
   const isProbe = plan.messages.kind === 'probe';
   let learned = 0;
+  /** The address may change while the recording goes on. */
+  const here = (batch: readonly Datagram[]): readonly Datagram[] =>
+    batch.map((datagram) => (datagram.local === undefined ? { ...datagram, local: exchange().local } : datagram));
   return {
     replies: async (batch) => {
-      await output.recordReceived(batch);
-      await output.writer.write(batch);
+      const kept = output.records ? await output.recordReceived(here(batch)) : batch;
+      await output.writer.write(kept.length === batch.length ? batch : batch.slice(0, kept.length));
     },
     strays: (batch) => {
       for (const { remote, data } of batch) {
@@ -248,13 +259,17 @@ function exchangeEvents(
           explanation?.say(`${from} sent ${describePayloads([data])}, and is not the address asked`);
         output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
-      return output.recordReceived(batch);
+      void output.recordReceived(here(batch));
     },
     ...((explanation !== undefined || output.records) && {
-      transmitted: (payloads, why) => {
+      transmitted: (payloads, why, timeMs) => {
         if (why === 'message') explanation?.waitBegins();
         explanation?.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
-        return output.recordSent(payloads.map((data) => ({ data, remote: remote() })));
+        const { remote, local } = exchange();
+        return output.recordSent(
+          payloads.map((data) => ({ data, remote, local })),
+          timeMs,
+        );
       },
     }),
     ...((explanation !== undefined || isProbe) && {
@@ -317,7 +332,7 @@ function conclude(
       ? describeSuccess(plan, { exchange, judge })
       : describe(verdict, plan, { exchange, judge, answers });
   // Who interrupts the wait, or reads no more, knows that it was not waited for long enough.
-  const givenUp = interruption.reason === 'signal' || interruption.reason === 'stdout';
+  const givenUp = interruption.reason === 'signal' || interruption.reason === 'output';
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
   output.finish({
     type: 'verdict',

@@ -1,7 +1,7 @@
 import { Alarm } from '../timing/alarm.js';
 
-/** Why a run ends before it is done: a signal, its deadline, or nobody reads stdout any more. */
-export type InterruptionReason = 'signal' | 'deadline' | 'stdout';
+/** Why a run ends before it is done: a signal, its deadline, or its output takes no more. */
+export type InterruptionReason = 'signal' | 'deadline' | 'output';
 
 /** Ends whatever a run waits for, once. It is also what an interrupted wait throws. */
 export class Interruption extends Error {

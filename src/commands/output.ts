@@ -1,14 +1,13 @@
 import type { Context } from './context.js';
 import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
-import type { Recording } from './recording.js';
+import type { Direction, Recording } from './recording.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
 import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
 import type { LogFields } from '../output/log.js';
 import { describeRoundTrips, drawHistogram } from '../output/round-trip-lines.js';
 import { describeSystemError } from '../net/errors.js';
-import { wallClockMs } from '../net/clock.js';
 import { isMulticast } from '../net/endpoint.js';
 import { type Datagram, type DatagramError, type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
 import type { Totals } from '../stats/totals.js';
@@ -35,6 +34,7 @@ export class Output {
   readonly #unreportedDrops = { kernel: 0, queue: 0 };
   #queueDropsWereSaid = false;
   #kernelDropsWereSaid = false;
+  readonly #onEnd: () => void;
   #recording: Recording | undefined;
   #kernelDropped: (() => number | undefined) | undefined;
   #kernelWasAsked = false;
@@ -46,7 +46,7 @@ export class Output {
   });
 
   /**
-   * @param onEnd called once when stdout takes no more
+   * @param onEnd called when stdout, or the file of the recording, takes no more
    * @param details what the summary and reports tell besides the totals. Default: nothing.
    */
   constructor(
@@ -59,6 +59,7 @@ export class Output {
     this.#values = values;
     this.#context = context;
     this.#details = details;
+    this.#onEnd = onEnd;
     this.totals = totals;
     const { log, terminals } = context;
     this.writer = new DatagramWriter(context.stdout, {
@@ -66,7 +67,7 @@ export class Output {
       onEnd,
       beforeWrite: terminals.stdout && log.hasStatus ? () => log.putStatusAside() : undefined,
     });
-    context.force.addEventListener('abort', this.#abandon, { once: true });
+    context.force.addEventListener('abort', this.abandon, { once: true });
   }
 
   /**
@@ -88,22 +89,41 @@ export class Output {
     });
   }
 
-  /** Datagrams were received: for the recording, if there is one. @throws {LocalFailure} if it takes no more */
-  async recordReceived(batch: readonly Datagram[]): Promise<void> {
-    await this.#recording?.write(batch);
+  /**
+   * Datagrams were taken: for the recording, if there is one. Resolves to those that it kept; the others are counted as
+   * dropped, and are not to be written elsewhere, so that each is counted once.
+   */
+  async recordReceived(batch: readonly Datagram[]): Promise<readonly Datagram[]> {
+    if (this.#recording === undefined) return batch;
+    const kept = await this.#record(this.#recording, batch, 'in');
+    return kept === batch.length ? batch : batch.slice(0, kept);
   }
 
-  /** Datagrams were sent just now. Otherwise as {@link recordReceived}. */
-  async recordSent(batch: readonly Outgoing[]): Promise<void> {
+  /** Datagrams were sent: for the recording, if there is one. @param timeMs when the kernel was given them */
+  async recordSent(batch: readonly Outgoing[], timeMs: number): Promise<void> {
     if (this.#recording === undefined) return;
-    const timeMs = wallClockMs();
-    await this.#recording.write(
-      batch.map(({ data, remote, local: from }) => {
-        // What was asked of a group is answered from an address of this host's own.
-        const local = from === undefined || isMulticast(from.address) ? undefined : from;
-        return { data, remote, local, timeMs, dir: 'out' as const };
-      }),
-    );
+    const sent = batch.map(({ data, remote, local: from }) => {
+      // What was asked of a group is answered from an address of this host's own.
+      const local = from === undefined || isMulticast(from.address) ? undefined : from;
+      return { data, remote, local, timeMs };
+    });
+    await this.#record(this.#recording, sent, 'out');
+  }
+
+  async #record(recording: Recording, batch: readonly Datagram[], direction: Direction): Promise<number> {
+    const kept = await recording.write(batch, direction);
+    if (recording.failure !== undefined) this.#onEnd();
+    return kept;
+  }
+
+  /**
+   * Waits until what was recorded is written, or dropped.
+   *
+   * @throws {LocalFailure} if the recording took no more
+   */
+  async recorded(): Promise<void> {
+    await this.#recording?.settled();
+    if (this.#recording?.failure !== undefined) throw this.#recording.failure;
   }
 
   /** Whether datagrams that are sent are recorded. */
@@ -111,8 +131,10 @@ export class Output {
     return this.#values.record !== undefined;
   }
 
-  readonly #abandon = (): void => {
+  /** Waits for whoever reads stdout no more: what is under way, and anything that follows, counts as lost. */
+  readonly abandon = (): void => {
     this.writer.abandon();
+    this.#recording?.abandon();
   };
 
   event(event: JsonEvent): void {
@@ -210,12 +232,13 @@ export class Output {
   }
 
   get #outputDropped(): number {
-    return this.writer.dropped + (this.#recording?.dropped ?? 0);
+    return this.writer.dropped + (this.#recording?.dropped('in') ?? 0);
   }
 
   /** The totals so far, as in the summary. */
   fields(): SummaryFields & LogFields {
     this.totals.outputDropped = this.#outputDropped;
+    this.totals.unrecorded = this.#recording?.dropped('out') ?? 0;
     return this.totals.fields();
   }
 
@@ -231,7 +254,7 @@ export class Output {
   /** Waits until stdout has taken the summary, too, or takes no more; call it after {@link finish}. */
   async written(): Promise<void> {
     await this.writer.finish();
-    this.#context.force.removeEventListener('abort', this.#abandon);
+    this.#context.force.removeEventListener('abort', this.abandon);
   }
 
   /** The end of the run: drops not yet told, `last` if there is more to say, and the summary, always the last line. */

@@ -54,17 +54,14 @@ const LAST_WRITES_MS = 50;
 export async function runSend(plan: SendPlan, context: Context): Promise<Ending> {
   const interruption = new Interruption(context.stop, plan.deadline);
   const output = new Output(plan, context, new Totals(), () => {
-    interruption.interrupt('stdout');
+    interruption.interrupt('output');
   });
   if (plan.deadline !== undefined) context.leaveBy(plan.deadline);
   interruption.signal.addEventListener('abort', () => {
     if (interruption.reason !== 'deadline') return;
-    const abandon = (): void => {
-      output.writer.abandon();
-    };
     // What nobody reads must not hold up the end, and what came at the last moment is still to be written.
-    if (context.stdout.writableLength > 0) abandon();
-    else new Alarm(abandon).set(LAST_WRITES_MS);
+    if (context.stdout.writableLength > 0) output.abandon();
+    else new Alarm(output.abandon).set(LAST_WRITES_MS);
   });
   let conclusion: Conclusion;
   try {

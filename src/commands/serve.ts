@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { wallClockMs } from '../net/clock.js';
 import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
 import { type AnswerPlan, planAnswer, ServedAnswer } from './answer-plan.js';
 import type { Context, Io } from './context.js';
@@ -140,10 +141,11 @@ class Typing {
       return;
     }
     const { remote, local } = this.#last;
+    const timeMs = wallClockMs();
     try {
       await server.sendto(payload, remote, { local });
       totals.sent += 1;
-      await output.recordSent([{ data: payload, remote, local }]);
+      await output.recordSent([{ data: payload, remote, local }], timeMs);
       log.debug(`sent ${payload.length} bytes to ${formatEndpoint(remote)}`);
     } catch (error) {
       const failure = describeFailure(error);

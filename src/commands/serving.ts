@@ -103,19 +103,19 @@ export interface Service {
 export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
   const totals = new Totals();
   const peers = new PeerTable(service.answering !== undefined);
-  const stdoutEnded = new AbortController();
+  const outputEnded = new AbortController();
   const output = new Output(
     plan,
     context,
     totals,
     () => {
-      stdoutEnded.abort();
+      outputEnded.abort();
     },
     () => ({ fields: { ...peers.fields() }, lines: peers.describe() }),
   );
   const manager = new ServiceManager(context);
   try {
-    const ends = AbortSignal.any([context.stop, stdoutEnded.signal]);
+    const ends = AbortSignal.any([context.stop, outputEnded.signal]);
     const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, ends, manager });
     output.finish();
     await output.written();
@@ -182,6 +182,7 @@ async function serveUntilEnd(
     stopService?.();
     report.stop();
   }
+  await output.recorded();
   return { endings, local: server.local };
 }
 
@@ -231,13 +232,15 @@ async function serveBatches(
   const admission = new AccessList(plan.allow ?? [], plan.deny ?? []);
   for await (const batch of server.batches()) {
     endings.arrived();
-    await output.recordReceived(batch);
     const taken = admit(batch, admission, totals, plan.count);
     if (taken.length === 0) continue;
     peers.count(taken);
-    service.taken?.(taken);
-    // Neither waits for the other: a slow program holds back no output.
-    await Promise.all([answers?.give(taken), output.writer.write(taken)]);
+    const kept = await output.recordReceived(taken);
+    if (kept.length > 0) {
+      service.taken?.(kept);
+      // Neither waits for the other: a slow program holds back no output.
+      await Promise.all([answers?.give(kept), output.writer.write(kept)]);
+    }
     if (totals.received === plan.count) return;
   }
 }
@@ -274,7 +277,7 @@ function admit(
   return taken;
 }
 
-/** When a service ends: by a signal, when stdout takes no more, after `--duration`, after `--idle`. */
+/** When a service ends: by a signal, when its output takes no more, after `--duration`, after `--idle`. */
 class Endings {
   readonly #plan: ServingPlan;
   readonly #signal: AbortSignal;

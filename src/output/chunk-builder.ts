@@ -10,10 +10,22 @@ export class ChunkBuilder {
     return this.#length;
   }
 
+  /** What is being written, where {@link extend} made room; another one once more is written. */
+  get buffer(): Buffer {
+    return this.#buffer;
+  }
+
+  /** Makes room for so many bytes, all of which the caller is to write into {@link buffer}; returns where they begin. */
+  extend(bytes: number): number {
+    this.#reserve(bytes);
+    const at = this.#length;
+    this.#length += bytes;
+    return at;
+  }
+
   bytes(data: Uint8Array): void {
-    this.#reserve(data.length);
-    this.#buffer.set(data, this.#length);
-    this.#length += data.length;
+    const at = this.extend(data.length);
+    this.#buffer.set(data, at);
   }
 
   text(text: string): void {

@@ -9,6 +9,8 @@ export class Totals {
   kernelDropped: number | undefined;
   queueDropped = 0;
   outputDropped = 0;
+  /** Datagrams that were sent, and could not be recorded. */
+  unrecorded = 0;
   /** Datagrams that `--allow` and `--deny` kept out. */
   denied = 0;
   /** Datagrams that an answering server chose not to answer. */
@@ -35,6 +37,7 @@ export class Totals {
       received: this.measurement?.answered ?? this.received,
       dropped: { kernel: this.kernelDropped ?? null, queue: this.queueDropped, output: this.outputDropped },
       durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
+      ...(this.unrecorded > 0 && { unrecorded: this.unrecorded }),
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
       ...(this.strays > 0 && { strays: this.strays }),
@@ -52,6 +55,7 @@ export class Totals {
     const { durationMs, received, sent } = this.fields();
     const counts = [
       ...this.#drops(),
+      { count: this.unrecorded, where: 'sent but not recorded' },
       { count: this.denied, where: 'denied' },
       { count: this.unanswered, where: 'not answered' },
       { count: this.strays, where: 'from strangers' },

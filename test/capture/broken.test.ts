@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { jsonlRecord } from '../../src/capture/jsonl-writer.js';
-import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { pcapHeader } from '../../src/capture/pcap-writer.js';
 import { readCapture } from '../../src/capture/reader.js';
-import { Blocks, comparable, pcapFile, readAll } from './files.js';
+import { Blocks, comparable, pcapFile, pcapRecord, readAll } from './files.js';
 
 const datagrams = ['', 'hello', 'the last'].map((text, n) => ({
   timeMs: 1_800_000_000_000 + n,

@@ -1,8 +1,17 @@
 /** Recordings made by hand, and what is read from them. */
 import { CaptureError } from '../../src/capture/capture-error.js';
 import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
+import { PcapRecords } from '../../src/capture/pcap-writer.js';
 import { readCapture } from '../../src/capture/reader.js';
 import { type SkipReason, SkipTally } from '../../src/capture/skip-tally.js';
+import { ChunkBuilder } from '../../src/output/chunk-builder.js';
+
+/** One datagram as a record of a pcap file. */
+export function pcapRecord(datagram: CapturedDatagram): Buffer {
+  const chunk = new ChunkBuilder();
+  new PcapRecords().write(datagram, chunk);
+  return chunk.take();
+}
 
 /** What a recording was read as. */
 export interface Reading {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { jsonlRecord } from '../../src/capture/jsonl-writer.js';
-import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { pcapHeader } from '../../src/capture/pcap-writer.js';
 import { mutate, mutations } from '../support/mutations.js';
 import {
   Blocks,
@@ -10,8 +10,9 @@ import {
   fragmentHeader,
   ipv4,
   ipv6,
-  type PcapOptions,
   pcapFile,
+  type PcapOptions,
+  pcapRecord,
   readAll,
   tag,
   udp,

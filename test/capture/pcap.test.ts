@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
 import { checksumOf, sumWords } from '../../src/capture/checksum.js';
-import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { pcapHeader } from '../../src/capture/pcap-writer.js';
 import { holds, holdsAsync } from '../support/property.js';
 import { datagrams } from './arbitraries.js';
-import { comparable, ipv4, payloadsOf, pcapFile, readAll, udp } from './files.js';
+import { comparable, ipv4, payloadsOf, pcapFile, pcapRecord, readAll, udp } from './files.js';
 
 const written = (all: readonly CapturedDatagram[]): Buffer => Buffer.concat([pcapHeader(), ...all.map(pcapRecord)]);
 
@@ -46,6 +46,23 @@ describe('what is written as pcap', () => {
         expect(packet.readUInt16BE(udpAt + 6)).not.toBe(0);
       }),
     );
+  });
+
+  test('is the same wherever in memory it is summed', () => {
+    const bytewise = (data: Uint8Array): number => {
+      let sum = 0;
+      for (const [index, byte] of data.entries()) sum += index % 2 === 0 ? byte << 8 : byte;
+      return checksumOf(sum);
+    };
+    holds(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(7), fc.nat(7), (data, offset, from) => {
+        const memory = new Uint8Array(offset + data.length + 8).subarray(offset);
+        memory.set(data, from);
+        expect(checksumOf(sumWords(memory, from, from + data.length))).toBe(bytewise(data));
+      }),
+    );
+    const largest = new Uint8Array(65_575).fill(0xff);
+    expect(checksumOf(sumWords(largest, 0, largest.length))).toBe(bytewise(largest));
   });
 
   test('has the checksum FFFF where the sum gives 0', () => {

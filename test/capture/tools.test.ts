@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
-import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { pcapHeader } from '../../src/capture/pcap-writer.js';
 import { filter, startCapture, testCapturing } from '../support/capturing.js';
 import { shellInNetwork, testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
 import { silentServer } from '../support/sockets.js';
 import { commandLine, quote } from '../support/udpcat.js';
 import { datagrams } from './arbitraries.js';
-import { comparable, readAll } from './files.js';
+import { comparable, pcapRecord, readAll } from './files.js';
 
 const written = (all: readonly CapturedDatagram[]): Buffer => Buffer.concat([pcapHeader(), ...all.map(pcapRecord)]);
 

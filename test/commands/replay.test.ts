@@ -14,13 +14,14 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
 import { jsonlRecord } from '../../src/capture/jsonl-writer.js';
-import { pcapHeader, pcapRecord } from '../../src/capture/pcap-writer.js';
+import { pcapHeader } from '../../src/capture/pcap-writer.js';
 import { readCapture } from '../../src/capture/reader.js';
 import { startCapture, testCapturing } from '../support/capturing.js';
 import { payloads } from '../support/property.js';
 import { jsonLines } from '../support/service.js';
 import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+import { pcapRecord } from '../capture/files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-replay-'));
 let files = 0;
