@@ -287,6 +287,8 @@ export class Exchange implements AsyncDisposable {
       const finding = measurement === undefined ? judge.reply(datagram.data) : measurement.reply(datagram, judge);
       const { outcome, answer } = finding;
       if (outcome === 'mismatch') this.#mismatched = datagram.remote;
+      // It is the first again where what came before turns out to have been no reply.
+      if (outcome === 'match' && judge.matching === 1) this.#rttMs = undefined;
       if (outcome === 'match' && this.#askedAtMs !== undefined) {
         this.#rttMs ??= Math.max(0, datagram.timeMs - this.#askedAtMs);
       }
