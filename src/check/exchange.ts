@@ -106,6 +106,8 @@ export class Exchange implements AsyncDisposable {
   #dropped = 0;
   /** What the kernel dropped on the sockets to addresses that were given up. */
   #kernelDroppedBefore = 0;
+  /** Whether there may have been more. */
+  #moreDroppedBefore = false;
   #allSent = false;
   #retriesLeft = 0;
   #lastSentMs = 0;
@@ -182,6 +184,11 @@ export class Exchange implements AsyncDisposable {
   get kernelDropped(): number | undefined {
     const { kernelDropped } = this.#client;
     return kernelDropped === undefined ? undefined : this.#kernelDroppedBefore + kernelDropped;
+  }
+
+  /** Whether the kernel may have dropped more than `kernelDropped` said last. */
+  get kernelDropsAreLowerBound(): boolean {
+    return this.#moreDroppedBefore || this.#client.kernelDropsAreLowerBound;
   }
 
   /** From the latest transmission of the first message to the first matching reply. */
@@ -379,8 +386,10 @@ export class Exchange implements AsyncDisposable {
     if (next !== undefined) this.#options.events.nextAddress(refused.remote, next, why);
     try {
       await this.#connect();
+      const { kernelDropped } = refused;
+      this.#kernelDroppedBefore += kernelDropped ?? 0;
+      this.#moreDroppedBefore ||= kernelDropped === undefined || refused.kernelDropsAreLowerBound;
       if (this.#kept !== undefined) this.#kept = (await this.#rewrite()) ?? this.#kept;
-      this.#kernelDroppedBefore += refused.kernelDropped ?? 0;
       this.#askedAtMs = wallClockMs();
       this.#options.measurement?.sentAgain(this.#askedAtMs);
       const again = this.#kept ?? [];
