@@ -77,8 +77,6 @@ const onReload = (): void => {
 };
 // Where the system has no such signal, to Node it is the name of an event that never comes.
 process.on('SIGUSR2', onReport).on('SIGINFO', onReport);
-// Without a listener Node would open its debugger, to whoever connects to port 9229.
-process.on('SIGUSR1', () => undefined);
 
 /** For what not even the log can tell, such as too few descriptors to load it. */
 function tellBluntly(error: unknown): Ending {

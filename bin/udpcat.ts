@@ -1,3 +1,5 @@
+// First of all: whatever comes before it can be killed by them.
+import './ignore-signals.js';
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -108,6 +108,8 @@ export class Exchange implements AsyncDisposable {
   #dropped = 0;
   /** What the kernel dropped on the sockets to addresses that were given up. */
   #kernelDroppedBefore = 0;
+  /** Whether there may have been more. */
+  #moreDroppedBefore = false;
   #allSent = false;
   #retriesLeft = 0;
   #lastSentMs = 0;
@@ -184,6 +186,11 @@ export class Exchange implements AsyncDisposable {
   get kernelDropped(): number | undefined {
     const { kernelDropped } = this.#client;
     return kernelDropped === undefined ? undefined : this.#kernelDroppedBefore + kernelDropped;
+  }
+
+  /** Whether the kernel may have dropped more than `kernelDropped` said last. */
+  get kernelDropsAreLowerBound(): boolean {
+    return this.#moreDroppedBefore || this.#client.kernelDropsAreLowerBound;
   }
 
   /** From the latest transmission of the first message to the first matching reply. */
@@ -300,6 +307,8 @@ export class Exchange implements AsyncDisposable {
   #take({ outcome, later }: Finding, { remote, timeMs }: Datagram): void {
     if (outcome === 'mismatch') this.#mismatched = remote;
     const rttMs = this.#askedAtMs === undefined ? undefined : Math.max(0, timeMs - this.#askedAtMs);
+    // It is the first again where what came before turns out to have been no reply.
+    if (outcome === 'match' && this.#options.judge.matching === 1) this.#rttMs = undefined;
     if (outcome === 'match') this.#rttMs ??= rttMs;
     later?.((settled) => {
       if (settled.outcome === 'mismatch') this.#mismatched = remote;
@@ -389,8 +398,10 @@ export class Exchange implements AsyncDisposable {
     if (next !== undefined) this.#options.events.nextAddress(refused.remote, next, why);
     try {
       await this.#connect();
+      const { kernelDropped } = refused;
+      this.#kernelDroppedBefore += kernelDropped ?? 0;
+      this.#moreDroppedBefore ||= kernelDropped === undefined || refused.kernelDropsAreLowerBound;
       if (this.#kept !== undefined) this.#kept = (await this.#rewrite()) ?? this.#kept;
-      this.#kernelDroppedBefore += refused.kernelDropped ?? 0;
       const timeMs = wallClockMs();
       this.#askedAtMs = timeMs;
       this.#options.measurement?.sentAgain(timeMs);

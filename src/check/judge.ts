@@ -126,6 +126,13 @@ export class Judge {
     return { outcome: 'surplus', says };
   }
 
+  /** Takes back what replies so far were found to be: they were none. */
+  forget(): void {
+    this.#matching = 0;
+    this.#mismatch = this.#learned = this.#pending = undefined;
+    this.#failedProbe = false;
+  }
+
   #examine(data: Uint8Array): { readonly finding: Finding; readonly byProbe: boolean } {
     const found = this.#probe === undefined ? MATCH : shorten(this.#probe(data));
     // What may match later must meet the expectations now: its bytes are not kept.

@@ -93,7 +93,7 @@ export async function converse(
   interruption.milestone = milestone;
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
   await output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
-  if (exchange.listens) output.watchKernel(() => exchange.kernelDropped);
+  if (exchange.listens) output.watchKernel(exchange);
   // It takes a millisecond, which a check that is over in a few need not spend on what nobody reads.
   const countsKernel = exchange.listens && output.countsAreRead;
   if (countsKernel) output.askKernel();

@@ -2,8 +2,12 @@ import { promisify } from 'node:util';
 import type { Lookup } from '../net/index.js';
 import type { Io } from './context.js';
 
-/** What the child runs: `dns.lookup`, which asks the system's own resolver. Its arguments are the name and the family. */
+/**
+ * What the child runs: `dns.lookup`, which asks the system's own resolver. Its arguments are the name and the family. What
+ * asks for a report may be sent to the whole process group, and would kill it.
+ */
 const CHILD = `
+  for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
   const [, name, family] = process.argv;
   require('node:dns').lookup(name, { all: true, family: Number(family), verbatim: true }, (error, found) => {
     process.stdout.write(JSON.stringify(error ? { code: error.code } : { found }));

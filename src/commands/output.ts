@@ -22,6 +22,14 @@ export interface Details {
   readonly lines: readonly string[];
 }
 
+/** Counts what the kernel drops: a socket, or several as one. */
+export interface KernelCounter {
+  /** How many there were so far; undefined where that cannot be known. */
+  readonly kernelDropped: number | undefined;
+  /** Whether there may have been more than was told last. */
+  readonly kernelDropsAreLowerBound: boolean;
+}
+
 const NO_DETAILS: Details = { fields: {}, lines: [] };
 
 /** What a command says of its run, on stdout and stderr, the same for all three. */
@@ -36,7 +44,7 @@ export class Output {
   #kernelDropsWereSaid = false;
   readonly #onEnd: () => void;
   #recording: Recording | undefined;
-  #kernelDropped: (() => number | undefined) | undefined;
+  #kernelCounter: KernelCounter | undefined;
   #kernelWasAsked = false;
   #kernelPoll: NodeJS.Timeout | undefined;
   readonly #dropReport = new Alarm(() => {
@@ -182,10 +190,10 @@ export class Output {
   /**
    * Has what the kernel dropped told while the run goes on, and, if it was asked for at least once, counted at the end.
    *
-   * @param dropped how many there were so far; undefined where that cannot be known. {@link finish} asks for it a last time.
+   * @param counter {@link finish} asks it a last time
    */
-  watchKernel(dropped: () => number | undefined): void {
-    this.#kernelDropped = dropped;
+  watchKernel(counter: KernelCounter): void {
+    this.#kernelCounter = counter;
     this.#kernelPoll = setInterval(() => {
       this.askKernel();
     }, DROP_REPORT_MS).unref();
@@ -204,8 +212,9 @@ export class Output {
   /** Counts what the kernel has dropped, see {@link watchKernel}. */
   askKernel(): void {
     this.#kernelWasAsked = true;
-    const dropped = this.#kernelDropped?.();
+    const dropped = this.#kernelCounter?.kernelDropped;
     if (dropped === undefined) return;
+    this.totals.kernelIsLowerBound = this.#kernelCounter?.kernelDropsAreLowerBound === true;
     const count = dropped - (this.totals.kernelDropped ?? 0);
     this.totals.kernelDropped = dropped;
     if (count === 0) return;

@@ -39,6 +39,9 @@ function describeProgress(plan: SendPlan, { exchange, measurement, size }: Progr
   const { count } = plan;
   const all = count === undefined || size === undefined ? undefined : count * size;
   const parts = [`${formatCount(sent)}${all === undefined ? '' : ` of ${formatCount(all)}`} sent`];
+  // A narrow terminal cuts off what stands at the end.
+  const leftMs = timeLeft(plan, { sent, all, size }, startMs);
+  if (leftMs !== undefined) parts.push(`${Math.ceil(leftMs / 1000)} s left`);
   if (measurement !== undefined) {
     const { answered, requests, roundTrips } = measurement;
     parts.push(`${formatCount(answered)} received, ${formatCount(requests - answered)} unanswered`);
@@ -47,8 +50,6 @@ function describeProgress(plan: SendPlan, { exchange, measurement, size }: Progr
   } else if (exchange.listens) {
     parts.push(`${formatCount(exchange.received)} received`);
   }
-  const leftMs = timeLeft(plan, { sent, all, size }, startMs);
-  if (leftMs !== undefined) parts.push(`${Math.ceil(leftMs / 1000)} s left`);
   return parts.join(', ');
 }
 

@@ -154,7 +154,7 @@ async function serveUntilEnd(
   },
 ): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
   await using server = await startUdpServer(plan.local, { ...socketOptions(plan, { pays: true }), fd: plan.fd });
-  output.watchKernel(() => server.kernelDropped);
+  output.watchKernel(server);
   output.askKernel();
   await output.begin({ bound: server.local, meta: service.meta });
   await announce(server, plan, context, output);

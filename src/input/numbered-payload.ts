@@ -73,10 +73,10 @@ export class NumberedPayloads implements Rounds {
     return readHeader(data);
   }
 
-  /** Whether a reply echoes one of these, changed or cut off as it may be, or another run's, rather than being a service's own. */
-  echoedBy(reply: Uint8Array): boolean {
+  /** Whether a reply echoes one of these, changed or cut off as it may be, rather than being a service's own. */
+  resembles(reply: Uint8Array): boolean {
     const same = this.#runBytes.filter((byte, index) => reply[RUN_OFFSET + index] === byte);
-    return this.run !== undefined && (same.length >= LEAST_LIKENESS || readHeader(reply)?.intact === true);
+    return this.run !== undefined && same.length >= LEAST_LIKENESS;
   }
 }
 

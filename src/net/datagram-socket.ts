@@ -156,11 +156,19 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
 
   /**
    * How many datagrams the kernel dropped so far because its own buffer for this socket was full, or their checksum was
-   * wrong: exact on Linux (proc(5), `/proc/net/udp`), undefined where it cannot be known. It can be asked for after the
-   * close, too, by whoever has done so before.
+   * wrong: on Linux, exact but for `kernelDropsAreLowerBound`; undefined where it cannot be known. It can be asked for after
+   * the close, too, by whoever has done so before.
    */
   get kernelDropped(): number | undefined {
     return this.#socket.kernelDropped();
+  }
+
+  /**
+   * Whether the kernel may have dropped more than `kernelDropped` said last: with the linux engine without `exactDrops`,
+   * once there are any, because datagrams that the kernel coalesced and dropped together count as one.
+   */
+  get kernelDropsAreLowerBound(): boolean {
+    return this.#socket.kernelDropsAreLowerBound;
   }
 
   /** How many datagrams wait in the receive queue. */

@@ -138,6 +138,9 @@ export interface EngineSocket {
    */
   kernelDropped(): number | undefined;
 
+  /** Whether there may have been more than `kernelDropped` told last. */
+  readonly kernelDropsAreLowerBound: boolean;
+
   /** Closes the socket; what was handed to `send` and not yet taken is given up. Twice is fine. */
   close(): Promise<void>;
 }

@@ -93,6 +93,7 @@ async function openPair(request: OpenRequest, events: EngineEvents): Promise<Eng
 class NodeSocket implements EngineSocket {
   local: Endpoint;
   buffers: KernelBuffers = { recvBytes: 0, sendBytes: 0 };
+  readonly kernelDropsAreLowerBound = false;
   readonly #request: OpenRequest;
   readonly #events: EngineEvents;
   readonly #socket: Socket;
@@ -356,8 +357,6 @@ class NodeSocket implements EngineSocket {
   }
 
   close(): Promise<void> {
-    // The kernel forgets the count with the socket.
-    if (this.#drops !== undefined) this.kernelDropped();
     this.#closing ??= this.#closeBoth();
     return this.#closing;
   }
@@ -370,6 +369,8 @@ class NodeSocket implements EngineSocket {
     await Promise.all([
       this.#companion?.close(),
       new Promise<void>((resolve) => {
+        // The kernel forgets the count with the socket; nothing comes between the two.
+        this.#drops?.read();
         this.#socket.close(resolve);
       }),
     ]);

@@ -41,6 +41,8 @@ export interface SummaryFields {
   readonly received: number;
   /** Datagrams lost, by where; null where it cannot be known. */
   readonly dropped: { readonly kernel: number | null; readonly queue: number; readonly output: number };
+  /** Only where the kernel may have dropped more than it counted. */
+  readonly kernelIsLowerBound?: true;
   readonly durationMs: number;
 }
 

@@ -1,8 +1,10 @@
 import { type Finding, type Judge, onceSettled } from '../check/judge.js';
-import type { NumberedPayloads } from '../input/numbered-payload.js';
+import type { NumberedPayloads, PayloadHeader } from '../input/numbered-payload.js';
 import type { Datagram } from '../net/index.js';
 import { Requests } from './requests.js';
 import { type Bucket, type RoundTripSummary, RoundTrips } from './round-trips.js';
+
+const IS_CORRUPTED = 'is corrupted: the check that it carries does not hold';
 
 /** What a run that measures adds to its summary. */
 export interface MeasuredFields {
@@ -27,14 +29,18 @@ export interface MeasuredFields {
  *
  * Replies that echo generated payloads are matched by content: a reply that was changed on the way does not match, and a
  * second one to the same request, or one to another run's, is none. Any other reply is matched by order: each that meets the
- * expectations answers the oldest request that has no answer. Which of the two it is, the first reply decides.
+ * expectations answers the oldest request that has no answer. That is so only until the first payload of this run comes back
+ * whole: this peer echoes then, and all that was matched by order before, as all that is no echo from then on, answers nothing.
  */
 export class Measurement {
   readonly roundTrips = new RoundTrips();
   readonly #requests = new Requests();
   readonly #numbered: NumberedPayloads | undefined;
   readonly #lateMs: number;
-  #matchedBy: 'content' | 'order' | undefined;
+  /** Whether a payload of this run came back whole. */
+  #echoes = false;
+  /** Replies that were taken for a service's own. */
+  #byOrder = 0;
   #answered = 0;
   #duplicated = 0;
   #reordered = 0;
@@ -94,13 +100,13 @@ export class Measurement {
     return this.#mismatched;
   }
 
-  /** Replies to no request of this run, or to one given up long ago. */
+  /** Replies to no request of this run, or to one given up long ago; where the peer echoes, all that are no echo, too. */
   get unmatched(): number {
     return this.#unmatched;
   }
 
   get matchedBy(): 'content' | 'order' {
-    return this.#matchedBy ?? (this.#numbered?.run === undefined ? 'order' : 'content');
+    return this.#numbered?.run === undefined || this.#byOrder > 0 ? 'order' : 'content';
   }
 
   /** The next requests are being given to the kernel; wall clock. */
@@ -119,18 +125,36 @@ export class Measurement {
   }
 
   /** Finds what a reply answers, and has it judged if it is an answer. */
-  reply({ data, timeMs }: Datagram, judge: Judge): Finding {
-    this.#matchedBy ??= this.#numbered?.echoedBy(data) === true ? 'content' : 'order';
-    return this.#matchedBy === 'content' ? this.#byContent(data, timeMs, judge) : this.#byOrder(data, timeMs, judge);
+  reply(reply: Datagram, judge: Judge): Finding {
+    const numbered = this.#numbered;
+    if (numbered?.run === undefined) return this.#matchByOrder(reply, judge);
+    const header = numbered.read(reply.data);
+    if (header?.intact === true) {
+      if (header.run === numbered.run) this.#settleForContent(judge);
+      return this.#matchByContent(reply, header, judge);
+    }
+    if (numbered.resembles(reply.data)) {
+      this.#corrupted += 1;
+      return judge.reject(IS_CORRUPTED);
+    }
+    if (!this.#echoes) return this.#matchByOrder(reply, judge);
+    this.#unmatched += 1;
+    return judge.surplus('is no echo of a request');
   }
 
-  #byContent(data: Uint8Array, timeMs: number, judge: Judge): Finding {
-    const header = this.#numbered?.read(data);
-    if (header?.intact !== true) {
-      this.#corrupted += 1;
-      return judge.reject('is corrupted: the check that it carries does not hold');
-    }
-    const { run, sequence } = header;
+  /** Takes back whatever was made of replies that were no echoes. */
+  #settleForContent(judge: Judge): void {
+    if (this.#echoes) return;
+    this.#echoes = true;
+    this.#unmatched += this.#byOrder;
+    this.#byOrder = this.#answered = this.#duplicated = this.#late = this.#mismatched = 0;
+    this.#requests.reopen();
+    this.roundTrips.clear();
+    judge.forget();
+    if (this.#corrupted > 0) judge.reject(IS_CORRUPTED);
+  }
+
+  #matchByContent({ data, timeMs }: Datagram, { run, sequence }: PayloadHeader, judge: Judge): Finding {
     const sentMs = run === this.#numbered?.run ? this.#requests.answer(sequence) : 'unknown';
     if (sentMs === 'unknown') {
       this.#unmatched += 1;
@@ -146,7 +170,8 @@ export class Measurement {
     return this.#judge(data, judge);
   }
 
-  #byOrder(data: Uint8Array, timeMs: number, judge: Judge): Finding {
+  #matchByOrder({ data, timeMs }: Datagram, judge: Judge): Finding {
+    this.#byOrder += 1;
     return onceSettled(this.#judge(data, judge), ({ outcome }) => {
       if (outcome !== 'match') return;
       const sentMs = this.#requests.answerOldest();

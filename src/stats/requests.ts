@@ -55,6 +55,12 @@ export class Requests {
     for (let index = this.#firstRemembered; index < this.#count; index += 1) this.#sentMs[this.#slot(index)] = sentMs;
   }
 
+  /** None was answered after all. */
+  reopen(): void {
+    this.#answered.fill(0);
+    this.#oldest = 0;
+  }
+
   get #firstRemembered(): number {
     return Math.max(this.#oldest, this.#count - this.#sentMs.length);
   }

@@ -74,6 +74,15 @@ export class RoundTrips {
     else this.#histogram.recordValue(toUnits(ms));
   }
 
+  /** Forgets those that there were so far. */
+  clear(): void {
+    this.#histogram?.reset();
+    this.#early.length = 0;
+    this.#count = this.#sumMs = this.#maxMs = this.#jitterMs = 0;
+    this.#minMs = Infinity;
+    this.#lastMs = undefined;
+  }
+
   /** What they come to so far; undefined where there is none, or before {@link load}. */
   summary(): RoundTripSummary | undefined {
     const histogram = this.#histogram;

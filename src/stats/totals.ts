@@ -7,6 +7,8 @@ export class Totals {
   received = 0;
   /** Undefined where it cannot be known. */
   kernelDropped: number | undefined;
+  /** Whether the kernel may have dropped more than that. */
+  kernelIsLowerBound = false;
   queueDropped = 0;
   outputDropped = 0;
   /** Datagrams that were sent, and could not be recorded. */
@@ -36,6 +38,7 @@ export class Totals {
       sent: this.sent,
       received: this.measurement?.answered ?? this.received,
       dropped: { kernel: this.kernelDropped ?? null, queue: this.queueDropped, output: this.outputDropped },
+      ...(this.kernelIsLowerBound && { kernelIsLowerBound: true }),
       durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
       ...(this.unrecorded > 0 && { unrecorded: this.unrecorded }),
       ...(this.denied > 0 && { denied: this.denied }),
@@ -72,7 +75,7 @@ export class Totals {
 
   #drops(): Count[] {
     return [
-      { count: this.kernelDropped ?? 0, where: 'dropped by the kernel' },
+      { count: this.kernelDropped ?? 0, where: 'dropped by the kernel', isLowerBound: this.kernelIsLowerBound },
       { count: this.queueDropped, where: 'dropped by the full queue' },
       { count: this.outputDropped, where: 'dropped by the output' },
     ];
@@ -82,9 +85,12 @@ export class Totals {
 interface Count {
   readonly count: number;
   readonly where: string;
+  readonly isLowerBound?: boolean;
 }
 
-/** The counts that are not zero. */
+/** The counts that are not zero for certain. */
 function inWords(counts: readonly Count[]): string[] {
-  return counts.filter(({ count }) => count > 0).map(({ count, where }) => `${count} ${where}`);
+  return counts
+    .filter(({ count, isLowerBound }) => count > 0 || isLowerBound === true)
+    .map(({ count, where, isLowerBound }) => `${isLowerBound === true ? 'at least ' : ''}${count} ${where}`);
 }

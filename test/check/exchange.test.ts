@@ -75,6 +75,24 @@ async function open(
   return { exchange, judge, told };
 }
 
+describe('what the kernel dropped', () => {
+  test.each([true, false])(
+    'on an address that refused counts as well; if nobody asked before, there may be more: asked %p',
+    async (asked) => {
+      await using server = await echoServer();
+      const refusing = { address: '127.0.0.1', port: await closedPort() };
+      const { exchange } = await open([refusing, endpointOf(server)]);
+      await using _closing = exchange;
+      if (asked) expect(exchange.kernelDropped).toBe(0);
+      await exchange.send([bytes('hello')]);
+      await exchange.wait(LONG_MS);
+      expect(exchange.remote).toEqual(endpointOf(server));
+      expect(exchange.kernelDropped).toBe(0);
+      expect(exchange.kernelDropsAreLowerBound).toBe(!asked);
+    },
+  );
+});
+
 describe('an exchange', () => {
   test('is over when as many replies came as messages were sent', async () => {
     await using server = await echoServer();

@@ -124,6 +124,15 @@ describe('a reply that was found before', () => {
   });
 });
 
+test('replies that turn out to be none are forgotten, and the verdict with them', () => {
+  const one = judge();
+  one.reply(good);
+  one.reply(bad);
+  one.forget();
+  expect(one).toMatchObject({ matching: 0, mismatch: undefined });
+  expect(one.verdict(1)).toBe('silent');
+});
+
 describe('with a probe', () => {
   const finding = (outcome: 'match' | 'mismatch' | 'pending') => ({ outcome, says: outcome });
   const probed = () =>

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { describe, expect, test } from '@jest/globals';
 import { testWith } from '../support/peers.js';
 import { drained, type JsonLine, jsonLines, logLines, sendAll } from '../support/service.js';
 import { echoServer, hostAndPort, silentServer } from '../support/sockets.js';
-import { type Running, start } from '../support/udpcat.js';
+import { COMMAND, type Running, start } from '../support/udpcat.js';
 
 /** Waits until a process takes the signals itself, of which nothing but the system tells (proc(5), SigCgt). */
 async function catchesReports(pid: number): Promise<void> {
@@ -48,6 +48,33 @@ async function sendFromMany(address: string, peers: number): Promise<void> {
 }
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`;
+
+test('SIGUSR1 and SIGUSR2 end nothing before the command itself was read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'udpcat-start-'));
+  try {
+    copyFileSync(COMMAND, join(folder, 'udpcat.cjs'));
+    // To read it takes as long as nobody writes it.
+    const main = join(folder, 'main.cjs');
+    execFileSync('mkfifo', [main]);
+    const child = spawn(process.execPath, [join(folder, 'udpcat.cjs')], {
+      env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 15_000,
+    });
+    const ended = once(child, 'close');
+    const said = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => (said.stdout += String(chunk)));
+    child.stderr.on('data', (chunk) => (said.stderr += String(chunk)));
+    await catchesReports(child.pid ?? -1);
+    child.kill('SIGUSR1');
+    child.kill('SIGUSR2');
+    writeFileSync(main, "console.log('it ran')");
+    expect(await ended).toEqual([0, null]);
+    expect(said).toEqual({ stdout: 'it ran\n', stderr: '' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 describe('SIGUSR2', () => {
   test('has serve say what came so far, how fast and from whom, and go on', async () => {

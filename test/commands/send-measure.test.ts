@@ -133,6 +133,30 @@ test('a reply to another run is none of this one', async () => {
   expect(summaryOf(outcome)).toMatchObject({ received: 2, lost: 0, corrupted: 0, unmatched: 2, matchedBy: 'content' });
 });
 
+describe.each([4, 6] as const)('what is no echo over IPv%d', (family) => {
+  test('answers nothing where the payloads come back, though it came first', async () => {
+    const banner = 'welcome to this service';
+    await using server = await answeringServer((data, nth) => (nth === 0 ? [banner, data, data] : []), family);
+    const outcome = await measure(server.address, '-c', '3', '-w', '300ms');
+    expect(outcome.status).toBe(3);
+    expect(summaryOf(outcome)).toMatchObject({
+      received: 1,
+      lost: 2,
+      duplicated: 1,
+      corrupted: 0,
+      unmatched: 1,
+      matchedBy: 'content',
+    });
+  });
+
+  test('does not end the wait for the echoes that come', async () => {
+    await using server = await answeringServer((data, nth) => (nth === 0 ? ['hello', data] : [data, 'hello']), family);
+    const outcome = await measure(server.address, '-c', '3', '-w', LONG);
+    expect(outcome.status).toBe(0);
+    expect(summaryOf(outcome)).toMatchObject({ received: 3, lost: 0, duplicated: 0, matchedBy: 'content' });
+  });
+});
+
 test('an answer that takes longer than --wait is late, and received', async () => {
   const held: Buffer[] = [];
   await using server = await answeringServer((data, nth) => {

@@ -212,7 +212,7 @@ describeWith('script', 'the live line of send', () => {
         '--no-color',
       ];
       await using running = terminal(args);
-      await running.until(/[123] of 4 sent, [123] received, [01] unanswered, median [\d.]+ ms, 1 s left/);
+      await running.until(/[123] of 4 sent, 1 s left, [123] received, [01] unanswered, median [\d.]+ ms/);
       const { stdout, status } = await running.outcome;
       expect(status).toBe(0);
       const rows = screen(stdout.toString());
@@ -221,6 +221,14 @@ describeWith('script', 'the live line of send', () => {
       expect(rows[1]).toMatch(/^udpcat: round-trip time: min /);
     },
   );
+
+  test('says on a narrow terminal what is left before all else', async () => {
+    await using server = await echoServer();
+    const args = ['send', server.address, 'x', '-c', '4', '--interval', '300ms', '-w', '5s', '-o', 'none'];
+    await using running = terminal(args, { columns: 30 });
+    await running.until(/[123] of 4 sent, 1 s left/);
+    expect((await running.outcome).status).toBe(0);
+  });
 
   test.each([
     ['one datagram that is waited for', ['x', '-n', '1', '-w', '600ms']],

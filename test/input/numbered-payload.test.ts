@@ -45,7 +45,7 @@ describe('a numbered payload', () => {
           const payload = one(payloads, sequence);
           payload[at % size]! ^= flip;
           expect(payloads.read(payload)?.intact).toBe(false);
-          expect(payloads.echoedBy(payload)).toBe(true);
+          expect(payloads.resembles(payload)).toBe(true);
         },
       ),
     );
@@ -57,13 +57,14 @@ describe('a numbered payload', () => {
     for (let length = HEADER_BYTES; length < 100; length += 1)
       expect(payloads.read(payload.subarray(0, length))?.intact).toBe(false);
     expect(payloads.read(payload.subarray(0, HEADER_BYTES - 1))).toBeUndefined();
-    expect(payloads.echoedBy(payload.subarray(0, 12))).toBe(true);
+    expect(payloads.resembles(payload.subarray(0, 12))).toBe(true);
   });
 
-  test('of another run is an echo, and what a service says of its own is none', () => {
+  test('of another run is told by its number, and what a service says of its own is no echo', () => {
     const payloads = new NumberedPayloads(64, 1);
-    expect(payloads.echoedBy(one(new NumberedPayloads(20, 2 ** 47), 5))).toBe(true);
-    for (const reply of ['', 'OK', 'x'.repeat(64)]) expect(payloads.echoedBy(Buffer.from(reply))).toBe(false);
+    const other = one(new NumberedPayloads(20, 2 ** 47), 5);
+    expect(payloads.read(other)).toMatchObject({ run: 2 ** 47, intact: true });
+    for (const reply of ['', 'OK', 'x'.repeat(64)]) expect(payloads.resembles(Buffer.from(reply))).toBe(false);
   });
 
   test('is different for each transmission and each run', () => {
@@ -87,6 +88,6 @@ describe('a numbered payload', () => {
     const payloads = new NumberedPayloads(size);
     expect(payloads.run).toBeUndefined();
     expect(payloads.take(5, 2)).toEqual([generatePayload(size), generatePayload(size)]);
-    expect(payloads.echoedBy(generatePayload(size))).toBe(false);
+    expect(payloads.resembles(generatePayload(size))).toBe(false);
   });
 });

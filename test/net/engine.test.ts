@@ -34,6 +34,7 @@ function patientEngine(): Engine & { readonly resumes: () => number; readonly ke
         send: (batch) => socket.send(batch),
         poll: () => socket.poll(),
         kernelDropped: () => socket.kernelDropped(),
+        kernelDropsAreLowerBound: false,
         close: () => socket.close(),
         resume: () => {
           resumes += 1;

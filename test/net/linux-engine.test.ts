@@ -177,6 +177,23 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
       expect(server.kernelDropped).toBe(1000 - received);
     });
 
+    test('says that it counts the least the kernel can have dropped, once it dropped any, unless exactly', async () => {
+      for (const exactDrops of [false, true]) {
+        await using server = await startUdpServer(local, { recvBufferBytes: 5000, exactDrops, maxReadQueue: 1 });
+        expect([server.kernelDropped, server.kernelDropsAreLowerBound]).toEqual([0, false]);
+        await using client = await openUdpConnection(server.local);
+        await client.sendBatch(Array.from({ length: 1000 }, () => Buffer.alloc(50)));
+        server.close();
+        await server.waitClosed();
+        let received = 0;
+        for await (const batch of server.batches()) received += batch.length;
+        expect(server.kernelDropped).toBeGreaterThan(0);
+        expect(server.kernelDropsAreLowerBound).toBe(!exactDrops);
+        if (exactDrops) expect(server.kernelDropped).toBe(1000 - received);
+        else expect(server.kernelDropped).toBeLessThan(1000 - received);
+      }
+    });
+
     test('binds one address twice where both ask for it, and only there', async () => {
       await using first = await startUdpServer(local, { reusePort: true });
       await using second = await startUdpServer(first.local, { reusePort: true });

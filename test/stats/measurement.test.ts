@@ -136,6 +136,49 @@ describe('replies that echo numbered payloads', () => {
   });
 });
 
+describe('replies that are no echo, where others are', () => {
+  const foreign = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+    fc.constantFrom('OK', 'no').map((text) => Buffer.from(text)),
+    fc.nat(5).map((sequence) => copy(new NumberedPayloads(SIZE), sequence)),
+  );
+
+  test('count for nothing, before the first echo as after it', () => {
+    const replies = fc.array(fc.oneof(foreign, fc.nat(5)), { maxLength: 30 });
+    holds(
+      fc.property(replies, fc.array(foreign, { maxLength: 10 }), (mixed, first) => {
+        const all = measuring({ lateMs: 10 });
+        const echoesOnly = measuring({ lateMs: 10 });
+        for (const { measurement } of [all, echoesOnly]) measurement.sending(6, 0);
+        const echoes = mixed.filter((reply) => typeof reply === 'number');
+        for (const reply of first) all.reply(reply, 50);
+        for (const reply of [...mixed, 0]) {
+          if (typeof reply !== 'number') all.reply(reply, 50);
+          else for (const { payloads, reply: take } of [all, echoesOnly]) take(copy(payloads, reply), reply * 5);
+        }
+        const { unmatched, ...rest } = all.measurement.fields() as Record<string, unknown>;
+        expect(rest).toEqual(echoesOnly.measurement.fields());
+        expect(unmatched ?? 0).toBe(first.length + mixed.length - echoes.length);
+        expect(all.judge).toMatchObject({ matching: echoesOnly.judge.matching, mismatch: undefined });
+      }),
+    );
+  });
+
+  test('leave no times and no mismatch behind, but what was corrupted is', async () => {
+    const { measurement, judge, payloads, reply } = measuring({ lateMs: 10 });
+    await measurement.roundTrips.load();
+    measurement.sending(2, 0);
+    expect(reply('hello', 50)).toBe('match');
+    expect(reply(copy(payloads, 1).subarray(0, 20))).toBe('mismatch');
+    expect(reply('hello', 60)).toBe('match');
+    expect(measurement).toMatchObject({ answered: 2, late: 2, matchedBy: 'order' });
+    expect(reply(copy(payloads, 0), 5)).toBe('match');
+    expect(measurement).toMatchObject({ answered: 1, lost: 1, late: 0, corrupted: 1, unmatched: 2 });
+    expect(measurement.roundTrips.summary()).toMatchObject({ minMs: 5, maxMs: 5, jitterMs: 0 });
+    expect(judge).toMatchObject({ matching: 1, mismatch: expect.stringContaining('corrupted') });
+  });
+});
+
 describe('other replies', () => {
   test('answer the oldest request each, and those beyond one for each are duplicates', () => {
     holds(

@@ -55,6 +55,17 @@ describe('the totals of a run', () => {
     expect(totals.describe()).toMatch(/^1 received, 3 sent, 2 lost in /);
   });
 
+  test('say where the kernel may have dropped more than it counted, and only there', () => {
+    const totals = new Totals();
+    Object.assign(totals, { kernelDropped: 2 });
+    expect(totals.fields()).not.toHaveProperty('kernelIsLowerBound');
+    Object.assign(totals, { kernelIsLowerBound: true, queueDropped: 1 });
+    expect(totals.fields()).toMatchObject({ dropped: { kernel: 2 }, kernelIsLowerBound: true });
+    expect(totals.describeDrops()).toBe('at least 2 dropped by the kernel, 1 dropped by the full queue');
+    Object.assign(totals, { kernelDropped: 0 });
+    expect(totals.describe()).toContain(', at least 0 dropped by the kernel, ');
+  });
+
   test('in words say nothing of what did not happen', () => {
     expect(new Totals().describe()).toMatch(/^0 received, 0 sent in 0\.\d{3} s$/);
   });

@@ -131,6 +131,8 @@ export class LinuxSocket implements EngineSocket {
   #segmentLimit = NO_SEGMENT_LIMIT;
   readonly #notSources = new Set<string>();
   #lastDrops: number | undefined;
+  /** Whether the kernel may put datagrams together, which it drops and counts as one then. */
+  #coalesces = false;
 
   constructor(machinery: Machinery, request: OpenRequest, events: EngineEvents) {
     this.#machinery = machinery;
@@ -170,7 +172,7 @@ export class LinuxSocket implements EngineSocket {
     const { calls, names, options, transmission } = this.#machinery;
     const length = transmission.addresses.writeName(names, 0, local, this.#family);
     if (calls.bind(this.#fd, names.address, length) !== 0) throw systemError('bind', calls.errno());
-    options.configure(this.#fd, this.#request);
+    this.#coalesces = options.configure(this.#fd, this.#request).coalesces;
   }
 
   /**
@@ -507,6 +509,10 @@ export class LinuxSocket implements EngineSocket {
   kernelDropped(): number | undefined {
     if (!this.#closed) this.#lastDrops = this.#machinery.options.drops(this.#fd);
     return this.#lastDrops;
+  }
+
+  get kernelDropsAreLowerBound(): boolean {
+    return this.#coalesces && this.#lastDrops !== undefined && this.#lastDrops > 0;
   }
 
   close(): Promise<void> {

@@ -62,18 +62,19 @@ export class SocketOptionCalls {
     if (options.bindDevice !== undefined) this.#bindToDevice(fd, options.bindDevice);
   }
 
-  /** All else that was asked for, and what the engine itself needs to know about each datagram. */
-  configure(fd: number, { local, dualStack, options }: OpenRequest): void {
+  /** All else that was asked for, and what the engine itself needs to know; whether the kernel puts datagrams together now. */
+  configure(fd: number, { local, dualStack, options }: OpenRequest): { readonly coalesces: boolean } {
     const families: readonly Family[] = dualStack ? [4, 6] : [familyOf(local.address)];
     this.#set(fd, SOL_SOCKET, SO_RCVBUF, options.recvBufferBytes ?? DEFAULT_RECV_BUFFER_BYTES);
     if (options.sendBufferBytes !== undefined) this.#set(fd, SOL_SOCKET, SO_SNDBUF, options.sendBufferBytes);
     if (options.broadcast === true) this.#set(fd, SOL_SOCKET, SO_BROADCAST, 1);
     this.#set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
     // Kernels before 5.0 do not know it, and coalesce nothing.
-    if (options.exactDrops !== true) this.#trySet(fd, SOL_UDP, UDP_GRO, 1);
+    const coalesces = options.exactDrops !== true && this.#trySet(fd, SOL_UDP, UDP_GRO, 1);
     for (const family of families) this.#configureFamily(fd, family, options);
     if (familyOf(local.address) === 6) this.#set(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
     else this.#set(fd, SOL_IP, IP_PKTINFO, 1);
+    return { coalesces };
   }
 
   #configureFamily(fd: number, family: Family, options: OpenRequest['options']): void {
@@ -133,9 +134,9 @@ export class SocketOptionCalls {
     throw systemError('setsockopt', this.#calls.errno());
   }
 
-  #trySet(fd: number, level: number, option: number, value: number): void {
+  #trySet(fd: number, level: number, option: number, value: number): boolean {
     this.#value.view.setInt32(0, value, true);
-    this.#calls.setsockopt(fd, level, option, this.#value.address, 4);
+    return this.#calls.setsockopt(fd, level, option, this.#value.address, 4) === 0;
   }
 
   /** What the kernel granted. */
