@@ -238,6 +238,8 @@ async function serveBatches(
       await output.writer.write(taken);
       if (totals.received === plan.count) break;
     }
+    // Nobody wanted what comes while the last answers wait: it is not lost.
+    server.removeAllListeners('drop');
     await answers?.finish();
   } finally {
     faults?.stop();

@@ -218,6 +218,19 @@ describe('answers that wait at the end', () => {
     expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ sent: 1, faults: { delayed: 1, unsent: 0 } });
   });
 
+  test('of --count have nobody wait for more, and what comes meanwhile is not lost', async () => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed(['echo', '-c', '5', '--delay', '1s', '--queue-size', '5']);
+    await using server = running;
+    await sendAll(peer, address, numbers(5));
+    await drained(address);
+    await sendAll(peer, address, numbers(100));
+    await peer.collect(5);
+    expect(texts(peer)).toEqual(numbers(5));
+    const outcome = await server.outcome;
+    expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ received: 5, sent: 5, dropped: { queue: 0 } });
+  });
+
   test.each([
     { end: 'a signal', args: ['-c', '1'] },
     { end: 'a signal, without --count', args: [] },
