@@ -95,11 +95,14 @@ export class Fates {
 
   #flip(bits: number): readonly number[] {
     if (this.#settings.corrupt === undefined) return [];
-    const flips = this.#happens('corrupt');
     const random = this.#random.corrupt;
+    if (!this.#happens('corrupt')) {
+      // As many as the other case takes.
+      for (let draw = 0; draw < 1 + MAX_FLIPPED_BITS; draw += 1) random.next();
+      return [];
+    }
     const wanted = 1 + Math.floor(random.fraction() * MAX_FLIPPED_BITS);
     const places = Array.from({ length: MAX_FLIPPED_BITS }, () => random.fraction());
-    if (!flips) return [];
     const flipped: number[] = [];
     const count = Math.min(wanted, bits);
     // Floyd's way to draw different numbers: a bit flipped twice would be as it was.
