@@ -2,6 +2,11 @@ import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 
 /** Takes the answers that were not ready at once, and hears what becomes of datagrams that get none. */
 export interface AnswerSink {
+  /**
+   * Whether answers of so many bytes in all may go to who asked: not if they are so much larger than the question that a
+   * forged sender could be flooded with them, which is counted. Asked before any of them is sent or delayed.
+   */
+  permits(question: Datagram, answerBytes: number): boolean;
   /** Sends answers now, in this order. */
   send(answers: readonly Outgoing[]): void;
   /** The answer to a datagram failed; `why` follows "no answer to PEER: ". */
@@ -31,6 +36,20 @@ export interface Answering {
 
 /** Answers each datagram at once, by its bytes alone. */
 export function answerEach(answer: (data: Uint8Array) => Uint8Array): Answering {
-  // An answer leaves from the address that was asked, where that is known.
-  return { answer: (batch) => batch.map(({ data, remote, local }) => ({ data: answer(data), remote, local })) };
+  let sink: AnswerSink | undefined;
+  return {
+    begin: (given) => {
+      sink = given;
+    },
+    answer: (batch) => {
+      const answers: Outgoing[] = [];
+      for (const datagram of batch) {
+        const data = answer(datagram.data);
+        // An answer leaves from the address that was asked, where that is known.
+        const { remote, local } = datagram;
+        if (sink?.permits(datagram, data.length) !== false) answers.push({ data, remote, local });
+      }
+      return answers;
+    },
+  };
 }

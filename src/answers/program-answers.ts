@@ -89,7 +89,8 @@ export class ProgramAnswers implements Answering {
     this.#sink.giveUp(count, 'the server ended before their programs did (--exec-timeout)');
   }
 
-  async #run({ data, remote, local: asked }: Datagram): Promise<void> {
+  async #run(question: Datagram): Promise<void> {
+    const { data, remote, local: asked } = question;
     const local = asked ?? this.#local;
     const { program, timeoutMs, env, log, killGroup } = this.#options;
     const peer = formatEndpoint(remote);
@@ -113,7 +114,9 @@ export class ProgramAnswers implements Answering {
     switch (result.kind) {
       case 'ended':
         if (result.status !== 0) log.warn(`${peer}: the program ended with status ${result.status}`, { peer });
-        if (result.output.length > 0) this.#sink.send([{ data: result.output, remote, local: asked }]);
+        if (result.output.length > 0 && this.#sink.permits(question, result.output.length)) {
+          this.#sink.send([{ data: result.output, remote, local: asked }]);
+        }
         break;
       case 'failed':
         this.#sink.fail(remote, result.why);

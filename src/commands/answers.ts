@@ -1,16 +1,27 @@
 import type { Answering } from '../answers/answering.js';
+import { MAX_WAITING, MAX_WAITING_BYTES } from '../answers/delay-line.js';
+import type { Faults } from '../faults/faults.js';
+import { amplifies } from '../guard/amplification.js';
 import type { AnswerPolicy } from '../guard/answer-policy.js';
 import { wallClockMs } from '../net/clock.js';
+import { isLoopback } from '../net/endpoint.js';
 import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
 import type { PeerTable } from '../stats/peers.js';
 import type { Context } from './context.js';
+import { unlessAborted } from './interruption.js';
 import type { Output } from './output.js';
 
-/** Where a service's answers go, and who counts them. */
-interface Parts {
+/** How long after the end answers that faults delay leave at their time; then all that are left do at once. */
+const LATE_ANSWERS_MS = 1000;
+
+/** Where a service's answers go, what becomes of them, and who counts them. */
+export interface AnswerParts {
   readonly context: Context;
   readonly output: Output;
   readonly peers: PeerTable;
+  readonly faults: Faults | undefined;
+  /** How often an answer may be sent at most; 0 if it may be as large as it is. */
+  readonly copies: number;
 }
 
 /** Lets a service answer what may be answered, and sends its answers, those that come later too: all of them pass here. */
@@ -18,22 +29,27 @@ export class Answers {
   readonly #policy: AnswerPolicy;
   readonly #server: DatagramServer;
   readonly #answering: Answering;
-  readonly #parts: Parts;
+  readonly #parts: AnswerParts;
   /** Sends of answers that came later. */
   readonly #late = new Set<Promise<void>>();
   readonly #reasons = new Set<string>();
+  /** Aborted when the service is about to end. */
+  readonly #hurried = new AbortController();
   #givenUp = 0;
   #taking = 0;
   #sendFailed = false;
+  #amplified = false;
   #failure: { readonly error: unknown } | undefined;
 
   /** @param policy decides which datagrams the service sees, before anything is run or delayed for them */
-  constructor(server: DatagramServer, answering: Answering, policy: AnswerPolicy, parts: Parts) {
+  constructor(server: DatagramServer, answering: Answering, policy: AnswerPolicy, parts: AnswerParts) {
     this.#server = server;
     this.#answering = answering;
     this.#policy = policy;
     this.#parts = parts;
+    this.#beginFaults();
     const sink = {
+      permits: (question: Datagram, answerBytes: number) => this.#permits(question, answerBytes),
       send: (answers: readonly Outgoing[]) => {
         this.#sendLater(answers);
       },
@@ -45,6 +61,19 @@ export class Answers {
       },
     };
     answering.begin?.(sink, server.local);
+  }
+
+  #beginFaults(): void {
+    const { context, faults } = this.#parts;
+    faults?.begin({
+      onDue: (due) => this.#sendDue(due),
+      onCorrupted: (remote) => {
+        this.#policy.corrupted(remote);
+      },
+      onOverflow: () => {
+        context.log.warn(`more answers are delayed than ${MAX_WAITING} or ${MAX_WAITING_BYTES} bytes, and are dropped`);
+      },
+    });
   }
 
   /** Whether datagrams of a batch still wait to be taken up. */
@@ -70,12 +99,14 @@ export class Answers {
 
   /** Receives no more, and gives what has arrived and is under way only a few seconds yet. */
   hurry(): void {
+    this.#hurried.abort();
     void this.#server.endReceiving();
     this.#answering.hurry?.();
   }
 
   /**
-   * Receives no more; resolves once every answer was sent or given up. Called after the last batch.
+   * Receives no more; resolves once every answer was sent or given up: those that faults delay leave at their time, but a
+   * second after {@link hurry} all at once, and a second signal gives them up. Called after the last batch.
    *
    * @throws {LocalFailure} if the recording took no more
    */
@@ -83,7 +114,36 @@ export class Answers {
     await this.#server.endReceiving();
     await this.#answering.settled?.();
     await Promise.all(this.#late);
+    await this.#faultsSettled();
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #faultsSettled(): Promise<void> {
+    const { faults, context } = this.#parts;
+    if (faults === undefined) return;
+    const { force } = context;
+    const empty = faults.empty();
+    await unlessAborted(empty, [this.#hurried.signal, force], () => undefined);
+    await unlessAborted(empty, [AbortSignal.timeout(LATE_ANSWERS_MS), force], () => undefined);
+    if (!force.aborted) faults.hurry();
+    await unlessAborted(empty, [force], () => undefined);
+    faults.stop();
+  }
+
+  /** Whether answers of so many bytes in all are no weapon by their size; counted and, the first time, told if they are. */
+  #permits({ data: question, remote }: Datagram, answerBytes: number): boolean {
+    const { context, copies } = this.#parts;
+    if (!amplifies(question.length, answerBytes * copies) || isLoopback(remote.address)) return true;
+    this.#policy.decline();
+    this.#countUnanswered();
+    if (!this.#amplified) {
+      context.log.warn(
+        `${formatEndpoint(remote)} is not answered: ${answerBytes} bytes to ${question.length} would be more than 3 times ` +
+          'as much, for whoever forges a sender; --allow or --amplify permits it',
+      );
+    }
+    this.#amplified = true;
+    return false;
   }
 
   #sendLater(answers: readonly Outgoing[]): void {
@@ -91,14 +151,33 @@ export class Answers {
       () => this.#late.delete(sent),
       (error: unknown) => {
         this.#late.delete(sent);
-        this.#failure ??= { error };
-        this.hurry();
+        this.#endBy(error);
       },
     ) as Promise<void>;
     this.#late.add(sent);
   }
 
+  /** What faults delayed. */
+  async #sendDue(due: readonly Outgoing[]): Promise<void> {
+    try {
+      await this.#sendNow(due);
+    } catch (error) {
+      this.#parts.faults?.stop();
+      this.#endBy(error);
+    }
+  }
+
+  #endBy(error: unknown): void {
+    this.#failure ??= { error };
+    this.hurry();
+  }
+
   async #send(answers: readonly Outgoing[]): Promise<void> {
+    const { faults } = this.#parts;
+    await this.#sendNow(faults === undefined ? answers : faults.apply(answers));
+  }
+
+  async #sendNow(answers: readonly Outgoing[]): Promise<void> {
     if (answers.length === 0) return;
     const { output, peers } = this.#parts;
     const timeMs = wallClockMs();

@@ -18,6 +18,7 @@ Examples:
   udpcat echo 7000                                 answer everybody on 127.0.0.1:7000 with their own bytes
   udpcat echo '*:7000' --allow 192.0.2.0/24        every interface, but only for one network
   udpcat echo 7000 --rate-limit 100/s -o dump      and show what arrives
+  udpcat echo 7000 --loss 5% --delay 40ms          as a bad network would; --seed has the same faults again
 `;
 
 /** Declares `udpcat echo [address]`; `run` receives the plan. */

@@ -1,7 +1,9 @@
 import { isIPv6 } from 'node:net';
 import type { Answering } from '../answers/answering.js';
 import { AccessList } from '../guard/access-list.js';
+import type { Faults } from '../faults/faults.js';
 import { AnswerPolicy } from '../guard/answer-policy.js';
+import { isLoopback } from '../net/endpoint.js';
 import {
   type Address,
   type Datagram,
@@ -16,9 +18,10 @@ import { formatDuration } from '../output/time.js';
 import { PeerTable } from '../stats/peers.js';
 import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
-import { Answers } from './answers.js';
+import { type AnswerParts, Answers } from './answers.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
+import { createFaults, faultOptions } from './fault-options.js';
 import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
 import { countInherited, findInherited } from './inherited-socket.js';
 import { Output } from './output.js';
@@ -26,7 +29,7 @@ import { checkShared, readAddress, readBind, reportBuffers, reportEngine, socket
 import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './serving-report.js';
 import { UsageError } from './usage-error.js';
-import { parseAddressBlock, parseRate } from './values.js';
+import { parseAddressBlock, parseCount, parseRate } from './values.js';
 
 /** The options that `serve` and `echo` share. */
 export function servingOptions(output: 'utf8' | 'none') {
@@ -37,7 +40,14 @@ export function servingOptions(output: 'utf8' | 'none') {
       rateLimit: option('--rate-limit <rate>', 'answers for each peer, such as 100/s', parseRate),
       loopGuard: unlessFlag('--no-loop-guard', 'answer more than 100 identical datagrams a second from one peer'),
       answerServicePorts: flag('--answer-service-ports', 'answer source ports below 1024 as well'),
+      amplify: flag('--amplify', 'give answers larger than 3 times the question to anybody, not only under --allow'),
+      maxPeers: option(
+        '--max-peers <n>',
+        'peers remembered at once (default: 1024 in the summary, 65536 to guard against loops and floods)',
+        parseCount,
+      ),
     }),
+    ...faultOptions(),
     ...sharedOptions({ output, count: 'stop after n datagrams' }),
   };
 }
@@ -102,7 +112,13 @@ export interface Service {
 /** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
 export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
   const totals = new Totals();
-  const peers = new PeerTable(service.answering !== undefined);
+  const peers = new PeerTable(service.answering !== undefined, plan.maxPeers);
+  const faults = createFaults(plan);
+  if (faults !== undefined && service.answering === undefined) {
+    throw new UsageError(
+      'there are faults for answers, and nothing answers; --reply, --reply-file, --exec or --rules does',
+    );
+  }
   const outputEnded = new AbortController();
   const output = new Output(
     plan,
@@ -111,12 +127,15 @@ export async function runService(plan: ServingPlan, context: Context, service: S
     () => {
       outputEnded.abort();
     },
-    () => ({ fields: { ...peers.fields() }, lines: peers.describe() }),
+    () => ({
+      fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
+      lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
+    }),
   );
   const manager = new ServiceManager(context);
   try {
     const ends = AbortSignal.any([context.stop, outputEnded.signal]);
-    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, ends, manager });
+    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, faults, ends, manager });
     output.finish();
     await output.written();
     return judgeRun(plan, context, { output, endings, address: formatEndpoint(local) });
@@ -143,12 +162,14 @@ async function serveUntilEnd(
     service,
     output,
     peers,
+    faults,
     ends,
     manager,
   }: {
     readonly service: Service;
     readonly output: Output;
     readonly peers: PeerTable;
+    readonly faults: Faults | undefined;
     readonly ends: AbortSignal;
     readonly manager: ServiceManager;
   },
@@ -157,9 +178,10 @@ async function serveUntilEnd(
   output.watchKernel(server);
   output.askKernel();
   await output.begin({ bound: server.local, meta: service.meta });
-  await announce(server, plan, context, output);
+  await announce(server, plan, context, { output, answers: service.answering !== undefined, seed: faults?.seed });
   manager.ready();
-  const answers = service.answering && createAnswers(plan, server, service.answering, { context, output, peers });
+  const answers =
+    service.answering && createAnswers(plan, server, service.answering, { context, output, peers, faults });
   const isBusy = (): boolean => server.queued > 0 || answers?.isTaking === true;
   const endings = new Endings(plan, ends, isBusy, () => {
     manager.stopping();
@@ -190,18 +212,50 @@ function createAnswers(
   plan: ServingPlan,
   server: DatagramServer,
   answering: Answering,
-  parts: ConstructorParameters<typeof Answers>[3],
+  parts: Omit<AnswerParts, 'copies'>,
 ): Answers {
   const policy = new AnswerPolicy({
     local: server.local,
     loopGuard: plan.loopGuard,
     servicePorts: plan.answerServicePorts === true,
     ratePerSecond: plan.rateLimit,
+    maxPeers: plan.maxPeers,
+    onCorruptedLoop: plan.corrupt === undefined ? undefined : tellOfLoops(parts.context),
   });
-  return new Answers(server, answering, policy, parts);
+  const mayAmplify = plan.allow !== undefined || plan.amplify === true;
+  const copies = mayAmplify ? 0 : plan.duplicate === undefined ? 1 : 2;
+  return new Answers(server, answering, policy, { ...parts, copies });
 }
 
-async function announce(server: DatagramServer, plan: ServingPlan, context: Context, output: Output): Promise<void> {
+/** Tells of the first peer that is not answered because answers to it, corrupted, seem to go round. */
+function tellOfLoops({ log }: Context): (peer: Endpoint) => void {
+  let told = false;
+  return (peer) => {
+    if (!told) {
+      log.warn(
+        `${formatEndpoint(peer)} is not answered for a second: more than 100 answers to it were corrupted in one, as where ` +
+          'two servers answer each other; --no-loop-guard lifts that',
+      );
+    }
+    told = true;
+  };
+}
+
+async function announce(
+  server: DatagramServer,
+  plan: ServingPlan,
+  context: Context,
+  {
+    output,
+    answers,
+    seed,
+  }: {
+    readonly output: Output;
+    readonly answers: boolean;
+    /** Undefined without faults. */
+    readonly seed: number | undefined;
+  },
+): Promise<void> {
   server.on('drop', (count) => {
     output.queueDropped(count);
   });
@@ -212,7 +266,12 @@ async function announce(server: DatagramServer, plan: ServingPlan, context: Cont
   reportBuffers(plan, server.kernelBuffers, context);
   const address = formatEndpoint(server.local);
   context.log.announce(`listening on ${address}`, { address });
-  output.event({ type: 'listening', address });
+  output.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
+  if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} has the same again`, { seed });
+  const { allow, rateLimit = Infinity } = plan;
+  if (answers && !isLoopback(server.local.address) && allow === undefined && rateLimit === Infinity) {
+    context.log.warn(`whoever reaches ${address} is answered, however often; --allow or --rate-limit bounds that`);
+  }
   await context.log.flush();
 }
 
@@ -241,8 +300,10 @@ async function serveBatches(
       // Neither waits for the other: a slow program holds back no output.
       await Promise.all([answers?.give(kept), output.writer.write(kept)]);
     }
-    if (totals.received === plan.count) return;
+    if (totals.received === plan.count) break;
   }
+  // Nobody wanted what comes while the last answers wait: it is not lost.
+  server.removeAllListeners('drop');
 }
 
 function judgeRun(

@@ -1,5 +1,8 @@
 import { InvalidArgumentError } from 'commander';
 import type { SizeRange } from '../check/expectation.js';
+import type { BurstLossParameters } from '../faults/burst-loss.js';
+import type { Jitter } from '../faults/fates.js';
+import type { Blackhole } from '../faults/faults.js';
 import { type Cidr, parseCidr } from '../guard/access-list.js';
 import type { Frame } from '../input/framing.js';
 import type { ReplayFilter } from '../input/replay.js';
@@ -138,6 +141,55 @@ export const parseRate = completing(['max'], (text): number => {
   if (!(perSecond > 0 && perSecond < Infinity)) throw new InvalidArgumentError('A rate is 1000/s, 50k/s or max.');
   return perSecond;
 });
+
+/** Reads `5%` or `0.1%`, from 0% to 100%, as a fraction of 1. */
+export function parsePercentage(text: string): number {
+  const fraction = readPercentage(text);
+  if (fraction === undefined) throw new InvalidArgumentError('A percentage from 0% to 100% is 5% or 0.1%.');
+  return fraction;
+}
+
+function readPercentage(text: string): number | undefined {
+  const [, number] = /^(\d+(?:\.\d+)?)%$/.exec(text) ?? [];
+  const fraction = Number(number) / 100;
+  return fraction <= 1 ? fraction : undefined;
+}
+
+/** Reads `p:r`, `p:r:k` or `p:r:k:h`, percentages; without k and h everything passes between bursts, and nothing in them. */
+export function parseBurstLoss(text: string): BurstLossParameters {
+  const parts = text.split(':').map(readPercentage);
+  const [p, r, k = 1, h = 0] = parts;
+  if (p === undefined || r === undefined || parts.includes(undefined) || parts.length > 4) {
+    throw new InvalidArgumentError('A burst loss is p:r, p:r:k or p:r:k:h, such as 1%:25% or 1%:25%:100%:10%.');
+  }
+  return { p, r, k, h };
+}
+
+/** Reads a duration above 0, and after a colon `uniform` or `normal`. */
+export function parseJitter(text: string): Jitter {
+  const [written = '', distribution = 'uniform', ...more] = text.split(':');
+  const ms = readDuration(written) ?? 0;
+  if (ms === 0 || (distribution !== 'uniform' && distribution !== 'normal') || more.length > 0) {
+    throw new InvalidArgumentError('A jitter is a duration above 0, such as 5ms, 5ms:uniform or 5ms:normal.');
+  }
+  return { ms, distribution };
+}
+
+/** Reads a time since the start: `2s..5s`, `..5s`, or `2s..` for one without end. */
+export function parseBlackhole(text: string): Blackhole {
+  const [, from = '', to = ''] = /^([^.]*(?:\.\d[^.]*)?)\.\.(.*)$/.exec(text) ?? [];
+  const fromMs = from === '' ? 0 : readDuration(from);
+  const toMs = to === '' ? Infinity : readDuration(to);
+  if (from + to === '' || fromMs === undefined || toMs === undefined || fromMs >= toMs) {
+    throw new InvalidArgumentError('A blackhole is 2s..5s, 2s.. or ..5s, counted from the start.');
+  }
+  return { fromMs, toMs };
+}
+
+/** Reads a seed, 0 to 4294967295. */
+export function parseSeed(text: string): number {
+  return parseInteger(text, 0, 0xffff_ffff, 'A seed is a whole number from 0 to 4294967295.');
+}
 
 const PLAIN_FRAMES = ['lines', 'null', 'whole', 'length', 'json'] as const;
 

@@ -1,5 +1,7 @@
 import { networkInterfaces } from 'node:os';
+import { isLoopback } from '../net/endpoint.js';
 import type { Datagram, Endpoint } from '../net/index.js';
+import { CorruptionGuard } from './corruption-guard.js';
 import { LoopGuard } from './loop-guard.js';
 import { RateLimit } from './rate-limit.js';
 
@@ -13,7 +15,17 @@ export interface AnswerPolicyOptions {
   readonly servicePorts: boolean;
   /** Answers a second for each peer; undefined or Infinity for any number. */
   readonly ratePerSecond?: number | undefined;
+  /** Peers, and datagrams of the loop guard, that are remembered at once; at least {@link MIN_REMEMBERED} are. Default: 65536. */
+  readonly maxPeers?: number | undefined;
+  /**
+   * Whether answers are corrupted on purpose, see {@link AnswerPolicy.corrupted}; called with a peer that looks like a
+   * loop by that, and is not answered for a second. Undefined: they are not.
+   */
+  readonly onCorruptedLoop?: ((peer: Endpoint) => void) | undefined;
 }
+
+/** With fewer, a guard would forget one peer over the next, and guard nothing. */
+const MIN_REMEMBERED = 1024;
 
 const FIRST_USER_PORT = 1024;
 /** How long the list of this host's addresses is trusted. */
@@ -24,21 +36,32 @@ export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
   readonly #loopGuard: LoopGuard | undefined;
   readonly #rateLimit: RateLimit | undefined;
+  readonly #corruptionGuard: CorruptionGuard | undefined;
   #ownAddresses: ReadonlySet<string> = new Set();
   #ownAddressesMs = -Infinity;
   #declined = 0;
 
   constructor(options: AnswerPolicyOptions) {
     this.#options = options;
-    this.#loopGuard = options.loopGuard ? new LoopGuard() : undefined;
-    const { ratePerSecond } = options;
+    const { loopGuard, ratePerSecond, onCorruptedLoop } = options;
+    const maxRemembered = options.maxPeers && Math.max(options.maxPeers, MIN_REMEMBERED);
+    this.#loopGuard = loopGuard ? new LoopGuard(maxRemembered) : undefined;
+    this.#corruptionGuard =
+      loopGuard && onCorruptedLoop !== undefined ? new CorruptionGuard(onCorruptedLoop, maxRemembered) : undefined;
     this.#rateLimit =
-      ratePerSecond === undefined || ratePerSecond === Infinity ? undefined : new RateLimit(ratePerSecond);
+      ratePerSecond === undefined || ratePerSecond === Infinity
+        ? undefined
+        : new RateLimit(ratePerSecond, maxRemembered);
   }
 
   /** How many datagrams were not answered. */
   get declined(): number {
     return this.#declined;
+  }
+
+  /** A datagram that might have been answered is not, for another reason than this policy. */
+  decline(): void {
+    this.#declined += 1;
   }
 
   /** Whether to answer a datagram now; counted in either case. */
@@ -54,8 +77,19 @@ export class AnswerPolicy {
     if (remote.port === 0) return false;
     if (remote.port < FIRST_USER_PORT && !this.#options.servicePorts) return false;
     if (this.#isOwn(remote, nowMs)) return false;
+    if (this.#corruptionGuard?.admits(remote, nowMs) === false) return false;
     if (this.#rateLimit?.admits(remote, nowMs) === false) return false;
-    return this.#loopGuard?.admits(datagram, nowMs) ?? true;
+    if (this.#loopGuard?.admits(datagram, nowMs) !== false) return true;
+    this.#corruptionGuard?.suspect(remote, nowMs);
+    return false;
+  }
+
+  /**
+   * An answer to this peer was corrupted: what comes back of it is not what was answered before, and would be answered
+   * again and again. On the loopback that harms nobody else, and many are corrupted in tests: there it does not count.
+   */
+  corrupted(remote: Endpoint): void {
+    if (!isLoopback(remote.address)) this.#corruptionGuard?.suspect(remote, performance.now());
   }
 
   #isOwn({ address, port }: Endpoint, nowMs: number): boolean {

@@ -5,7 +5,7 @@ import { Recent } from './recent.js';
 /** Identical datagrams of one peer that are answered in any second. */
 const MAX_IDENTICAL = 100;
 const WINDOW_MS = 1000;
-/** Different datagrams that are remembered at once. */
+/** Different datagrams that are remembered at once, unless another number was asked for. */
 const MAX_REMEMBERED = 65_536;
 
 /**
@@ -13,7 +13,12 @@ const MAX_REMEMBERED = 65_536;
  * one peer at most 100 are answered in any second. A peer that numbers its datagrams never notices.
  */
 export class LoopGuard {
-  readonly #answered = new Recent<Window>(MAX_REMEMBERED, WINDOW_MS);
+  readonly #answered: Recent<Window>;
+
+  /** @param maxRemembered different datagrams that are remembered at once, see {@link Recent} */
+  constructor(maxRemembered = MAX_REMEMBERED) {
+    this.#answered = new Recent(maxRemembered, WINDOW_MS);
+  }
 
   /** Whether a datagram that arrived at `nowMs` may be answered; if so, it counts as answered. */
   admits({ remote, data }: Datagram, nowMs: number): boolean {

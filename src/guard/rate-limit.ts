@@ -1,6 +1,7 @@
 import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { Recent } from './recent.js';
 
+/** Peers that are remembered at once, unless another number was asked for. */
 const MAX_PEERS = 65_536;
 
 /** Lets each peer have so many answers a second: a token bucket that holds one second's worth. */
@@ -9,12 +10,15 @@ export class RateLimit {
   readonly #burst: number;
   readonly #buckets: Recent<{ tokens: number; filledMs: number }>;
 
-  /** @param perSecond above 0; below 1 it is one answer in more than a second */
-  constructor(perSecond: number) {
+  /**
+   * @param perSecond above 0; below 1 it is one answer in more than a second
+   * @param maxPeers that are remembered at once, see {@link Recent}
+   */
+  constructor(perSecond: number, maxPeers = MAX_PEERS) {
     this.#perSecond = perSecond;
     this.#burst = Math.max(1, perSecond);
     // A bucket that was not used for so long is full, as a new one is.
-    this.#buckets = new Recent(MAX_PEERS, (this.#burst / perSecond) * 1000);
+    this.#buckets = new Recent(maxPeers, (this.#burst / perSecond) * 1000);
   }
 
   /** Whether the peer may be answered at `nowMs`; if so, it counts. */

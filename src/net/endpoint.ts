@@ -72,6 +72,11 @@ export function isMulticast(address: string): boolean {
   return first >= 224 && first <= 239;
 }
 
+/** Whether the address never leaves this host (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3). */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || (familyOf(address) === 4 && address.startsWith('127.'));
+}
+
 /** Whether it is the limited broadcast address of IPv4 or that of a network of this host (RFC 919). */
 export function isBroadcast(address: string): boolean {
   if (familyOf(address) === 6) return false;

@@ -8,7 +8,8 @@ const VERSION = 1;
 
 /** An event on a line of its own; `time` is when it is written. */
 export type JsonEvent =
-  | { readonly type: 'listening'; readonly address: string }
+  /** `seed` where answers have faults. */
+  | { readonly type: 'listening'; readonly address: string; readonly seed?: number }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly peer?: string }
   | {
       readonly type: 'stray';

@@ -27,6 +27,7 @@ export class RuleAnswers implements Answering {
   readonly #force: AbortSignal;
   readonly #line = new DelayLine((answers) => {
     this.#sink.send(answers);
+    return Promise.resolve();
   });
   #rules: readonly CountedRule[] = [];
   #sink!: AnswerSink;
@@ -53,11 +54,16 @@ export class RuleAnswers implements Answering {
 
   answer(batch: readonly Datagram[]): readonly Outgoing[] {
     const now: Outgoing[] = [];
+    const nowMs = performance.now();
     for (const datagram of batch) {
       const { remote, local } = datagram;
-      for (const { data, delayMs } of this.#answersTo(new Question(datagram))) {
+      const answers = this.#answersTo(new Question(datagram));
+      const bytes = answers.reduce((sum, { data }) => sum + data.length, 0);
+      if (!this.#sink.permits(datagram, bytes)) continue;
+      for (const { data, delayMs } of answers) {
         if (delayMs === 0) now.push({ data, remote, local });
-        else if (!this.#line.add({ data, remote, local }, delayMs)) this.#sink.giveUp(1, 'too many are delayed');
+        else if (!this.#line.add({ data, remote, local }, nowMs + delayMs))
+          this.#sink.giveUp(1, 'too many are delayed');
       }
     }
     return now;
@@ -76,7 +82,7 @@ export class RuleAnswers implements Answering {
   }
 
   #cut(graceMs: number): void {
-    const count = this.#line.cut(graceMs);
+    const count = this.#line.cut(performance.now() + graceMs);
     if (count > 0) this.#sink.giveUp(count, 'the server ended before they were due');
   }
 

@@ -2,8 +2,12 @@ import { type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
 import { formatRate } from '../output/quantity.js';
 import { formatTime } from '../output/time.js';
 
-/** Peers that are counted each by itself; those that come later are counted together. */
+/** Peers that are counted each by itself, unless another number was asked for. */
 export const MAX_PEERS = 1024;
+/** A peer that was silent for so long makes room for another one, where there is none. */
+const EXPIRES_AFTER_MS = 60_000;
+/** To look for such peers costs time; where there were none there will be none for a while. */
+const LOOKED_FOR_EVERY_MS = 1000;
 /** Peers that are shown to people, those who sent most. */
 const PEERS_IN_WORDS = 10;
 /** Peers that stand in JSON, those who sent most. */
@@ -85,19 +89,28 @@ export interface PeersFields {
   } & PeerFields;
 }
 
-/** Who sent how much: a row for each of the first 1024 peers, and one for all who came later, so that memory is bounded. */
+/**
+ * Who sent how much: a row for each of so many peers, and one for all others together, so that memory is bounded. When
+ * the rows are full, peers that were silent for a minute are counted with the others, to make room for new ones.
+ */
 export class PeerTable {
   readonly #answers: boolean;
   /** Not by the formatted endpoint, which would have to be made for every datagram. */
   readonly #known = new Map<string, Map<number, Peer>>();
-  readonly #peers: Peer[] = [];
+  readonly #maxPeers: number;
+  #peers: Peer[] = [];
+  #lookedForExpiredMs = -Infinity;
   readonly #late = new Counts();
   #lastRemote: Endpoint | undefined;
   #lastCounts: Counts = this.#late;
 
-  /** @param answers whether the server answers by itself, so that it is shown how many were answered */
-  constructor(answers: boolean) {
+  /**
+   * @param answers whether the server answers by itself, so that it is shown how many were answered
+   * @param maxPeers that have a row of their own, from 1
+   */
+  constructor(answers: boolean, maxPeers = MAX_PEERS) {
     this.#answers = answers;
+    this.#maxPeers = maxPeers;
   }
 
   /** Peers that have a row of their own. */
@@ -105,14 +118,14 @@ export class PeerTable {
     return this.#peers.length;
   }
 
-  /** Whether others came when there was no row left. */
+  /** Whether there are others, that have no row. */
   get isFull(): boolean {
     return this.#late.received > 0;
   }
 
   /** Counts datagrams that were received. */
   count(batch: readonly Datagram[]): void {
-    for (const { remote, data, timeMs } of batch) this.#of(remote).count(data.length, timeMs);
+    for (const { remote, data, timeMs } of batch) this.#of(remote, timeMs).count(data.length, timeMs);
   }
 
   /** Counts one datagram, counted as received before, as answered. */
@@ -120,25 +133,45 @@ export class PeerTable {
     this.#of(remote).answered += 1;
   }
 
-  #of(remote: Endpoint): Counts {
+  /** @param timeMs when the peer sent something, so that it may get a row; undefined where it did not. */
+  #of(remote: Endpoint, timeMs?: number): Counts {
     // A peer sends many datagrams in a row, and the engine gives them the same endpoint.
     if (remote === this.#lastRemote) return this.#lastCounts;
-    const counts = this.#find(remote);
+    const counts = this.#find(remote, timeMs);
     this.#lastRemote = remote;
     this.#lastCounts = counts;
     return counts;
   }
 
-  #find(remote: Endpoint): Counts {
-    const ports = this.#known.get(remote.address);
-    const known = ports?.get(remote.port);
+  #find(remote: Endpoint, timeMs: number | undefined): Counts {
+    const known = this.#known.get(remote.address)?.get(remote.port);
     if (known !== undefined) return known;
-    if (this.#peers.length >= MAX_PEERS) return this.#late;
+    if (timeMs === undefined) return this.#late;
+    if (this.#peers.length >= this.#maxPeers) this.#expire(timeMs);
+    if (this.#peers.length >= this.#maxPeers) return this.#late;
     const peer = new Peer(remote);
     this.#peers.push(peer);
-    if (ports === undefined) this.#known.set(remote.address, new Map([[remote.port, peer]]));
-    else ports.set(remote.port, peer);
+    this.#know(peer);
     return peer;
+  }
+
+  #know(peer: Peer): void {
+    const { address, port } = peer.remote;
+    const ports = this.#known.get(address);
+    if (ports === undefined) this.#known.set(address, new Map([[port, peer]]));
+    else ports.set(port, peer);
+  }
+
+  #expire(timeMs: number): void {
+    // The system's clock may be set back meanwhile.
+    if (Math.abs(timeMs - this.#lookedForExpiredMs) < LOOKED_FOR_EVERY_MS) return;
+    this.#lookedForExpiredMs = timeMs;
+    const isExpired = ({ lastMs }: Peer): boolean => timeMs - lastMs >= EXPIRES_AFTER_MS;
+    for (const peer of this.#peers.filter(isExpired)) this.#late.add(peer);
+    this.#peers = this.#peers.filter((peer) => !isExpired(peer));
+    this.#known.clear();
+    for (const peer of this.#peers) this.#know(peer);
+    this.#lastRemote = undefined;
   }
 
   /** Bytes of all payloads. */

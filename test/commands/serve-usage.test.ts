@@ -60,6 +60,23 @@ describe('a command line that is wrong is one line and status 2:', () => {
     },
     '--deny': { values: ['10.0.0.0/', 'fe80::1%lo', '1.2.3.4/8/8'], accepted: /192\.0\.2\.0\/24/ },
     '--rate-limit': { values: ['0/s', '1000', '-1/s', '1/m', 'fast', '1/S'], accepted: /1000\/s, 50k\/s or max/ },
+    '--max-peers': { values: ['0', '1.5'], accepted: COUNT },
+    '--delay': { values: ['0', '-1ms'], accepted: DURATION },
+    '--jitter': {
+      values: ['0', '5ms:pareto', '5ms:', ':normal', '5ms:normal:1'],
+      accepted: /5ms:uniform or 5ms:normal/,
+    },
+    '--loss': { values: ['5', '101%', '-1%', '%', '0.1', '1e1%'], accepted: /0% to 100%/ },
+    '--duplicate': { values: ['half'], accepted: /0% to 100%/ },
+    '--reorder': { values: [''], accepted: /0% to 100%/ },
+    '--corrupt': { values: ['5 %'], accepted: /0% to 100%/ },
+    '--truncate': { values: ['100.1%'], accepted: /0% to 100%/ },
+    '--burst-loss': { values: ['5%', '1%:', '1:2', '1%:2%:3%:4%:5%', '1%::3%'], accepted: /p:r, p:r:k or p:r:k:h/ },
+    '--blackhole': {
+      values: ['..', '2s', '5s..2s', '2s..2s', 'a..b', '1s..2s..3s'],
+      accepted: /2s\.\.5s, 2s\.\. or \.\.5s/,
+    },
+    '--seed': { values: ['-1', '4294967296', '1.5', 'x'], accepted: /0 to 4294967295/ },
     '--interface': { values: ['nosuch0', '', '..', 'a/b'], accepted: /no interface/ },
     '--bind': { values: ['x', '', '70000', '127.1:1'], accepted: /PORT|0 to 65535|127\.0\.0\.1/ },
   };
@@ -105,6 +122,10 @@ describe('a command line that is wrong is one line and status 2:', () => {
     ['--exec-timeout', '1s'],
     ['--exec-concurrency', '1'],
     ['--rules', 'x'],
+    ['--max-peers', '1'],
+    ['--delay', '1s'],
+    ['--loss', '1%'],
+    ['--seed', '1'],
   ])('%s twice', async (option, value) => {
     expect(await usageError(['serve', option, value, option, value])).toMatch(RegExp(`'.*${option}.*' .*only once`));
   });

@@ -189,6 +189,69 @@ describe('a rate', () => {
   );
 });
 
+describe('a percentage', () => {
+  reads(
+    values.parsePercentage,
+    [
+      ['5%', 0.05],
+      ['0.1%', 0.001],
+      ['0%', 0],
+      ['100%', 1],
+      ['12.5%', 0.125],
+    ],
+    ['5', '0.05', '100.1%', '-1%', '%', '5 %', '.5%', '5.%', '1e1%', ''],
+  );
+});
+
+describe('a burst loss', () => {
+  reads(
+    values.parseBurstLoss,
+    [
+      ['1%:25%', { p: 0.01, r: 0.25, k: 1, h: 0 }],
+      ['1%:25%:99%', { p: 0.01, r: 0.25, k: 0.99, h: 0 }],
+      ['1%:25%:99%:50%', { p: 0.01, r: 0.25, k: 0.99, h: 0.5 }],
+    ],
+    ['1%', '1%:', ':1%', '1:25', '1%:25%:', '1%::99%', '1%:2%:3%:4%:5%', '101%:1%', ''],
+  );
+});
+
+describe('a jitter', () => {
+  reads(
+    values.parseJitter,
+    [
+      ['5ms', { ms: 5, distribution: 'uniform' }],
+      ['0.5:uniform', { ms: 500, distribution: 'uniform' }],
+      ['1s:normal', { ms: 1000, distribution: 'normal' }],
+    ],
+    ['0', '0ms:normal', '5ms:', ':normal', '5ms:pareto', '5ms:normal:', '-5ms', ''],
+  );
+});
+
+describe('a blackhole', () => {
+  reads(
+    values.parseBlackhole,
+    [
+      ['2s..5s', { fromMs: 2000, toMs: 5000 }],
+      ['0..1.5s', { fromMs: 0, toMs: 1500 }],
+      ['1.5s..2.5s', { fromMs: 1500, toMs: 2500 }],
+      ['..5s', { fromMs: 0, toMs: 5000 }],
+      ['250ms..', { fromMs: 250, toMs: Infinity }],
+    ],
+    ['..', '2s', '2s.5s', '5s..2s', '2s..2s', '..0', '2s...5s', '1s..2s..3s', 'a..b', ''],
+  );
+});
+
+describe('a seed', () => {
+  reads(
+    values.parseSeed,
+    [
+      ['0', 0],
+      ['4294967295', 4_294_967_295],
+    ],
+    ['4294967296', '-1', '1.5', '0x10', ''],
+  );
+});
+
 describe('a frame', () => {
   reads(
     values.parseFrame,

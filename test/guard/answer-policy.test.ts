@@ -87,3 +87,48 @@ test.each([
   expect(one.declined).toBe(20 - answered);
   expect(one.answers(from('192.0.2.2', 5000))).toBe(true);
 });
+
+describe('a server that corrupts its answers', () => {
+  const corrupting = (changes: Partial<AnswerPolicyOptions> = {}) => {
+    const told: string[] = [];
+    const one = policy('192.0.2.9', { onCorruptedLoop: ({ address }) => told.push(address), ...changes });
+    /** How many of so many numbered datagrams of a peer are answered, each answer corrupted. */
+    const answered = (count: number, address: string): number => {
+      let answers = 0;
+      for (let number = 0; number < count; number += 1) {
+        if (!one.answers(from(address, 5000, String(number)))) continue;
+        answers += 1;
+        one.corrupted({ address, port: 5000 });
+      }
+      return answers;
+    };
+    return { answered, told, one };
+  };
+
+  test('leaves a peer alone after more than 100 of those in a second, and says so', () => {
+    const { answered, told, one } = corrupting();
+    expect([answered(500, '192.0.2.1'), answered(50, '192.0.2.2')]).toEqual([101, 50]);
+    expect(told).toEqual(['192.0.2.1']);
+    expect(one.declined).toBe(399);
+  });
+
+  test('answers the loopback, and everybody without the loop guard', () => {
+    expect(corrupting().answered(500, '127.0.0.1')).toBe(500);
+    expect(corrupting().answered(500, '::1')).toBe(500);
+    expect(corrupting({ loopGuard: false }).answered(500, '192.0.2.1')).toBe(500);
+  });
+});
+
+test('so many peers are remembered as was asked for, but never so few that a guard would guard nothing', () => {
+  const one = policy('127.0.0.1', { ratePerSecond: 0.001, maxPeers: 1 });
+  for (let other = 0; other < 500; other += 1) {
+    one.answers(from('192.0.2.2', 2000 + other));
+    expect(one.answers(from('192.0.2.1', 5000))).toBe(other === 0);
+  }
+});
+
+test('what is not answered for another reason is counted with the rest', () => {
+  const one = policy('127.0.0.1');
+  one.decline();
+  expect(one.declined).toBe(1);
+});

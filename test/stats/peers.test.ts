@@ -147,3 +147,45 @@ describe('the table of peers', () => {
     );
   });
 });
+
+describe('a full table', () => {
+  const named = (table: PeerTable) => table.fields().peers.map(({ peer: name }) => name);
+
+  test('has as many rows as it was asked to have', () => {
+    const table = new PeerTable(false, 2);
+    table.count([datagram(peer(1), 1), datagram(peer(2), 1), datagram(peer(3), 1), datagram(peer(1), 1)]);
+    expect(named(table)).toEqual(['127.0.0.1:1', '127.0.0.1:2']);
+    expect(table.fields().otherPeers).toMatchObject({ count: 1, countIsLowerBound: true, received: 1 });
+  });
+
+  test('makes room for a new peer by one that was silent for a minute, and still counts all that came', () => {
+    const table = new PeerTable(true, 2);
+    table.count([datagram(peer(1), 5), datagram(peer(2), 1, START_MS + 59_000)]);
+    table.count([datagram(peer(3), 1, START_MS + 59_500)]);
+    table.count([datagram(peer(4), 1, START_MS + 60_500)]);
+    expect(named(table)).toEqual(['127.0.0.1:2', '127.0.0.1:4']);
+    expect(table.fields().otherPeers).toMatchObject({ received: 2, bytes: 6, first: '2026-11-22T08:00:00.000000Z' });
+    table.count([datagram(peer(2), 1, START_MS + 61_000)]);
+    expect(table.fields().peers[0]).toMatchObject({ peer: '127.0.0.1:2', received: 2 });
+    expect(table.bytes).toBe(9);
+  });
+
+  test('counts an answer that comes late, to a peer that has no row any more, with the others', () => {
+    const table = new PeerTable(true, 1);
+    table.count([datagram(peer(1), 1)]);
+    table.count([datagram(peer(2), 1, START_MS + 60_000)]);
+    table.answered(peer(1));
+    expect(table.fields()).toMatchObject({
+      peers: [{ peer: '127.0.0.1:2', answered: 0 }],
+      otherPeers: { answered: 1 },
+    });
+    expect(table.size).toBe(1);
+  });
+
+  test('goes on when the clock is set back', () => {
+    const table = new PeerTable(false, 1);
+    table.count([datagram(peer(1), 1), datagram(peer(2), 1, START_MS - 3_600_000)]);
+    table.count([datagram(peer(2), 1, START_MS + 60_000)]);
+    expect(named(table)).toEqual(['127.0.0.1:2']);
+  });
+});

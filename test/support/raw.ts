@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from '@jest/globals';
+import { checksumOf, sumWords } from '../../src/capture/checksum.js';
 import { hostAndPort } from './sockets.js';
 
 /** Has socat send an IP packet of protocol 17 on the IPv4 loopback; whether it could. */
@@ -37,4 +38,34 @@ export function mayBindServicePorts(): boolean {
   } catch {
     return process.getuid?.() === 0;
   }
+}
+
+/**
+ * A line of bash that sends a datagram from the host it runs on, as if from a port there that somebody else has.
+ *
+ * @param from the host's address towards `to`, by IPv4 or IPv6, and the port
+ */
+export function forgingLine(from: string, to: string, data: string): string {
+  const [source, destination] = [hostAndPort(from), hostAndPort(to)];
+  const packet = Buffer.concat([Buffer.alloc(8), Buffer.from(data)]);
+  packet.writeUInt16BE(source.port, 0);
+  packet.writeUInt16BE(destination.port, 2);
+  packet.writeUInt16BE(packet.length, 4);
+  const family = to.startsWith('[') ? 6 : 4;
+  // Over IPv6 a datagram without a checksum is dropped (RFC 8200 section 8.1).
+  if (family === 6) {
+    const addresses = Buffer.concat([source.host, destination.host].map(ipv6Bytes));
+    const sum = sumWords(addresses, 0, addresses.length) + packet.length + 17 + sumWords(packet, 0, packet.length);
+    packet.writeUInt16BE(checksumOf(sum), 6);
+  }
+  const escaped = [...packet].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  const target = family === 6 ? `[${destination.host}]` : destination.host;
+  return `printf '${escaped}' | socat -u - IP${family}-SENDTO:${target}:17`;
+}
+
+/** The 16 bytes of an address in which `::` stands once. */
+function ipv6Bytes(address: string): Buffer {
+  const [left = [], right = []] = address.split('::').map((half) => half.split(':').filter((group) => group !== ''));
+  const groups = [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
+  return Buffer.from(groups.map((group) => group.padStart(4, '0')).join(''), 'hex');
 }

@@ -1,0 +1,37 @@
+import type { Random } from './random.js';
+
+/**
+ * The four parameters of the Gilbert-Elliott model, each a probability from 0 to 1, under the names of the literature
+ * (Gilbert, Capacity of a Burst-Noise Channel, 1960; Elliott, Estimates of Error Rates for Codes on Burst-Noise Channels,
+ * 1963; tc-netem(8), `loss gemodel`). The share of time in the bad state is p / (p + r), its mean length 1 / r datagrams.
+ */
+export interface BurstLossParameters {
+  /** From good to bad, before each next datagram. */
+  readonly p: number;
+  /** From bad to good. */
+  readonly r: number;
+  /** That a datagram passes in the good state: 1 in Gilbert's model. */
+  readonly k: number;
+  /** That one passes in the bad state: 0 where every datagram of a burst is lost. */
+  readonly h: number;
+}
+
+/** Loss in bursts: a chain of two states, begun in the good one. */
+export class BurstLoss {
+  readonly #parameters: BurstLossParameters;
+  readonly #random: Random;
+  #bad = false;
+
+  constructor(parameters: BurstLossParameters, random: Random) {
+    this.#parameters = parameters;
+    this.#random = random;
+  }
+
+  /** Whether the next datagram is lost. Takes two random numbers, whatever becomes of it. */
+  loses(): boolean {
+    const { p, r, k, h } = this.#parameters;
+    const lost = this.#random.fraction() >= (this.#bad ? h : k);
+    if (this.#random.fraction() < (this.#bad ? r : p)) this.#bad = !this.#bad;
+    return lost;
+  }
+}

@@ -1,0 +1,166 @@
+/** Servers on two hosts, each the other's peer: what they must not do to each other, or to a host whose address is forged. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import { shellOnTwoHosts, testInNamespaces } from '../support/namespaces.js';
+import { forgingLine } from '../support/raw.js';
+import { type JsonLine, jsonLines } from '../support/service.js';
+import { commandLine, quote } from '../support/udpcat.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'udpcat-hosts-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const ADDRESSES = {
+  4: { near: '10.9.8.1:7000', far: '10.9.8.2:7000' },
+  6: { near: '[fd09:8::1]:7000', far: '[fd09:8::2]:7000' },
+} as const;
+
+/** Runs a server on each of two hosts, and a line of bash on the near one once both listen; what the servers logged. */
+async function onTwoHosts(
+  family: 4 | 6,
+  servers: { readonly near: readonly string[]; readonly far: readonly string[] },
+  line: string,
+): Promise<{ readonly near: JsonLine[]; readonly far: JsonLine[] }> {
+  const logs = mkdtempSync(join(folder, 'logs-'));
+  const service = (['near', 'far'] as const).map((host, index) => {
+    const [command = '', ...options] = servers[host];
+    const bounds = ['--idle', '1s', '--duration', '5s', '--stats', '--log-format', 'json'];
+    const run = commandLine([command, ADDRESSES[family][host], ...options, ...bounds]);
+    const address = `ip address add fd09:8::${index + 1}/64 dev lan0 nodad`;
+    return `if [ $HOST = ${host} ]; then ${address}; exec ${run} 2>${quote(join(logs, host))}; fi`;
+  });
+  const both = (pattern: string): string =>
+    `until [ "$(cat near far 2>/dev/null | grep -c ${quote(pattern)})" = 2 ]; do sleep 0.02; done`;
+  const script = `{ cd ${quote(logs)}; ${both('listening on')}; ${line}; ${both('"durationMs"')}; }`;
+  await using running = shellOnTwoHosts(service.join('; '), script);
+  expect(await running.outcome).toMatchObject({ status: 0, stderr: '' });
+  const read = (host: string): JsonLine[] => jsonLines(readFileSync(join(logs, host)));
+  return { near: read('near'), far: read('far') };
+}
+
+interface Summary {
+  readonly received: number;
+  readonly sent: number;
+  readonly unanswered?: number;
+  readonly peers: readonly { readonly first: string; readonly last: string }[];
+}
+
+const summary = (lines: readonly JsonLine[]): Summary => lines.at(-1) as unknown as Summary;
+
+describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (family) => {
+  const { near, far } = ADDRESSES[family];
+
+  /** Has a forged datagram set the two on each other. */
+  const loop = (nearServer: readonly string[], farServer: readonly string[]) =>
+    onTwoHosts(family, { near: nearServer, far: farServer }, forgingLine(near, far, 'tick'));
+
+  /** Expects that nothing went round for a second or longer: they ended by `--idle`, and long before `--duration`. */
+  const expectSilence = (lines: readonly JsonLine[]): void => {
+    const [peer] = summary(lines).peers;
+    expect(peer).toBeDefined();
+    expect(Date.parse(peer!.last) - Date.parse(peer!.first)).toBeLessThan(1000);
+  };
+
+  const loops: readonly { near: readonly string[]; far: readonly string[]; counts?: readonly [object, object] }[] = [
+    {
+      near: ['echo'],
+      far: ['echo'],
+      counts: [
+        { received: 100, sent: 100 },
+        { received: 101, sent: 100, unanswered: 1 },
+      ],
+    },
+    {
+      near: ['serve', '--reply', 'tock', '-o', 'none'],
+      far: ['echo'],
+      // What comes back first is "tick", and then "tock" goes round.
+      counts: [
+        { received: 101, sent: 101 },
+        { received: 102, sent: 101, unanswered: 1 },
+      ],
+    },
+    { near: ['echo', '--corrupt', '100%'], far: ['echo'] },
+    { near: ['echo', '--corrupt', '100%'], far: ['echo', '--corrupt', '100%'] },
+    {
+      near: ['echo', '--corrupt', '5%', '--duplicate', '100%'],
+      far: ['echo', '--corrupt', '5%', '--duplicate', '100%'],
+    },
+    { near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'], far: ['echo', '--reorder', '20%'] },
+  ];
+  for (const { near: one, far: other, counts } of loops) {
+    testInNamespaces(
+      `fall silent within a second when a forged sender sets them on each other: ${one.join(' ')} on ${other.join(' ')}`,
+      async () => {
+        const logs = await loop(one, other);
+        expectSilence(logs.near);
+        expectSilence(logs.far);
+        if (counts === undefined) return;
+        expect(summary(logs.near)).toMatchObject(counts[0]);
+        expect(summary(logs.far)).toMatchObject(counts[1]);
+      },
+      ['socat'],
+    );
+  }
+
+  /** What the near host hears to these messages, and what the far server logged. */
+  const ask = async (server: readonly string[], messages: readonly string[]) => {
+    const send = commandLine(['send', far, ...messages, '-n', 'all', '-w', '500ms', '-o', 'utf8']);
+    const logs = await onTwoHosts(family, { near: ['serve'], far: server }, `${send} >heard 2>/dev/null; true`);
+    return logs.far;
+  };
+
+  testInNamespaces('answer nobody beyond the loopback with more than 3 times as much, and say so once', async () => {
+    const lines = await ask(['serve', '--reply', 'x'.repeat(12), '-o', 'none'], ['', 'abc', 'abcd', 'abcde', 'ab']);
+    expect(summary(lines)).toMatchObject({ received: 5, sent: 2, unanswered: 3 });
+    expect(
+      lines.filter(({ msg }) => /is not answered: 12 bytes to 0 .*--allow or --amplify/.test(String(msg))),
+    ).toHaveLength(1);
+  });
+
+  testInNamespaces('count what --duplicate may add to an answer', async () => {
+    const server = ['serve', '--reply', 'x'.repeat(12), '-o', 'none', '--duplicate', '0%'];
+    expect(summary(await ask(server, ['abcd', 'abcdefg', 'abcdefgh']))).toMatchObject({
+      received: 3,
+      sent: 1,
+      unanswered: 2,
+    });
+  });
+
+  testInNamespaces('count all that a rule answers, now and later', async () => {
+    const rules = join(folder, 'rules.yaml');
+    const answers = [{ text: 'sixsix' }, { text: 'sixsix', delay: '10ms' }];
+    writeFileSync(rules, JSON.stringify({ rules: [{ when: { size: '1..' }, answers }] }));
+    const lines = await ask(['serve', '--rules', rules, '-o', 'none'], ['abc', 'abcd']);
+    expect(summary(lines)).toMatchObject({ received: 2, sent: 2, unanswered: 1 });
+  });
+
+  testInNamespaces('measure what a program answers', async () => {
+    const lines = await ask(['serve', '--exec', 'printf 123456789012', '-o', 'none'], ['abc', 'abcd']);
+    expect(summary(lines)).toMatchObject({ received: 2, sent: 1, unanswered: 1 });
+  });
+
+  for (const option of [['--amplify'], ['--allow', family === 4 ? '10.9.8.0/24' : 'fd09:8::/64']]) {
+    testInNamespaces(`answer with as much as was asked for under ${option[0]}`, async () => {
+      const server = ['serve', '--reply', 'x'.repeat(1000), '-o', 'none', ...option];
+      expect(summary(await ask(server, ['', 'a']))).toMatchObject({ received: 2, sent: 2 });
+    });
+  }
+
+  testInNamespaces('warn that everybody is answered, unless --allow or --rate-limit says otherwise', async () => {
+    const warned = async (nearServer: readonly string[], farServer: readonly string[]): Promise<boolean[]> => {
+      const logs = await onTwoHosts(family, { near: nearServer, far: farServer }, 'true');
+      return [logs.near, logs.far].map((lines) =>
+        lines.some(({ msg }) => /whoever reaches .*--allow or --rate-limit/.test(String(msg))),
+      );
+    };
+    expect(await warned(['echo'], ['echo', '--rate-limit', '5/s'])).toEqual([true, false]);
+    expect(await warned(['serve'], ['serve', '--reply', 'x'])).toEqual([false, true]);
+    expect(await warned(['echo', '--rate-limit', 'max'], ['echo', '--allow', '::/0'])).toEqual([true, false]);
+  });
+});

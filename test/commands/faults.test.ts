@@ -1,0 +1,372 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { flood } from '../support/flood.js';
+import { drained, jsonLines, sendAll } from '../support/service.js';
+import { hostAndPort, type Peer, silentServer } from '../support/sockets.js';
+import { type Outcome, start, udpcat } from '../support/udpcat.js';
+
+type Counts = Readonly<Record<string, number>>;
+
+/** What the summary on stderr says of the faults; `--stats --log-format json` ends with it. */
+function faultsOf({ stderr }: Outcome): Counts {
+  return jsonLines(stderr).at(-1)?.faults as Counts;
+}
+
+/** Starts a server whose summary is JSON. */
+async function startSummed(args: readonly string[]) {
+  const running = start([...args, '--stats', '--log-format', 'json']);
+  const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
+  return { running, address: (JSON.parse(line) as { address: string }).address };
+}
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `number ${index}`);
+const texts = (peer: Peer): string[] => peer.received.map(({ data }) => data.toString('latin1'));
+
+const ALL_AT_ONCE = [
+  '--loss',
+  '20%',
+  '--burst-loss',
+  '5%:50%',
+  '--duplicate',
+  '10%',
+  '--corrupt',
+  '20%',
+  '--truncate',
+  '10%',
+];
+
+/** What comes of so many datagrams, in order, and the counts. */
+async function answersOf(args: readonly string[], payloads: readonly string[]) {
+  await using peer = await silentServer();
+  const { running, address } = await startSummed([...args, '-c', String(payloads.length)]);
+  await using server = running;
+  await sendAll(peer, address, payloads);
+  const outcome = await server.outcome;
+  expect(outcome.status).toBe(0);
+  const sent = Number(jsonLines(outcome.stderr).at(-1)?.sent);
+  await peer.collect(sent);
+  return { answers: texts(peer), faults: faultsOf(outcome), sent };
+}
+
+describe('a seed', () => {
+  test.each([
+    ['echo', ['echo', ...ALL_AT_ONCE]],
+    ['serve --reply', ['serve', '--reply', 'the answer', '-o', 'none', '--no-loop-guard', ...ALL_AT_ONCE]],
+  ])('has %s give the same answers to the same datagrams, faults and counts', async (_, args) => {
+    const [one, two, other] = await Promise.all(
+      ['7', '7', '8'].map((seed) => answersOf([...args, '--seed', seed], numbers(300))),
+    );
+    expect(two).toEqual(one);
+    expect(one?.faults).toMatchObject({ seed: 7, answers: 300 });
+    expect(other?.answers).not.toEqual(one?.answers);
+  });
+
+  test('that was not given is chosen, told at the start and in the summary, and has the same again', async () => {
+    await using running = start(['echo', '--loss', '50%', '-o', 'json', '--stats', '--duration', '20ms']);
+    const { stdout, stderr } = await running.outcome;
+    const [, seed = ''] = /^udpcat: the answers have faults; --seed (\d+) has the same again$/m.exec(stderr) ?? [];
+    expect(stderr).toContain(`udpcat: faults (--seed ${seed}): 0 answers\n`);
+    const lines = jsonLines(stdout);
+    expect(lines[0]).toMatchObject({ type: 'listening', seed: Number(seed) });
+    expect(lines.at(-1)).toMatchObject({ type: 'summary', faults: { seed: Number(seed), answers: 0 } });
+    const [one, two] = await Promise.all(
+      [1, 2].map(() => answersOf(['echo', '--loss', '50%', '--seed', seed], numbers(100))),
+    );
+    expect(one).toEqual(two);
+  });
+
+  test('is another one each time', async () => {
+    const seedOf = async () =>
+      faultsOf(await udpcat(['echo', '--loss', '1%', '--duration', '20ms', '--stats', '--log-format', 'json'])).seed;
+    expect(await seedOf()).not.toBe(await seedOf());
+  });
+
+  test('alone is no fault, and nothing is said of it', async () => {
+    const outcome = await udpcat(['echo', '--seed', '7', '--duration', '20ms', '--stats', '-o', 'json']);
+    expect(outcome.stderr).not.toMatch(/fault/);
+    expect(jsonLines(outcome.stdout).at(-1)).not.toHaveProperty('faults');
+  });
+});
+
+test('faults where nothing answers are a usage error', async () => {
+  const outcome = await udpcat(['serve', '--loss', '5%']);
+  expect(outcome.status).toBe(2);
+  expect(outcome.stderr).toMatch(
+    /^udpcat: there are faults for answers, and nothing answers; --reply, --reply-file, --exec or --rules does\n$/,
+  );
+});
+
+describe('over a real socket', () => {
+  test('5,000 answers are lost, corrupted and sent twice as often as was asked for, and all are accounted for', async () => {
+    const count = 5000;
+    await using peer = await silentServer();
+    const { running, address } = await startSummed([
+      'echo',
+      '--seed',
+      '3',
+      '--loss',
+      '10%',
+      '--corrupt',
+      '5%',
+      '--duplicate',
+      '20%',
+    ]);
+    await using server = running;
+    await flood(peer, address, count, 10_000);
+    await drained(address);
+    server.kill();
+    const outcome = await server.outcome;
+    const { sent, received } = jsonLines(outcome.stderr).at(-1) as unknown as Counts;
+    const { answers, lost, duplicated, corrupted } = faultsOf(outcome) as Record<string, number>;
+    expect({ received, answers }).toEqual({ received: count, answers: count });
+    expect(sent).toBe(answers! + duplicated! - lost!);
+    for (const [happened, expected] of [
+      [lost, count * 0.1],
+      [duplicated, count * 0.9 * 0.2],
+      [corrupted, count * 0.9 * 0.05],
+    ]) {
+      expect(Math.abs(happened! - expected!)).toBeLessThan(3.29 * Math.sqrt(expected!));
+    }
+    await peer.collect(sent!);
+    const changed = texts(peer).filter((text) => !/^0{16}\d{4}$/.test(text) || Number(text) >= count);
+    expect(changed.length).toBeLessThanOrEqual(corrupted! * 2);
+    expect(changed.length).toBeGreaterThan(corrupted! / 2);
+  });
+
+  test('delayed, jittered and reordered answers all come, whole, and none before its time', async () => {
+    const count = 500;
+    await using peer = await silentServer();
+    const { running, address } = await startSummed([
+      'echo',
+      '--delay',
+      '30ms',
+      '--jitter',
+      '10ms',
+      '--reorder',
+      '10%',
+      '-c',
+      String(count),
+    ]);
+    await using server = running;
+    const startMs = performance.now();
+    await sendAll(peer, address, numbers(count));
+    await peer.collect(1);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(20);
+    await peer.collect(count);
+    expect(texts(peer)).not.toEqual(numbers(count));
+    expect(texts(peer).sort()).toEqual(numbers(count).sort());
+    const outcome = await server.outcome;
+    expect(faultsOf(outcome)).toMatchObject({ answers: count, delayed: count, lost: 0, unsent: 0, overflowed: 0 });
+  });
+
+  test('a blackhole swallows the answers of its time, and those after it come', async () => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed(['echo', '--blackhole', '..400ms', '--blackhole', '1h..']);
+    await using server = running;
+    await peer.send('early', address);
+    while (peer.received.length === 0) {
+      await peer.send('late', address);
+      await drained(address);
+    }
+    server.kill();
+    const { blackholed = 0, answers = 0 } = faultsOf(await server.outcome);
+    expect(blackholed).toBeGreaterThan(0);
+    expect(answers - blackholed).toBeGreaterThan(0);
+    expect(texts(peer)).not.toContain('early');
+  });
+
+  test('a flood of answers that wait is bounded, told once, and counted', async () => {
+    await using peer = await silentServer();
+    // Some 70 of the largest datagrams above what the line holds.
+    const count = 1100;
+    const { running, address } = await startSummed([
+      'echo',
+      '--delay',
+      '30s',
+      '--queue-size',
+      '2000',
+      '--recv-buffer',
+      '4M',
+    ]);
+    await using server = running;
+    for (let sent = 0; sent < count; sent += 10) {
+      await sendAll(
+        peer,
+        address,
+        Array.from({ length: 10 }, (_, index) => Buffer.alloc(65_000, sent + index)),
+      );
+      await drained(address);
+    }
+    await server.until('more answers are delayed than', 'stderr');
+    server.kill();
+    server.kill('SIGINT');
+    const outcome = await server.outcome;
+    const { answers, overflowed, unsent } = faultsOf(outcome);
+    expect({ answers, unsent, overflowed }).toEqual({ answers: count, unsent: 1032, overflowed: count - 1032 });
+    expect(outcome.stderr.match(/more answers are delayed/g)).toHaveLength(1);
+  });
+});
+
+describe('answers that come later by themselves', () => {
+  test('of rules are delayed and sent twice as others are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'udpcat-faults-'));
+    try {
+      const rules = join(folder, 'rules.json');
+      writeFileSync(
+        rules,
+        '{"rules": [{"when": {"exact": "x"}, "answers": ["now", {"text": "later", "delay": "100ms"}]}]}',
+      );
+      const args = ['serve', '--rules', rules, '-o', 'none', '--delay', '50ms', '--duplicate', '100%'];
+      const { answers, faults } = await answersOf(args, ['x']);
+      expect(answers).toEqual(['now', 'now', 'later', 'later']);
+      expect(faults).toMatchObject({ answers: 2, duplicated: 2, delayed: 4, unsent: 0 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('of programs have the faults of the seed, and are waited for', async () => {
+    const args = ['serve', '--exec', 'cat', '-o', 'none', '--delay', '50ms', '--loss', '100%'];
+    const { answers, faults } = await answersOf(args, numbers(3));
+    expect(answers).toEqual([]);
+    expect(faults).toMatchObject({ answers: 3, lost: 3 });
+    const { answers: delayed } = await answersOf(args.slice(0, -2), numbers(3));
+    expect(delayed.sort()).toEqual(numbers(3));
+  });
+
+  test('of programs leave a second after a signal, however long they would have waited', async () => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed(['serve', '--exec', 'cat', '-o', 'none', '--delay', '1h']);
+    await using server = running;
+    await peer.send('x', address);
+    await drained(address);
+    server.kill();
+    await peer.collect(1);
+    const outcome = await server.outcome;
+    expect(outcome.status).toBe(0);
+    expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ sent: 1, faults: { delayed: 1, unsent: 0 } });
+  });
+});
+
+describe('answers that wait at the end', () => {
+  test('of --count all come at their time', async () => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed(['echo', '-c', '1', '--delay', '1.5s']);
+    await using server = running;
+    const startMs = performance.now();
+    await peer.send('x', address);
+    await peer.collect(1);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(1500);
+    const outcome = await server.outcome;
+    expect(outcome.status).toBe(0);
+    expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ sent: 1, faults: { delayed: 1, unsent: 0 } });
+  });
+
+  test('of --count have nobody wait for more, and what comes meanwhile is not lost', async () => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed([
+      'echo',
+      '-c',
+      '5',
+      '--delay',
+      '1s',
+      '--queue-size',
+      '5',
+      '--engine',
+      'node',
+    ]);
+    await using server = running;
+    await sendAll(peer, address, numbers(5));
+    await drained(address);
+    await sendAll(peer, address, numbers(100));
+    await peer.collect(5);
+    expect(texts(peer)).toEqual(numbers(5));
+    const outcome = await server.outcome;
+    expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ received: 5, sent: 5, dropped: { queue: 0 } });
+  });
+
+  test.each([
+    { end: 'a signal', args: ['-c', '1'] },
+    { end: 'a signal, without --count', args: [] },
+    { end: '--duration', args: ['--duration', '300ms'] },
+    { end: '--idle', args: ['--idle', '300ms'] },
+  ])('come a second after $end, however long they would have waited', async ({ end, args }) => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed(['echo', '--delay', '1h', ...args]);
+    await using server = running;
+    const startMs = performance.now();
+    await peer.send('x', address);
+    await drained(address);
+    if (end.startsWith('a signal')) server.kill();
+    await peer.collect(1);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(end.startsWith('-') ? 1290 : 990);
+    const outcome = await server.outcome;
+    expect(outcome.status).toBe(0);
+    expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ sent: 1, faults: { unsent: 0 } });
+  });
+
+  test('come at their time when it is before that', async () => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed(['echo', '--delay', '300ms']);
+    await using server = running;
+    const startMs = performance.now();
+    await sendAll(peer, address, ['x', 'y']);
+    await drained(address);
+    server.kill();
+    await peer.collect(2);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(300);
+    expect(texts(peer)).toEqual(['x', 'y']);
+    expect(faultsOf(await server.outcome)).toMatchObject({ unsent: 0 });
+  });
+
+  test('are counted after a second signal', async () => {
+    await using peer = await silentServer();
+    const { running, address } = await startSummed(['echo', '--delay', '1h']);
+    await using server = running;
+    await sendAll(peer, address, ['x', 'y', 'z']);
+    await drained(address);
+    server.kill();
+    server.kill('SIGINT');
+    const outcome = await server.outcome;
+    expect(outcome.status).toBe(0);
+    expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ received: 3, sent: 0, faults: { unsent: 3 } });
+  });
+});
+
+test('what is recorded is what was sent', async () => {
+  const { answers } = await answersOf(['echo', '--seed', '1', '--corrupt', '50%', '--delay', '10ms'], numbers(50));
+  await using running = start([
+    'echo',
+    '--seed',
+    '1',
+    '--corrupt',
+    '50%',
+    '--delay',
+    '10ms',
+    '-c',
+    '50',
+    '--record',
+    '-',
+  ]);
+  await using peer = await silentServer();
+  await sendAll(peer, await running.listening(), numbers(50));
+  const recording = (await running.outcome).stdout.toString('latin1');
+  for (const answer of answers) expect(recording).toContain(answer);
+});
+
+test('--max-peers bounds the rows of the summary', async () => {
+  const { running, address } = await startSummed(['echo', '--max-peers', '2', '-c', '4']);
+  await using server = running;
+  for (let count = 0; count < 4; count += 1) {
+    await using peer = await silentServer();
+    await peer.send('x', address);
+    await peer.collect(1);
+  }
+  expect(jsonLines((await server.outcome).stderr).at(-1)).toMatchObject({
+    peers: [{ received: 1 }, { received: 1 }],
+    otherPeers: { received: 2, answered: 2 },
+  });
+  expect(hostAndPort(address).port).toBeGreaterThan(0);
+});

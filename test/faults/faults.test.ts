@@ -1,0 +1,170 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { MAX_WAITING } from '../../src/answers/delay-line.js';
+import type { FaultSettings } from '../../src/faults/fates.js';
+import { type Blackhole, Faults } from '../../src/faults/faults.js';
+import type { Outgoing } from '../../src/net/index.js';
+import { holds } from '../support/property.js';
+
+const answer = (data: string | Uint8Array, port = 5000): Outgoing => ({
+  data: Uint8Array.from(Buffer.from(data as string)),
+  remote: { address: '192.0.2.1', port },
+});
+const answers = (count: number, port = 5000): Outgoing[] =>
+  Array.from({ length: count }, (_, index) => answer(`answer ${index}`, port));
+const texts = (all: readonly Outgoing[]): string[] => all.map(({ data }) => Buffer.from(data).toString());
+
+/** Faults that have begun, and what came of them later. */
+function begin(settings: FaultSettings, blackholes: readonly Blackhole[] = [], seed = 1) {
+  const faults = new Faults(settings, blackholes, seed);
+  const later: Outgoing[] = [];
+  const told = { corrupted: 0, overflows: 0 };
+  faults.begin({
+    onDue: (due) => {
+      later.push(...due);
+      return Promise.resolve();
+    },
+    onCorrupted: () => {
+      told.corrupted += 1;
+    },
+    onOverflow: () => {
+      told.overflows += 1;
+    },
+  });
+  return { faults, later, told };
+}
+
+describe('faults', () => {
+  test('account for every answer and every copy', async () => {
+    const { faults, later } = begin({
+      delayMs: 1,
+      jitter: { ms: 2, distribution: 'uniform' },
+      loss: 0.1,
+      burstLoss: { p: 0.05, r: 0.5, k: 1, h: 0 },
+      duplicate: 0.1,
+      reorder: 0.1,
+      corrupt: 0.1,
+      truncate: 0.1,
+    });
+    const now = faults.apply(answers(10_000));
+    await faults.empty();
+    const { answers: count, duplicated, lost, overflowed, unsent } = faults.fields();
+    expect({ count, overflowed, unsent }).toEqual({ count: 10_000, overflowed: 0, unsent: 0 });
+    const copiesOfLost = count + duplicated - lost - now.length - later.length;
+    expect(copiesOfLost).toBe(0);
+  });
+
+  test('leave from the address that was asked, changed or not, now or later', async () => {
+    const local = { address: '192.0.2.7', port: 7000 };
+    const asked = answers(100).map((one) => ({ ...one, local }));
+    const { faults, later } = begin({ corrupt: 0.3, truncate: 0.3, duplicate: 0.3 });
+    const now = faults.apply(asked);
+    const { faults: slow, later: late } = begin({ corrupt: 0.3, delayMs: 2, reorder: 0.3 });
+    now.push(...slow.apply(asked));
+    await slow.empty();
+    const all = [...now, ...later, ...late];
+    expect(all.length).toBeGreaterThan(200);
+    expect(all.filter((one) => one.local !== local)).toEqual([]);
+  });
+
+  test('keep payloads intact that are delayed, reordered and sent twice', async () => {
+    const { faults, later } = begin({
+      delayMs: 3,
+      jitter: { ms: 3, distribution: 'normal' },
+      reorder: 0.3,
+      duplicate: 1,
+    });
+    const sent = answers(2000);
+    const now = faults.apply(sent);
+    await faults.empty();
+    expect(texts([...now, ...later]).sort()).toEqual([...texts(sent), ...texts(sent)].sort());
+  });
+
+  test('change a copy, and leave the payload that was given', () => {
+    holds(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(0xffff_ffff), (payload, seed) => {
+        const given = answer(payload);
+        const before = given.data.slice();
+        const { faults } = begin({ corrupt: 1 }, [], seed);
+        const [changed] = faults.apply([given]);
+        expect(given.data).toEqual(before);
+        expect(changed?.data.length).toBe(before.length);
+        expect(Buffer.compare(changed!.data, before) === 0).toBe(before.length === 0);
+        expect(faults.fields().corrupted).toBe(before.length === 0 ? 0 : 1);
+      }),
+    );
+  });
+
+  test('cut to the beginning of the payload, and leave an empty one', () => {
+    const { faults } = begin({ truncate: 1 });
+    const cut = faults.apply([...answers(100), answer('')]);
+    for (const { data } of cut) expect('answer 1000'.startsWith(Buffer.from(data).toString().slice(0, 7))).toBe(true);
+    for (const [index, { data }] of cut.slice(0, 100).entries()) {
+      expect(data.length).toBeLessThan(`answer ${index}`.length);
+    }
+    expect(faults.fields().truncated).toBe(100);
+  });
+
+  test('have one that is held back leave after the next to its peer, which is what makes it reordered', () => {
+    const { faults } = begin({ reorder: 0.2 });
+    const order = texts(faults.apply(answers(1000))).map((text) => Number(text.split(' ')[1]));
+    faults.stop();
+    let largest = -1;
+    let reordered = 0;
+    for (const number of order) {
+      if (number < largest) reordered += 1;
+      largest = Math.max(largest, number);
+    }
+    // By RFC 4737. The last ones may have had none after them.
+    expect(reordered).toBe(faults.fields().reordered - faults.fields().unsent);
+    expect(faults.fields().unsent).toBeLessThan(10);
+    expect(reordered).toBeGreaterThan(150);
+  });
+
+  test('send nothing in a blackhole, and afterwards what they would have sent without it', () => {
+    const startMs = performance.now();
+    const { faults } = begin({ loss: 0.5 }, [
+      { fromMs: 1000, toMs: 2000 },
+      { fromMs: 5000, toMs: Infinity },
+    ]);
+    const { faults: without } = begin({ loss: 0.5 });
+    const at = (later: number, which = faults): string[] => texts(which.apply(answers(100), startMs + later + 500));
+    const all = [0, 1000, 2000, 4000, 5000, 1e9].map((later) => [at(later), at(later, without)] as const);
+    for (const index of [0, 2, 3]) expect(all[index]![0]).toEqual(all[index]![1]);
+    for (const index of [1, 4, 5]) expect(all[index]![0]).toEqual([]);
+    expect(faults.fields().blackholed).toBe(300);
+  });
+
+  test('tell of the first overflow, and count all', () => {
+    const { faults, told } = begin({ delayMs: 60_000 });
+    const [one] = answers(1);
+    for (let count = 0; count < MAX_WAITING + 10; count += 1) faults.apply([one!]);
+    expect(told.overflows).toBe(1);
+    expect(faults.fields().overflowed).toBe(10);
+    faults.stop();
+    faults.stop();
+    expect(faults.fields().unsent).toBe(MAX_WAITING);
+  });
+
+  test('tell of each answer that was corrupted', () => {
+    const { faults, told } = begin({ corrupt: 0.5 });
+    faults.apply([...answers(100), answer('')]);
+    expect(told.corrupted).toBe(faults.fields().corrupted);
+    expect(told.corrupted).toBeGreaterThan(30);
+  });
+
+  test('send all that waits when they are told to hurry', async () => {
+    const { faults, later } = begin({ delayMs: 60_000 });
+    expect(faults.apply(answers(3000))).toEqual([]);
+    faults.hurry();
+    await faults.empty();
+    expect(texts(later)).toEqual(texts(answers(3000)));
+  });
+
+  test('say the counts that are not 0, and the seed', () => {
+    const { faults } = begin({ loss: 1 }, [], 77);
+    expect(faults.describe()).toBe('faults (--seed 77): 0 answers');
+    faults.apply(answers(2));
+    expect(faults.describe()).toBe('faults (--seed 77): 2 answers, 2 lost');
+  });
+});
