@@ -120,8 +120,13 @@ export class Output {
 
   async #record(recording: Recording, batch: readonly Datagram[], direction: Direction): Promise<number> {
     const kept = await recording.write(batch, direction);
-    if (recording.failure !== undefined) this.#onEnd();
+    if (this.recordingFailed) this.#onEnd();
     return kept;
+  }
+
+  /** Whether the recording takes no more, and the run is about to end. */
+  get recordingFailed(): boolean {
+    return this.#recording?.failure !== undefined;
   }
 
   /**

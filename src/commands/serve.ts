@@ -136,6 +136,8 @@ class Typing {
   async #send(server: DatagramServer, output: Output, payload: Uint8Array): Promise<void> {
     const { log } = this.#context;
     const { totals } = output;
+    // The run is over, which the failure tells.
+    if (output.recordingFailed) return;
     if (this.#last === undefined) {
       log.warn('not sent: nobody has spoken yet');
       return;

@@ -1,15 +1,26 @@
-import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { CaptureError } from '../../src/capture/capture-error.js';
 import { readCapture } from '../../src/capture/reader.js';
 import { formatEndpoint } from '../../src/net/index.js';
 import { ENGINE_NAMES } from '../support/engines.js';
-import { testInNamespaces } from '../support/namespaces.js';
+import { flood, standStill } from '../support/flood.js';
+import { startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
-import { jsonLines } from '../support/service.js';
-import { answeringServer, closedAddress, echoServer, silentServer, strayServer } from '../support/sockets.js';
-import { commandLine, quote, shell, start, terminal, udpcat } from '../support/udpcat.js';
+import { jsonLines, sendAll } from '../support/service.js';
+import {
+  answeringServer,
+  closedAddress,
+  echoServer,
+  hostAndPort,
+  silentServer,
+  strayServer,
+} from '../support/sockets.js';
+import { commandLine, quote, type Running, shell, start, terminal, udpcat } from '../support/udpcat.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-record-'));
 let files = 0;
@@ -36,6 +47,20 @@ async function read(path: string): Promise<string[]> {
 
 const FORMATS = ['pcap', 'jsonl'] as const;
 const CASES = FORMATS.flatMap((format) => ([4, 6] as const).map((family) => ({ format, family })));
+
+/** As {@link read}, of a recording whose last packet may have been cut off. */
+async function readWhole(path: string): Promise<string[]> {
+  const found: string[] = [];
+  try {
+    for await (const batch of readCapture(createReadStream(path))) {
+      for (const { source, destination } of batch)
+        found.push(`${formatEndpoint(source)} > ${formatEndpoint(destination)}`);
+    }
+  } catch (error) {
+    if (!(error instanceof CaptureError)) throw error;
+  }
+  return found;
+}
 
 describe.each(CASES)('--record as $format over IPv$family', ({ format, family }) => {
   const loopback = family === 4 ? '127.0.0.1' : '[::1]';
@@ -104,6 +129,55 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
   });
 });
 
+test.each(FORMATS)(
+  '--record as %s keeps what was taken: not what was denied, nor more than --count',
+  async (format) => {
+    const file = fileFor(format);
+    const args = ['--deny', '127.0.0.2', '-c', '2', '--record', file];
+    await using server = start(['serve', '127.0.0.1:0', ...args]);
+    const address = await server.listening();
+    await using client = await silentServer();
+    const { host, port } = hostAndPort(address);
+    const denied = createSocket('udp4').bind(0, '127.0.0.2').unref();
+    await once(denied, 'listening');
+    // All of it arrives together.
+    await standStill(server);
+    denied.send('denied', port, host);
+    await sendAll(client, address, ['one', 'two', 'three']);
+    server.kill('SIGCONT');
+    expect(await server.outcome).toMatchObject({ status: 0 });
+    denied.close();
+    expect((await read(file)).map((line) => line.split(' ').at(-1))).toEqual(['one', 'two']);
+  },
+);
+
+test.each(ENGINE_NAMES)('--record by the %s engine has a request no later than its reply', async (engine) => {
+  const file = fileFor('jsonl');
+  await using server = await echoServer();
+  await udpcat(['send', server.address, 'a', 'b', 'c', '-n', '3', '--engine', engine, '--record', file]);
+  const lines = jsonLines(readFileSync(file));
+  const timesOf = (wanted: string): unknown[] => lines.filter(({ dir }) => dir === wanted).map(({ time }) => time);
+  const [asked] = timesOf('out').sort();
+  const [answered] = timesOf('in').sort();
+  expect(String(asked) <= String(answered)).toBe(true);
+});
+
+testInNamespaces('--record names the address in use when the next of a name is tried', async () => {
+  const file = fileFor('pcap');
+  await using server = await echoServer();
+  const args = ['send', `twofold.test:${server.port}`, 'hello', '-n', '1', '--any-source', '--record', file];
+  await using running = startWithHosts('::1 twofold.test\n127.0.0.1 twofold.test\n', args);
+  running.stdin.end();
+  expect(await running.outcome).toMatchObject({ status: 0 });
+  const all = await read(file);
+  const [{ from: client }] = (await server.collect(1)) as unknown as [{ from: string }];
+  const { port } = hostAndPort(client);
+  expect(all.map((line) => line.replace('0.0.0.0', '127.0.0.1')).slice(-2)).toEqual([
+    `127.0.0.1:${port} > ${server.address} hello`,
+    `${server.address} > 127.0.0.1:${port} hello`,
+  ]);
+});
+
 test('--record as jsonl is the lines of -o json, with the direction', async () => {
   const file = fileFor('jsonl');
   await using server = await echoServer();
@@ -166,6 +240,53 @@ describe('--record -', () => {
     expect(status).toBe(2);
   });
 
+  test('counts what a reader who does not read makes it lose, received and sent apart', async () => {
+    await using server = start(['echo', '127.0.0.1:0', '--record', '-', '--stats', '--log-format', 'json']);
+    const [, line = ''] = await server.until(/^(.*)\n/, 'stderr');
+    const { address } = JSON.parse(line) as { address: string };
+    await using client = await silentServer();
+    server.pauseStdout();
+    await flood(client, address, 5000);
+    server.kill('SIGINT');
+    server.kill('SIGTERM');
+    server.resumeStdout();
+    const { stdout, stderr } = await server.outcome;
+    const summary = jsonLines(stderr).find(({ durationMs }) => durationMs !== undefined) as unknown as {
+      received: number;
+      sent: number;
+      unrecorded?: number;
+      dropped: { output: number };
+    };
+    const file = fileFor('pcap');
+    writeFileSync(file, stdout);
+    const all = await readWhole(file);
+    const sent = all.filter((one) => one.startsWith(`${address} > `)).length;
+    expect(all.length - sent + summary.dropped.output).toBe(summary.received);
+    expect(sent + (summary.unrecorded ?? 0)).toBe(summary.sent);
+  });
+
+  test('keeps no more strays in memory than it may, and counts the others', async () => {
+    await using server = await silentServer();
+    await using stranger = await silentServer();
+    const options = ['--engine', 'node', '-w', '10s', '--record', '-', '--stats', '--log-format', 'json'];
+    await using running = start(['send', server.address, 'x', ...options]);
+    const [{ from: client }] = (await server.collect(1)) as unknown as [{ from: string }];
+    running.pauseStdout();
+    for (let count = 0; count < 500; count += 1) await stranger.send(Buffer.alloc(60_000), client);
+    running.kill('SIGTERM');
+    running.resumeStdout();
+    const { stdout, stderr } = await running.outcome;
+    const summary = jsonLines(stderr).find(({ durationMs }) => durationMs !== undefined) as unknown as {
+      strays: number;
+      dropped: { output: number };
+    };
+    const file = fileFor('pcap');
+    writeFileSync(file, stdout);
+    const strays = (await readWhole(file)).filter((one) => one.startsWith(stranger.address)).length;
+    expect(summary.dropped.output).toBeGreaterThan(0);
+    expect(strays + summary.dropped.output).toBe(summary.strays);
+  });
+
   test('ends with its reader', async () => {
     await using server = shell(`${commandLine(['serve', '127.0.0.1:0', '--record', '-'])} | head -c 24 | wc -c`);
     const address = await server.listening();
@@ -217,6 +338,51 @@ describe('--record to a file that cannot be written', () => {
     expect(stderr).toBe('udpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n');
     expect(status).toBe(1);
     expect(existsSync(kept)).toBe(true);
+    expect((await read(kept)).length).toBeGreaterThan(30);
+  });
+
+  /** Runs a shell command line where /mnt has room for 64 KiB; what stands in /mnt/x.pcap in the end is kept. */
+  function onSmallDisk(line: string, kept: string): Running {
+    const script = `mount -t tmpfs -o size=64k none /mnt; mount -t tmpfs none /run; ip link set lo up; ${line}; status=$?; cp /mnt/x.pcap ${quote(kept)}; exit $status`;
+    return shell(`exec unshare --net --mount bash -c ${quote(script)}`);
+  }
+  const served = (...args: readonly string[]): string =>
+    `${commandLine(['serve', '127.0.0.1:9', '--record', '/mnt/x.pcap', ...args])} 2>/run/err`;
+  const listening = 'until grep -q listening /run/err 2>/dev/null; do read -rt 0.01 <> <(:); done';
+  const many = (count: number): string =>
+    commandLine(['send', '127.0.0.1:9', '--size', '1000', '-c', String(count), '--rate', 'max']);
+
+  testInNamespaces('any more counts what was taken, and could not be written', async () => {
+    const kept = fileFor('pcap');
+    const line = `${served('-o', 'json')} & serve=$!; ${listening}; kill -STOP $serve; ${many(200)}; kill -CONT $serve; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
+    await using running = onSmallDisk(line, kept);
+    const { stdout, stderr, status } = await running.outcome;
+    expect(stderr).toBe(
+      'udpcat: listening on 127.0.0.1:9\nudpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n',
+    );
+    expect(status).toBe(1);
+    const lines = jsonLines(stdout);
+    const written = lines.filter(({ type }) => type === 'datagram').length;
+    const { received, dropped } = lines.at(-1) as unknown as {
+      received: number;
+      dropped: { kernel: number; queue: number; output: number };
+    };
+    expect((await read(kept)).length).toBe(written);
+    expect(dropped.output).toBeGreaterThan(0);
+    expect(received).toBe(written + dropped.output);
+    expect(received + dropped.kernel + dropped.queue).toBe(200);
+  });
+
+  testInNamespaces('any more ends typing, too', async () => {
+    const kept = fileFor('pcap');
+    const typed = `{ until grep -q spoken /run/out 2>/dev/null; do read -rt 0.01 <> <(:); done; yes $(printf %0900d 0) | head -n 200; }`;
+    const line = `${typed} | ${served('-i')} >/run/out & serve=$!; ${listening}; ${commandLine(['send', '127.0.0.1:9', 'spoken', '-w', '10s', '-n', '1000'])} & wait $serve; status=$?; kill $!; cat /run/err >&2; (exit $status)`;
+    await using running = onSmallDisk(line, kept);
+    const { stderr, status } = await running.outcome;
+    expect(stderr).toBe(
+      'udpcat: listening on 127.0.0.1:9\nudpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n',
+    );
+    expect(status).toBe(1);
     expect((await read(kept)).length).toBeGreaterThan(30);
   });
 });
