@@ -144,6 +144,7 @@ export async function planSend(
   const from = planMessages(messages, values, probe, io);
   const judged = isJudged(values, from, expectations);
   checkOneWay(probe, judged);
+  checkProbe(probe, values);
   checkWaiting(values, judged);
   checkRetry(values, from);
   checkReplay(values);
@@ -241,6 +242,15 @@ function checkWaiting({ wait }: SendValues, judged: boolean): void {
 function checkOneWay(probe: ProbeSession | undefined, judged: boolean): void {
   if (probe?.repliesFrom !== 'none' || !judged) return;
   throw new UsageError(`nothing answers the probe ${probe.name}, and other options ask for replies: leave them out`);
+}
+
+/** Several replies to one request would stand for replies to several: some protocols have no ids to tell them apart. */
+function checkProbe(probe: ProbeSession | undefined, { count = 1, duration }: SendValues): void {
+  if (probe === undefined || probe.repliesFrom === 'none' || (count <= 1 && duration === undefined)) return;
+  const option = count > 1 ? "'-c, --count' above 1" : "'--duration'";
+  throw new UsageError(
+    `option ${option} would send the same request of the probe ${probe.name} again, and a second reply to one could not be told from another's: run the probe once each time`,
+  );
 }
 
 /** A recording has its own messages, and its own time. */

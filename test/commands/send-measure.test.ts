@@ -224,15 +224,6 @@ describe('by order are matched', () => {
     expect(outcome.status).toBe(5);
     expect(summaryOf(outcome)).toMatchObject({ sent: 3, received: 2, lost: 1, mismatched: 3, matchedBy: 'order' });
   });
-
-  test('the requests of a probe', async () => {
-    await using server = await answeringServer((data) => [
-      Buffer.concat([data.subarray(0, 2), Buffer.from([0x81, 0x80]), data.subarray(4)]),
-    ]);
-    const args = ['--probe', 'dns:example.com', '-c', '2', '--interval', '10ms', '-w', '300ms', '-o', 'json'];
-    const summary = summaryOf(await udpcat(['send', server.address, ...args]));
-    expect(summary).toMatchObject({ sent: 2, matchedBy: 'order' });
-  });
 });
 
 test.each([

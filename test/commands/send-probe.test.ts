@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PROBES } from '../../src/probes/table.js';
 import { dns } from '../probes/fixtures/dns.js';
 import { jsonLines, logLines } from '../support/service.js';
-import { answeringServer, silentServer } from '../support/sockets.js';
+import { answeringServer, arrivals, silentServer } from '../support/sockets.js';
 import { udpcat } from '../support/udpcat.js';
 
 describe('--probe list', () => {
@@ -55,12 +55,25 @@ describe('--probe', () => {
     ],
     ['no wait', ['--probe', 'ntp', '-w', '0'], "option '-w, --wait' 0 waits for no reply"],
     ['-n 2 and --retry', ['--probe', 'ntp', '--retry', '1', '-n', '2'], "option '--retry' is for one message"],
+    [
+      'a count above 1',
+      ['--probe', 'ntp', '-c', '2'],
+      "option '-c, --count' above 1 would send the same request of the probe ntp again, and a second reply to one could not be told from another's",
+    ],
+    ['--duration', ['--probe', 'dns:a', '--duration', '1s'], "option '--duration' would send the same request"],
     ['two of them', ['--probe', 'ntp', '--probe', 'dns:a'], 'may stand only once'],
   ])('with %s is a usage error', async (_title, args, message) => {
     const { status, stderr, stdout } = await udpcat(['send', '127.0.0.1:9', ...args]);
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/^[^\n]*\n$/);
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 2, stdout: '' });
+  });
+
+  test('may be repeated where nothing answers it', async () => {
+    await using server = await silentServer();
+    const args = ['send', server.address, '--probe', 'statsd', '-c', '3', '--interval', '1ms'];
+    expect(await udpcat(args)).toMatchObject({ status: 0, stderr: '' });
+    expect(await arrivals(server)).toHaveLength(3);
   });
 
   test('writes the reply as any other, and tells in JSON what it learned', async () => {
