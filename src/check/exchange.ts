@@ -120,7 +120,8 @@ export class Exchange implements AsyncDisposable {
   #rttMs: number | undefined;
   #mismatched: Endpoint | undefined;
   #rewritten: readonly Uint8Array[] | undefined;
-  #overSinceMs = Infinity;
+  /** Spent on judging since the wait is over. */
+  #lateJudgingMs = 0;
   #failure: Error | undefined;
   readonly #over = new AbortController();
   readonly #enough = new AbortController();
@@ -273,9 +274,14 @@ export class Exchange implements AsyncDisposable {
     return batch.filter(({ remote }) => remote.address === address);
   }
 
-  /** What was over some time ago ends, whatever is left to be judged. */
+  /** What is over ends, whatever is left to be judged; a slow reader of what was judged takes none of that time. */
   #judgedLongEnough(): boolean {
-    return performance.now() - this.#overSinceMs > MAX_LATE_JUDGING_MS;
+    return this.#lateJudgingMs > MAX_LATE_JUDGING_MS;
+  }
+
+  /** Counts judging that began at `sinceMs`, if the wait is over. */
+  #judgedSince(sinceMs: number): void {
+    if (this.#over.signal.aborted) this.#lateJudgingMs += performance.now() - sinceMs;
   }
 
   /** Resolves to the replies that count; those that are left when they were judged for long enough do not. */
@@ -288,6 +294,7 @@ export class Exchange implements AsyncDisposable {
     for (const [index, datagram] of batch.entries()) {
       if (this.#allSent && this.#hasEnough) return batch.slice(0, index);
       if (performance.now() - sinceMs > MAX_JUDGING_MS) {
+        this.#judgedSince(sinceMs);
         await nextTurn();
         sinceMs = performance.now();
         if (this.#judgedLongEnough()) return batch.slice(0, index);
@@ -300,6 +307,7 @@ export class Exchange implements AsyncDisposable {
       if (answer !== undefined) this.#answer(answer, datagram.remote);
       this.#checkEnough();
     }
+    this.#judgedSince(sinceMs);
     return batch;
   }
 
@@ -564,7 +572,6 @@ export class Exchange implements AsyncDisposable {
   /** Nothing more is waited for; what has arrived still counts, unless enough replies came. Twice is fine. */
   end(): void {
     // A reason of one's own: making the default one, with its stack, takes milliseconds.
-    if (!this.#over.signal.aborted) this.#overSinceMs = performance.now();
     this.#over.abort('over');
     this.#idle.stop();
   }
