@@ -91,7 +91,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
       near: ['echo', '--corrupt', '5%', '--duplicate', '100%'],
       far: ['echo', '--corrupt', '5%', '--duplicate', '100%'],
     },
-    { near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'], far: ['echo', '--reorder', '20%'] },
+    { near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'], far: ['echo'] },
   ];
   for (const { near: one, far: other, counts } of loops) {
     testInNamespaces(
