@@ -174,7 +174,7 @@ async function prepareMessages(
   context: Context,
   { limitBytes, answers }: Pick<Replay, 'limitBytes' | 'answers'>,
 ): Promise<Messages | ((exchange: Exchange) => Promise<Messages>)> {
-  const { messages: source, count = 1, retry } = plan;
+  const { messages: source, count = 1, retry, judged } = plan;
   if (source.kind === 'typing') return 'typing';
   if (source.kind === 'probe') {
     return async ({ local, remote }) => {
@@ -183,7 +183,7 @@ async function prepareMessages(
       return new ListedRounds([request]);
     };
   }
-  if (source.kind === 'generated') return generateMessages(source.bytes, limitBytes);
+  if (source.kind === 'generated') return generateMessages({ bytes: source.bytes, numbered: judged }, limitBytes);
   if (source.kind === 'replay') return { path: source.path, limitBytes, answers };
   if (source.kind !== 'stream') return new ListedRounds(await loadMessages(source, limitBytes));
   if (count === 1 && retry === undefined) return streamMessages(context.stdin, source.format, limitBytes);

@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type StreamFormat, readMessages } from '../input/message-stream.js';
-import type { NumberedPayloads } from '../input/numbered-payload.js';
-import { readPayloadFile } from '../input/payload.js';
-import type { Rounds } from '../input/rounds.js';
+import { generatePayload, readPayloadFile } from '../input/payload.js';
+import { ListedRounds, type Rounds } from '../input/rounds.js';
 import type { Exchange } from '../check/exchange.js';
 import type { RecordedAnswers } from '../check/recorded-answers.js';
 import { describeSystemError } from '../net/errors.js';
@@ -48,12 +47,17 @@ const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
 const MAX_COLLECTED = 1024 * 1024;
 
 /**
- * Generated payloads, checked against the largest; loaded only here, as few runs need them.
+ * Generated payloads, checked against the largest. They are numbered where replies are to be told apart; what nobody
+ * answers is the same every time, and nothing goes out faster.
  *
  * @throws {UsageError} for a size over the limit
  */
-export async function generateMessages(bytes: number, limitBytes: number): Promise<NumberedPayloads> {
+export async function generateMessages(
+  { bytes, numbered }: { readonly bytes: number; readonly numbered: boolean },
+  limitBytes: number,
+): Promise<Rounds> {
   checkLimit(`option '--size': ${bytes} bytes`, bytes, limitBytes);
+  if (!numbered) return new ListedRounds([generatePayload(bytes)]);
   const { NumberedPayloads: Payloads } = await import('../input/numbered-payload.js');
   return new Payloads(bytes);
 }

@@ -14,9 +14,12 @@ export interface Rounds {
 /** Rounds in which each message is the same every time. */
 export class ListedRounds implements Rounds {
   readonly #messages: readonly Uint8Array[];
+  /** Several rounds in a row, of which parts were asked for. */
+  #repeated: readonly Uint8Array[];
 
   constructor(messages: readonly Uint8Array[]) {
     this.#messages = messages;
+    this.#repeated = messages;
   }
 
   get size(): number {
@@ -26,8 +29,11 @@ export class ListedRounds implements Rounds {
   take(first: number, count: number): readonly Uint8Array[] {
     const { size } = this;
     const from = first % size;
-    if (from + count <= size)
-      return from === 0 && count === size ? this.#messages : this.#messages.slice(from, from + count);
-    return Array.from({ length: count }, (_, index) => this.#messages[(from + index) % size] as Uint8Array);
+    const end = from + count;
+    if (this.#repeated.length < end) {
+      const rounds = Math.ceil(end / size);
+      this.#repeated = Array.from({ length: rounds }, () => this.#messages).flat();
+    }
+    return from === 0 && end === this.#repeated.length ? this.#repeated : this.#repeated.slice(from, end);
   }
 }

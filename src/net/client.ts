@@ -118,9 +118,15 @@ export class DatagramClient extends DatagramSocket {
    * @throws {DatagramError} `CLOSED`
    */
   sendBatch(payloads: readonly Uint8Array[]): Promise<readonly SendFailure[]> {
-    const last = this.#lastBatch;
-    const isSame = last.length === payloads.length && payloads.every((data, nth) => last[nth]?.data === data);
-    if (!isSame) this.#lastBatch = payloads.map((data) => ({ data }));
+    if (!holds(this.#lastBatch, payloads)) this.#lastBatch = payloads.map((data) => ({ data }));
     return this.transmit(this.#lastBatch);
   }
+}
+
+function holds(batch: readonly EngineOutgoing[], payloads: readonly Uint8Array[]): boolean {
+  if (batch.length !== payloads.length) return false;
+  for (let nth = 0; nth < payloads.length; nth += 1) {
+    if (batch[nth]?.data !== payloads[nth]) return false;
+  }
+  return true;
 }

@@ -470,6 +470,7 @@ export class LinuxSocket implements EngineSocket {
 
   /** Sends a run one by one that was refused as segments, and learns for the next ones. */
   #segmentNoMore(delivery: Delivery, errno: number, end: number): void {
+    if (errno === EINVAL && this.#machinery.transmission.limitSegments(end - delivery.next)) return;
     const size = delivery.batch[delivery.next]?.data.length ?? 0;
     delivery.singlyUntil = end;
     // The device cannot (EIO), or segments of that size do not fit the MTU, which older kernels call EINVAL.

@@ -8,8 +8,9 @@ import type { SystemCalls } from './system-calls.js';
 
 /** Messages that one system call sends at most. */
 const SENT_AT_ONCE = 64;
-/** Segments that every kernel with UDP_SEGMENT takes in one message (`UDP_MAX_SEGMENTS`, since raised to 128). */
-const MOST_SEGMENTS = 64;
+/** Segments that a message may have (`UDP_MAX_SEGMENTS`) since Linux 6.9, and before. */
+const MOST_SEGMENTS = 128;
+const MOST_SEGMENTS_BEFORE = 64;
 /** Bytes of all segments of a message together: what one datagram to IPv4 may hold. */
 const MOST_SEGMENTED_BYTES = 65_507;
 /** No datagram is larger, in either family. */
@@ -42,6 +43,10 @@ export class Transmission {
   readonly #addresses: AddressWriter;
   /** Where in the batch each message ends. */
   readonly #ends = new Int32Array(SENT_AT_ONCE);
+  #mostSegments = MOST_SEGMENTS;
+  /** The batch that was looked at last, and whether it is one datagram over and over: at full speed it comes again and again. */
+  #examined: readonly EngineOutgoing[] | undefined;
+  #repeats = false;
 
   constructor(calls: SystemCalls) {
     this.#calls = calls;
@@ -59,12 +64,20 @@ export class Transmission {
     return this.#ends[nth] as number;
   }
 
+  /** Whether the kernel may take a message of fewer segments than the one it refused: no other will have so many. */
+  limitSegments(refused: number): boolean {
+    if (refused <= MOST_SEGMENTS_BEFORE) return false;
+    this.#mostSegments = MOST_SEGMENTS_BEFORE;
+    return true;
+  }
+
   /**
    * Lays out the datagrams of a batch from one on, as many as fit: runs of one size to one peer become segments of one
    * message. Returns how many messages that makes; none if the first datagram is larger than any can be.
    */
   lay(batch: readonly EngineOutgoing[], from: number, route: Route): number {
     const payloads = this.#payloads.bytes;
+    const repeats = this.#isRepetition(batch);
     let count = 0;
     let used = 0;
     let index = from;
@@ -81,11 +94,11 @@ export class Transmission {
         size === 0 || size > route.segmentLimit || index < route.singlyUntil
           ? 1
           : Math.min(
-              MOST_SEGMENTS,
+              this.#mostSegments,
               batch.length - index,
               Math.floor(Math.min(MOST_SEGMENTED_BYTES, PAYLOAD_BYTES - used) / size),
             );
-      let segments = 1;
+      let segments = repeats ? most : 1;
       while (segments < most && isAlike(batch[index + segments] as EngineOutgoing, first)) segments += 1;
       let total = segments * size;
       let at = used;
@@ -119,6 +132,15 @@ export class Transmission {
       this.#ends[count] = index;
     }
     return count;
+  }
+
+  #isRepetition(batch: readonly EngineOutgoing[]): boolean {
+    if (batch !== this.#examined) {
+      const [first] = batch;
+      this.#examined = batch;
+      this.#repeats = first !== undefined && batch.every((next) => isAlike(next, first));
+    }
+    return this.#repeats;
   }
 
   /** Gives so many messages to the kernel, without waiting: how many it has taken, at least one, or -1 with `errno`. */
