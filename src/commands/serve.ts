@@ -93,9 +93,11 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
     typing: plan.interactive === true,
     answering: loaded.answering,
     start: (server, output) => typing.start(server, output),
-    taken: (batch) => {
-      typing.heard(batch);
-    },
+    taken: plan.typing
+      ? (batch) => {
+          typing.heard(batch);
+        }
+      : undefined,
   });
 }
 

@@ -6,6 +6,7 @@ import { AnswerPolicy } from '../guard/answer-policy.js';
 import { isLoopback } from '../net/endpoint.js';
 import {
   type Address,
+  type Arrivals,
   type Datagram,
   DatagramError,
   type DatagramServer,
@@ -102,7 +103,7 @@ export interface Service {
   /** Called once the server is bound; what it returns is called at the end. */
   readonly start?: (server: DatagramServer, output: Output) => () => void;
   /** Called with every batch that was taken, before it is written. */
-  readonly taken?: (batch: readonly Datagram[]) => void;
+  readonly taken?: ((batch: readonly Datagram[]) => void) | undefined;
   /** Whether time and addresses stand before each datagram unless the user says otherwise. */
   readonly meta: boolean;
   /** Whether the user wants to type at the terminal, where a live line would stand in the way. Default: false. */
@@ -154,6 +155,11 @@ function hasLiveLine({ stats, output }: ServingPlan, { log, terminals }: Context
   return stats === true && log.hasStatus && typing !== true && !(terminals.stdout && output === 'raw');
 }
 
+/** Whether anything is to be known of datagrams but who sent how many of which size. */
+function needsPayloads({ output, record, count }: ServingPlan, { answering, taken }: Service): boolean {
+  return output !== 'none' || record !== undefined || count !== undefined || !!answering || !!taken;
+}
+
 /** Resolves once the socket is closed, and what it dropped is known. */
 async function serveUntilEnd(
   plan: ServingPlan,
@@ -174,7 +180,12 @@ async function serveUntilEnd(
     readonly manager: ServiceManager;
   },
 ): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
-  await using server = await startUdpServer(plan.local, { ...socketOptions(plan, { pays: true }), fd: plan.fd });
+  const intake = new Intake(plan, output.totals, peers);
+  await using server = await startUdpServer(plan.local, {
+    ...socketOptions(plan, { pays: true }),
+    fd: plan.fd,
+    onArrivals: needsPayloads(plan, service) ? undefined : intake.count,
+  });
   output.watchKernel(server);
   output.askKernel();
   await output.begin({ bound: server.local, meta: service.meta });
@@ -188,10 +199,13 @@ async function serveUntilEnd(
     if (answers === undefined) server.close();
     else answers.hurry();
   });
+  intake.onArrival = () => {
+    endings.arrived();
+  };
   const stopService = service.start?.(server, output);
   const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
   try {
-    await serveBatches(server, { plan, service, output, peers, endings, answers });
+    await serveBatches(server, { plan, service, output, intake, answers });
     // A signal may end the wait for them, too.
     await answers?.settled();
   } catch (error) {
@@ -281,26 +295,21 @@ async function serveBatches(
     readonly plan: ServingPlan;
     readonly service: Service;
     readonly output: Output;
-    readonly peers: PeerTable;
-    readonly endings: Endings;
+    readonly intake: Intake;
     readonly answers: Answers | undefined;
   },
 ): Promise<void> {
-  const { plan, service, output, peers, endings, answers } = parts;
-  const { totals } = output;
-  const admission = new AccessList(plan.allow ?? [], plan.deny ?? []);
+  const { plan, service, output, intake, answers } = parts;
   for await (const batch of server.batches()) {
-    endings.arrived();
-    const taken = admit(batch, admission, totals, plan.count);
+    const taken = intake.take(batch);
     if (taken.length === 0) continue;
-    peers.count(taken);
     const kept = await output.recordReceived(taken);
     if (kept.length > 0) {
       service.taken?.(kept);
       // Neither waits for the other: a slow program holds back no output.
       await Promise.all([answers?.give(kept), output.writer.write(kept)]);
     }
-    if (totals.received === plan.count) break;
+    if (output.totals.received === plan.count) break;
   }
   // Nobody wanted what comes while the last answers wait: it is not lost.
   server.removeAllListeners('drop');
@@ -323,19 +332,47 @@ function judgeRun(
   return output.failsOnDrop() ? ExitCode.dropped : ExitCode.ok;
 }
 
-/** The datagrams that are taken, at most as many as are still wanted; counts them, and those kept out. */
-function admit(
-  batch: readonly Datagram[],
-  admission: AccessList,
-  totals: Totals,
-  count: number | undefined,
-): readonly Datagram[] {
-  let taken = admission.open ? batch : batch.filter(({ remote }) => admission.admits(remote));
-  totals.denied += batch.length - taken.length;
-  const left = (count ?? Infinity) - totals.received;
-  if (taken.length > left) taken = taken.slice(0, left);
-  totals.received += taken.length;
-  return taken;
+/** Whose datagrams are taken, and how many; counts them, and those kept out. */
+class Intake {
+  readonly #admission: AccessList;
+  readonly #most: number;
+  readonly #totals: Totals;
+  readonly #peers: PeerTable;
+  /** Called whenever something arrives, from whomever. */
+  onArrival = (): void => undefined;
+
+  constructor({ allow = [], deny = [], count = Infinity }: ServingPlan, totals: Totals, peers: PeerTable) {
+    this.#admission = new AccessList(allow, deny);
+    this.#most = count;
+    this.#totals = totals;
+    this.#peers = peers;
+  }
+
+  /** The datagrams that are taken, at most as many as are still wanted. */
+  take(batch: readonly Datagram[]): readonly Datagram[] {
+    this.onArrival();
+    const admission = this.#admission;
+    const totals = this.#totals;
+    let taken = admission.open ? batch : batch.filter(({ remote }) => admission.admits(remote));
+    totals.denied += batch.length - taken.length;
+    const left = this.#most - totals.received;
+    if (taken.length > left) taken = taken.slice(0, left);
+    totals.received += taken.length;
+    this.#peers.count(taken);
+    return taken;
+  }
+
+  /** Counts what nobody looks at; only where there is no end to how many are wanted. */
+  readonly count = (arrivals: Arrivals): void => {
+    this.onArrival();
+    const { remote, count } = arrivals;
+    if (!this.#admission.open && !this.#admission.admits(remote)) {
+      this.#totals.denied += count;
+      return;
+    }
+    this.#totals.received += count;
+    this.#peers.countTogether(arrivals);
+  };
 }
 
 /** When a service ends: by a signal, when its output takes no more, after `--duration`, after `--idle`. */

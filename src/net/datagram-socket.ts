@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Datagram } from './datagram.js';
+import type { Arrivals, Datagram } from './datagram.js';
 import { type Address, checkAddress, type Endpoint, type Family, interfaceExists, parseAddress } from './endpoint.js';
 import type {
   Engine,
@@ -89,11 +89,20 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /**
    * Opens the engine's socket.
    *
-   * @param details `receiveStrays` puts datagrams from other addresses into the queue as well; `engine` opens the socket.
+   * @param details `receiveStrays` puts datagrams from other addresses into the queue as well; `onArrivals` is told of
+   * what arrives, and nothing is queued; `engine` opens the socket.
    */
   protected async open(
     request: OpenRequest,
-    { receiveStrays = false, engine }: { readonly receiveStrays?: boolean; readonly engine?: Engine } = {},
+    {
+      receiveStrays = false,
+      onArrivals,
+      engine,
+    }: {
+      readonly receiveStrays?: boolean;
+      readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
+      readonly engine?: Engine;
+    } = {},
   ): Promise<void> {
     this.#signal?.throwIfAborted();
     const queue = this.#queue;
@@ -106,8 +115,10 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.#socket = await this.#chosen.engine.open(request, {
       room: () => queue.appetite,
       datagrams: (batch) => {
-        queue.push(batch);
+        if (onArrivals === undefined) queue.push(batch);
+        else for (const datagram of batch) onArrivals(arrivalOf(datagram));
       },
+      arrivals: onArrivals,
       strays: (batch) => {
         if (receiveStrays) queue.push(batch);
         else this.emit('strays', batch);
@@ -281,6 +292,11 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.close();
     await this.waitClosed();
   }
+}
+
+function arrivalOf({ remote, data, timeMs }: Datagram): Arrivals {
+  const { length } = data;
+  return { remote, count: 1, bytes: length, smallest: length, largest: length, timeMs };
 }
 
 /** @throws {DatagramError} `INVALID_OPTION` for what is outside its range */

@@ -18,6 +18,19 @@ export interface Datagram {
   readonly timeMs: number;
 }
 
+/** Datagrams that one peer sent and that arrived together, told of without their payloads. */
+export interface Arrivals {
+  readonly remote: Endpoint;
+  /** How many, from 1. */
+  readonly count: number;
+  /** Bytes of all payloads, of the smallest and of the largest. */
+  readonly bytes: number;
+  readonly smallest: number;
+  readonly largest: number;
+  /** See {@link Datagram}. */
+  readonly timeMs: number;
+}
+
 /** A datagram on its way out of an unconnected socket. */
 export interface Outgoing {
   readonly data: Uint8Array;

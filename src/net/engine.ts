@@ -1,4 +1,4 @@
-import type { Datagram } from './datagram.js';
+import type { Arrivals, Datagram } from './datagram.js';
 import type { Endpoint } from './endpoint.js';
 import type { DatagramError } from './errors.js';
 
@@ -79,6 +79,8 @@ export interface EngineEvents {
   room(): number;
   /** Datagrams that arrived, in order, at least one. The array is the owner's. */
   datagrams(batch: Datagram[]): void;
+  /** If given, an engine that can spare itself the payloads calls it instead of `datagrams`, whatever room there is. */
+  readonly arrivals?: ((arrivals: Arrivals) => void) | undefined;
   /** Datagrams that came from other addresses than the connected one. */
   strays(batch: Datagram[]): void;
   /** An ICMP error for something sent earlier. */

@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 export { type ClientOptions, DatagramClient, openUdpConnection, type Strays } from './client.js';
-export type { Datagram, Outgoing } from './datagram.js';
+export type { Arrivals, Datagram, Outgoing } from './datagram.js';
 export {
   type AddressLike,
   DatagramSocket,

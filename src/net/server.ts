@@ -1,4 +1,4 @@
-import type { Datagram, Outgoing } from './datagram.js';
+import type { Arrivals, Datagram, Outgoing } from './datagram.js';
 import {
   type AddressLike,
   checkOptions,
@@ -32,6 +32,11 @@ export interface ServerOptions extends DatagramSocketOptions {
    * for both families. Default: a socket is bound. Node engine.
    */
   readonly fd?: number | undefined;
+  /**
+   * Called with what arrives, for whoever only counts it: no payload is kept, and nothing is queued, so that the server can
+   * receive nothing but its end. With the linux engine that is several times as fast. Default: datagrams are queued.
+   */
+  readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
 }
 
 /**
@@ -73,7 +78,8 @@ export class DatagramServer extends DatagramSocket {
       const server = new DatagramServer(options);
       try {
         const dualStack = everywhere && local.address === '::';
-        await server.open({ local, dualStack, hearStrays: false, fd: options.fd, options });
+        const request = { local, dualStack, hearStrays: false, fd: options.fd, options };
+        await server.open(request, { onArrivals: options.onArrivals });
         server.#lookup = options.lookup;
         server.#family = dualStack ? undefined : familyOf(local.address);
         return server;

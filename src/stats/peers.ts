@@ -1,4 +1,4 @@
-import { type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
+import { type Arrivals, type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
 import { formatRate } from '../output/quantity.js';
 import { formatTime } from '../output/time.js';
 
@@ -36,7 +36,7 @@ class Counts {
     if (timeMs > this.lastMs) this.lastMs = timeMs;
   }
 
-  add(other: Counts): void {
+  add(other: Omit<Counts, 'count' | 'add' | 'perSecond'>): void {
     this.received += other.received;
     this.bytes += other.bytes;
     this.answered += other.answered;
@@ -126,6 +126,12 @@ export class PeerTable {
   /** Counts datagrams that were received. */
   count(batch: readonly Datagram[]): void {
     for (const { remote, data, timeMs } of batch) this.#of(remote, timeMs).count(data.length, timeMs);
+  }
+
+  /** Counts datagrams that arrived together. */
+  countTogether({ remote, count, bytes, smallest, largest, timeMs }: Arrivals): void {
+    const counts = { received: count, bytes, answered: 0, smallest, largest, firstMs: timeMs, lastMs: timeMs };
+    this.#of(remote, timeMs).add(counts);
   }
 
   /** Counts one datagram, counted as received before, as answered. */

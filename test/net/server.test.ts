@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Datagram, type DatagramError, formatEndpoint, MAX_PAYLOAD_BYTES } from '../../src/net/index.js';
+import {
+  type Arrivals,
+  type Datagram,
+  type DatagramError,
+  formatEndpoint,
+  MAX_PAYLOAD_BYTES,
+} from '../../src/net/index.js';
 import { closedPort, echoServer, type Family, silentServer } from '../support/sockets.js';
 import { datagramError, outDatagrams, queuedIn, text } from '../support/net.js';
 import { describeEngines } from '../support/engines.js';
@@ -48,6 +54,31 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
         ...names.map(() => 'name'),
       ]);
       expect(new Set(received.map(({ from }) => from))).toEqual(new Set([formatEndpoint(server.local)]));
+    });
+
+    test('only counts what arrives where that is asked for: every datagram, and the bytes of each', async () => {
+      const told: Arrivals[] = [];
+      await using server = await startUdpServer(local, { maxReadQueue: 1, onArrivals: (some) => told.push(some) });
+      await using one = await openUdpConnection(server.local);
+      await using other = await openUdpConnection(server.local);
+      const sizes = [...Array<number>(40).fill(100), 7, 0, 2000, ...Array<number>(40).fill(3), 1];
+      for (const client of [one, other]) await client.sendBatch(sizes.map((size) => Buffer.alloc(size)));
+      server.close();
+      expect(await server.batches().next()).toEqual({ done: true, value: undefined });
+      for (const { local: remote } of [one, other]) {
+        const own = told.filter((some) => some.remote.port === remote.port);
+        const sum = (of: (some: Arrivals) => number): number => own.reduce((all, some) => all + of(some), 0);
+        expect(own.every((some) => some.remote.address === host)).toBe(true);
+        expect(sum(({ count }) => count)).toBe(sizes.length);
+        expect(sum(({ bytes }) => bytes)).toBe(sizes.reduce((all, size) => all + size, 0));
+        expect(Math.min(...own.map(({ smallest }) => smallest))).toBe(0);
+        expect(Math.max(...own.map(({ largest }) => largest))).toBe(2000);
+        for (const { count, bytes, smallest, largest, timeMs } of own) {
+          expect(smallest + (count - 1) * largest).toBe(bytes);
+          expect(Math.abs(timeMs - Date.now())).toBeLessThan(10_000);
+        }
+      }
+      expect([server.dropped, server.queued]).toEqual([0, 0]);
     });
 
     test('rejects when its port is in use, with the cause, and names the address', async () => {

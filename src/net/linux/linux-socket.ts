@@ -271,7 +271,8 @@ export class LinuxSocket implements EngineSocket {
     const { reception, calls } = this.#machinery;
     for (let nth = 0; nth < mostCalls && !this.#closed; nth += 1) {
       this.#giveBacklog();
-      const room = this.#events.room();
+      const { arrivals } = this.#events;
+      const room = arrivals === undefined ? this.#events.room() : Infinity;
       this.#full = room <= 0;
       if (this.#full) return false;
       const most = Math.max(1, Math.min(RECEIVED_AT_ONCE, Math.floor(room / this.#datagramsPerMessage)));
@@ -284,6 +285,9 @@ export class LinuxSocket implements EngineSocket {
           this.#events.failed(receiveError(systemError('recvmmsg', errno), this.local));
           return false;
         }
+      } else if (arrivals !== undefined) {
+        for (const together of reception.arrivals(received)) arrivals(together);
+        if (received < most) return false;
       } else {
         const batch = reception.datagrams(received, this.local.port, this.#fallbackLocal);
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;

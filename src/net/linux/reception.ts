@@ -1,5 +1,5 @@
 import { wallClockMs } from '../clock.js';
-import type { Datagram } from '../datagram.js';
+import type { Arrivals, Datagram } from '../datagram.js';
 import { EndpointReader } from './addresses.js';
 import {
   CLOCK_REALTIME,
@@ -27,6 +27,11 @@ const CONTROL_BYTES = 256;
 const SLAB_BYTES = 65_536;
 /** A payload that is larger has a block of its own. */
 const LARGE_BYTES = SLAB_BYTES / 4;
+
+interface Clocks {
+  readonly nowMs: number;
+  readonly skewMs: number;
+}
 
 /**
  * Memory into which datagrams are received, one for all sockets, because nothing is left in it between two calls: each
@@ -87,15 +92,14 @@ export class Reception {
     const batch: Datagram[] = [];
     const messages = this.#messages;
     const { view } = messages.memory;
-    const nowMs = wallClockMs();
-    const skewMs = nowMs - this.#systemClockMs();
+    const clock = this.#readClocks();
     for (let nth = 0; nth < received; nth += 1) {
       const remote = this.remotes.readName(view, messages.nameOffset(nth));
       const bytes = messages.length(nth);
       this.#readControl(nth, port);
       if (remote === undefined) continue;
       const local = this.#local ?? fallback;
-      const timeMs = this.#receivedMs === 0 ? nowMs : this.#receivedMs + skewMs;
+      const timeMs = this.#timeMs(clock);
       let at = this.#keep(nth * MESSAGE_BYTES, bytes);
       const end = at + bytes;
       const segment = this.#segmentBytes === 0 ? bytes : this.#segmentBytes;
@@ -106,6 +110,25 @@ export class Reception {
       } while (at < end);
     }
     return batch;
+  }
+
+  /** What the messages that were received last hold, in order of arrival, told of without payloads. */
+  arrivals(received: number): Arrivals[] {
+    const messages = this.#messages;
+    const { view } = messages.memory;
+    const clock = this.#readClocks();
+    const all: Arrivals[] = [];
+    for (let nth = 0; nth < received; nth += 1) {
+      const remote = this.remotes.readName(view, messages.nameOffset(nth));
+      const bytes = messages.length(nth);
+      this.#readControl(nth, 0);
+      if (remote === undefined) continue;
+      const largest = this.#segmentBytes === 0 ? bytes : Math.min(this.#segmentBytes, bytes);
+      const count = Math.ceil(bytes / largest) || 1;
+      const smallest = bytes - (count - 1) * largest;
+      all.push({ remote, count, bytes, smallest, largest, timeMs: this.#timeMs(clock) });
+    }
+    return all;
   }
 
   /** Copies a payload to where it stays; returns its place in the slab. */
@@ -145,9 +168,16 @@ export class Reception {
     }
   }
 
-  #systemClockMs(): number {
+  /** The time now, and what the clock of this process is ahead of the system's, by which the kernel stamps. */
+  #readClocks(): Clocks {
+    const nowMs = wallClockMs();
     this.#calls.clock_gettime(CLOCK_REALTIME, this.#clock.address);
-    return timeMs(this.#clock.view, 0);
+    return { nowMs, skewMs: nowMs - timeMs(this.#clock.view, 0) };
+  }
+
+  /** When the message at hand was received. */
+  #timeMs({ nowMs, skewMs }: Clocks): number {
+    return this.#receivedMs === 0 ? nowMs : this.#receivedMs + skewMs;
   }
 }
 
