@@ -129,7 +129,8 @@ export class LinuxSocket implements EngineSocket {
   /** Whether the event loop told of an error. */
   #failing = false;
   #segmentLimit = NO_SEGMENT_LIMIT;
-  readonly #notSources = new Set<string>();
+  /** See `Route.unnamed`. */
+  readonly #unnamed = new Set<string>();
   #lastDrops: number | undefined;
   /** Whether the kernel may put datagrams together, which it drops and counts as one then. */
   #coalesces = false;
@@ -147,6 +148,7 @@ export class LinuxSocket implements EngineSocket {
       this.buffers = options.buffers(this.#fd);
       const { address } = this.local;
       this.#fallbackLocal = address === '::' || address === '0.0.0.0' ? undefined : this.local;
+      if (this.#fallbackLocal !== undefined) this.#unnamed.add(address);
       this.#watch = calls.watch(this.#fd, { readable: true, writable: false }, this.#onReady);
     } catch (error) {
       calls.close(this.#fd);
@@ -422,7 +424,7 @@ export class LinuxSocket implements EngineSocket {
       remote,
       segmentLimit: this.#segmentLimit,
       singlyUntil,
-      notSources: this.#notSources,
+      unnamed: this.#unnamed,
     };
   }
 
@@ -467,8 +469,8 @@ export class LinuxSocket implements EngineSocket {
   /** Whether a datagram was to be sent from a broadcast address, as an answer is to what was asked there: it no longer is. */
   #leaveOutSource({ batch, next }: Delivery): boolean {
     const address = batch[next]?.local?.address;
-    if (address === undefined || this.#notSources.has(address) || !isBroadcast(address)) return false;
-    this.#notSources.add(address);
+    if (address === undefined || this.#unnamed.has(address) || !isBroadcast(address)) return false;
+    this.#unnamed.add(address);
     return true;
   }
 

@@ -31,8 +31,8 @@ export interface Route {
   readonly segmentLimit: number;
   /** Datagrams of the batch before this one are sent one by one. */
   readonly singlyUntil: number;
-  /** Addresses that the kernel does not take for a source, because they are those of many. */
-  readonly notSources: ReadonlySet<string>;
+  /** Addresses that are not named as a source: the bound one, and those that the kernel does not take for one. */
+  readonly unnamed: ReadonlySet<string>;
 }
 
 /** Memory from which datagrams are sent, one for all sockets, because nothing is left in it between two calls. */
@@ -163,7 +163,7 @@ export class Transmission {
       memory.view.setUint16(messages.startControl(at, SOL_UDP, UDP_SEGMENT, 2), segmentBytes, true);
       at += aligned(CMSGHDR.bytes + 2);
     }
-    if (local !== undefined && canBeSource(local.address) && !route.notSources.has(local.address)) {
+    if (local !== undefined && !route.unnamed.has(local.address) && canBeSource(local.address)) {
       const data = at + CMSGHDR.bytes;
       const length = this.#addresses.writeSource(memory, data, local.address, route.family);
       if (route.family === 4) messages.startControl(at, SOL_IP, IP_PKTINFO, length);
