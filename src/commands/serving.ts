@@ -132,7 +132,7 @@ export async function runService(plan: ServingPlan, context: Context, service: S
       lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
     }),
   );
-  const manager = new ServiceManager(context);
+  const manager = new ServiceManager(context, plan.engine);
   try {
     const ends = AbortSignal.any([context.stop, outputEnded.signal]);
     const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, faults, ends, manager });
