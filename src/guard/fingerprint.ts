@@ -3,7 +3,7 @@ import type { Endpoint } from '../net/index.js';
 
 /** Bytes that are hashed here; of more, those at either end, and a CRC of all, which costs less by far. */
 const HASHED_BYTES = 512;
-const END_BYTES = 128;
+const END_BYTES = 64;
 
 /** Odd numbers whose bits look random, as xxHash multiplies by. */
 const PRIME1 = 0x9e3779b1;
