@@ -19,13 +19,19 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The engine that a user gets, whichever the tests are run with: the linux engine adopts no socket. */
+const ENGINE = ['--engine', 'auto'];
+
 /** Starts udpcat with these sockets, see {@link passSockets}. */
 function startWith(
   sockets: string,
   args: readonly string[],
   { owner, ...options }: StartOptions & { readonly owner?: string } = {},
 ): Running {
-  return shell(passSockets(sockets, commandLine(args), owner), options);
+  return shell(
+    passSockets(sockets, commandLine([...args, ...(args.includes('--engine') ? [] : ENGINE)]), owner),
+    options,
+  );
 }
 
 describeWith('python3', 'a socket that a service manager passed', () => {
@@ -88,6 +94,14 @@ describeWith('python3', 'a socket that a service manager passed', () => {
     expect(stderr.match(/\n/g)).toHaveLength(1);
   });
 
+  testWithLinuxEngine('is an error of one line with --engine linux, which says what can', async () => {
+    await using server = startWith('udp4', ['serve', '--engine', 'linux']);
+    expect(await server.outcome).toMatchObject({
+      status: 1,
+      stderr: 'udpcat: the linux engine cannot adopt an inherited socket; the node engine can\n',
+    });
+  });
+
   test('is not touched where LISTEN_PID names another process', async () => {
     await using server = startWith('udp4', ['serve', '127.0.0.1:0', '--duration', '10ms'], { owner: '1' });
     expect(await server.outcome).toMatchObject({ status: 0, stdout: Buffer.alloc(0) });
@@ -107,7 +121,7 @@ describe('variables that pass nothing', () => {
 testWith('systemd-socket-activate', 'systemd-socket-activate starts the service with its first datagram', async () => {
   const port = String(await closedPort(4));
   const listen = `systemd-socket-activate --datagram --listen 127.0.0.1:${port}`;
-  await using manager = shell(`exec ${listen} ${commandLine(['echo', '--count', '2'])}`);
+  await using manager = shell(`exec ${listen} ${commandLine(['echo', '--count', '2', ...ENGINE])}`);
   await manager.until('Listening on', 'stderr');
   for (const message of ['first', 'second']) {
     const { status } = await udpcat(['send', `127.0.0.1:${port}`, message, '--expect-exact', message, '-w', '10s']);
