@@ -20,6 +20,8 @@ export interface AnswerSink {
  * in number, memory and time.
  */
 export interface Answering {
+  /** Whether its answers can be other bytes every time, whatever it is asked. Default: false. */
+  readonly varies?: boolean;
   /** Called once, before the first datagram. @param local the server's address */
   begin?(sink: AnswerSink, local: Endpoint): void;
   /**

@@ -34,6 +34,7 @@ export interface ProgramOptions {
  * While as many run as may, further datagrams wait, and the receive queue behind them.
  */
 export class ProgramAnswers implements Answering {
+  readonly varies = true;
   readonly #options: ProgramOptions;
   readonly #running = new Set<Promise<void>>();
   readonly #kill = new AbortController();

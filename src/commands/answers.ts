@@ -181,6 +181,7 @@ export class Answers {
     if (answers.length === 0) return;
     const { output, peers } = this.#parts;
     const timeMs = wallClockMs();
+    this.#policy.sent(answers);
     const failures = await this.#server.sendBatch(answers);
     const failed = new Set(failures.map(({ index }) => index));
     const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));

@@ -133,7 +133,7 @@ export async function runService(plan: ServingPlan, context: Context, service: S
       lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
     }),
   );
-  const manager = new ServiceManager(context);
+  const manager = new ServiceManager(context, plan.engine);
   try {
     const ends = AbortSignal.any([context.stop, outputEnded.signal]);
     const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, faults, ends, manager });
@@ -234,21 +234,26 @@ function createAnswers(
     servicePorts: plan.answerServicePorts === true,
     ratePerSecond: plan.rateLimit,
     maxPeers: plan.maxPeers,
-    onCorruptedLoop: plan.corrupt === undefined ? undefined : tellOfLoops(parts.context),
+    onCorruptedLoop:
+      plan.corrupt === undefined
+        ? undefined
+        : tellOfLoops(parts.context, 'more than 100 answers to it were corrupted in one'),
+    onReturnLoop:
+      answering.varies === true ? tellOfLoops(parts.context, 'it sent back one answer after another') : undefined,
   });
   const mayAmplify = plan.allow !== undefined || plan.amplify === true;
   const copies = mayAmplify ? 0 : plan.duplicate === undefined ? 1 : 2;
   return new Answers(server, answering, policy, { ...parts, copies });
 }
 
-/** Tells of the first peer that is not answered because answers to it, corrupted, seem to go round. */
-function tellOfLoops({ log }: Context): (peer: Endpoint) => void {
+/** Tells of the first peer that is not answered because answers to it seem to go round. */
+function tellOfLoops({ log }: Context, why: string): (peer: Endpoint) => void {
   let told = false;
   return (peer) => {
     if (!told) {
       log.warn(
-        `${formatEndpoint(peer)} is not answered for a second: more than 100 answers to it were corrupted in one, as where ` +
-          'two servers answer each other; --no-loop-guard lifts that',
+        `${formatEndpoint(peer)} is not answered for a second: ${why}, as where two servers answer each other; ` +
+          '--no-loop-guard lifts that',
       );
     }
     told = true;

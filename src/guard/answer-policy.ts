@@ -1,9 +1,10 @@
 import { networkInterfaces } from 'node:os';
 import { isLoopback } from '../net/endpoint.js';
-import type { Datagram, Endpoint } from '../net/index.js';
+import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 import { CorruptionGuard } from './corruption-guard.js';
 import { LoopGuard } from './loop-guard.js';
 import { RateLimit } from './rate-limit.js';
+import { ReturnGuard } from './return-guard.js';
 
 /** Options of {@link AnswerPolicy}. */
 export interface AnswerPolicyOptions {
@@ -22,6 +23,11 @@ export interface AnswerPolicyOptions {
    * loop by that, and is not answered for a second. Undefined: they are not.
    */
   readonly onCorruptedLoop?: ((peer: Endpoint) => void) | undefined;
+  /**
+   * Whether answers can be ever new, see {@link AnswerPolicy.sent}; called with a peer that sends back one after another,
+   * and whose datagrams of that kind are not answered for a second. Undefined: they cannot.
+   */
+  readonly onReturnLoop?: ((peer: Endpoint) => void) | undefined;
 }
 
 /** With fewer, a guard would forget one peer over the next, and guard nothing. */
@@ -37,17 +43,20 @@ export class AnswerPolicy {
   readonly #loopGuard: LoopGuard | undefined;
   readonly #rateLimit: RateLimit | undefined;
   readonly #corruptionGuard: CorruptionGuard | undefined;
+  readonly #returnGuard: ReturnGuard | undefined;
   #ownAddresses: ReadonlySet<string> = new Set();
   #ownAddressesMs = -Infinity;
   #declined = 0;
 
   constructor(options: AnswerPolicyOptions) {
     this.#options = options;
-    const { loopGuard, ratePerSecond, onCorruptedLoop } = options;
+    const { loopGuard, ratePerSecond, onCorruptedLoop, onReturnLoop } = options;
     const maxRemembered = options.maxPeers && Math.max(options.maxPeers, MIN_REMEMBERED);
     this.#loopGuard = loopGuard ? new LoopGuard(maxRemembered) : undefined;
     this.#corruptionGuard =
       loopGuard && onCorruptedLoop !== undefined ? new CorruptionGuard(onCorruptedLoop, maxRemembered) : undefined;
+    this.#returnGuard =
+      this.#loopGuard && onReturnLoop && new ReturnGuard(this.#loopGuard, onReturnLoop, maxRemembered);
     this.#rateLimit =
       ratePerSecond === undefined || ratePerSecond === Infinity
         ? undefined
@@ -79,6 +88,7 @@ export class AnswerPolicy {
     if (this.#isOwn(remote, nowMs)) return false;
     if (this.#corruptionGuard?.admits(remote, nowMs) === false) return false;
     if (this.#rateLimit?.admits(remote, nowMs) === false) return false;
+    if (this.#returnGuard?.admits(datagram, nowMs) === false) return false;
     if (this.#loopGuard?.admits(datagram, nowMs) !== false) return true;
     this.#corruptionGuard?.suspect(remote, nowMs);
     return false;
@@ -90,6 +100,13 @@ export class AnswerPolicy {
    */
   corrupted(remote: Endpoint): void {
     if (!isLoopback(remote.address)) this.#corruptionGuard?.suspect(remote, performance.now());
+  }
+
+  /** Answers are sent: one that is new, and comes back, may go round between two servers, and never be the same twice. */
+  sent(answers: readonly Outgoing[]): void {
+    if (this.#returnGuard === undefined) return;
+    const nowMs = performance.now();
+    for (const { remote, data } of answers) this.#returnGuard.sent(remote, data, nowMs);
   }
 
   #isOwn({ address, port }: Endpoint, nowMs: number): boolean {

@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
-import { type Datagram, formatEndpoint } from '../net/index.js';
-import { Recent } from './recent.js';
+import type { Datagram, Endpoint } from '../net/index.js';
+import { Fingerprint } from './fingerprint.js';
+import { FingerprintTable } from './fingerprint-table.js';
 
 /** Identical datagrams of one peer that are answered in any second. */
 const MAX_IDENTICAL = 100;
@@ -13,24 +13,64 @@ const MAX_REMEMBERED = 65_536;
  * one peer at most 100 are answered in any second. A peer that numbers its datagrams never notices.
  */
 export class LoopGuard {
-  readonly #answered: Recent<Window>;
+  readonly #fingerprint = new Fingerprint();
+  readonly #received: FingerprintTable;
+  /** By slot, of those that came more than once of late. */
+  readonly #windows = new Map<number, Window>();
+  #sweptMs = 0;
 
-  /** @param maxRemembered different datagrams that are remembered at once, see {@link Recent} */
+  /** @param maxRemembered different datagrams that are remembered at once, see {@link FingerprintTable} */
   constructor(maxRemembered = MAX_REMEMBERED) {
-    this.#answered = new Recent(maxRemembered, WINDOW_MS);
+    this.#received = new FingerprintTable(maxRemembered);
   }
 
   /** Whether a datagram that arrived at `nowMs` may be answered; if so, it counts as answered. */
   admits({ remote, data }: Datagram, nowMs: number): boolean {
-    const key = `${formatEndpoint(remote)} ${data.length} ${crc32(data)}`;
-    return this.#answered.use(key, nowMs, () => new Window()).admits(nowMs);
+    if (nowMs - this.#sweptMs >= WINDOW_MS) this.#sweep(nowMs);
+    this.#fingerprint.setDatagram(remote, data);
+    const slot = this.#received.find(this.#fingerprint);
+    if (slot < 0) {
+      this.#windows.delete(this.#received.add(this.#fingerprint, nowMs));
+      return true;
+    }
+    const lastMs = this.#received.usedMs(slot);
+    this.#received.use(slot, nowMs);
+    if (nowMs - lastMs >= WINDOW_MS) {
+      this.#windows.delete(slot);
+      return true;
+    }
+    let window = this.#windows.get(slot);
+    if (window === undefined) {
+      window = new Window(lastMs);
+      this.#windows.set(slot, window);
+    }
+    return window.admits(nowMs);
+  }
+
+  /** Whether a datagram with these bytes came from the peer, as far as is remembered. */
+  knows(peer: Endpoint, data: Uint8Array): boolean {
+    this.#fingerprint.setDatagram(peer, data);
+    return this.#received.find(this.#fingerprint) >= 0;
+  }
+
+  /** Forgets the times that count no more. */
+  #sweep(nowMs: number): void {
+    for (const slot of this.#windows.keys()) {
+      if (nowMs - this.#received.usedMs(slot) >= WINDOW_MS) this.#windows.delete(slot);
+    }
+    this.#sweptMs = nowMs;
   }
 }
 
 /** When the last answers were given, as many as are allowed in a second. */
 class Window {
-  readonly #timesMs: number[] = [];
+  readonly #timesMs: number[];
   #oldest = 0;
+
+  /** @param firstMs when the first was given */
+  constructor(firstMs: number) {
+    this.#timesMs = [firstMs];
+  }
 
   admits(nowMs: number): boolean {
     if (this.#timesMs.length < MAX_IDENTICAL) {

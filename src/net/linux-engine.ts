@@ -1,7 +1,12 @@
 import type { Engine } from './engine.js';
 import { LinuxSocket, loadMachinery, type Machinery } from './linux/linux-socket.js';
+import { sendUnixDatagram } from './linux/unix-datagram.js';
 
 let machinery: Promise<Machinery> | undefined;
+
+function load(): Promise<Machinery> {
+  return (machinery ??= loadMachinery());
+}
 
 /**
  * The engine of Linux' own system calls, through the optional package `koffi`: many datagrams a call, and what
@@ -10,8 +15,7 @@ let machinery: Promise<Machinery> | undefined;
  * @throws {DatagramError} `UNSUPPORTED` where it cannot run, saying why
  */
 export async function loadLinuxEngine(): Promise<Engine> {
-  machinery ??= loadMachinery();
-  const loaded = await machinery;
+  const loaded = await load();
   return {
     name: 'linux',
     leavesInKernel: true,
@@ -20,4 +24,13 @@ export async function loadLinuxEngine(): Promise<Engine> {
         resolve(new LinuxSocket(loaded, request, events));
       }),
   };
+}
+
+/**
+ * Sends one datagram to a Unix socket, which Node cannot, see {@link sendUnixDatagram}.
+ *
+ * @throws {DatagramError} `UNSUPPORTED` where the engine cannot run; otherwise what the system says
+ */
+export async function sendToUnixSocket(name: string, data: Uint8Array): Promise<void> {
+  sendUnixDatagram((await load()).calls, name, data);
 }

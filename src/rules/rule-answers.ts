@@ -24,6 +24,7 @@ const GRACE_MS = 5000;
 
 /** Answers each datagram by the first rule that it matches; by none if it matches none. */
 export class RuleAnswers implements Answering {
+  readonly varies = true;
   readonly #force: AbortSignal;
   readonly #line = new DelayLine((answers) => {
     this.#sink.send(answers);

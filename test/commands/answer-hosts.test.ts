@@ -16,6 +16,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** What the two count where one sends back 32 answers of the other, and then one more. */
+const RETURNED = [
+  { received: 33, sent: 33 },
+  { received: 34, sent: 33, unanswered: 1 },
+] as const;
+
 const ADDRESSES = {
   4: { near: '10.9.8.1:7000', far: '10.9.8.2:7000' },
   6: { near: '[fd09:8::1]:7000', far: '[fd09:8::2]:7000' },
@@ -44,6 +50,15 @@ async function onTwoHosts(
   return { near: read('near'), far: read('far') };
 }
 
+/** The same with a file of rules in the place of an answer. */
+function withRules(server: readonly string[]): readonly string[] {
+  const at = server.indexOf('--rules') + 1;
+  if (at === 0) return server;
+  const file = join(mkdtempSync(join(folder, 'rules-')), 'rules.json');
+  writeFileSync(file, JSON.stringify({ rules: [], default: { answer: server[at] } }));
+  return server.with(at, file);
+}
+
 interface Summary {
   readonly received: number;
   readonly sent: number;
@@ -56,9 +71,9 @@ const summary = (lines: readonly JsonLine[]): Summary => lines.at(-1) as unknown
 describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (family) => {
   const { near, far } = ADDRESSES[family];
 
-  /** Has a forged datagram set the two on each other. */
+  /** Has a forged datagram set the two on each other; what follows `--rules` is the answer to everything. */
   const loop = (nearServer: readonly string[], farServer: readonly string[]) =>
-    onTwoHosts(family, { near: nearServer, far: farServer }, forgingLine(near, far, 'tick'));
+    onTwoHosts(family, { near: withRules(nearServer), far: withRules(farServer) }, forgingLine(near, far, 'tick'));
 
   /** Expects that nothing went round for a second or longer: they ended by `--idle`, and long before `--duration`. */
   const expectSilence = (lines: readonly JsonLine[]): void => {
@@ -92,6 +107,16 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
       far: ['echo', '--corrupt', '5%', '--duplicate', '100%'],
     },
     { near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'], far: ['echo'] },
+    { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{counter}'], counts: RETURNED },
+    { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{random:8}'], counts: RETURNED },
+    { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', 'at {time}'], counts: RETURNED },
+    { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', '{counter}', '--duplicate', '100%'] },
+    { near: ['echo', '--jitter', '5ms', '--duplicate', '50%'], far: ['serve', '-o', 'none', '--rules', '{random:8}'] },
+    // Nothing tells these two from clients.
+    {
+      near: ['serve', '-o', 'none', '--rules', '{random:8}'],
+      far: ['serve', '-o', 'none', '--rules', '{random:8}', '--rate-limit', '50/s'],
+    },
   ];
   for (const { near: one, far: other, counts } of loops) {
     testInNamespaces(
@@ -107,6 +132,19 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
       ['socat'],
     );
   }
+
+  testInNamespaces(
+    'fall silent, however long a round takes, where one sends back what a program answers',
+    async () => {
+      const logs = await loop(['echo'], ['serve', '-o', 'none', '--exec', 'date +%N']);
+      expect(summary(logs.near)).toMatchObject(RETURNED[0]);
+      expect(summary(logs.far)).toMatchObject(RETURNED[1]);
+      expect(logs.far.filter(({ msg }) => /is not answered for a second: it sent back/.test(String(msg)))).toHaveLength(
+        1,
+      );
+    },
+    ['socat'],
+  );
 
   /** What the near host hears to these messages, and what the far server logged. */
   const ask = async (server: readonly string[], messages: readonly string[]) => {

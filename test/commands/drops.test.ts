@@ -63,6 +63,18 @@ async function listeningAddress(running: Running): Promise<string> {
   return (JSON.parse(line) as { address: string }).address;
 }
 
+/** Starts a server whose stdout nobody reads, and which has taken from the kernel all that was sent to it. */
+async function startFilled(family: Family): Promise<Running> {
+  const options = ['--stats', '--log-format', 'json', '--queue-size', '30000'];
+  const running = start(['serve', loopback(family), ...options]);
+  await using peer = await silentServer(family);
+  const address = await listeningAddress(running);
+  running.pauseStdout();
+  await flood(peer, address, MANY);
+  await drained(address);
+  return running;
+}
+
 describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (family) => {
   test.each([
     { rate: 10_000, count: 5000, options: [] },
@@ -122,13 +134,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
   });
 
   test('when its reader closes stdout', async () => {
-    const options = ['--stats', '--log-format', 'json', '--queue-size', '30000'];
-    await using running = start(['serve', loopback(family), ...options]);
-    await using peer = await silentServer(family);
-    const address = await listeningAddress(running);
-    running.pauseStdout();
-    await flood(peer, address, MANY);
-    await drained(address);
+    await using running = await startFilled(family);
     const closed = once(running.stdout, 'close');
     running.stdout.destroy();
     await closed;
@@ -156,13 +162,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
   });
 
   test('when a second signal has what is left given up', async () => {
-    const options = ['--stats', '--log-format', 'json', '--queue-size', '30000'];
-    await using running = start(['serve', loopback(family), ...options]);
-    await using peer = await silentServer(family);
-    const address = await listeningAddress(running);
-    running.pauseStdout();
-    await flood(peer, address, MANY);
-    await drained(address);
+    await using running = await startFilled(family);
     // Two of a kind would be one, were the first not taken yet.
     running.kill('SIGTERM');
     running.kill('SIGINT');

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { sendAsIfFrom, testWithRawSockets, mayBindServicePorts } from '../support/raw.js';
 import { drained, jsonLines, sendAll } from '../support/service.js';
@@ -135,6 +136,20 @@ describe('of datagrams from one peer, an answering server', () => {
       expect(await looping.collect(100)).toHaveLength(100);
     },
   );
+
+  test('answers all that differ, though each ends in its CRC-32, so that they all have the same', async () => {
+    await using running = start(['echo']);
+    const address = await running.listening();
+    await using peer = await silentServer();
+    const payloads = numbers(300).map((number) => {
+      const crc = Buffer.alloc(4);
+      crc.writeUInt32LE(crc32(number.padStart(8)));
+      return Buffer.concat([Buffer.from(number.padStart(8)), crc]);
+    });
+    expect(new Set(payloads.map((payload) => crc32(payload))).size).toBe(1);
+    await sendAll(peer, address, payloads);
+    expect((await peer.collect(300)).map(({ data }) => data)).toEqual(payloads);
+  });
 
   test('answers the same bytes for every peer by itself', async () => {
     await using running = start(['echo']);

@@ -203,6 +203,25 @@ describe('serve --rules', () => {
   });
 });
 
+test.each([
+  { window: 1, rounds: 500 },
+  { window: 100, rounds: 100 },
+])('a client that asks $window new questions whenever it is answered is answered each time', async (load) => {
+  const { running, address } = await serving({ rules: [], default: { answer: '{counter} {random:8}' } });
+  await using server = running;
+  await using peer = await silentServer();
+  for (let round = 1; round <= load.rounds; round += 1) {
+    await sendAll(
+      peer,
+      address,
+      Array.from({ length: load.window }, (_, index) => `${round} ${index}`),
+    );
+    await peer.collect(round * load.window);
+  }
+  const count = load.window * load.rounds;
+  expect(await summaryOf(server)).toMatchObject({ received: count, sent: count });
+});
+
 describe('SIGHUP', () => {
   test('has the rules read again; wrong ones are told, and the old ones hold', async () => {
     const { file, running, address } = await serving({ rules: [], default: { answer: 'old {counter}' } });

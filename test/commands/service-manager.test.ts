@@ -1,12 +1,13 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ENGINE_NAMES, testWithLinuxEngine } from '../support/engines.js';
 import { describeWith, testWith } from '../support/peers.js';
 import { jsonLines } from '../support/service.js';
 import { closedPort } from '../support/sockets.js';
 import { passSockets } from '../support/passing.js';
-import { commandLine, type Running, shell, start, type StartOptions, udpcat } from '../support/udpcat.js';
+import { commandLine, quote, type Running, shell, start, type StartOptions, udpcat } from '../support/udpcat.js';
 
 let folder: string;
 
@@ -18,13 +19,19 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The engine that a user gets, whichever the tests are run with: the linux engine adopts no socket. */
+const ENGINE = ['--engine', 'auto'];
+
 /** Starts udpcat with these sockets, see {@link passSockets}. */
 function startWith(
   sockets: string,
   args: readonly string[],
   { owner, ...options }: StartOptions & { readonly owner?: string } = {},
 ): Running {
-  return shell(passSockets(sockets, commandLine(args), owner), options);
+  return shell(
+    passSockets(sockets, commandLine([...args, ...(args.includes('--engine') ? [] : ENGINE)]), owner),
+    options,
+  );
 }
 
 describeWith('python3', 'a socket that a service manager passed', () => {
@@ -87,6 +94,14 @@ describeWith('python3', 'a socket that a service manager passed', () => {
     expect(stderr.match(/\n/g)).toHaveLength(1);
   });
 
+  testWithLinuxEngine('is an error of one line with --engine linux, which says what can', async () => {
+    await using server = startWith('udp4', ['serve', '--engine', 'linux']);
+    expect(await server.outcome).toMatchObject({
+      status: 1,
+      stderr: 'udpcat: the linux engine cannot adopt an inherited socket; the node engine can\n',
+    });
+  });
+
   test('is not touched where LISTEN_PID names another process', async () => {
     await using server = startWith('udp4', ['serve', '127.0.0.1:0', '--duration', '10ms'], { owner: '1' });
     expect(await server.outcome).toMatchObject({ status: 0, stdout: Buffer.alloc(0) });
@@ -106,7 +121,7 @@ describe('variables that pass nothing', () => {
 testWith('systemd-socket-activate', 'systemd-socket-activate starts the service with its first datagram', async () => {
   const port = String(await closedPort(4));
   const listen = `systemd-socket-activate --datagram --listen 127.0.0.1:${port}`;
-  await using manager = shell(`exec ${listen} ${commandLine(['echo', '--count', '2'])}`);
+  await using manager = shell(`exec ${listen} ${commandLine(['echo', '--count', '2', ...ENGINE])}`);
   await manager.until('Listening on', 'stderr');
   for (const message of ['first', 'second']) {
     const { status } = await udpcat(['send', `127.0.0.1:${port}`, message, '--expect-exact', message, '-w', '10s']);
@@ -117,46 +132,104 @@ testWith('systemd-socket-activate', 'systemd-socket-activate starts the service 
   expect(status).toBe(0);
 });
 
-/** A socket such as NOTIFY_SOCKET names, and what was sent to it. */
-async function startManager(name: string): Promise<Running & { readonly path: string }> {
-  const path = join(folder, name);
-  const running = shell(`exec socat -d -d -u UNIX-RECV:${path} -`);
-  await running.until('starting data transfer loop', 'stderr');
-  return Object.assign(running, { path });
+/** Writes who sent a message, and the message; what comes with it is closed, which is what `systemd-notify` waits for. */
+const MANAGER = `
+import os, socket, struct, sys
+name = sys.argv[1]
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+manager.bind('\\0' + name[1:] if name[0] == '@' else name)
+print('bound', flush=True)
+while True:
+    message, controls, _, _ = manager.recvmsg(4096, 1024)
+    for level, kind, control in controls:
+        if kind == socket.SCM_CREDENTIALS:
+            print(struct.unpack('iII', control)[0], message.decode(), flush=True)
+        else:
+            os.close(struct.unpack('i', control)[0])
+`;
+
+/** A socket such as NOTIFY_SOCKET names, and what was sent to it, each with the number of the process that sent it. */
+async function startManager(socket: string): Promise<Running & { readonly socket: string }> {
+  const running = shell(`exec python3 -c ${quote(MANAGER)} ${quote(socket)}`);
+  await running.until('bound');
+  return Object.assign(running, { socket });
 }
 
-describeWith('socat', 'a service manager that wants to be told', () => {
-  testWith('systemd-notify', 'hears when the service is ready, and when it stops', async () => {
-    await using manager = await startManager('signal');
-    await using server = start(['serve', '127.0.0.1:0'], { env: { NOTIFY_SOCKET: manager.path } });
-    await manager.until('READY=1');
-    expect((await udpcat(['send', await server.listening(), 'hello'])).status).toBe(0);
-    await server.until('hello');
-    server.kill();
-    await manager.until(/READY=1.*STOPPING=1/s);
-    expect(await server.outcome).toMatchObject({ status: 0, stderr: expect.stringMatching(/^.* listening on .*\n$/) });
+/** What a manager heard, by whomever it was said. */
+const heard = (text: string): readonly string[] => text.match(/READY=1|STOPPING=1/g) ?? [];
+
+describeWith('python3', 'a service manager that wants to be told', () => {
+  describe.each([
+    { socket: 'of a path', name: (): string => join(mkdtempSync(join(folder, 'manager-')), 'socket') },
+    { socket: 'of an abstract name', name: (): string => `@udpcat-${process.pid}` },
+  ])('by a socket $socket', ({ name }) => {
+    testWithLinuxEngine(
+      'hears the service itself with the linux engine: when it is ready, and when it stops',
+      async () => {
+        await using manager = await startManager(name());
+        const env = { NOTIFY_SOCKET: manager.socket, PATH: folder };
+        await using server = start(['serve', '127.0.0.1:0', '--engine', 'linux'], { env });
+        await manager.until(`${server.pid} READY=1\n`);
+        expect((await udpcat(['send', await server.listening(), 'hello'])).status).toBe(0);
+        await server.until('hello');
+        server.kill();
+        await manager.until(RegExp(`^bound\n${server.pid} READY=1\n${server.pid} STOPPING=1\n$`));
+        expect(await server.outcome).toMatchObject({
+          status: 0,
+          stderr: expect.stringMatching(/^.* listening on .*\n$/),
+        });
+      },
+    );
+
+    testWith('systemd-notify', 'hears of the same with the node engine', async () => {
+      await using manager = await startManager(name());
+      const env = { NOTIFY_SOCKET: manager.socket };
+      await using server = start(['echo', '127.0.0.1:0', '--engine', 'node'], { env });
+      await manager.until('READY=1');
+      server.kill();
+      const [told] = await manager.until(/READY=1.*STOPPING=1/s);
+      expect(heard(told)).toEqual(['READY=1', 'STOPPING=1']);
+      expect(await server.outcome).toMatchObject({
+        status: 0,
+        stderr: expect.stringMatching(/^.* listening on .*\n$/),
+      });
+    });
   });
 
   testWith('systemd-notify', 'hears of an end by --count and by --idle too, once', async () => {
-    await using manager = await startManager('ends');
-    const env = { NOTIFY_SOCKET: manager.path };
+    await using manager = await startManager(join(folder, 'ends'));
+    const env = { NOTIFY_SOCKET: manager.socket };
     await using counted = start(['echo', '127.0.0.1:0', '--count', '1'], { env });
     expect((await udpcat(['send', await counted.listening(), 'x', '--expect', 'x'])).status).toBe(0);
     expect((await counted.outcome).status).toBe(0);
     expect((await udpcat(['serve', '127.0.0.1:0', '--idle', '10ms'], { env })).status).toBe(0);
     const [told] = await manager.until(/(?:READY=1.*STOPPING=1.*){2}/s);
-    expect(told.replaceAll(/BARRIER=1|\s/g, '')).toBe('READY=1STOPPING=1READY=1STOPPING=1');
+    expect(heard(told)).toEqual(['READY=1', 'STOPPING=1', 'READY=1', 'STOPPING=1']);
   });
 
   testWith('systemd-notify', 'hears nothing of a service that could not be started', async () => {
-    await using manager = await startManager('failed');
-    const env = { NOTIFY_SOCKET: manager.path };
+    await using manager = await startManager(join(folder, 'failed'));
+    const env = { NOTIFY_SOCKET: manager.socket };
     expect((await udpcat(['serve', '192.0.2.1:0'], { env })).status).toBe(1);
     expect((await udpcat(['serve', '127.0.0.1:0', '--duration', '10ms'], { env })).status).toBe(0);
-    const [told] = await manager.until(/STOPPING=1/);
-    expect(told).toBe('STOPPING=1');
+    const [told] = await manager.until(/^.*STOPPING=1/s);
+    expect(heard(told)).toEqual(['READY=1', 'STOPPING=1']);
+  });
+
+  test.each(ENGINE_NAMES)('hears systemd-notify with the %s engine where no system call tells it', async (engine) => {
+    const bin = mkdtempSync(join(folder, 'program-'));
+    const told = join(bin, 'told');
+    writeFileSync(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$1" >>${quote(told)}\n`, { mode: 0o755 });
+    // The name is too long for the system call.
+    await using manager = await startManager(join(bin, 'socket'));
+    const socket = engine === 'linux' ? join(bin, 'x'.repeat(108)) : manager.socket;
+    const env = { NOTIFY_SOCKET: socket, PATH: bin };
+    const { stderr } = await udpcat(['serve', '127.0.0.1:0', '--duration', '10ms', '--engine', engine], { env });
+    expect(stderr).toMatch(/^.* listening on .*\n$/);
+    expect(heard(readFileSync(told, 'utf8'))).toEqual(['READY=1', 'STOPPING=1']);
     manager.kill();
-    expect((await manager.outcome).stdout.toString().match(/READY=1/g)).toHaveLength(1);
+    expect((await manager.outcome).stdout.toString()).toBe('bound\n');
   });
 });
 
@@ -174,19 +247,26 @@ describe('a service manager that cannot be told', () => {
     {
       what: 'for want of systemd-notify',
       script: undefined,
-      says: /READY=1: systemd-notify is not installed.*Type=exec/,
+      says: /systemd-notify is not installed; without it, Type=exec fits the unit$/m,
     },
     {
       what: 'because that fails',
       script: '#!/bin/sh\necho No such socket >&2\nexit 1\n',
-      says: /READY=1: systemd-notify: No such socket$/m,
+      says: /systemd-notify: No such socket$/m,
     },
   ])('is one warning, $what', async ({ script, says }) => {
-    const env = { NOTIFY_SOCKET: join(folder, 'nobody'), PATH: path('none', script) };
-    const { stderr, status } = await udpcat(['serve', '127.0.0.1:0', '--duration', '10ms'], { env });
-    expect(status).toBe(0);
-    expect(stderr).toMatch(says);
-    expect(stderr.match(/cannot tell/g)).toHaveLength(1);
+    const socket = join(folder, 'nobody');
+    const env = { NOTIFY_SOCKET: socket, PATH: path('none', script) };
+    for (const engine of ENGINE_NAMES) {
+      const command = ['serve', '127.0.0.1:0', '--duration', '10ms', '--engine', engine];
+      const { stderr, status } = await udpcat(command, { env });
+      expect(status).toBe(0);
+      expect(stderr).toMatch(says);
+      const first = engine === 'node' ? 'systemd-notify' : `${socket}: no such file (ENOENT); systemd-notify`;
+      expect(stderr.split('cannot tell').slice(1)).toEqual([
+        expect.stringContaining(` the service manager READY=1: ${first}`),
+      ]);
+    }
   });
 
   test('holds up neither the service nor its end', async () => {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LoopGuard } from '../../src/guard/loop-guard.js';
@@ -60,6 +62,31 @@ describe('datagrams that differ', () => {
       if (!guard.admits(datagram(`ping ${number}`), number / 100)) throw new Error(`${number} was refused`);
     }
     expect(guard.admits(datagram('ping'), 200)).toBe(true);
+  });
+
+  test.each([16, 600, 1400])(
+    'in their bytes, of %i with their own CRC-32 at the end, do not count together',
+    (size) => {
+      const guard = new LoopGuard();
+      for (let number = 0; number < 300; number += 1) {
+        const data = Buffer.alloc(size);
+        data.writeUInt32BE(number, size >> 1);
+        data.writeUInt32LE(crc32(data.subarray(0, -4)), size - 4);
+        expect(guard.admits({ ...datagram(''), data }, 1)).toBe(true);
+      }
+    },
+  );
+
+  test.each([700, 65_507])('in one bit of %i bytes, wherever it is, do not count together', (size) => {
+    const guard = new LoopGuard();
+    const data = randomBytes(size);
+    for (let count = 0; count < 100; count += 1) guard.admits({ ...datagram(''), data }, 1);
+    for (const at of [0, 3, 127, 128, 500, size - 129, size - 1]) {
+      const other = Buffer.from(data);
+      other[at]! ^= 1;
+      expect([at, guard.admits({ ...datagram(''), data: other }, 1)]).toEqual([at, true]);
+    }
+    expect(guard.admits({ ...datagram(''), data: Buffer.concat([Buffer.of(1), data]).subarray(1) }, 1)).toBe(false);
   });
 
   test('in their length, address or port do not count together', () => {

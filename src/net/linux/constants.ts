@@ -70,6 +70,7 @@ export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EINVAL = 22;
+export const ENAMETOOLONG = 36;
 export const ENONET = 64;
 export const EPROTO = 71;
 export const EMSGSIZE = 90;

@@ -51,6 +51,14 @@ export interface SystemCalls {
   readonly getsockopt: (fd: number, level: number, option: number, value: number, length: number) => number;
   readonly recvmmsg: (fd: number, messages: number, count: number, flags: number, timeout: number) => number;
   readonly sendmmsg: (fd: number, messages: number, count: number, flags: number) => number;
+  readonly sendto: (
+    fd: number,
+    data: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ) => number;
   readonly close: (fd: number) => number;
   readonly getpid: () => number;
   readonly if_nametoindex: (name: string) => number;
@@ -109,6 +117,7 @@ function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCall
     getsockopt: find('getsockopt', 'int', 'int', 'int', 'int', 'uintptr_t', 'uintptr_t'),
     recvmmsg: find('recvmmsg', 'int', 'int', 'uintptr_t', 'uint32_t', 'int', 'uintptr_t'),
     sendmmsg: find('sendmmsg', 'int', 'int', 'uintptr_t', 'uint32_t', 'int'),
+    sendto: find('sendto', 'int', 'int', 'const void *', 'size_t', 'int', 'const void *', 'uint32_t'),
     close: find('close', 'int', 'int'),
     getpid: find('getpid', 'int'),
     if_nametoindex: find('if_nametoindex', 'uint32_t', 'str'),
