@@ -422,8 +422,8 @@ function asStrays(events: EngineEvents, { remote: peer }: OpenRequest): EngineEv
     ...events,
     datagrams: (batch) => {
       const [own, strays] = [batch.filter(isPeer), batch.filter((datagram) => !isPeer(datagram))];
-      if (own.length > 0) events.datagrams(own);
       if (strays.length > 0) events.strays(strays);
+      if (own.length > 0) events.datagrams(own);
     },
   };
 }
