@@ -11,6 +11,7 @@ import {
   parseDscp,
   parseDuration,
   parseInterfaceName,
+  parseJoin,
   parseRecordTarget,
   type Parser,
   parseText,
@@ -177,7 +178,16 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseBufferSize),
       ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
       broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
-      interface: option('--interface <name>', 'interface that multicast leaves from', parseInterfaceName),
+      join: repeatable(
+        '--join <group[%iface]>',
+        'hear a multicast group, SOURCE@GROUP for what one source sends there',
+        parseJoin,
+      ),
+      interface: option(
+        '--interface <name>',
+        'interface of outgoing multicast and broadcast, and of --join',
+        parseInterfaceName,
+      ),
     }),
     ...grouped('Kernel:', {
       engine: option(

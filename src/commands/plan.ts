@@ -6,8 +6,12 @@ import {
   DatagramError,
   type DatagramSocket,
   type DatagramSocketOptions,
+  type Family,
   familyOf,
+  type SocketOptions,
 } from '../net/index.js';
+import { checkJoinable, checkMemberships } from '../net/membership.js';
+import { endpointOf } from '../net/resolve.js';
 import { decode, type Encoding, EncodingError } from '../input/encoding.js';
 import type { Context, Io } from './context.js';
 import { familyOption, type SharedValues } from './options.js';
@@ -15,13 +19,19 @@ import { UsageError } from './usage-error.js';
 
 /** Reads an address of the command line; what cannot be one is a usage error. */
 export function readAddress(text: string, parse: (text: string) => Address, values: SharedValues): Address {
-  try {
+  return asUsage('', () => {
     const address = parse(text);
-    const family = familyOption(values);
-    checkFamily(address, family);
+    checkFamily(address, familyOption(values));
     return address;
+  });
+}
+
+/** What the datagram module finds wrong before anything is opened is a usage error. */
+function asUsage<Value>(option: string, check: () => Value): Value {
+  try {
+    return check();
   } catch (error) {
-    if (error instanceof DatagramError) throw new UsageError(error.message);
+    if (error instanceof DatagramError) throw new UsageError(`${option}${error.message}`);
     throw error;
   }
 }
@@ -34,6 +44,25 @@ export function readBind(text: string, parse: (text: string) => Address, values:
     if (error instanceof UsageError) throw new UsageError(`option '-b, --bind': ${error.message}`);
     throw error;
   }
+}
+
+/**
+ * Checks that a socket that is bound there will hear the groups it joins, as far as the address is known before a name is
+ * resolved.
+ *
+ * @param family of the socket; undefined for both where it is bound to every interface
+ */
+export function checkJoins(address: Address, family: Family | undefined, values: SharedValues): void {
+  const local = endpointOf(address, family);
+  if (local === undefined) return;
+  const dualStack = address.host.kind === 'any' && family === undefined;
+  asUsage("option '--join': ", () => {
+    checkJoinable({ local, dualStack, options: joinOptions(values) });
+  });
+}
+
+function joinOptions(values: SharedValues): Pick<SocketOptions, 'join' | 'multicastInterface'> {
+  return { join: values.join, multicastInterface: values.interface };
 }
 
 /** Turns an argument into a payload. */
@@ -94,6 +123,9 @@ export function checkShared(values: SharedValues, io: Io): void {
   if (values.bindDevice !== undefined && !interfaceExists(values.bindDevice)) {
     throw new UsageError(`option '--bind-device': this host has no interface "${values.bindDevice}"`);
   }
+  asUsage("option '--join': ", () => {
+    checkMemberships(joinOptions(values));
+  });
   const foreign = FOREIGN_OPTIONS.find(([name]) => values[name] !== undefined);
   if (values.engine === 'node' && foreign !== undefined) {
     throw new UsageError(`option '${foreign[1]}' is one of the linux engine: leave out --engine node`);
@@ -125,7 +157,7 @@ export function socketOptions(values: SharedValues, { pays }: { readonly pays: b
     sendBufferBytes: values.sendBuffer,
     ttl: values.ttl,
     broadcast: values.broadcast === true,
-    multicastInterface: values.interface,
+    ...joinOptions(values),
   };
 }
 

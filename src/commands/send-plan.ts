@@ -2,14 +2,15 @@ import { statSync } from 'node:fs';
 import type { ExchangeOptions } from '../check/exchange.js';
 import type { Expectation } from '../check/expectation.js';
 import { checkDestination, parseSourceAddress } from '../net/endpoint.js';
-import { type Address, parseAddress } from '../net/index.js';
+import { type Address, familyOf, parseAddress } from '../net/index.js';
+import { endpointOf } from '../net/resolve.js';
 import type { ProbeSession } from '../probes/session.js';
 import type { Io } from './context.js';
 import { NUMBERINGS } from './exit-code.js';
 import { readExpectations, type WrittenExpectations } from './expectations.js';
 import type { MessageSource } from './messages.js';
-import { flag, grouped, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
-import { checkShared, checkSource, checkUtf8, readAddress, readBind, readPayload } from './plan.js';
+import { familyOption, flag, grouped, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
+import { checkJoins, checkShared, checkSource, checkUtf8, readAddress, readBind, readPayload } from './plan.js';
 import { UsageError } from './usage-error.js';
 import {
   oneOf,
@@ -138,6 +139,7 @@ export async function planSend(
   const destination = readDestination(address, messages, values);
   const source = values.bind === undefined ? undefined : readBind(values.bind, parseSourceAddress, values);
   if (source !== undefined) checkSource(source, destination, values);
+  checkHearing(source, destination, values);
   const written = { expect, expectExact, expectRegex, expectSize };
   const expectations = await readExpectations(written, values.encoding, io);
   const probe = writtenProbe === undefined ? undefined : await readProbe(writtenProbe, io);
@@ -160,6 +162,14 @@ export async function planSend(
     judged,
     waitMs: planWait(values, from, judged),
   };
+}
+
+/** What a name stands for, and so the family of the socket, is not known yet. */
+function checkHearing(source: Address | undefined, destination: Address, values: SendValues): void {
+  const asked = familyOption(values);
+  const to = endpointOf(destination, asked);
+  const family = to === undefined ? asked : familyOf(to.address);
+  if (family !== undefined) checkJoins(source ?? { host: { kind: 'any' }, port: 0 }, family, values);
 }
 
 async function readProbe(text: string, io: Io): Promise<ProbeSession> {

@@ -3,7 +3,7 @@ import type { Answering } from '../answers/answering.js';
 import { AccessList } from '../guard/access-list.js';
 import type { Faults } from '../faults/faults.js';
 import { AnswerPolicy } from '../guard/answer-policy.js';
-import { isLoopback } from '../net/endpoint.js';
+import { isLoopback, isWildcard } from '../net/endpoint.js';
 import {
   type Address,
   type Arrivals,
@@ -23,10 +23,19 @@ import { type AnswerParts, Answers } from './answers.js';
 import type { Context, Io } from './context.js';
 import { ExitCode } from './exit-code.js';
 import { createFaults, faultOptions } from './fault-options.js';
-import { flag, grouped, option, repeatable, sharedOptions, unlessFlag, type ValuesOf } from './options.js';
+import {
+  familyOption,
+  flag,
+  grouped,
+  option,
+  repeatable,
+  sharedOptions,
+  unlessFlag,
+  type ValuesOf,
+} from './options.js';
 import { countInherited, findInherited } from './inherited-socket.js';
 import { Output } from './output.js';
-import { checkShared, readAddress, readBind, reportBuffers, reportEngine, socketOptions } from './plan.js';
+import { checkJoins, checkShared, readAddress, readBind, reportBuffers, reportEngine, socketOptions } from './plan.js';
 import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './serving-report.js';
 import { UsageError } from './usage-error.js';
@@ -71,6 +80,16 @@ export async function planLocal(
   io: Io,
 ): Promise<Pick<ServingPlan, 'local' | 'fd'>> {
   checkShared(values, io);
+  const found = await readLocal(args, values, io);
+  checkJoins(found.local, familyOption(values), values);
+  return found;
+}
+
+async function readLocal(
+  args: readonly string[],
+  values: ValuesOf<ReturnType<typeof servingOptions>>,
+  io: Io,
+): Promise<Pick<ServingPlan, 'local' | 'fd'>> {
   const [argument, ...more] = args;
   if (argument !== undefined && more.length > 0) throw new UsageError(describeExcess(argument, more));
   if (argument !== undefined && values.bind !== undefined) {
@@ -288,6 +307,11 @@ async function announce(
   output.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
   if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} has the same again`, { seed });
   const { allow, rateLimit = Infinity } = plan;
+  if (answers && server.engine === 'node' && isWildcard(server.local.address)) {
+    context.log.warn(
+      'on a host with several addresses, answers may leave from another than was asked (node engine): bind the one to be asked',
+    );
+  }
   if (answers && !isLoopback(server.local.address) && allow === undefined && rateLimit === Infinity) {
     context.log.warn(`whoever reaches ${address} is answered, however often; --allow or --rate-limit bounds that`);
   }

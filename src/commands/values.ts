@@ -7,7 +7,7 @@ import { type Cidr, parseCidr } from '../guard/access-list.js';
 import type { Frame } from '../input/framing.js';
 import type { ReplayFilter } from '../input/replay.js';
 import { parseSourceAddress } from '../net/endpoint.js';
-import { DatagramError } from '../net/index.js';
+import { DatagramError, type Membership, parseMembership } from '../net/index.js';
 
 /** What a shell can offer for a value: files, interfaces of this host, probes, or words, of which one may be the start of a value. */
 export type Completes = 'file' | 'interface' | 'probe' | readonly string[];
@@ -272,6 +272,18 @@ export const parsePath = completing('file', (text) => text);
 
 /** The name of an interface, taken as it stands. */
 export const parseInterfaceName = completing('interface', (text) => text);
+
+/** Reads a multicast group, with its interface and source where they are named. */
+export function parseJoin(text: string): Membership {
+  try {
+    return parseMembership(text);
+  } catch (error) {
+    if (!(error instanceof DatagramError)) throw error;
+    throw new InvalidArgumentError(
+      'A group is a multicast address such as 239.1.2.3 or ff02::4242%eth0, after one source and @ if only that is to be heard.',
+    );
+  }
+}
 
 /** The name of a probe and its arguments, taken as they stand. */
 export const parseProbeText = completing('probe', (text) => text);

@@ -5,6 +5,8 @@ import {
   DatagramSocket,
   type DatagramSocketOptions,
   type ReceiveOptions,
+  STRAYS,
+  type Strays,
   toAddress,
   toBytes,
 } from './datagram-socket.js';
@@ -12,11 +14,6 @@ import { type Address, checkDestination, type Endpoint, familyOf } from './endpo
 import type { EngineOutgoing, SendFailure } from './engine.js';
 import { DatagramError } from './errors.js';
 import { resolveAddress } from './resolve.js';
-
-const STRAYS = ['ignore', 'report', 'receive'] as const;
-
-/** What becomes of datagrams from others than the peer. */
-export type Strays = (typeof STRAYS)[number];
 
 /** Options of {@link openUdpConnection}. */
 export interface ClientOptions extends DatagramSocketOptions {
@@ -69,8 +66,9 @@ export class DatagramClient extends DatagramSocket {
       try {
         const [local] = await resolveAddress(localAddress, familyOf(remote.address), signal, lookup);
         const client = new DatagramClient(remote, options);
-        const request = { local, remote, dualStack: false, hearStrays: strays !== 'ignore', options };
-        await client.open(request, { receiveStrays: strays === 'receive' });
+        // Connected, it would not even hear what the peer sends to a group.
+        const hearStrays = strays !== 'ignore' || (options.join ?? []).length > 0;
+        await client.open({ local, remote, dualStack: false, hearStrays, options }, { strays });
         return client;
       } catch (error) {
         const isLast = index === candidates.length - 1;

@@ -1,6 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { Arrivals, Datagram } from './datagram.js';
-import { type Address, checkAddress, type Endpoint, type Family, interfaceExists, parseAddress } from './endpoint.js';
+import {
+  type Address,
+  checkAddress,
+  type Endpoint,
+  type Family,
+  interfaceExists,
+  parseAddress,
+  sameEndpoint,
+} from './endpoint.js';
 import type {
   Engine,
   EngineName,
@@ -12,6 +20,7 @@ import type {
   SocketOptions,
 } from './engine.js';
 import { DatagramError } from './errors.js';
+import { checkJoinable, checkMemberships } from './membership.js';
 import { type Chosen, chooseEngine, type EngineChoice, ENGINES } from './engine-choice.js';
 import { OVERFLOWS, type Overflow, ReceiveQueue } from './receive-queue.js';
 import type { Lookup } from './resolve.js';
@@ -41,6 +50,11 @@ export interface DatagramSocketOptions extends SocketOptions {
   /** Aborts the opening, and later the object, as {@link DatagramSocket.abort} does. */
   readonly signal?: AbortSignal;
 }
+
+export const STRAYS = ['ignore', 'report', 'receive'] as const;
+
+/** What becomes of datagrams from others than the peer. */
+export type Strays = (typeof STRAYS)[number];
 
 /** Events of servers and clients. A listener is never needed: without one the event only counts. */
 export interface DatagramSocketEvents {
@@ -89,22 +103,23 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /**
    * Opens the engine's socket.
    *
-   * @param details `receiveStrays` puts datagrams from other addresses into the queue as well; `onArrivals` is told of
-   * what arrives, and nothing is queued; `engine` opens the socket.
+   * @param details `strays` is what becomes of datagrams from other addresses; `onArrivals` is told of what arrives, and
+   * nothing is queued; `engine` opens the socket.
    */
   protected async open(
     request: OpenRequest,
     {
-      receiveStrays = false,
+      strays = 'report',
       onArrivals,
       engine,
     }: {
-      readonly receiveStrays?: boolean;
+      readonly strays?: Strays;
       readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
       readonly engine?: Engine;
     } = {},
   ): Promise<void> {
     this.#signal?.throwIfAborted();
+    checkJoinable(request);
     const queue = this.#queue;
     if (request.fd !== undefined && this.#engine === 'linux') {
       throw new DatagramError('UNSUPPORTED', 'the linux engine cannot adopt an inherited socket; the node engine can');
@@ -120,8 +135,11 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
       },
       arrivals: onArrivals,
       strays: (batch) => {
-        if (receiveStrays) queue.push(batch);
-        else this.emit('strays', batch);
+        // Who sends to a group that he has joined, or broadcasts to his own port, hears himself.
+        const others = batch.filter(({ remote }) => !sameEndpoint(remote, this.local));
+        if (others.length === 0 || strays === 'ignore') return;
+        if (strays === 'receive') queue.push(others);
+        else this.emit('strays', others);
       },
       peerError: (error) => this.emit('peerError', error),
       failed: (error) => {
@@ -311,6 +329,7 @@ export function checkOptions(options: DatagramSocketOptions): void {
   checkRange('sendBufferBytes', options.sendBufferBytes, 1, 0x3fff_ffff);
   checkInterface('multicastInterface', options.multicastInterface);
   checkInterface('bindDevice', options.bindDevice);
+  checkMemberships(options);
 }
 
 /** @throws {DatagramError} `INVALID_OPTION` for a value that is not among those there are */

@@ -72,16 +72,25 @@ export function isMulticast(address: string): boolean {
   return first >= 224 && first <= 239;
 }
 
+/** Whether a socket that is bound there hears every address of the family, or of both. */
+export function isWildcard(address: string): boolean {
+  return address === '::' || address === '0.0.0.0';
+}
+
 /** Whether the address never leaves this host (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3). */
 export function isLoopback(address: string): boolean {
   return address === '::1' || (familyOf(address) === 4 && address.startsWith('127.'));
 }
 
-/** Whether it is the limited broadcast address of IPv4 or that of a network of this host (RFC 919). */
-export function isBroadcast(address: string): boolean {
+/** The limited broadcast address of IPv4 (RFC 919), which every host of a link hears, and no router passes on. */
+export const LIMITED_BROADCAST = '255.255.255.255';
+
+/** Whether it is the limited broadcast address, or that of a network of this host, or of the interface named (RFC 919). */
+export function isBroadcast(address: string, interfaceName?: string): boolean {
   if (familyOf(address) === 6) return false;
-  if (address === '255.255.255.255') return true;
-  return Object.values(networkInterfaces())
+  if (address === LIMITED_BROADCAST) return true;
+  const all = networkInterfaces();
+  return (interfaceName === undefined ? Object.values(all) : [all[interfaceName]])
     .flatMap((entries) => entries ?? [])
     .some(({ family, address: own, netmask }) => {
       if (family !== 'IPv4' || netmask === '255.255.255.255' || netmask === '255.255.255.254') return false;
@@ -130,7 +139,19 @@ function needsZone(canonical: string): boolean {
   return /^(fe[89ab][\da-f]|ff[\da-f][12]):/.test(canonical);
 }
 
-function anyInterface(): string {
+/**
+ * An IPv4 address of an interface.
+ *
+ * @throws {DatagramError} `OPEN_FAILED` where it has none, or is down
+ */
+export function ipv4Of(interfaceName: string): string {
+  const own = networkInterfaces()[interfaceName]?.find((entry) => entry.family === 'IPv4');
+  if (own !== undefined) return own.address;
+  throw new DatagramError('OPEN_FAILED', `the interface "${interfaceName}" is not up or has no IPv4 address`);
+}
+
+/** The name of an interface that may stand in an example: one of this host, other than its loopback. */
+export function anyInterface(): string {
   return Object.keys(networkInterfaces()).find((name) => name !== 'lo') ?? 'eth0';
 }
 
@@ -283,7 +304,7 @@ export function checkFamily(address: Address, family: Family | undefined): void 
 export function checkDestination(address: Address): Address {
   const { host, port } = address;
   const written = formatAddress(address);
-  if (host.kind === 'any' || (host.kind === 'literal' && (host.address === '0.0.0.0' || host.address === '::'))) {
+  if (host.kind === 'any' || (host.kind === 'literal' && isWildcard(host.address))) {
     const remedy = `name one, such as 127.0.0.1:${port} for this host`;
     throw new DatagramError('INVALID_ADDRESS', `cannot send to "${written}": it stands for every interface; ${remedy}`);
   }

@@ -1,7 +1,8 @@
 import { types } from 'node:util';
-import { type Endpoint, familyOf, formatEndpoint, isBroadcast, MAX_PAYLOAD_BYTES } from './endpoint.js';
-import type { OpenRequest } from './engine.js';
+import { anyInterface, type Endpoint, familyOf, formatEndpoint, isBroadcast, MAX_PAYLOAD_BYTES } from './endpoint.js';
+import type { Membership, OpenRequest } from './engine.js';
 import { DatagramError, describeSystemError, systemCode } from './errors.js';
+import { formatMembership } from './membership.js';
 
 const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
 
@@ -24,6 +25,27 @@ export function openError(cause: unknown, { remote, fd }: OpenRequest, local: En
   return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
     cause,
   });
+}
+
+/** What a group tells that the system does not let a socket join. */
+export function joinError(cause: unknown, membership: Membership): DatagramError {
+  const what = `cannot join ${formatMembership(membership)}`;
+  return new DatagramError('OPEN_FAILED', `${what}: ${describeRefusedJoin(cause, membership)}`, { cause });
+}
+
+function describeRefusedJoin(cause: unknown, { group, interface: name }: Membership): string {
+  switch (systemCode(cause)) {
+    case 'EADDRINUSE':
+      return 'it is joined already, on the interface that the system chose';
+    case 'ENODEV':
+      if (name !== undefined) break;
+      return `no route says on which interface; name one, as in ${group}%${anyInterface()}`;
+    case 'ENOBUFS':
+    case 'ENOMEM':
+      return 'the system allows no more for one socket (on Linux, net.ipv4.igmp_max_memberships is a limit)';
+    default:
+  }
+  return describeSystemError(cause);
 }
 
 /** What a datagram tells that the system refused to send. */

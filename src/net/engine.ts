@@ -37,6 +37,16 @@ export interface OpenRequest {
   readonly options: SocketOptions;
 }
 
+/** A multicast group that a socket joins: it hears what anybody sends there, or only what one source does (RFC 4607). */
+export interface Membership {
+  /** A literal multicast address without a zone, such as `239.1.2.3` or `ff02::4242`. */
+  readonly group: string;
+  /** The literal address, without a zone, of the only host to be heard. Default: any. */
+  readonly source?: string | undefined;
+  /** Name of the interface to join on. Default: `multicastInterface`, and without that the one that the system chooses. */
+  readonly interface?: string | undefined;
+}
+
 /** Options of the socket itself. */
 export interface SocketOptions {
   /** Kernel receive buffer asked for, in bytes of payload and overhead. Default: 4 MiB, or what the system allows. */
@@ -50,8 +60,19 @@ export interface SocketOptions {
   readonly ttl?: number | undefined;
   /** Permission to send to broadcast addresses. Default: false. */
   readonly broadcast?: boolean | undefined;
-  /** Name of the interface that multicast leaves from. Default: the system's routing decides. */
+  /**
+   * Name of the interface that multicast and broadcast leave from, and on which groups are joined that name none. Default:
+   * the system's routing decides. The node engine cannot choose it for broadcast on a server of every interface
+   * (`UNSUPPORTED`, from `sendto`).
+   */
   readonly multicastInterface?: string | undefined;
+  /**
+   * Multicast groups to hear, on a socket of every interface or bound to the one group, which it then shares with other
+   * sockets that are bound there (SO_REUSEADDR). A client hears in groups its peer, and others by `strays`. Default: none;
+   * what other sockets of the host have joined is heard all the same on Linux (`IP_MULTICAST_ALL`, ip(7)), but not by a
+   * socket of the linux engine that has joined any.
+   */
+  readonly join?: readonly Membership[] | undefined;
   /** Differentiated services code point of what is sent, 0 to 63 (RFC 2474). Default: 0. Linux engine. */
   readonly dscp?: number | undefined;
   /**

@@ -5,7 +5,7 @@
  *
  * @packageDocumentation
  */
-export { type ClientOptions, DatagramClient, openUdpConnection, type Strays } from './client.js';
+export { type ClientOptions, DatagramClient, openUdpConnection } from './client.js';
 export type { Arrivals, Datagram, Outgoing } from './datagram.js';
 export {
   type AddressLike,
@@ -13,6 +13,7 @@ export {
   type DatagramSocketEvents,
   type DatagramSocketOptions,
   type ReceiveOptions,
+  type Strays,
 } from './datagram-socket.js';
 export {
   type Address,
@@ -26,9 +27,10 @@ export {
   parseAddress,
   sameEndpoint,
 } from './endpoint.js';
-export type { EngineName, KernelBuffers, SendFailure, SocketOptions } from './engine.js';
+export type { EngineName, KernelBuffers, Membership, SendFailure, SocketOptions } from './engine.js';
 export { type EngineChoice, ENGINES } from './engine-choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
+export { parseMembership } from './membership.js';
 export type { Overflow } from './receive-queue.js';
 export type { Lookup } from './resolve.js';
 export { DatagramServer, type SendOptions, type ServerOptions, startUdpServer } from './server.js';

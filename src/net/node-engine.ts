@@ -1,22 +1,36 @@
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions as DgramOptions } from 'node:dgram';
-import { networkInterfaces, platform } from 'node:os';
+import { platform } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { broadcastSource } from './broadcast-source.js';
 import { wallClockMs } from './clock.js';
 import type { Datagram } from './datagram.js';
-import { type Endpoint, type Family, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES, sameEndpoint } from './endpoint.js';
+import {
+  type Endpoint,
+  type Family,
+  familyOf,
+  formatEndpoint,
+  ipv4Of,
+  isMulticast,
+  isWildcard,
+  LIMITED_BROADCAST,
+  MAX_PAYLOAD_BYTES,
+  sameEndpoint,
+} from './endpoint.js';
 import type {
   Engine,
   EngineEvents,
   EngineOutgoing,
   EngineSocket,
   KernelBuffers,
+  Membership,
   OpenRequest,
   SendFailure,
   SocketOptions,
 } from './engine.js';
-import { openError, receiveError, sendError } from './engine-errors.js';
+import { joinError, openError, receiveError, sendError } from './engine-errors.js';
 import { DatagramError, describeSystemError, systemCode } from './errors.js';
 import { KernelDrops } from './kernel-drops.js';
+import { membershipsOf } from './membership.js';
 
 /** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
 const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -61,8 +75,9 @@ export const nodeEngine: Engine = {
 };
 
 async function openOne(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
-  const socket = new NodeSocket(request, events, false);
-  await socket.open(request.local);
+  // Every socket that is bound to a group gets its datagrams: sharing it takes nothing from another.
+  const socket = new NodeSocket(request, events, isMulticast(request.local.address));
+  await socket.open(broadcastSource(request));
   return socket;
 }
 
@@ -72,14 +87,15 @@ async function openOne(request: OpenRequest, events: EngineEvents): Promise<Engi
  */
 async function openPair(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
   for (let attempt = 1; ; attempt += 1) {
-    const scout = new NodeSocket({ ...request, remote: undefined }, events, false);
+    const alone = { ...request, options: { ...request.options, join: undefined } };
+    const scout = new NodeSocket({ ...alone, remote: undefined }, events, false);
     await scout.open(request.local);
     const { local } = scout;
     await scout.close();
-    const strays = new NodeSocket({ ...request, remote: undefined }, asStrays(events), true);
-    const connected = new NodeSocket(request, events, true, strays);
+    const strays = new NodeSocket({ ...request, remote: undefined }, asStrays(events, request), true);
+    const connected = new NodeSocket(alone, events, true, strays);
     try {
-      await connected.open(local);
+      await connected.open({ ...broadcastSource(request), port: local.port });
       await strays.open(local);
       return connected;
     } catch (error) {
@@ -147,13 +163,14 @@ class NodeSocket implements EngineSocket {
           socket.connect(remote.port, remote.address);
         });
       }
+      for (const membership of membershipsOf(this.#request.options)) this.#join(membership);
     } catch (error) {
       await this.close();
       throw openError(error, this.#request, local);
     }
     const bound = socket.address();
     this.local = { address: bound.address, port: bound.port };
-    this.#wildcard = bound.address === '0.0.0.0' || bound.address === '::';
+    this.#wildcard = isWildcard(bound.address);
     socket.on('message', (data, from) => {
       this.#onMessage(data, from);
     });
@@ -179,7 +196,19 @@ class NodeSocket implements EngineSocket {
     }
     if (broadcast === true) socket.setBroadcast(true);
     if (multicastInterface !== undefined) {
-      socket.setMulticastInterface(interfaceAddress(multicastInterface, this.#family));
+      const families: readonly Family[] = this.#request.dualStack ? [4, 6] : [this.#family];
+      for (const family of families) socket.setMulticastInterface(interfaceAddress(multicastInterface, family));
+    }
+  }
+
+  #join(membership: Membership): void {
+    const { group, source, interface: name } = membership;
+    const on = name === undefined ? undefined : interfaceAddress(name, familyOf(group));
+    try {
+      if (source === undefined) this.#socket.addMembership(group, on);
+      else this.#socket.addSourceSpecificMembership(source, group, on);
+    } catch (cause) {
+      throw joinError(cause, membership);
     }
   }
 
@@ -308,6 +337,14 @@ class NodeSocket implements EngineSocket {
         const from = formatEndpoint(this.local);
         throw new DatagramError('UNSUPPORTED', `the node engine sends from ${from} only, not from ${local.address}`);
       }
+      const by = this.#request.options.multicastInterface;
+      if (remote?.address === LIMITED_BROADCAST && by !== undefined && this.#wildcard) {
+        const remedy = 'bind an address of it; the linux engine can';
+        throw new DatagramError(
+          'UNSUPPORTED',
+          `the node engine cannot broadcast by "${by}" from every interface: ${remedy}`,
+        );
+      }
       if (remote === undefined) this.#socket.send(data, callback);
       else this.#socket.send(data, remote.port, this.#toSocketFamily(remote.address), callback);
     } catch (error) {
@@ -378,12 +415,15 @@ class NodeSocket implements EngineSocket {
   }
 }
 
-/** Everything that arrives is a stray. */
-function asStrays(events: EngineEvents): EngineEvents {
+/** Everything that arrives is a stray, but what the peer sends to a group. */
+function asStrays(events: EngineEvents, { remote: peer }: OpenRequest): EngineEvents {
+  const isPeer = ({ remote }: Datagram): boolean => peer !== undefined && sameEndpoint(remote, peer);
   return {
     ...events,
     datagrams: (batch) => {
-      events.strays(batch);
+      const [own, strays] = [batch.filter(isPeer), batch.filter((datagram) => !isPeer(datagram))];
+      if (strays.length > 0) events.strays(strays);
+      if (own.length > 0) events.datagrams(own);
     },
   };
 }
@@ -433,10 +473,7 @@ function enlargeRecvBuffer(socket: Socket): void {
   }
 }
 
-/** What `setMulticastInterface` wants: an address of the interface for IPv4, its zone for IPv6. */
+/** How dgram has interfaces: an address of it for IPv4, its zone for IPv6. */
 function interfaceAddress(name: string, family: Family): string {
-  if (family === 6) return `::%${name}`;
-  const own = networkInterfaces()[name]?.find((entry) => entry.family === 'IPv4');
-  if (own !== undefined) return own.address;
-  throw new DatagramError('OPEN_FAILED', `the interface "${name}" is not up or has no IPv4 address`);
+  return family === 6 ? `::%${name}` : ipv4Of(name);
 }

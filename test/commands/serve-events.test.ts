@@ -135,7 +135,7 @@ describe('serve -o json and send --frame json', () => {
     await using target = await silentServer();
     await using sender = await silentServer();
     await using running = shell(
-      `${commandLine(['serve', '-o', 'json'])} | ${commandLine(['send', '--frame', 'json', target.address])}`,
+      `${commandLine(['serve', '-o', 'json', '-c', '2'])} | ${commandLine(['send', '--frame', 'json', target.address])}`,
     );
     const address = await running.listening();
     for (const text of ['one', 'two']) {
@@ -143,6 +143,7 @@ describe('serve -o json and send --frame json', () => {
       await target.collect(text === 'one' ? 1 : 2);
     }
     expect(target.received.map(({ data }) => data.toString())).toEqual(['one', 'two']);
+    expect((await running.outcome).status).toBe(0);
   });
 });
 

@@ -77,6 +77,19 @@ describe('a command line that is wrong is one line and status 2:', () => {
       accepted: /2s\.\.5s, 2s\.\. or \.\.5s/,
     },
     '--seed': { values: ['-1', '4294967296', '1.5', 'x'], accepted: /0 to 4294967295/ },
+    '--join': {
+      values: [
+        '10.0.0.1',
+        'ff02::1%',
+        'all',
+        '',
+        '239.1.2.3:7000',
+        'x@239.1.2.3',
+        '::1@232.1.1.1',
+        '232.1.1.2@232.1.1.1',
+      ],
+      accepted: /multicast address such as 239\.1\.2\.3 or ff02::4242%eth0|no interface ""/,
+    },
     '--interface': { values: ['nosuch0', '', '..', 'a/b'], accepted: /no interface/ },
     '--bind': { values: ['x', '', '70000', '127.1:1'], accepted: /PORT|0 to 65535|127\.0\.0\.1/ },
   };
@@ -141,6 +154,22 @@ describe('a command line that is wrong is one line and status 2:', () => {
     for (const option of [one, other]) expect(line).toContain(option.split('=')[0]);
   });
 
+  test.each([
+    { args: ['*:0', '--join', '239.1.2.3%nosuch0'], says: /239\.1\.2\.3%nosuch0.*no interface "nosuch0"/ },
+    { args: ['*:0', '--join', '239.1.2.3', '--join', '239.1.2.3%lo', '--interface', 'lo'], says: /stands twice/ },
+    { args: ['*:0', '--join', '232.1.2.3', '--join', '10.0.0.1@232.1.2.3'], says: /either anybody, or the sources/ },
+    { args: ['0', '--join', '239.1.2.3'], says: /bound to 127\.0\.0\.1 does not hear it; bind every interface, \*:0,/ },
+    { args: ['239.1.2.4:0', '--join', '239.1.2.3'], says: /bound to 239\.1\.2\.4 does not hear it/ },
+    { args: ['0.0.0.0:0', '--join', 'FF02::1'], says: /join ff02::1: the socket on 0\.0\.0\.0 is one of IPv4 only/ },
+    { args: ['*:0', '-6', '--join', '239.1.2.3'], says: /the socket on :: is one of IPv6 only/ },
+  ])('$args: a group that cannot be joined, or would not be heard', async ({ args, says }) => {
+    for (const command of ['serve', 'echo']) {
+      const line = await usageError([command, ...args]);
+      expect(line).toMatch(/^udpcat: option '--join': cannot join /);
+      expect(line).toMatch(says);
+    }
+  });
+
   test('--bind beside an address', async () => {
     expect(await usageError(['echo', '1', '-b', '2'])).toMatch(/"1".*"2".*--bind/);
   });
@@ -151,6 +180,11 @@ describe('--allow and --deny', () => {
     const args = ['--allow', '127.0.0.1', '--allow', '::1', '--deny', '10.0.0.0/8', '--deny', '192.0.2.1'];
     expect((await udpcat(['serve', ...args, '--duration', '10ms'])).status).toBe(0);
   });
+});
+
+test('--join may stand more than once', async () => {
+  const args = ['--join', '239.1.2.3%lo', '--join', '239.1.2.4%lo', '--join', '10.0.0.1@232.1.2.3%lo'];
+  expect((await udpcat(['serve', '*:0', ...args, '--duration', '10ms'])).status).toBe(0);
 });
 
 describe('a duration', () => {
@@ -175,7 +209,7 @@ describe('--help', () => {
   });
 
   const SHARED = `--output --encoding --hex --meta --no-meta --queue-size --overflow --count --duration --idle --bind
-    --recv-buffer --send-buffer --ttl --broadcast --interface --engine --dscp --dont-fragment --bind-device --reuse-port --exact-drops --stats --no-stats --log-level --log-format --verbose --quiet
+    --recv-buffer --send-buffer --ttl --broadcast --join --interface --engine --dscp --dont-fragment --bind-device --reuse-port --exact-drops --stats --no-stats --log-level --log-format --verbose --quiet
     --color --no-color --ipv4 --ipv6 --force --allow --deny --no-loop-guard --answer-service-ports --help`.split(/\s+/);
 
   const ANSWERS = ['--reply', '--reply-file', '--rules', '--exec', '--shell', '--exec-timeout', '--exec-concurrency'];

@@ -318,8 +318,8 @@ describe('an address', () => {
   });
 
   test('is broadcast when it is the last of a network of this host, or the limited one', () => {
-    expect(['255.255.255.255', '127.255.255.255'].map(isBroadcast)).toEqual([true, true]);
-    expect(['127.0.0.1', '203.0.113.255', '::1'].map(isBroadcast)).toEqual([false, false, false]);
+    expect(['255.255.255.255', '127.255.255.255'].map((address) => isBroadcast(address))).toEqual([true, true]);
+    expect(['127.0.0.1', '203.0.113.255', '::1'].map((address) => isBroadcast(address))).toEqual([false, false, false]);
   });
 
   test('is no destination when it stands for every interface or has port 0', () => {

@@ -9,6 +9,8 @@ import type { SystemCalls } from './system-calls.js';
 const REMEMBERED = 4096;
 /** The third word of an IPv4-mapped IPv6 address, read in network order (RFC 4291 section 2.5.5.2). */
 const MAPPED = 0xffff;
+/** The number of no interface, so that what is to leave by one that is gone is refused; by 0 it would leave by any. */
+const NO_INTERFACE = 0x7fff_ffff;
 /** `INET6_ADDRSTRLEN` and `IF_NAMESIZE` are both below. */
 const NAME_ROOM = 64;
 
@@ -143,18 +145,24 @@ export class AddressWriter {
 
   /**
    * Writes the source of a datagram, as `in_pktinfo` of ip(7) or, for a socket of IPv6, `in6_pktinfo` of ipv6(7) has it:
-   * the kernel chooses the interface unless the address has a zone. Returns its length.
+   * the kernel chooses the interface unless one is named or the address has a zone. Returns its length.
    */
-  writeSource({ view, bytes }: Memory, offset: number, address: string, family: Family): number {
+  writeSource(
+    { view, bytes }: Memory,
+    offset: number,
+    { address, interface: name }: { readonly address: string; readonly interface?: string | undefined },
+    family: Family,
+  ): number {
     const encoded = this.#encode(address);
+    const index = name === undefined ? encoded.zone : this.#calls.if_nametoindex(name) || NO_INTERFACE;
     if (family === 4) {
-      view.setUint32(offset, 0);
+      view.setUint32(offset, index, true);
       bytes.set(encoded.bytes.subarray(12), offset + 4);
       view.setUint32(offset + 8, 0);
       return 12;
     }
     bytes.set(encoded.bytes, offset);
-    view.setUint32(offset + 16, encoded.zone, true);
+    view.setUint32(offset + 16, index, true);
     return 20;
   }
 

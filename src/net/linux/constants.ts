@@ -17,6 +17,7 @@ export const SOL_UDP = 17;
 export const SOL_IPV6 = 41;
 
 /** Options of `socket(7)`. */
+export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
 export const SO_BROADCAST = 6;
 export const SO_SNDBUF = 7;
@@ -35,7 +36,11 @@ export const IP_MTU_DISCOVER = 10;
 export const IP_RECVERR = 11;
 export const IP_MULTICAST_IF = 32;
 export const IP_MULTICAST_TTL = 33;
+export const IP_MULTICAST_ALL = 49;
 export const IP_PMTUDISC_DO = 2;
+/** Of both families, with an interface by its number: `struct group_req` and `struct group_source_req`. */
+export const MCAST_JOIN_GROUP = 42;
+export const MCAST_JOIN_SOURCE_GROUP = 46;
 
 /** Options of `ipv6(7)`. */
 export const IPV6_UNICAST_HOPS = 16;
@@ -44,6 +49,7 @@ export const IPV6_MULTICAST_HOPS = 18;
 export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
+export const IPV6_MULTICAST_ALL = 29;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 export const IPV6_TCLASS = 67;

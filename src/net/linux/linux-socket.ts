@@ -1,5 +1,15 @@
 import type { Datagram } from '../datagram.js';
-import { type Endpoint, type Family, familyOf, isBroadcast, MAX_PAYLOAD_BYTES, sameEndpoint } from '../endpoint.js';
+import { broadcastSource } from '../broadcast-source.js';
+import {
+  type Endpoint,
+  type Family,
+  familyOf,
+  isBroadcast,
+  isWildcard,
+  LIMITED_BROADCAST,
+  MAX_PAYLOAD_BYTES,
+  sameEndpoint,
+} from '../endpoint.js';
 import type { EngineEvents, EngineOutgoing, EngineSocket, KernelBuffers, OpenRequest, SendFailure } from '../engine.js';
 import { openError, receiveError, sendError } from '../engine-errors.js';
 import {
@@ -131,6 +141,8 @@ export class LinuxSocket implements EngineSocket {
   #segmentLimit = NO_SEGMENT_LIMIT;
   /** See `Route.unnamed`. */
   readonly #unnamed = new Set<string>();
+  /** Which broadcast addresses the interface that was asked for is chosen for, and from where they are sent. */
+  readonly #broadcasts: Route['broadcasts'];
   #lastDrops: number | undefined;
   /** Whether the kernel may put datagrams together, which it drops and counts as one then. */
   #coalesces = false;
@@ -141,14 +153,15 @@ export class LinuxSocket implements EngineSocket {
     this.#events = events;
     this.#family = familyOf(request.local.address);
     const { calls, options } = machinery;
+    this.#broadcasts = planBroadcasts(request);
     this.#fd = this.#createSocket();
     try {
-      this.#bind(request.local);
+      this.#bind(request.hearStrays ? request.local : broadcastSource(request));
       this.local = this.#connect();
+      options.join(this.#fd, request);
       this.buffers = options.buffers(this.#fd);
-      const { address } = this.local;
-      this.#fallbackLocal = address === '::' || address === '0.0.0.0' ? undefined : this.local;
-      if (this.#fallbackLocal !== undefined) this.#unnamed.add(address);
+      this.#fallbackLocal = isWildcard(this.local.address) ? undefined : this.local;
+      if (this.#fallbackLocal !== undefined) this.#unnamed.add(this.local.address);
       this.#watch = calls.watch(this.#fd, { readable: true, writable: false }, this.#onReady);
     } catch (error) {
       calls.close(this.#fd);
@@ -183,7 +196,7 @@ export class LinuxSocket implements EngineSocket {
    * address it sends from, and whether there is a route.
    */
   #connect(): Endpoint {
-    const { remote, hearStrays, local } = this.#request;
+    const { remote, hearStrays } = this.#request;
     if (remote === undefined) return this.#nameOf(this.#fd);
     if (!hearStrays) {
       this.#connectTo(this.#fd, remote);
@@ -192,7 +205,8 @@ export class LinuxSocket implements EngineSocket {
     const { calls, names, options, transmission } = this.#machinery;
     const scout = this.#createSocket();
     try {
-      const length = transmission.addresses.writeName(names, 0, { ...local, port: 0 }, this.#family);
+      const source = { ...broadcastSource(this.#request), port: 0 };
+      const length = transmission.addresses.writeName(names, 0, source, this.#family);
       if (calls.bind(scout, names.address, length) !== 0) throw systemError('bind', calls.errno());
       options.configure(scout, this.#request);
       this.#connectTo(scout, remote);
@@ -425,6 +439,7 @@ export class LinuxSocket implements EngineSocket {
       segmentLimit: this.#segmentLimit,
       singlyUntil,
       unnamed: this.#unnamed,
+      broadcasts: this.#broadcasts,
     };
   }
 
@@ -541,6 +556,15 @@ export class LinuxSocket implements EngineSocket {
   ): void {
     this.#events.peerError(icmpError({ ...error, peer: error.peer ?? this.#request.remote, icmp }));
   }
+}
+
+/** Routes choose the interface of a network's own broadcast address, unless a client is to send there by another. */
+function planBroadcasts({ local, remote, options }: OpenRequest): Route['broadcasts'] {
+  const { multicastInterface } = options;
+  if (multicastInterface === undefined) return undefined;
+  const own = remote !== undefined && isBroadcast(remote.address) ? [remote.address] : [];
+  const from = local.address === '::' ? '0.0.0.0' : local.address;
+  return { interface: multicastInterface, addresses: new Set([LIMITED_BROADCAST, ...own]), from };
 }
 
 function advance(delivery: Delivery, next: number): void {

@@ -1,10 +1,13 @@
-import { networkInterfaces } from 'node:os';
-import { type Family, familyOf } from '../endpoint.js';
-import type { KernelBuffers, OpenRequest } from '../engine.js';
+import { joinError } from '../engine-errors.js';
+import { type Family, familyOf, ipv4Of, isMulticast } from '../endpoint.js';
+import type { KernelBuffers, Membership, OpenRequest } from '../engine.js';
 import { DatagramError } from '../errors.js';
+import { membershipsOf } from '../membership.js';
+import { AddressWriter } from './addresses.js';
 import {
   EPERM,
   IP_MTU_DISCOVER,
+  IP_MULTICAST_ALL,
   IP_MULTICAST_IF,
   IP_MULTICAST_TTL,
   IP_PKTINFO,
@@ -13,6 +16,7 @@ import {
   IP_TOS,
   IP_TTL,
   IPV6_MTU_DISCOVER,
+  IPV6_MULTICAST_ALL,
   IPV6_MULTICAST_HOPS,
   IPV6_MULTICAST_IF,
   IPV6_RECVERR,
@@ -20,11 +24,14 @@ import {
   IPV6_TCLASS,
   IPV6_UNICAST_HOPS,
   IPV6_V6ONLY,
+  MCAST_JOIN_GROUP,
+  MCAST_JOIN_SOURCE_GROUP,
   SO_BINDTODEVICE,
   SO_BROADCAST,
   SO_ERROR,
   SO_MEMINFO,
   SO_RCVBUF,
+  SO_REUSEADDR,
   SO_REUSEPORT,
   SO_SNDBUF,
   SO_TIMESTAMPNS,
@@ -41,6 +48,8 @@ import { type SystemCalls, systemError } from './system-calls.js';
 const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Where `SO_MEMINFO` has the count of dropped datagrams (`SK_MEMINFO_DROPS`), and how much it fills in. */
 const MEMINFO = { drops: 32, bytes: 36 } as const;
+/** `struct group_source_req` of `linux/in.h`, which begins as `struct group_req` does: offsets and sizes in bytes. */
+const GROUP_REQ = { interface: 0, group: 8, bytes: 136, source: 136, bytesWithSource: 264 } as const;
 /** Linux doubles what it grants, to allow for its own bookkeeping (socket(7)). */
 export const KERNEL_FACTOR = 2;
 
@@ -48,16 +57,20 @@ export const KERNEL_FACTOR = 2;
 export class SocketOptionCalls {
   readonly #calls: SystemCalls;
   readonly #value: Memory;
+  readonly #addresses: AddressWriter;
 
   constructor(calls: SystemCalls) {
     this.#calls = calls;
-    this.#value = new Memory(128, calls.addressOf);
+    this.#value = new Memory(GROUP_REQ.bytesWithSource, calls.addressOf);
+    this.#addresses = new AddressWriter(calls);
   }
 
   /** All that has to be set before the socket is bound. @throws what `setsockopt` fails with, or a {@link DatagramError} */
   beforeBind(fd: number, { local, dualStack, options }: OpenRequest): void {
     const family = familyOf(local.address);
     if (family === 6) this.#set(fd, SOL_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
+    // Every socket that is bound to a group gets its datagrams: sharing it takes nothing from another.
+    if (isMulticast(local.address)) this.#set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (options.reusePort === true) this.#set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (options.bindDevice !== undefined) this.#bindToDevice(fd, options.bindDevice);
   }
@@ -94,23 +107,57 @@ export class SocketOptionCalls {
     if (multicastInterface !== undefined) this.#setMulticastInterface(fd, family, multicastInterface);
   }
 
-  #setMulticastInterface(fd: number, family: Family, name: string): void {
+  #indexOf(name: string): number {
     const index = this.#calls.if_nametoindex(name);
     if (index === 0) throw new DatagramError('OPEN_FAILED', `the interface "${name}" is gone`);
+    return index;
+  }
+
+  #setMulticastInterface(fd: number, family: Family, name: string): void {
+    const index = this.#indexOf(name);
     if (family === 6) {
       this.#set(fd, SOL_IPV6, IPV6_MULTICAST_IF, index);
       return;
     }
-    const own = networkInterfaces()[name]?.find((entry) => entry.family === 'IPv4');
-    if (own === undefined) {
-      throw new DatagramError('OPEN_FAILED', `the interface "${name}" is not up or has no IPv4 address`);
-    }
+    // Without an address of its own nothing would leave there.
+    ipv4Of(name);
     // `struct ip_mreqn` of ip(7): group, address, number of the interface.
     const { view } = this.#value;
     view.setUint32(0, 0);
     view.setUint32(4, 0);
     view.setInt32(8, index, true);
     this.#setBytes(fd, SOL_IP, IP_MULTICAST_IF, 12);
+  }
+
+  /** Joins the groups asked for, and has the socket hear no others. @throws {DatagramError} `OPEN_FAILED` */
+  join(fd: number, { options }: OpenRequest): void {
+    const memberships = membershipsOf(options);
+    if (memberships.length === 0) return;
+    // What other sockets of the host have joined; each is refused by sockets of the other family, and by older kernels.
+    this.#trySet(fd, SOL_IP, IP_MULTICAST_ALL, 0);
+    this.#trySet(fd, SOL_IPV6, IPV6_MULTICAST_ALL, 0);
+    for (const membership of memberships) this.#join(fd, membership);
+  }
+
+  #join(fd: number, membership: Membership): void {
+    const { group, source, interface: name } = membership;
+    const family = familyOf(group);
+    const value = this.#value;
+    value.view.setUint32(GROUP_REQ.interface, name === undefined ? 0 : this.#indexOf(name), true);
+    this.#addresses.writeName(value, GROUP_REQ.group, { address: group, port: 0 }, family);
+    if (source !== undefined) {
+      this.#addresses.writeName(value, GROUP_REQ.source, { address: source, port: 0 }, family);
+    }
+    try {
+      this.#setBytes(
+        fd,
+        family === 4 ? SOL_IP : SOL_IPV6,
+        source === undefined ? MCAST_JOIN_GROUP : MCAST_JOIN_SOURCE_GROUP,
+        source === undefined ? GROUP_REQ.bytes : GROUP_REQ.bytesWithSource,
+      );
+    } catch (cause) {
+      throw joinError(cause, membership);
+    }
   }
 
   #bindToDevice(fd: number, name: string): void {

@@ -1,4 +1,4 @@
-import { type Endpoint, type Family, isMulticast, sameEndpoint } from '../endpoint.js';
+import { type Endpoint, type Family, isMulticast, LIMITED_BROADCAST, sameEndpoint } from '../endpoint.js';
 import type { EngineOutgoing } from '../engine.js';
 import { AddressWriter } from './addresses.js';
 import { IP_PKTINFO, IPV6_PKTINFO, SOL_IP, SOL_IPV6, SOL_UDP, UDP_SEGMENT } from './constants.js';
@@ -33,6 +33,9 @@ export interface Route {
   readonly singlyUntil: number;
   /** Addresses that are not named as a source: the bound one, and those that the kernel does not take for one. */
   readonly unnamed: ReadonlySet<string>;
+  /** The interface by which datagrams to these addresses leave, from the address `from`; undefined: routes choose it. */
+  readonly broadcasts:
+    { readonly interface: string; readonly addresses: ReadonlySet<string>; readonly from: string } | undefined;
 }
 
 /** Memory from which datagrams are sent, one for all sockets, because nothing is left in it between two calls. */
@@ -163,9 +166,10 @@ export class Transmission {
       memory.view.setUint16(messages.startControl(at, SOL_UDP, UDP_SEGMENT, 2), segmentBytes, true);
       at += aligned(CMSGHDR.bytes + 2);
     }
-    if (local !== undefined && !route.unnamed.has(local.address) && canBeSource(local.address)) {
+    const source = sourceOf(to, local, route);
+    if (source !== undefined) {
       const data = at + CMSGHDR.bytes;
-      const length = this.#addresses.writeSource(memory, data, local.address, route.family);
+      const length = this.#addresses.writeSource(memory, data, source, route.family);
       if (route.family === 4) messages.startControl(at, SOL_IP, IP_PKTINFO, length);
       else messages.startControl(at, SOL_IPV6, IPV6_PKTINFO, length);
       at += aligned(CMSGHDR.bytes + length);
@@ -174,9 +178,20 @@ export class Transmission {
   }
 }
 
+/** Where a datagram is to leave from, and by which interface; undefined if the kernel chooses both. */
+function sourceOf(
+  to: Endpoint | undefined,
+  local: Endpoint | undefined,
+  { unnamed, broadcasts }: Route,
+): { readonly address: string; readonly interface?: string } | undefined {
+  const isSource = local !== undefined && !unnamed.has(local.address) && canBeSource(local.address);
+  if (to === undefined || broadcasts?.addresses.has(to.address) !== true) return isSource ? local : undefined;
+  return { address: isSource ? local.address : broadcasts.from, interface: broadcasts.interface };
+}
+
 /** Whether an address can be the source of a datagram, as one cannot be to which many were sent. */
 function canBeSource(address: string): boolean {
-  return !isMulticast(address) && address !== '255.255.255.255' && address !== '0.0.0.0' && address !== '::';
+  return !isMulticast(address) && address !== LIMITED_BROADCAST && address !== '0.0.0.0' && address !== '::';
 }
 
 function goesAlong(next: EngineOutgoing, first: EngineOutgoing): boolean {

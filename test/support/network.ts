@@ -1,0 +1,114 @@
+/** A network of several hosts, on each of which a test starts what it wants, when it wants: needs root. */
+import { commandLine, type Outcome, quote, type RunOptions, type Running, shell } from './udpcat.js';
+
+/**
+ * The hosts, by their number: all but `beyond` are on the link `lan0`, `near` and `far` on another one as well, `lan1`. `far`
+ * is the router to `beyond`, whose link is `lan2` to both. The host with number n is 10.9.8.n and fd09:8::n on `lan0`,
+ * 10.9.9.n and fd09:9::n on `lan1`, 10.9.10.n and fd09:10::n on `lan2`, and fe80::n on all.
+ */
+const HOSTS = { near: 1, far: 2, other: 3, beyond: 4 } as const;
+export type HostName = keyof typeof HOSTS;
+
+const LINKS: Readonly<Record<string, readonly HostName[]>> = {
+  lan0: ['near', 'far', 'other'],
+  lan1: ['near', 'far'],
+  lan2: ['far', 'beyond'],
+};
+
+/** The commands that give a host all its addresses on a link; IPv6 loses them while the link is down. */
+function addresses(link: string, host: HostName): string[] {
+  const n = HOSTS[host];
+  const net = 8 + Object.keys(LINKS).indexOf(link);
+  return [`10.9.${net}.${n}/24 brd +`, `fd09:${net}::${n}/64 nodad`, `fe80::${n}/64 nodad`].map(
+    (address) => `ip -n ${host} address replace ${address} dev ${link}`,
+  );
+}
+
+const SETUP = [
+  'mount -t tmpfs none /run',
+  ...Object.keys(HOSTS).flatMap((host) => [`ip netns add ${host}`, `ip -n ${host} link set lo up`]),
+  'ip netns exec far sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"',
+  ...Object.entries(LINKS).flatMap(([link, hosts]) => [
+    `ip link add ${link} type bridge mcast_snooping 0`,
+    `ip link set ${link} addrgenmode none up`,
+    ...hosts.flatMap((host) => [
+      `ip link add ${link}-${host} master ${link} type veth peer name ${link} netns ${host}`,
+      `ip link set ${link}-${host} addrgenmode none up`,
+      `ip -n ${host} link set ${link} addrgenmode none up`,
+      ...addresses(link, host),
+    ]),
+  ]),
+  ...[
+    ['near', 8, 10],
+    ['beyond', 10, 8],
+  ].flatMap(([host, via, to]) => [
+    `ip -n ${host} route add 10.9.${to}.0/24 via 10.9.${via}.2`,
+    `ip -n ${host} route add fd09:${to}::/64 via fd09:${via}::2`,
+  ]),
+];
+
+/** The network; what still runs there at the end is ended. */
+export class Network implements AsyncDisposable {
+  readonly #holder: Running;
+  readonly #started: Running[] = [];
+
+  private constructor(holder: Running) {
+    this.#holder = holder;
+  }
+
+  static async open(): Promise<Network> {
+    const holder = shell(
+      `exec unshare --net --mount sh -c ${quote([...SETUP, 'echo ready', 'exec cat'].join(' && '))}`,
+    );
+    await holder.until('ready');
+    return new Network(holder);
+  }
+
+  /** Starts a shell command line on a host. */
+  shell(host: HostName, line: string): Running {
+    const enter = `nsenter --target ${this.#holder.pid} --net --mount ip netns exec ${host}`;
+    const started = shell(`exec ${enter} sh -c ${quote(line)}`);
+    this.#started.push(started);
+    return started;
+  }
+
+  /** Starts udpcat on a host. */
+  start(host: HostName, args: readonly string[]): Running {
+    return this.shell(host, `exec ${commandLine(args)}`);
+  }
+
+  /** Starts a server on a host, which is ready when this resolves. */
+  async serve(host: HostName, args: readonly string[]): Promise<Running> {
+    const server = this.start(host, args);
+    await server.listening();
+    return server;
+  }
+
+  /** Runs udpcat on a host to its end. */
+  async udpcat(host: HostName, args: readonly string[], { stdin = '' }: RunOptions = {}): Promise<Outcome> {
+    const running = this.start(host, args);
+    running.stdin.end(stdin);
+    return await running.outcome;
+  }
+
+  /** Runs a command line on a host to its end, which has to be a success. */
+  async run(host: HostName, line: string): Promise<string> {
+    const { status, stdout, stderr } = await this.shell(host, line).outcome;
+    if (status !== 0) throw new Error(`${line}: ${stderr}`);
+    return stdout.toString();
+  }
+
+  /** Takes a link of a host down. */
+  async down(host: HostName, link: string): Promise<void> {
+    await this.run(host, `ip link set ${link} down`);
+  }
+
+  /** Brings it up again, with its addresses. */
+  async up(host: HostName, link: string): Promise<void> {
+    await this.run(host, [`ip link set ${link} up`, ...addresses(link, host)].join(' && '));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#started, this.#holder].map((running) => running[Symbol.asyncDispose]()));
+  }
+}
