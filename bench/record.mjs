@@ -1,71 +1,85 @@
-// npm run bench:record [-- SERVE]: the highest rate at which `udpcat serve -o none` loses nothing, and what of it is left
-// with --record to a pcap file, side by side. SERVE is another build to measure.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// npm run bench:record [-- BUILD...]: the highest rate at which `udpcat serve -o none` loses nothing, and what of it is left
+// with --record to a pcap file, in turns. A BUILD is the main file of another build to measure beside. The file is in the
+// folder for temporary files ($TMPDIR), whose disk counts. Needs `npm run build` and a C compiler.
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { highestLosslessRate } from './lossless.mjs';
+import { compile, folder, portOf, runForJson, start, stop, udpcat, waitUntilRead } from './programs.mjs';
+import { median } from './table.mjs';
 
 /** What must be left of the rate. */
 const LEAST = 0.8;
-const SIZES = [64, 1400];
-/** One trial, and how often the interval between a rate without loss and one with it is halved. */
-const SECONDS = 0.5;
-const HALVINGS = 6;
-const ROUNDS = 3;
-const HIGHEST = 800_000;
+/** Datagrams of so many bytes, sent so many at a time. */
+const KINDS = [
+  { size: 64, burst: 1 },
+  { size: 64, burst: 16 },
+  { size: 1400, burst: 16 },
+];
+const SECONDS = 1;
+const ROUNDS = 5;
+/** Where the first search begins, a second, and its first step. */
+const FIRST_RATE = 100_000;
+const FIRST_STEP = 2;
 
-const built = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
-const [command = built] = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'udpcat-bench-'));
+const [node, built] = udpcat;
+const builds = [built, ...process.argv.slice(2)];
+const { 'send-segments': sender } = await compile();
+if (sender === undefined) throw new Error('there is no C compiler, cc, for the program that sends');
 
-/** Whether all of a paced second arrives; also how many a second were sent, which a busy sender may miss. */
-async function trial(size, rate, options) {
-  const args = ['serve', '127.0.0.1:0', '-o', 'none', '--stats', '--log-format', 'json', ...options];
-  const serve = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const ended = once(serve, 'close');
-  let said = '';
-  serve.stderr.setEncoding('utf8').on('data', (text) => (said += text));
-  while (!said.includes('listening on')) await once(serve.stderr, 'data');
-  const { address } = JSON.parse(said.split('\n').find((line) => line.includes('listening on')));
-  const count = Math.round(rate * SECONDS);
-  const send = spawn(
-    process.execPath,
-    [built, 'send', address, '--size', String(size), '--rate', `${rate}/s`, '-c', String(count), '--engine', 'linux'],
-    { stdio: 'ignore' },
-  );
-  await once(send, 'close');
-  serve.kill('SIGTERM');
-  await ended;
-  const { received, dropped } = JSON.parse(said.trimEnd().split('\n').at(-1));
-  return received === count && dropped.queue === 0 && dropped.output === 0;
+const recording = join(folder, 'x.pcap');
+
+async function attempt(argv, { size, burst }, rate) {
+  // To overwrite what an attempt left would have the disk write that first, while the next one is measured.
+  rmSync(recording, { force: true });
+  const serve = start(argv);
+  const port = await portOf(serve);
+  const words = ['127.0.0.1', port, size, SECONDS, rate, SECONDS / 2, burst].map(String);
+  const { sent, rate: reached } = await runForJson([sender, ...words]);
+  await waitUntilRead(port, serve);
+  const { err } = await stop(serve);
+  const { received, dropped } = JSON.parse(err.trim().split('\n').at(-1));
+  return { lossless: received === sent && dropped.output === 0, reached };
 }
 
-async function highest(size, options) {
-  let [good, bad] = [0, HIGHEST];
-  for (let halving = 0; halving < HALVINGS; halving += 1) {
-    const rate = Math.round((good + bad) / 2);
-    // One trial may be disturbed by whatever else runs.
-    if ((await trial(size, rate, options)) || (await trial(size, rate, options))) good = rate;
-    else bad = rate;
-  }
-  return good;
+/** Measures once a round, each search from where the last one ended. */
+function contender(build, options) {
+  const how = ['-o', 'none', '--recv-buffer', '4Mi', '--stats', '--log-format', 'json'];
+  const argv = [node, build, 'serve', '127.0.0.1:0', ...how, ...options];
+  const values = [];
+  let last;
+  return {
+    values,
+    measure: async (kind) => {
+      const step = last === undefined ? FIRST_STEP : undefined;
+      const { value, asked } = await highestLosslessRate((rate) => attempt(argv, kind, rate), last ?? FIRST_RATE, step);
+      last = asked;
+      values.push(value);
+    },
+  };
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
-try {
-  for (const size of SIZES) {
-    const rates = { plain: [], recorded: [] };
-    for (let round = 0; round < ROUNDS; round += 1) {
-      rates.plain.push(await highest(size, []));
-      rates.recorded.push(await highest(size, ['--record', join(folder, 'x.pcap')]));
+for (const kind of KINDS) {
+  const pairs = builds.map((build) => ({
+    build,
+    plain: contender(build, []),
+    recorded: contender(build, ['--record', recording]),
+  }));
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    process.stderr.write(`${kind.size} bytes, ${kind.burst} at a time: ${round} of ${ROUNDS}\n`);
+    for (const { plain, recorded } of pairs) {
+      await plain.measure(kind);
+      await recorded.measure(kind);
     }
-    const [plain, recorded] = [median(rates.plain), median(rates.recorded)];
-    const ratio = recorded / plain;
-    console.log(`${size} bytes: ${plain}/s, with --record ${recorded}/s: ratio ${ratio.toFixed(2)}, at least ${LEAST}`);
+  }
+  for (const { build, plain, recorded } of pairs) {
+    const [without, withIt] = [median(plain.values), median(recorded.values)];
+    const ratio = withIt / without;
+    const rates = `${Math.round(without)}/s, with --record ${Math.round(withIt)}/s`;
+    const name = build === built ? '' : `, ${build}`;
+    console.log(
+      `${kind.size} bytes, ${kind.burst} at a time${name}: ${rates}: ratio ${ratio.toFixed(2)}, at least ${LEAST}`,
+    );
     if (ratio < LEAST) process.exitCode = 1;
   }
-} finally {
-  rmSync(folder, { recursive: true });
 }
+process.exit();

@@ -36,8 +36,8 @@ interface Pair {
   readonly source: string;
   readonly destination: string;
   readonly family: Family;
-  /** The IP header, where lengths and the checksum of IPv4 are still 0. */
-  readonly header: Uint8Array;
+  /** The IP header, where lengths and the checksum of IPv4 are still 0, as big-endian words of four bytes. */
+  readonly header: readonly number[];
   /** The sum of that header, for IPv4. */
   readonly headerSum: number;
   /** The sum of the pseudo-header without the length (RFC 768, RFC 8200 section 8.1). */
@@ -65,30 +65,29 @@ export class PcapRecords {
       throw new RangeError(`an IPv${family} packet carries ${MAX_PAYLOAD_BYTES[family]} bytes, not ${data.length}`);
     }
     const udpBytes = UDP_HEADER_BYTES + data.length;
-    const packetBytes = header.length + udpBytes;
+    const packetBytes = IP_HEADER_BYTES[family] + udpBytes;
     const at = chunk.extend(RECORD_HEADER_BYTES + packetBytes);
-    const { buffer } = chunk;
+    const { buffer, view } = chunk;
     const ipAt = at + RECORD_HEADER_BYTES;
-    const udpAt = ipAt + header.length;
-    writeRecordHeader(buffer, at, timeMs, packetBytes);
-    // So few bytes are copied faster one by one.
-    for (let index = 0; index < header.length; index += 1) buffer[ipAt + index] = header[index] as number;
+    const udpAt = ipAt + IP_HEADER_BYTES[family];
+    const dataAt = udpAt + UDP_HEADER_BYTES;
+    writeRecordHeader(view, at, timeMs, packetBytes);
+    for (let nth = 0; nth < header.length; nth += 1) view.setUint32(ipAt + 4 * nth, header[nth] as number);
     if (family === 4) {
-      writeUint16(buffer, ipAt + 2, packetBytes);
-      writeUint16(buffer, ipAt + 10, checksumOf(headerSum + packetBytes));
+      view.setUint16(ipAt + 2, packetBytes);
+      view.setUint16(ipAt + 10, checksumOf(headerSum + packetBytes));
     } else {
       // It does not count the header itself, so that a UDP length of 65535 fits.
-      writeUint16(buffer, ipAt + 4, udpBytes);
+      view.setUint16(ipAt + 4, udpBytes);
     }
-    writeUint16(buffer, udpAt, source.port);
-    writeUint16(buffer, udpAt + 2, destination.port);
-    writeUint16(buffer, udpAt + 4, udpBytes);
-    buffer.set(data, udpAt + UDP_HEADER_BYTES);
+    buffer.set(data, dataAt);
     const ownSum = source.port + destination.port + udpBytes;
-    const dataSum = sumWords(buffer, udpAt + UDP_HEADER_BYTES, udpAt + udpBytes);
-    const checksum = checksumOf(pseudoSum + udpBytes + ownSum + dataSum);
+    const checksum = checksumOf(pseudoSum + udpBytes + ownSum + sumWords(view, dataAt, dataAt + data.length));
+    view.setUint16(udpAt, source.port);
+    view.setUint16(udpAt + 2, destination.port);
+    view.setUint16(udpAt + 4, udpBytes);
     // 0 would say that there is none.
-    writeUint16(buffer, udpAt + 6, checksum === 0 ? 0xffff : checksum);
+    view.setUint16(udpAt + 6, checksum === 0 ? 0xffff : checksum);
   }
 
   #pairOf(source: string, destination: string): Pair {
@@ -108,21 +107,22 @@ export class PcapRecords {
 
 function createPair(source: string, destination: string): Pair {
   const family = packetFamily(source, destination);
-  const header = new Uint8Array(IP_HEADER_BYTES[family]);
+  const bytes = new Uint8Array(IP_HEADER_BYTES[family]);
+  const header = new DataView(bytes.buffer);
   if (family === 4) writeIPv4Header(header, hopsTo(destination));
   else writeIPv6Header(header);
   const addressBytes = family === 4 ? 4 : 16;
   // In both headers the addresses stand last.
-  const addressesAt = header.length - 2 * addressBytes;
-  header.set(bytesIn(family, source), addressesAt);
-  header.set(bytesIn(family, destination), addressesAt + addressBytes);
+  const addressesAt = bytes.length - 2 * addressBytes;
+  bytes.set(bytesIn(family, source), addressesAt);
+  bytes.set(bytesIn(family, destination), addressesAt + addressBytes);
   return {
     source,
     destination,
     family,
-    header,
-    headerSum: sumWords(header, 0, header.length),
-    pseudoSum: sumWords(header, addressesAt, header.length) + UDP,
+    header: Array.from({ length: bytes.length / 4 }, (_, nth) => header.getUint32(4 * nth)),
+    headerSum: sumWords(header, 0, bytes.length),
+    pseudoSum: sumWords(header, addressesAt, bytes.length) + UDP,
   };
 }
 
@@ -141,17 +141,17 @@ function bytesIn(family: Family, address: string): Uint8Array {
   return addressToBytes(`::ffff:${address}`);
 }
 
-function writeRecordHeader(buffer: Buffer, at: number, timeMs: number, packetBytes: number): void {
+function writeRecordHeader(view: DataView, at: number, timeMs: number, packetBytes: number): void {
   let seconds = Math.floor(timeMs / 1000);
   let nanoseconds = Math.round((timeMs - seconds * 1000) * 1e6);
   if (nanoseconds === 1e9) {
     seconds += 1;
     nanoseconds = 0;
   }
-  writeUint32LE(buffer, at, seconds);
-  writeUint32LE(buffer, at + 4, nanoseconds);
-  writeUint32LE(buffer, at + 8, packetBytes);
-  writeUint32LE(buffer, at + 12, packetBytes);
+  view.setUint32(at, seconds, true);
+  view.setUint32(at + 4, nanoseconds, true);
+  view.setUint32(at + 8, packetBytes, true);
+  view.setUint32(at + 12, packetBytes, true);
 }
 
 /** Wireshark complains of any other. */
@@ -161,26 +161,14 @@ function hopsTo(ipv4: string): number {
 }
 
 /** RFC 791. Never to be fragmented, so that its identification may be 0 (RFC 6864). */
-function writeIPv4Header(header: Uint8Array, hops: number): void {
-  writeUint16(header, 0, 0x4500);
-  writeUint16(header, 6, 0x4000);
-  writeUint16(header, 8, (hops << 8) | UDP);
+function writeIPv4Header(header: DataView, hops: number): void {
+  header.setUint16(0, 0x4500);
+  header.setUint16(6, 0x4000);
+  header.setUint16(8, (hops << 8) | UDP);
 }
 
 /** RFC 8200 section 3. */
-function writeIPv6Header(header: Uint8Array): void {
-  writeUint16(header, 0, 0x6000);
-  writeUint16(header, 6, (UDP << 8) | HOPS);
-}
-
-function writeUint16(data: Uint8Array, at: number, value: number): void {
-  data[at] = value >> 8;
-  data[at + 1] = value;
-}
-
-function writeUint32LE(data: Uint8Array, at: number, value: number): void {
-  data[at] = value;
-  data[at + 1] = value >>> 8;
-  data[at + 2] = value >>> 16;
-  data[at + 3] = value >>> 24;
+function writeIPv6Header(header: DataView): void {
+  header.setUint16(0, 0x6000);
+  header.setUint16(6, (UDP << 8) | HOPS);
 }

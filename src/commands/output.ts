@@ -44,6 +44,7 @@ export class Output {
   #kernelDropsWereSaid = false;
   readonly #onEnd: () => void;
   #recording: Recording | undefined;
+  #recordingClosed: Promise<void> | undefined;
   #kernelCounter: KernelCounter | undefined;
   #kernelWasAsked = false;
   #kernelPoll: NodeJS.Timeout | undefined;
@@ -265,8 +266,14 @@ export class Output {
     this.#context.log.report(this.totals.describe(), all, [...more.lines, ...details.lines]);
   }
 
+  /** Waits until a file of the recording has what was being written to it at the end; call it after {@link finish}. */
+  async recordingClosed(): Promise<void> {
+    await this.#recordingClosed;
+  }
+
   /** Waits until stdout has taken the summary, too, or takes no more; call it after {@link finish}. */
   async written(): Promise<void> {
+    await this.recordingClosed();
     await this.writer.finish();
     this.#context.force.removeEventListener('abort', this.abandon);
   }
@@ -276,7 +283,7 @@ export class Output {
     clearInterval(this.#kernelPoll);
     if (this.#kernelWasAsked) this.askKernel();
     this.#reportDrops();
-    this.#recording?.close();
+    this.#recordingClosed = this.#recording?.close();
     if (this.#outputDropped > 0) this.event({ type: 'drop', where: 'output', count: this.#outputDropped });
     if (last !== undefined) this.event(last);
     const details = this.#details();

@@ -1,8 +1,10 @@
-import { closeSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, statSync, write, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { describeSystemError } from '../net/errors.js';
 import type { Datagram, Endpoint } from '../net/index.js';
 import { ChunkBuilder } from '../output/chunk-builder.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
+import { FileStream } from '../output/file-stream.js';
 import type { Format } from '../output/formats.js';
 import type { Context } from './context.js';
 import { LocalFailure } from './failure.js';
@@ -25,8 +27,8 @@ export interface Recording {
   settled(): Promise<void>;
   /** Waits for whoever reads no more. */
   abandon(): void;
-  /** No more will come; what still waits is dropped. */
-  close(): void;
+  /** No more will come; what still waits is dropped. Resolves once a file has what is being written to it. */
+  close(): Promise<void>;
 }
 
 /**
@@ -77,20 +79,97 @@ async function styleOf(kind: 'pcap' | 'jsonl', bound: Endpoint): Promise<Style> 
   };
 }
 
-/** Above this a chunk is written before the batch is complete. */
-const CHUNK_BYTES = 64 * 1024;
+/** More than this is not kept in memory while what came before is written: strays and typed lines do not wait for that. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** What a datagram takes besides its payload, about. */
+const DATAGRAM_BYTES = 256;
 
-/** Written at once, so that nothing is lost however the run ends; what a full disk took only a part of is taken out again. */
-class FileRecording implements Recording {
+/** Received and sent datagrams come from several sides, and are written one batch after the other. */
+abstract class OrderedRecording implements Recording {
+  abstract readonly failure: LocalFailure | undefined;
+  readonly #dropped = { in: 0, out: 0 };
+  /** What was not begun to be written. */
+  readonly #waiting = { in: 0, out: 0 };
+  #waitingBytes = 0;
+  #closed = false;
+  #writing = Promise.resolve(0);
+
+  /**
+   * Writes a batch, once those before it are done; resolves to how many of the first are kept. It calls {@link begins}
+   * before it begins to write, and then answers for what is not written.
+   */
+  protected abstract put(batch: readonly Datagram[], direction: Direction): Promise<number>;
+
+  abstract abandon(): void;
+
+  /** So many of the datagrams no longer wait. */
+  protected begins(count: number, direction: Direction): void {
+    this.#waiting[direction] -= count;
+  }
+
+  protected drop(count: number, direction: Direction): void {
+    this.#dropped[direction] += count;
+  }
+
+  protected get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  dropped(direction: Direction): number {
+    return this.#dropped[direction];
+  }
+
+  write(batch: readonly Datagram[], direction: Direction): Promise<number> {
+    if (this.#closed || this.#waitingBytes > MAX_WAITING_BYTES) {
+      this.drop(batch.length, direction);
+      return Promise.resolve(0);
+    }
+    const bytes = batch.reduce((sum, { data }) => sum + data.length + DATAGRAM_BYTES, 0);
+    this.#waiting[direction] += batch.length;
+    this.#waitingBytes += bytes;
+    this.#writing = this.#writing.then(() => {
+      this.#waitingBytes -= bytes;
+      return this.#closed ? 0 : this.put(batch, direction);
+    });
+    return this.#writing;
+  }
+
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#dropped.in += this.#waiting.in;
+      this.#dropped.out += this.#waiting.out;
+    }
+    return Promise.resolve();
+  }
+}
+
+/** Above this a chunk is written before the batch is complete. */
+const CHUNK_BYTES = 256 * 1024;
+/** What is less is written at once: to hand it to another thread would take longer. */
+const LARGE_BYTES = 32 * 1024;
+
+const writeInThread = promisify(write);
+
+/**
+ * Written as it happens, so that nothing is lost however the run ends; what a full disk took only a part of is taken out
+ * again. While another thread writes much, the next chunk is filled, and the sockets are read.
+ */
+class FileRecording extends OrderedRecording {
   readonly #path: string;
   readonly #formats: Style['formats'];
-  readonly #chunk = new ChunkBuilder();
-  readonly #dropped = { in: 0, out: 0 };
+  /** One is filled while the other is written. */
+  readonly #chunks = [new ChunkBuilder(), new ChunkBuilder()] as const;
   #fd: number;
   #length = 0;
   #failure: LocalFailure | undefined;
 
   constructor(path: string, { header, formats }: Style) {
+    super();
     this.#path = path;
     this.#formats = formats;
     // To open a pipe would wait for its reader.
@@ -102,52 +181,58 @@ class FileRecording implements Recording {
     } catch (cause) {
       throw this.#failureFrom(cause);
     }
-    this.#append(header, () => 0);
-    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      while (this.#length < header.length) this.#length += writeSync(this.#fd, header, this.#length);
+    } catch (cause) {
+      this.#cutTo(0);
+      closeSync(this.#fd);
+      throw this.#failureFrom(cause);
+    }
   }
 
   get failure(): LocalFailure | undefined {
     return this.#failure;
   }
 
-  dropped(direction: Direction): number {
-    return this.#dropped[direction];
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- to stdout it does wait
-  async write(batch: readonly Datagram[], direction: Direction): Promise<number> {
-    const kept = this.#fd < 0 ? 0 : this.#writeAll(batch, this.#formats[direction]);
-    this.#dropped[direction] += batch.length - kept;
-    return kept;
-  }
-
-  #writeAll(batch: readonly Datagram[], format: Format): number {
-    let kept = 0;
-    for (const [index, datagram] of batch.entries()) {
-      format(datagram, this.#chunk);
-      if (this.#chunk.length < CHUNK_BYTES && index < batch.length - 1) continue;
-      const from = kept;
-      this.#append(this.#chunk.take(), (written) => {
-        const { count, bytes } = wholeOf(batch.slice(from, index + 1), format, written);
-        kept = from + count;
-        return bytes;
-      });
-      if (this.#failure !== undefined) return kept;
-      kept = index + 1;
+  protected override async put(batch: readonly Datagram[], direction: Direction): Promise<number> {
+    const format = this.#formats[direction];
+    let [filled, spare] = this.#chunks;
+    let writing = Promise.resolve(0);
+    let [begun, kept] = [0, 0];
+    for (let index = 0; index < batch.length; index += 1) {
+      format(batch[index] as Datagram, filled);
+      if (filled.length < CHUNK_BYTES && index < batch.length - 1) continue;
+      const chunk = filled.take();
+      kept += await writing;
+      if (this.isClosed) return kept;
+      const part = batch.slice(begun, index + 1);
+      this.begins(part.length, direction);
+      writing = this.#writeChunk(chunk, part, direction);
+      [filled, spare] = [spare, filled];
+      begun = index + 1;
     }
-    return kept;
+    return kept + (await writing);
   }
 
-  /** @param whole how many of the bytes that were written are whole datagrams; asked if they are not all */
-  #append(bytes: Uint8Array, whole: (written: number) => number): void {
+  /** @returns how many of the datagrams that the chunk holds are kept */
+  async #writeChunk(chunk: Uint8Array, datagrams: readonly Datagram[], direction: Direction): Promise<number> {
+    const isLarge = chunk.length >= LARGE_BYTES;
     let written = 0;
     try {
-      while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
-      this.#length += bytes.length;
+      while (written < chunk.length) {
+        written += isLarge
+          ? (await writeInThread(this.#fd, chunk, written)).bytesWritten
+          : writeSync(this.#fd, chunk, written);
+      }
+      this.#length += chunk.length;
+      return datagrams.length;
     } catch (cause) {
       this.#failure = this.#failureFrom(cause);
-      this.#cutTo(this.#length + whole(written));
-      this.close();
+      const { count, bytes } = wholeOf(datagrams, this.#formats[direction], written);
+      this.#cutTo(this.#length + bytes);
+      this.drop(datagrams.length - count, direction);
+      void this.close();
+      return count;
     }
   }
 
@@ -163,15 +248,13 @@ class FileRecording implements Recording {
     return new LocalFailure(`cannot record to ${this.#path}: ${describeSystemError(cause)}`, { cause });
   }
 
-  settled(): Promise<void> {
-    return Promise.resolve();
+  override abandon(): void {
+    // A file takes what it takes.
   }
 
-  abandon(): void {
-    // A file takes what it takes at once.
-  }
-
-  close(): void {
+  override async close(): Promise<void> {
+    await super.close();
+    await this.settled();
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
   }
@@ -193,23 +276,17 @@ function wholeOf(
   return { count: batch.length, bytes };
 }
 
-/** More than this is not kept in memory for a reader of stdout who is slow: strays and typed lines do not wait for him. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
-/** What a datagram takes besides its payload, about. */
-const DATAGRAM_BYTES = 256;
-
-/** At the pace of whoever reads stdout. Received and sent datagrams come from several sides, and are written one after the other. */
-class StdoutRecording implements Recording {
+/** At the pace of whoever reads stdout. Of a file there, what a full disk took only a part of is taken out again. */
+class StdoutRecording extends OrderedRecording {
   readonly failure = undefined;
+  readonly #stdout: Context['stdout'];
+  readonly #formats: Style['formats'];
   readonly #writers: Readonly<Record<Direction, DatagramWriter>>;
-  readonly #dropped = { in: 0, out: 0 };
-  /** What was not begun to be written. */
-  readonly #waiting = { in: 0, out: 0 };
-  #waitingBytes = 0;
-  #closed = false;
-  #writing = Promise.resolve(0);
 
   constructor(context: Context, { header, formats }: Style) {
+    super();
+    this.#stdout = context.stdout;
+    this.#formats = formats;
     const createWriter = (format: Format): DatagramWriter => {
       // Whoever writes to stdout besides tells of its end.
       const writer = new DatagramWriter(context.stdout, { events: false, onEnd: () => undefined });
@@ -220,43 +297,25 @@ class StdoutRecording implements Recording {
     context.stdout.write(header);
   }
 
-  dropped(direction: Direction): number {
-    return this.#dropped[direction] + this.#writers[direction].dropped;
+  override dropped(direction: Direction): number {
+    return super.dropped(direction) + this.#writers[direction].dropped;
   }
 
-  write(batch: readonly Datagram[], direction: Direction): Promise<number> {
-    if (this.#closed || this.#waitingBytes > MAX_WAITING_BYTES) {
-      this.#dropped[direction] += batch.length;
-      return Promise.resolve(0);
+  protected override async put(batch: readonly Datagram[], direction: Direction): Promise<number> {
+    this.begins(batch.length, direction);
+    const writer = this.#writers[direction];
+    const droppedBefore = writer.dropped;
+    const file = this.#stdout instanceof FileStream ? this.#stdout : undefined;
+    const from = file?.bytesTaken ?? 0;
+    await writer.write(batch);
+    if (file !== undefined && writer.failure !== undefined) {
+      file.cutTo(from + wholeOf(batch, this.#formats[direction], file.bytesTaken - from).bytes);
     }
-    const bytes = batch.reduce((sum, { data }) => sum + data.length + DATAGRAM_BYTES, 0);
-    this.#waiting[direction] += batch.length;
-    this.#waitingBytes += bytes;
-    this.#writing = this.#writing.then(async () => {
-      if (this.#closed) return 0;
-      this.#waiting[direction] -= batch.length;
-      const writer = this.#writers[direction];
-      const droppedBefore = writer.dropped;
-      await writer.write(batch);
-      this.#waitingBytes -= bytes;
-      return batch.length - (writer.dropped - droppedBefore);
-    });
-    return this.#writing;
+    return batch.length - (writer.dropped - droppedBefore);
   }
 
-  async settled(): Promise<void> {
-    await this.#writing;
-  }
-
-  abandon(): void {
+  override abandon(): void {
     this.#writers.in.abandon();
     this.#writers.out.abandon();
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#dropped.in += this.#waiting.in;
-    this.#dropped.out += this.#waiting.out;
   }
 }

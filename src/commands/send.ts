@@ -74,6 +74,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   } catch (error) {
     if (error instanceof UsageError) throw error;
     conclusion = fail(plan, output, error, interruption);
+    await output.recordingClosed();
   } finally {
     interruption.stop();
   }

@@ -2,7 +2,8 @@ const INITIAL_BYTES = 4 * 1024;
 
 /** A growing buffer that many datagrams are written into before it is given to a stream as one chunk, and used again. */
 export class ChunkBuilder {
-  #buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  #buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #view = new DataView(this.#buffer.buffer);
   #length = 0;
 
   /** Bytes written so far. */
@@ -13,6 +14,11 @@ export class ChunkBuilder {
   /** What is being written, where {@link extend} made room; another one once more is written. */
   get buffer(): Buffer {
     return this.#buffer;
+  }
+
+  /** The same memory as {@link buffer}. */
+  get view(): DataView {
+    return this.#view;
   }
 
   /** Makes room for so many bytes, all of which the caller is to write into {@link buffer}; returns where they begin. */
@@ -50,8 +56,9 @@ export class ChunkBuilder {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
+    this.#view = new DataView(larger.buffer);
   }
 }

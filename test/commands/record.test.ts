@@ -357,9 +357,9 @@ describe('--record to a file that cannot be written', () => {
     expect((await read(kept)).length).toBeGreaterThan(30);
   });
 
-  /** Runs a shell command line where /mnt has room for 64 KiB; what stands in /mnt/x.pcap in the end is kept. */
-  function onSmallDisk(line: string, kept: string): Running {
-    const script = `mount -t tmpfs -o size=64k none /mnt; mount -t tmpfs none /run; ip link set lo up; ${line}; status=$?; cp /mnt/x.pcap ${quote(kept)}; exit $status`;
+  /** Runs a shell command line where /mnt has room for so much; what stands in /mnt/x.pcap in the end is kept. */
+  function onSmallDisk(line: string, kept: string, kib = 64): Running {
+    const script = `mount -t tmpfs -o size=${kib}k none /mnt; mount -t tmpfs none /run; ip link set lo up; ${line}; status=$?; cp /mnt/x.pcap ${quote(kept)}; exit $status`;
     return shell(`exec unshare --net --mount bash -c ${quote(script)}`);
   }
   const served = (...args: readonly string[]): string =>
@@ -389,6 +389,22 @@ describe('--record to a file that cannot be written', () => {
     expect(received + dropped.kernel + dropped.queue).toBe(200);
   });
 
+  testInNamespaces('any more, in the midst of much that came together, is whole and counted', async () => {
+    const kept = fileFor('pcap');
+    const much = served('-o', 'json', '--recv-buffer', '4Mi', '--queue-size', '2000');
+    const line = `${much} & serve=$!; ${listening}; kill -STOP $serve; ${many(1000)}; kill -CONT $serve; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
+    await using running = onSmallDisk(line, kept, 400);
+    const { stdout, stderr, status } = await running.outcome;
+    expect(stderr).toContain('udpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n');
+    expect(status).toBe(1);
+    const lines = jsonLines(stdout);
+    const written = lines.filter(({ type }) => type === 'datagram').length;
+    const { received, dropped } = lines.at(-1) as unknown as { received: number; dropped: { output: number } };
+    expect((await read(kept)).length).toBe(written);
+    expect(written).toBeGreaterThan(300);
+    expect(received).toBe(written + dropped.output);
+  });
+
   testInNamespaces('any more ends typing, too', async () => {
     const kept = fileFor('pcap');
     const typed = `{ until grep -q spoken /run/out 2>/dev/null; do read -rt 0.01 <> <(:); done; yes $(printf %0900d 0) | head -n 200; }`;
@@ -400,5 +416,36 @@ describe('--record to a file that cannot be written', () => {
     );
     expect(status).toBe(1);
     expect((await read(kept)).length).toBeGreaterThan(30);
+  });
+
+  const piped = (redirection: string): string =>
+    `${commandLine(['serve', '127.0.0.1:9', '--record', '-'])} ${redirection} 2>/run/err`;
+  /** Has it record to stdout until the disk is full. */
+  const untilFull = (redirection: string, meanwhile = ':'): string =>
+    `${piped(redirection)} & serve=$!; ${listening}; ${meanwhile}; ${many(200)}; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
+
+  testInNamespaces('any more leaves a file that is stdout whole, too, and what it held before', async () => {
+    const kept = fileFor('pcap');
+    const before = 'what it held before';
+    await using running = onSmallDisk(`printf ${quote(before)} >/mnt/x.pcap; ${untilFull('>>/mnt/x.pcap')}`, kept);
+    const { stderr, status } = await running.outcome;
+    expect(stderr).toBe(
+      'udpcat: listening on 127.0.0.1:9\nudpcat: cannot write to stdout: the disk is full (ENOSPC)\n',
+    );
+    expect(status).toBe(1);
+    const all = readFileSync(kept);
+    expect(all.subarray(0, before.length).toString()).toBe(before);
+    const recording = fileFor('pcap');
+    writeFileSync(recording, all.subarray(before.length));
+    expect((await read(recording)).length).toBeGreaterThan(30);
+  });
+
+  testInNamespaces('any more leaves a file that is stdout as it is where somebody else has written to it', async () => {
+    const kept = fileFor('pcap');
+    await using running = onSmallDisk(untilFull('>>/mnt/x.pcap', 'echo other >>/mnt/x.pcap'), kept);
+    expect(await running.outcome).toMatchObject({ status: 1 });
+    const all = readFileSync(kept);
+    expect(all.length).toBe(64 * 1024);
+    expect(all.subarray(24, 30).toString()).toBe('other\n');
   });
 });

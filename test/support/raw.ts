@@ -2,8 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from '@jest/globals';
-import { checksumOf, sumWords } from '../../src/capture/checksum.js';
+import { checksumOf } from '../../src/capture/checksum.js';
 import { hostAndPort } from './sockets.js';
+import { sumOf } from './sums.js';
 
 /** Has socat send an IP packet of protocol 17 on the IPv4 loopback; whether it could. */
 function sendPacket(packet: Uint8Array): boolean {
@@ -55,7 +56,7 @@ export function forgingLine(from: string, to: string, data: string): string {
   // Over IPv6 a datagram without a checksum is dropped (RFC 8200 section 8.1).
   if (family === 6) {
     const addresses = Buffer.concat([source.host, destination.host].map(ipv6Bytes));
-    const sum = sumWords(addresses, 0, addresses.length) + packet.length + 17 + sumWords(packet, 0, packet.length);
+    const sum = sumOf(addresses) + packet.length + 17 + sumOf(packet);
     packet.writeUInt16BE(checksumOf(sum), 6);
   }
   const escaped = [...packet].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
