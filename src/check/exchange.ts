@@ -25,6 +25,8 @@ const MAX_ANSWERS_A_MESSAGE = 2;
 const MAX_JUDGING_MS = 10;
 /** How long, once the wait is over, what arrived before may take to be judged. */
 const MAX_LATE_JUDGING_MS = 200;
+/** How long the kernel has to take what is being sent, once the run was interrupted. */
+const GIVEN_UP_AFTER_MS = 100;
 
 /** Resolves once signals, timers and sockets had their turn. */
 function nextTurn(): Promise<void> {
@@ -94,6 +96,7 @@ export class Exchange implements AsyncDisposable {
   readonly #candidates: Endpoint[];
   #client!: DatagramClient;
   #receiving: Promise<void> = Promise.resolve();
+  #sending: Promise<void> = Promise.resolve();
   /** What was sent while the next address may still be tried; undefined once the address is settled. */
   #kept: Uint8Array[] | undefined = [];
   #keptBytes = 0;
@@ -454,7 +457,13 @@ export class Exchange implements AsyncDisposable {
    *
    * @throws {DatagramError} for the first that the kernel did not take
    */
-  async send(payloads: readonly Uint8Array[]): Promise<void> {
+  send(payloads: readonly Uint8Array[]): Promise<void> {
+    const sending = this.#send(payloads);
+    this.#sending = sending;
+    return sending;
+  }
+
+  async #send(payloads: readonly Uint8Array[]): Promise<void> {
     await this.#switching;
     this.#throwFailure();
     this.#keep(payloads);
@@ -576,13 +585,29 @@ export class Exchange implements AsyncDisposable {
     this.#idle.stop();
   }
 
-  /** Closes the socket, and waits until the replies that count were taken. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Closes the socket, and waits until the replies that count were taken.
+   *
+   * @param hurried whether what the kernel does not take in a moment is given up, and with it what nobody takes of replies
+   */
+  async close(hurried: boolean): Promise<void> {
     this.end();
+    const givingUp = new Alarm(() => {
+      if (this.#client.queued > 0) this.#onDrop(this.#client.queued);
+      this.#client.abort();
+    });
+    if (hurried) givingUp.set(GIVEN_UP_AFTER_MS);
     await this.#switching;
     await this.#answering;
     await this.#client[Symbol.asyncDispose]();
+    givingUp.stop();
+    await Promise.allSettled([this.#sending]);
     await this.#receiving;
     this.#client.removeAllListeners();
+  }
+
+  /** Closes it in order, see {@link close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close(false);
   }
 }

@@ -118,7 +118,7 @@ export async function converse(
   } finally {
     // The address, and with it the socket, may have changed since.
     if (countsKernel) output.askKernel();
-    await exchange[Symbol.asyncDispose]();
+    await exchange.close(interruption.reason !== undefined);
     hideProgress();
     endReports();
     tally();

@@ -33,14 +33,32 @@ const MAX_LATE_MS = 250;
 
 /** So many messages are sent before it is asked again whether that is enough. */
 const MESSAGES_PER_SEND = 64;
+const MAX_MESSAGES_PER_SEND = 2048;
+/** What takes longer to send is more than is to be sent at once: nothing ends meanwhile. */
+const LONG_SEND_MS = 10;
 
 /**
- * How many datagrams are given to the exchange at once, at most: where round trips are measured one, because its time is that
- * of all that are given with it.
+ * How many datagrams are given to the exchange at once: where round trips are measured one, because its time is that of all
+ * that are given with it; else as many as leave quickly, be it a slow link.
  */
-function chunkOf({ rate }: SendPlan, measurement: Measurement | undefined): number {
-  if (measurement !== undefined) return 1;
-  return rate === undefined || rate === Infinity ? Infinity : MESSAGES_PER_SEND;
+class Portion {
+  readonly #most: number;
+  #size: number;
+
+  constructor(measurement: Measurement | undefined) {
+    this.#most = measurement === undefined ? MAX_MESSAGES_PER_SEND : 1;
+    this.#size = Math.min(MESSAGES_PER_SEND, this.#most);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** A whole portion was sent in so many ms. */
+  took(ms: number): void {
+    if (ms > LONG_SEND_MS) this.#size = Math.max(1, Math.floor(this.#size / 2));
+    else this.#size = Math.min(this.#most, this.#size * 2);
+  }
 }
 
 function createSchedule({ rate, interval = DEFAULT_INTERVAL_MS }: SendPlan, size: number, startMs: number): Schedule {
@@ -69,7 +87,7 @@ async function sendRounds(
   const { count, duration } = plan;
   const { size } = messages;
   const schedule = createSchedule(plan, size, startMs);
-  const chunk = chunkOf(plan, measurement);
+  const portion = new Portion(measurement);
   const wanted = size * (count ?? (duration === undefined ? 1 : Infinity));
   // A burst may not reach beyond the end.
   const end = Math.min(wanted, schedule.countBefore(endMs));
@@ -84,12 +102,12 @@ async function sendRounds(
     // A timer takes a millisecond, even for a time that has passed.
     if (dueMs > nowMs) await waitUntil(dueMs, signal);
     if (signal.aborted) return;
-    const until = Math.min(index + schedule.countDue(index, performance.now()), end);
-    while (index < until) {
-      const payloads = messages.take(index, Math.min(chunk, until - index));
-      await interruption.orThrow(exchange.send(payloads));
-      index += payloads.length;
-    }
+    const sentMs = performance.now();
+    const due = Math.min(schedule.countDue(index, sentMs), end - index);
+    const payloads = messages.take(index, Math.min(due, portion.size));
+    await interruption.orThrow(exchange.send(payloads));
+    index += payloads.length;
+    if (payloads.length === portion.size) portion.took(performance.now() - sentMs);
   }
 }
 

@@ -367,7 +367,7 @@ class Intake {
   readonly #most: number;
   readonly #totals: Totals;
   readonly #peers: PeerTable;
-  /** Called whenever something arrives, from whomever. */
+  /** Called whenever something is taken. */
   onArrival = (): void => undefined;
 
   constructor({ allow = [], deny = [], count = Infinity }: ServingPlan, totals: Totals, peers: PeerTable) {
@@ -379,21 +379,21 @@ class Intake {
 
   /** The datagrams that are taken, at most as many as are still wanted. */
   take(batch: readonly Datagram[]): readonly Datagram[] {
-    this.onArrival();
     const admission = this.#admission;
     const totals = this.#totals;
     let taken = admission.open ? batch : batch.filter(({ remote }) => admission.admits(remote));
     totals.denied += batch.length - taken.length;
     const left = this.#most - totals.received;
     if (taken.length > left) taken = taken.slice(0, left);
+    if (taken.length === 0) return taken;
     totals.received += taken.length;
     this.#peers.count(taken);
+    this.onArrival();
     return taken;
   }
 
   /** Counts what nobody looks at; only where there is no end to how many are wanted. */
   readonly count = (arrivals: Arrivals): void => {
-    this.onArrival();
     const { remote, count } = arrivals;
     if (!this.#admission.open && !this.#admission.admits(remote)) {
       this.#totals.denied += count;
@@ -401,6 +401,7 @@ class Intake {
     }
     this.#totals.received += count;
     this.#peers.countTogether(arrivals);
+    this.onArrival();
   };
 }
 

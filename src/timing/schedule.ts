@@ -6,8 +6,6 @@ export type Pace =
 
 /** The most that is sent at once under a rate, so that what ends it is looked at in between. */
 const MAX_BURST = 64;
-/** The same at full speed: about a millisecond's worth, so that what is looked at takes next to no time. */
-const MAX_BURST_AT_FULL_SPEED = 2048;
 /** Above what sums of moments are off by, in datagrams: one that is due at the end is not due before it. */
 const ROUNDING = 1e-3;
 
@@ -46,8 +44,9 @@ export class Schedule {
   countDue(index: number, nowMs: number): number {
     const pace = this.#pace;
     if (pace.kind === 'rounds') return pace.size - (index % pace.size);
+    if (pace.perSecond === Infinity) return Infinity;
     const due = Math.floor(((nowMs - this.#startMs) * pace.perSecond) / 1000) + 1 - index;
-    return Math.min(Math.max(due, 1), pace.perSecond === Infinity ? MAX_BURST_AT_FULL_SPEED : MAX_BURST);
+    return Math.min(Math.max(due, 1), MAX_BURST);
   }
 
   /** How many are due before `endMs`: of rounds and at full speed there is no saying how many that will be. */

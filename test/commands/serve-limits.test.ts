@@ -178,6 +178,16 @@ describe('a full queue', () => {
 });
 
 describe('--allow and --deny', () => {
+  test.each(['none', 'utf8'])('let nobody who is kept out hold up --idle, with -o %s', async (output) => {
+    await using running = start(['serve', '--deny', '127.0.0.2', '--idle', '2s', '-o', output, '--stats']);
+    const address = await running.listening();
+    await using sender = start(['send', address, 'x', '-b', '127.0.0.2:0', '-c', '1000', '--interval', '50ms']);
+    const { status, stderr } = await running.outcome;
+    sender.kill();
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/\b0 received, .*[1-9]\d* denied/);
+  });
+
   const cases: readonly { args: readonly string[]; family: Family; bind: string; taken: boolean }[] = [
     { args: ['--allow', '127.0.0.0/8'], family: 4, bind: '0', taken: true },
     { args: ['--allow', '127.0.0.1'], family: 4, bind: '0', taken: true },

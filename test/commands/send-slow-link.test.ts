@@ -1,0 +1,52 @@
+/** A link that takes far less than is sent: nothing waits for what it has not taken yet. */
+import { describe, expect } from '@jest/globals';
+import { ENGINE_NAMES } from '../support/engines.js';
+import { testInNamespaces } from '../support/namespaces.js';
+import { Network } from '../support/network.js';
+import { jsonLines } from '../support/service.js';
+
+/** What the link takes at once and in a second is a small part of what is given to the engine at full speed. */
+const SLOW = 'tc qdisc add dev lan0 root tbf rate 2mbit burst 4k latency 10s';
+/** Long before the kernel would have taken all that was on its way. */
+const SOON_MS = 5000;
+
+const summary = (text: string | Buffer): Record<string, unknown> => {
+  const last = jsonLines(text).at(-1);
+  expect(last).toMatchObject({ sent: expect.any(Number), durationMs: expect.any(Number) });
+  return last ?? {};
+};
+
+for (const engine of ENGINE_NAMES) {
+  describe.each([
+    [4, '10.9.8.2:7000'],
+    [6, '[fd09:8::2]:7000'],
+  ] as const)(`with the ${engine} engine, IPv%i, full speed over a slow link`, (_family, address) => {
+    testInNamespaces(
+      'ends on time, at the deadline and by a signal, and what was counted as sent arrives',
+      async () => {
+        await using network = await Network.open();
+        await network.run('near', SLOW);
+        const far = await network.serve('far', ['serve', address, '-o', 'json', '--idle', '3s']);
+        const flood = (size: string, ...args: readonly string[]) => {
+          const how = ['--rate', 'max', '--engine', engine, '--log-format', 'json', '--stats'];
+          return network.start('near', ['send', address, '--size', size, ...how, ...args]);
+        };
+        const interrupted = flood('1002', '--duration', '20s');
+        await far.until('"size":1002');
+        interrupted.kill('SIGINT');
+        let sent = 0;
+        for (const running of [
+          interrupted,
+          flood('1000', '--duration', '300ms'),
+          flood('1001', '--count', '100000', '--deadline', '1s'),
+        ]) {
+          const counts = summary((await running.outcome).stderr);
+          expect(counts.durationMs).toBeLessThan(SOON_MS);
+          sent += counts.sent as number;
+        }
+        expect(summary((await far.outcome).stdout).received).toBe(sent);
+      },
+      ['tc'],
+    );
+  });
+}
