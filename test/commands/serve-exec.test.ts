@@ -89,6 +89,23 @@ describe('serve --exec', () => {
     );
   });
 
+  test('leaves out of the environment what a service manager meant for the server alone', async () => {
+    const meant = {
+      LISTEN_FDS: '1',
+      LISTEN_PID: '1',
+      LISTEN_PIDFDID: '1',
+      LISTEN_FDNAMES: 'udpcat.socket',
+      NOTIFY_SOCKET: fresh(),
+    };
+    const env = { ...meant, LISTEN_FDS_OF_THE_USER: 'x' };
+    await using running = start(['serve', '--exec', 'env', '-c', '1', '-o', 'none'], { env });
+    await using peer = await silentServer();
+    await peer.send('', await running.listening());
+    const [answer] = await peer.collect(1);
+    const names = answer?.data.toString().match(/^(LISTEN_|NOTIFY_)\w+/gm);
+    expect(names).toEqual(['LISTEN_FDS_OF_THE_USER']);
+  });
+
   test.each([
     { how: 'without a shell', args: ['--exec', `printf '%s,' "a b" $HOME '*' a\\ b`], answer: 'a b,$HOME,*,a b,' },
     { how: 'by the shell with --shell', args: ['--shell', '--exec', 'cat | tr e a; echo $0'], answer: 'pang/bin/sh\n' },
