@@ -274,6 +274,18 @@ describe('a file of rules that is wrong', () => {
     { rules: 'rules:\n- when: {regex: a}\n  answer: "{1}"', line: 3, says: /answer: "\{1\}": \{1\} is nothing/ },
     { rules: 'rules: []\ndefault:\n  answer: {}', line: 3, says: /answer needs one of text, hex, base64, file/ },
     { rules: 'rules: []\ndefault:\n  answers:\n  - x\n  - {hex: x}', line: 5, says: /answers\[2\]\.hex: "x"/ },
+    {
+      rules: 'rules:\n- when: {exact: x}\n  answers: []',
+      line: 3,
+      says: /rules\[1\]\.answers: it is empty; none: true/,
+    },
+    { rules: 'rules: []\ndefault:\n  answers: []', line: 3, says: /default\.answers: it is empty; none: true/ },
+    { rules: '# none\nrules: []', line: 2, says: /rules: it is empty, and there is no default/ },
+    {
+      rules: 'rules:\n- when: {peer: []}\n  answer: x',
+      line: 2,
+      says: /when\.peer: it is empty/,
+    },
     { rules: 'rules: []\ndefault:\n  answer: {base64: "="}', line: 3, says: /base64/ },
     { rules: 'rules: []\ndefault:\n  answer: {text: x, delay: 1 day}', line: 3, says: /delay: "1 day": A duration/ },
     { rules: `rules: []\ndefault:\n  answer: ${'x'.repeat(65_528)}`, line: 3, says: /more than a datagram holds/ },
