@@ -167,6 +167,7 @@ export class Faults {
   describe(): string {
     const { seed, ...counts } = this.fields();
     const said = Object.entries(counts).filter(([name, count]) => name === 'answers' || count > 0);
-    return `faults (--seed ${seed}): ${said.map(([name, count]) => `${count} ${name}`).join(', ')}`;
+    const inWords = said.map(([name, count]) => `${count} ${name === 'answers' && count === 1 ? 'answer' : name}`);
+    return `faults (--seed ${seed}): ${inWords.join(', ')}`;
   }
 }
