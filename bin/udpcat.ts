@@ -1,10 +1,21 @@
 // First of all: whatever comes before it can be killed by them.
 import './ignore-signals.js';
-import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
+import { COMMAND_NAMES } from '../src/commands/names.js';
 
 /**
  * Starts `main.cjs`. What V8 compiled of it at the last run is kept in a folder of the user's own under the folder for
@@ -28,12 +39,15 @@ function launch(): void {
   main(require, __dirname);
 }
 
-/** Where the code is kept: for this build, this Node, and the command, as each calls other functions. */
+/**
+ * Where the code is kept: for this build, this Node, and the command, as each calls other functions. Whatever is no command
+ * has one place in common.
+ */
 function cachePath(file: string): string | undefined {
   const { getuid, env, version, arch, argv } = process;
   if (getuid === undefined || env.NODE_DISABLE_COMPILE_CACHE === '1') return undefined;
   const { size, mtimeMs } = statSync(file);
-  const command = /^[a-z]{1,16}$/.test(argv[2] ?? '') ? argv[2] : 'none';
+  const command = COMMAND_NAMES.find((name) => name === argv[2]) ?? 'none';
   const folder = join(tmpdir(), `udpcat-${getuid()}`);
   return join(folder, [command, version, arch, size, mtimeMs].join('-'));
 }
@@ -46,10 +60,17 @@ function isOwn(folder: string): boolean {
 
 const CHECKSUM_BYTES = 4;
 
+/** Files that are kept, of all builds together: those of three, and one. */
+const MOST_KEPT = 16;
+/** A name that {@link cachePath} makes, of this build or another, also while the file is written. */
+const OWN_NAME = /^[a-z]{1,16}-v\d+\.\d+\.\d+[\w.+-]*-[a-z0-9]+-\d+-\d+(\.\d+)*$/;
+/** Files that are looked at each time. */
+const MOST_LOOKED_AT = 1024;
+
 /** The code that was kept, unless it is damaged: V8 itself would not notice. */
 function readCache(path: string): Buffer | undefined {
   try {
-    if (!isOwn(join(path, '..'))) return undefined;
+    if (!isOwn(dirname(path))) return undefined;
     const kept = readFileSync(path);
     const code = kept.subarray(CHECKSUM_BYTES);
     return kept.readUInt32BE() === crc32(code) ? code : undefined;
@@ -61,7 +82,7 @@ function readCache(path: string): Buffer | undefined {
 function writeCache(path: string, script: Script): void {
   const unfinished = `${path}.${process.pid}`;
   try {
-    const folder = join(path, '..');
+    const folder = dirname(path);
     if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
     if (!isOwn(folder)) return;
     const code = script.createCachedData();
@@ -69,10 +90,23 @@ function writeCache(path: string, script: Script): void {
     checksum.writeUInt32BE(crc32(code));
     writeFileSync(unfinished, Buffer.concat([checksum, code]), { mode: 0o600 });
     renameSync(unfinished, path);
+    discardOldest(folder, basename(path));
   } catch {
     // A full or read-only disk is no reason to fail.
     discard(unfinished);
   }
+}
+
+/** Discards what was written longest ago, so that builds which nobody uses any more leave nothing for good. */
+function discardOldest(folder: string, justWritten: string): void {
+  const others = readdirSync(folder).filter((name) => name !== justWritten && OWN_NAME.test(name));
+  if (others.length < MOST_KEPT) return;
+  const dated = others.slice(0, MOST_LOOKED_AT).map((name) => {
+    const path = join(folder, name);
+    return { path, mtimeMs: lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 };
+  });
+  dated.sort((a, b) => b.mtimeMs - a.mtimeMs);
+  for (const { path } of dated.slice(MOST_KEPT - 1)) discard(path);
 }
 
 function discard(path: string): void {

@@ -2,15 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { udpcat } from './support/udpcat.js';
 
 /** A folder for temporary files of the test's own, and what the command keeps in it. */
@@ -78,6 +80,32 @@ describe('the code that is kept between runs', () => {
     const missing = join(temporary.env.TMPDIR, 'missing');
     for (const folder of [missing, '/dev/null/nowhere']) await expectVersion({ TMPDIR: folder });
     expect(existsSync(missing)).toBe(false);
+  });
+
+  test('is a file for each command that there is, and one for all else', async () => {
+    using temporary = ownTemporaryFolder();
+    const { stdout } = await udpcat(['--help']);
+    const commands = [...stdout.toString().matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name = '']) => name);
+    expect(commands).toContain('send');
+    for (const word of [...commands, 'foo', 'bar', '-V', '', 'constructor']) await udpcat([word, '--help'], temporary);
+    const names = temporary.files().map((file) => basename(file).split('-', 1)[0]);
+    expect(names.sort()).toEqual([...commands, 'none'].sort());
+  });
+
+  test('is of the 16 files that were written last, and no other file is touched', async () => {
+    using temporary = ownTemporaryFolder();
+    mkdirSync(temporary.kept, { mode: 0o700 });
+    const others = ['notes.txt', 'send-v20.19.0-x64-1', '.send-v20.19.0-x64-1-1'];
+    const versions = Array.from({ length: 40 }, (_, nth) => `send-v22.${nth}.0-x64-482750-1795566896947.2036`);
+    const unfinished = 'foo-v23.0.0-nightly20240521b9f5b1d6e1-arm64-482750-1795566896947.4242';
+    for (const [nth, name] of [...others, unfinished, ...versions].entries()) {
+      writeFileSync(join(temporary.kept, name), '');
+      utimesSync(join(temporary.kept, name), nth, nth);
+    }
+    await expectVersion(temporary.env);
+    const names = temporary.files().map((file) => basename(file));
+    const [written = ''] = names.filter((name) => name.startsWith('none-'));
+    expect(names.sort()).toEqual([...others, written, ...versions.slice(-15)].sort());
   });
 
   test("is not kept when Node's own switch turns it off", async () => {

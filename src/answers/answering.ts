@@ -1,5 +1,11 @@
 import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 
+/** A datagram that answers a question. */
+export interface Answer extends Outgoing {
+  /** The same object for all that answer one question, copies included; undefined for the only one. */
+  readonly together?: object | undefined;
+}
+
 /** Takes the answers that were not ready at once, and hears what becomes of datagrams that get none. */
 export interface AnswerSink {
   /**
@@ -8,7 +14,7 @@ export interface AnswerSink {
    */
   permits(question: Datagram, answerBytes: number): boolean;
   /** Sends answers now, in this order. */
-  send(answers: readonly Outgoing[]): void;
+  send(answers: readonly Answer[]): void;
   /** The answer to a datagram failed; `why` follows "no answer to PEER: ". */
   fail(remote: Endpoint, why: string): void;
   /** Answers that are given up for want of room or time; `why` follows "datagrams are left without an answer: ". */
@@ -29,7 +35,7 @@ export interface Answering {
    * later. The next batch comes when it has resolved: who has no room yet keeps it waiting, and the receive queue
    * drops and counts what is too much.
    */
-  answer(batch: readonly Datagram[]): readonly Outgoing[] | Promise<readonly Outgoing[]>;
+  answer(batch: readonly Datagram[]): readonly Answer[] | Promise<readonly Answer[]>;
   /** The service is about to end: what is under way has a few seconds more, then it is given up. Twice is fine. */
   hurry?(): void;
   /** Resolves once nothing is under way any more; called after the last batch. */
@@ -44,7 +50,7 @@ export function answerEach(answer: (data: Uint8Array) => Uint8Array): Answering 
       sink = given;
     },
     answer: (batch) => {
-      const answers: Outgoing[] = [];
+      const answers: Answer[] = [];
       for (const datagram of batch) {
         const data = answer(datagram.data);
         // An answer leaves from the address that was asked, where that is known.

@@ -1,5 +1,6 @@
-import { formatEndpoint, type Endpoint, type Outgoing } from '../net/index.js';
+import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { Alarm } from '../timing/alarm.js';
+import type { Answer } from './answering.js';
 
 /** Datagrams that wait at once. */
 export const MAX_WAITING = 65_536;
@@ -12,7 +13,7 @@ const MAX_RELEASED = 1024;
 
 interface Waiting {
   /** Undefined once it was taken out. */
-  outgoing: Outgoing | undefined;
+  outgoing: Answer | undefined;
   readonly dueMs: number;
   /** By which those that are due at the same moment are ordered. */
   readonly order: number;
@@ -22,13 +23,13 @@ interface Waiting {
 
 /** A datagram that waited for another one, and when it would have been due by itself. */
 export interface Overtaken {
-  readonly outgoing: Outgoing;
+  readonly outgoing: Answer;
   readonly dueMs: number;
 }
 
 /** Datagrams that are to leave later: a heap with one timer, bounded in number and in memory. Moments are those of `performance.now()`. */
 export class DelayLine {
-  readonly #release: (due: readonly Outgoing[]) => Promise<void>;
+  readonly #release: (due: readonly Answer[]) => Promise<void>;
   #heap: Waiting[] = [];
   /** By peer. */
   readonly #heldBack = new Map<string, Set<Waiting>>();
@@ -43,7 +44,7 @@ export class DelayLine {
   #whenEmpty: (() => void)[] = [];
 
   /** @param release called with what is due, in order, and not again before its promise has settled. It must not reject. */
-  constructor(release: (due: readonly Outgoing[]) => Promise<void>) {
+  constructor(release: (due: readonly Answer[]) => Promise<void>) {
     this.#release = release;
   }
 
@@ -53,12 +54,12 @@ export class DelayLine {
   }
 
   /** Has a datagram leave at that moment; false if there is no room for it. */
-  add(outgoing: Outgoing, dueMs: number): boolean {
+  add(outgoing: Answer, dueMs: number): boolean {
     return this.#put(outgoing, dueMs, false);
   }
 
   /** Has a datagram leave after the next one to its peer, see {@link overtake}, or `MAX_HELD_BACK_MS` after that moment. */
-  holdBack(outgoing: Outgoing, dueMs: number): boolean {
+  holdBack(outgoing: Answer, dueMs: number): boolean {
     return this.#put(outgoing, dueMs + MAX_HELD_BACK_MS, true);
   }
 
@@ -113,7 +114,7 @@ export class DelayLine {
     return this.cut(-Infinity);
   }
 
-  #put(outgoing: Outgoing, dueMs: number, heldBack: boolean): boolean {
+  #put(outgoing: Answer, dueMs: number, heldBack: boolean): boolean {
     const { data, remote } = outgoing;
     // What was taken out of the middle takes up room until its moment.
     if (this.#heap.length >= MAX_WAITING || this.#bytes + data.length > MAX_WAITING_BYTES) return false;
@@ -133,7 +134,7 @@ export class DelayLine {
     return true;
   }
 
-  #takeOut(waiting: Waiting): Outgoing | undefined {
+  #takeOut(waiting: Waiting): Answer | undefined {
     const { outgoing } = waiting;
     if (outgoing === undefined) return undefined;
     waiting.outgoing = undefined;
@@ -156,9 +157,9 @@ export class DelayLine {
     else this.#alarm.set(next.dueMs - performance.now());
   }
 
-  #takeDue(): readonly Outgoing[] {
+  #takeDue(): readonly Answer[] {
     const untilMs = this.#hurried ? Infinity : performance.now();
-    const due: Outgoing[] = [];
+    const due: Answer[] = [];
     for (let [first] = this.#heap; first !== undefined && first.dueMs <= untilMs; [first] = this.#heap) {
       if (due.length >= MAX_RELEASED) break;
       pop(this.#heap);

@@ -1,15 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import {
-  type Datagram,
-  type Endpoint,
-  familyOf,
-  formatEndpoint,
-  MAX_PAYLOAD_BYTES,
-  type Outgoing,
-} from '../net/index.js';
+import { type Datagram, type Endpoint, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Log } from '../output/log.js';
 import { Alarm } from '../timing/alarm.js';
-import type { Answering, AnswerSink } from './answering.js';
+import type { Answer, Answering, AnswerSink } from './answering.js';
 import { type Program, runProgram } from './program-run.js';
 
 /** Options of {@link ProgramAnswers}. */
@@ -64,7 +57,7 @@ export class ProgramAnswers implements Answering {
     this.#kill.abort();
   };
 
-  async answer(batch: readonly Datagram[]): Promise<readonly Outgoing[]> {
+  async answer(batch: readonly Datagram[]): Promise<readonly Answer[]> {
     for (const [index, datagram] of batch.entries()) {
       while (this.#running.size >= this.#options.concurrency) await this.#oneEnds();
       if (this.#kill.signal.aborted) {

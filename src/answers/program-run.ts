@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The most that it may write to stdout, in bytes; if it writes more it is killed. */
   readonly maxOutputBytes: number;
-  /** How long it may run before it is killed. */
+  /** How long it may run, and its output be held open by what it has started, before all of that is killed. */
   readonly timeoutMs: number;
   /** Kills it at once. */
   readonly signal: AbortSignal;
@@ -56,7 +56,10 @@ class Run {
   #verdict: RunResult | undefined;
   readonly #timeout = new Alarm(() => {
     const limit = formatDuration(this.#options.timeoutMs);
-    this.#kill({ kind: 'failed', why: `the program ran for longer than ${limit} and was killed (--exec-timeout)` });
+    const what = this.#hasEnded
+      ? `the program ended, but what it started held its output open for longer than ${limit}`
+      : `the program ran for longer than ${limit}`;
+    this.#kill({ kind: 'failed', why: `${what} and was killed (--exec-timeout)` });
   });
 
   constructor(program: Program, options: RunOptions, resolve: (result: RunResult) => void) {
@@ -109,6 +112,11 @@ class Run {
   #resultOf(status: number | null, signal: NodeJS.Signals | null): RunResult {
     if (status === null) return { kind: 'failed', why: `the program was ended by ${signal ?? 'a signal'}` };
     return { kind: 'ended', output: Buffer.concat(this.#output), status };
+  }
+
+  /** Whether the program itself is over, though its streams may be open still. */
+  get #hasEnded(): boolean {
+    return this.#child !== undefined && (this.#child.exitCode !== null || this.#child.signalCode !== null);
   }
 
   readonly #onAbort = (): void => {

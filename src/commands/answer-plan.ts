@@ -43,6 +43,15 @@ interface AnswerValues {
 const EXEC_TIMEOUT_MS = 5000;
 const EXEC_CONCURRENCY = 16;
 
+/** What a service manager tells a service alone: sockets passed to it (sd_listen_fds(3)), whom to notify (sd_notify(3)). */
+const FOR_THIS_PROCESS: ReadonlySet<string> = new Set([
+  'LISTEN_FDS',
+  'LISTEN_PID',
+  'LISTEN_PIDFDID',
+  'LISTEN_FDNAMES',
+  'NOTIFY_SOCKET',
+]);
+
 /** Reads how to answer; undefined for not at all. @throws {UsageError} */
 export async function planAnswer(values: AnswerValues, local: Address, io: Io): Promise<AnswerPlan | undefined> {
   const { reply, replyFile, rules, exec } = values;
@@ -141,7 +150,8 @@ export class ServedAnswer {
 
   async #loadProgram({ program, timeoutMs, concurrency }: AnswerPlan & { kind: 'program' }): Promise<Answering> {
     const context = this.#context;
-    const { env, log, force } = context;
+    const { log, force } = context;
+    const env = withoutServiceManager(context.env);
     if (program.kind === 'words') await checkProgram(program.file, env.PATH);
     const { ProgramAnswers } = await import('../answers/program-answers.js');
     const killGroup = (group: number): void => {
@@ -181,6 +191,10 @@ export class ServedAnswer {
   [Symbol.dispose](): void {
     this.#endReloads();
   }
+}
+
+function withoutServiceManager(env: Io['env']): Io['env'] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !FOR_THIS_PROCESS.has(name)));
 }
 
 async function readRuleAnswers(path: string, force: AbortSignal): Promise<RuleAnswers> {

@@ -1,11 +1,11 @@
-import type { Answering } from '../answers/answering.js';
+import type { Answer, Answering } from '../answers/answering.js';
 import { MAX_WAITING, MAX_WAITING_BYTES } from '../answers/delay-line.js';
 import type { Faults } from '../faults/faults.js';
 import { amplifies } from '../guard/amplification.js';
 import type { AnswerPolicy } from '../guard/answer-policy.js';
 import { wallClockMs } from '../net/clock.js';
 import { isLoopback } from '../net/endpoint.js';
-import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
+import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { PeerTable } from '../stats/peers.js';
 import type { Context } from './context.js';
 import { unlessAborted } from './interruption.js';
@@ -36,6 +36,10 @@ export class Answers {
   /** Aborted when the service is about to end. */
   readonly #hurried = new AbortController();
   #givenUp = 0;
+  /** Questions of which all answers that were tried could not be sent. */
+  #failed = 0;
+  /** Whether any left, of answers that belong together. */
+  readonly #left = new WeakMap<object, boolean>();
   #taking = 0;
   #sendFailed = false;
   #amplified = false;
@@ -50,7 +54,7 @@ export class Answers {
     this.#beginFaults();
     const sink = {
       permits: (question: Datagram, answerBytes: number) => this.#permits(question, answerBytes),
-      send: (answers: readonly Outgoing[]) => {
+      send: (answers: readonly Answer[]) => {
         this.#sendLater(answers);
       },
       fail: (remote: Endpoint, why: string) => {
@@ -146,7 +150,7 @@ export class Answers {
     return false;
   }
 
-  #sendLater(answers: readonly Outgoing[]): void {
+  #sendLater(answers: readonly Answer[]): void {
     const sent = this.#send(answers).then(
       () => this.#late.delete(sent),
       (error: unknown) => {
@@ -158,7 +162,7 @@ export class Answers {
   }
 
   /** What faults delayed. */
-  async #sendDue(due: readonly Outgoing[]): Promise<void> {
+  async #sendDue(due: readonly Answer[]): Promise<void> {
     try {
       await this.#sendNow(due);
     } catch (error) {
@@ -172,12 +176,12 @@ export class Answers {
     this.hurry();
   }
 
-  async #send(answers: readonly Outgoing[]): Promise<void> {
+  async #send(answers: readonly Answer[]): Promise<void> {
     const { faults } = this.#parts;
     await this.#sendNow(faults === undefined ? answers : faults.apply(answers));
   }
 
-  async #sendNow(answers: readonly Outgoing[]): Promise<void> {
+  async #sendNow(answers: readonly Answer[]): Promise<void> {
     if (answers.length === 0) return;
     const { output, peers } = this.#parts;
     const timeMs = wallClockMs();
@@ -187,12 +191,32 @@ export class Answers {
     const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));
     await output.recordSent(sent, timeMs);
     output.totals.sent += answers.length - failures.length;
-    for (const { remote } of sent) peers.answered(remote);
-    for (const { error } of failures) {
+    for (const answer of sent) {
+      peers.answered(answer.remote);
+      this.#countLeft(answer);
+    }
+    for (const { index, error } of failures) {
+      this.#countFailed(answers[index]?.together);
       // One line tells it; a flood of them would tell no more.
       if (!this.#sendFailed) output.peerError(error);
       this.#sendFailed = true;
     }
+    this.#countUnanswered();
+  }
+
+  #countLeft({ together }: Answer): void {
+    if (together === undefined) return;
+    // A copy may fail before another one leaves.
+    if (this.#left.get(together) === false) this.#failed -= 1;
+    this.#left.set(together, true);
+  }
+
+  #countFailed(together: object | undefined): void {
+    if (together !== undefined) {
+      if (this.#left.has(together)) return;
+      this.#left.set(together, false);
+    }
+    this.#failed += 1;
   }
 
   #fail(remote: Endpoint, why: string): void {
@@ -214,6 +238,6 @@ export class Answers {
   }
 
   #countUnanswered(): void {
-    this.#parts.output.totals.unanswered = this.#policy.declined + this.#givenUp;
+    this.#parts.output.totals.unanswered = this.#policy.declined + this.#givenUp + this.#failed;
   }
 }

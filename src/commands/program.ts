@@ -4,6 +4,7 @@ import { wantsColor } from '../output/palette.js';
 import { type Context, createContext, type Ending, type Io } from './context.js';
 import { ExitCode, type Numbering, numberingOf, pluginState, statusIn } from './exit-code.js';
 import { describeFailure } from './failure.js';
+import type { COMMAND_NAMES } from './names.js';
 import type { SharedValues } from './options.js';
 import { formatPluginLine } from './plugin-line.js';
 import { UsageError } from './usage-error.js';
@@ -31,7 +32,7 @@ type Running = <Plan extends SharedValues>(
 
 /** The commands. The file of each is read only if it is the one asked for. */
 const COMMANDS: readonly {
-  readonly name: string;
+  readonly name: (typeof COMMAND_NAMES)[number];
   readonly summary: string;
   readonly declare: (command: Command, io: Io, running: Running) => Promise<void>;
 }[] = [

@@ -166,7 +166,9 @@ async function makeSchema() {
   const written = v.lazy<typeof text | typeof answer>((input) => (typeof input === 'string' ? text : answer));
   const what = {
     answer: v.optional(written),
-    answers: v.optional(listOf(written)),
+    answers: v.optional(
+      v.pipe(listOf(written), v.minLength(1, 'it is empty; none: true is how a rule answers nothing')),
+    ),
     none: v.optional(v.literal('true', 'it must be true')),
   };
   const ANSWERS = ['answer', 'answers', 'none'] as const;
@@ -179,24 +181,38 @@ async function makeSchema() {
       hex: v.optional(text),
       regex: v.optional(text),
       size: v.optional(text),
-      peer: v.optional(v.union([text, listOf(text)], 'it must be an address block, or a list of them')),
+      peer: v.optional(
+        v.union(
+          [text, v.pipe(listOf(text), v.minLength(1, 'it is empty, so no peer would match'))],
+          'it must be an address block, or a list of them',
+        ),
+      ),
     }),
     v.check((given) => countOf(given, CONDITIONS) > 0, `it needs one of ${CONDITIONS.join(', ')}`),
   );
-  return mapping('a file of rules', {
-    rules: listOf(
-      v.pipe(
-        mapping('a rule', { when, ...what }),
-        v.check((given) => hasOne(given), one),
+  return v.pipe(
+    mapping('a file of rules', {
+      rules: listOf(
+        v.pipe(
+          mapping('a rule', { when, ...what }),
+          v.check((given) => hasOne(given), one),
+        ),
       ),
-    ),
-    default: v.optional(
-      v.pipe(
-        mapping('the default', what),
-        v.check((given) => hasOne(given), one),
+      default: v.optional(
+        v.pipe(
+          mapping('the default', what),
+          v.check((given) => hasOne(given), one),
+        ),
       ),
+    }),
+    v.forward(
+      v.check(
+        (given) => given.rules.length > 0 || given.default !== undefined,
+        'it is empty, and there is no default, so nothing would be answered',
+      ),
+      ['rules'],
     ),
-  });
+  );
 }
 
 function countOf(given: Readonly<Record<string, unknown>>, keys: readonly string[]): number {

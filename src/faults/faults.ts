@@ -1,5 +1,6 @@
-import type { Endpoint, Outgoing } from '../net/index.js';
+import type { Answer } from '../answers/answering.js';
 import { DelayLine } from '../answers/delay-line.js';
+import type { Endpoint } from '../net/index.js';
 import { type Fate, Fates, type FaultSettings } from './fates.js';
 
 /** A time in which no answer leaves, in milliseconds since the start: from the first moment to before the second. */
@@ -9,7 +10,10 @@ export interface Blackhole {
   readonly toMs: number;
 }
 
-/** What the faults did so far. `answers` and `duplicated` together are what was sent, `lost`, `blackholed`, `overflowed` and `unsent`. */
+/**
+ * What the faults did so far. `answers` and `duplicated` together are what was sent or could not be, `lost`, `blackholed`,
+ * `overflowed` and `unsent`.
+ */
 export interface FaultFields {
   /** With which the same answers have the same faults again. */
   readonly seed: number;
@@ -35,7 +39,7 @@ export interface FaultFields {
 /** What {@link Faults} tells whoever uses it. */
 export interface FaultEvents {
   /** Answers are due that were delayed. Not called again before the promise has settled, which must not reject. */
-  readonly onDue: (due: readonly Outgoing[]) => Promise<void>;
+  readonly onDue: (due: readonly Answer[]) => Promise<void>;
   /** The bits of an answer to this peer were changed. */
   readonly onCorrupted: (remote: Endpoint) => void;
   /** There is no room for an answer to wait. Called once. */
@@ -78,8 +82,8 @@ export class Faults {
    * Takes answers that are ready; returns what is to be sent now. What is to be sent later comes by `onDue`. Payloads are
    * copied before they are changed.
    */
-  apply(answers: readonly Outgoing[], nowMs = performance.now()): Outgoing[] {
-    const now: Outgoing[] = [];
+  apply(answers: readonly Answer[], nowMs = performance.now()): Answer[] {
+    const now: Answer[] = [];
     const sinceStartMs = nowMs - this.#startMs;
     const inBlackhole = this.#blackholes.some(({ fromMs, toMs }) => sinceStartMs >= fromMs && sinceStartMs < toMs);
     for (const answer of answers) {
@@ -93,7 +97,7 @@ export class Faults {
     return now;
   }
 
-  #change(answer: Outgoing, { keptBytes, flippedBits }: Fate): Outgoing {
+  #change(answer: Answer, { keptBytes, flippedBits }: Fate): Answer {
     if (keptBytes === undefined && flippedBits.length === 0) return answer;
     const { data, remote } = answer;
     const changed = new Uint8Array(data.subarray(0, keptBytes));
@@ -106,7 +110,8 @@ export class Faults {
     return { ...answer, data: changed };
   }
 
-  #send(outgoing: Outgoing, { duplicated, reordered, delaysMs }: Fate, nowMs: number, now: Outgoing[]): void {
+  #send(answer: Answer, { duplicated, reordered, delaysMs }: Fate, nowMs: number, now: Answer[]): void {
+    const outgoing = duplicated ? { ...answer, together: answer.together ?? {} } : answer;
     if (duplicated) this.#duplicated += 1;
     if (reordered) this.#reordered += 1;
     for (const delayMs of delaysMs.slice(0, duplicated ? 2 : 1)) {
@@ -122,7 +127,7 @@ export class Faults {
     }
   }
 
-  #leave(outgoing: Outgoing, dueMs: number, nowMs: number, now: Outgoing[]): void {
+  #leave(outgoing: Answer, dueMs: number, nowMs: number, now: Answer[]): void {
     if (dueMs <= nowMs) now.push(outgoing);
     else if (!this.#line.add(outgoing, dueMs)) this.#overflow();
   }
@@ -167,6 +172,7 @@ export class Faults {
   describe(): string {
     const { seed, ...counts } = this.fields();
     const said = Object.entries(counts).filter(([name, count]) => name === 'answers' || count > 0);
-    return `faults (--seed ${seed}): ${said.map(([name, count]) => `${count} ${name}`).join(', ')}`;
+    const inWords = said.map(([name, count]) => `${count} ${name === 'answers' && count === 1 ? 'answer' : name}`);
+    return `faults (--seed ${seed}): ${inWords.join(', ')}`;
   }
 }

@@ -1,6 +1,6 @@
-import type { Answering, AnswerSink } from '../answers/answering.js';
+import type { Answer, Answering, AnswerSink } from '../answers/answering.js';
 import { DelayLine } from '../answers/delay-line.js';
-import type { Datagram, Outgoing } from '../net/index.js';
+import type { Datagram } from '../net/index.js';
 import type { Captures, Matcher } from './matcher.js';
 import { Question } from './question.js';
 import type { Template } from './template.js';
@@ -53,18 +53,19 @@ export class RuleAnswers implements Answering {
     this.#cut(0);
   };
 
-  answer(batch: readonly Datagram[]): readonly Outgoing[] {
-    const now: Outgoing[] = [];
+  answer(batch: readonly Datagram[]): readonly Answer[] {
+    const now: Answer[] = [];
     const nowMs = performance.now();
     for (const datagram of batch) {
       const { remote, local } = datagram;
       const answers = this.#answersTo(new Question(datagram));
       const bytes = answers.reduce((sum, { data }) => sum + data.length, 0);
       if (!this.#sink.permits(datagram, bytes)) continue;
+      const together = answers.length > 1 ? {} : undefined;
       for (const { data, delayMs } of answers) {
-        if (delayMs === 0) now.push({ data, remote, local });
-        else if (!this.#line.add({ data, remote, local }, nowMs + delayMs))
-          this.#sink.giveUp(1, 'too many are delayed');
+        const answer = { data, remote, local, together };
+        if (delayMs === 0) now.push(answer);
+        else if (!this.#line.add(answer, nowMs + delayMs)) this.#sink.giveUp(1, 'too many are delayed');
       }
     }
     return now;

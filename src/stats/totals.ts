@@ -15,7 +15,7 @@ export class Totals {
   unrecorded = 0;
   /** Datagrams that `--allow` and `--deny` kept out. */
   denied = 0;
-  /** Datagrams that an answering server chose not to answer. */
+  /** Datagrams that an answering server chose not to answer, or could not. */
   unanswered = 0;
   /** Datagrams from other addresses than the one asked. */
   strays = 0;

@@ -89,6 +89,23 @@ describe('serve --exec', () => {
     );
   });
 
+  test('leaves out of the environment what a service manager meant for the server alone', async () => {
+    const meant = {
+      LISTEN_FDS: '1',
+      LISTEN_PID: '1',
+      LISTEN_PIDFDID: '1',
+      LISTEN_FDNAMES: 'udpcat.socket',
+      NOTIFY_SOCKET: fresh(),
+    };
+    const env = { ...meant, LISTEN_FDS_OF_THE_USER: 'x' };
+    await using running = start(['serve', '--exec', 'env', '-c', '1', '-o', 'none'], { env });
+    await using peer = await silentServer();
+    await peer.send('', await running.listening());
+    const [answer] = await peer.collect(1);
+    const names = answer?.data.toString().match(/^(LISTEN_|NOTIFY_)\w+/gm);
+    expect(names).toEqual(['LISTEN_FDS_OF_THE_USER']);
+  });
+
   test.each([
     { how: 'without a shell', args: ['--exec', `printf '%s,' "a b" $HOME '*' a\\ b`], answer: 'a b,$HOME,*,a b,' },
     { how: 'by the shell with --shell', args: ['--shell', '--exec', 'cat | tr e a; echo $0'], answer: 'pang/bin/sh\n' },
@@ -142,7 +159,7 @@ describe('serve --exec', () => {
     {
       what: 'does not close its output',
       exec: `sh -c 'sleep 1000 & echo $! >&2; exit 0'`,
-      says: /no answer to PEER: the program ran for longer than 300ms/,
+      says: /no answer to PEER: the program ended, but what it started held its output open for longer than 300ms and was killed/,
     },
     {
       what: 'writes without end',
@@ -179,7 +196,7 @@ describe('serve --exec', () => {
     await peer.send(`${ended}\n`, address);
     await peer.collect(1);
     await peer.send(`${hanging}\n`, address);
-    await running.until('ran for longer', 'stderr');
+    await running.until('held its output open for longer', 'stderr');
     await until(() => !lives(ended) && !lives(hanging));
   });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { ENGINE_NAMES } from '../support/engines.js';
 import { jsonLines, sendAll } from '../support/service.js';
 import { hostAndPort, silentServer, written } from '../support/sockets.js';
 import { type Running, start, udpcat } from '../support/udpcat.js';
@@ -222,6 +223,56 @@ test.each([
   expect(await summaryOf(server)).toMatchObject({ received: count, sent: count });
 });
 
+describe.each(ENGINE_NAMES)('a question of which no answer can be sent, by the %s engine', (engine) => {
+  // More than a datagram of IPv4 holds, and less than one of IPv6.
+  const big = '{random:65520}';
+  const late = { text: 'late', delay: '20ms' };
+  const twice = ['--duplicate', '100%', '--delay', '20ms', '--jitter', '20ms'];
+  test.each([
+    { what: 'is not answered', answers: [big], faults: [], sent: 0, unanswered: 2 },
+    {
+      what: 'counts once, whatever the answers',
+      answers: [big, { text: big, delay: '20ms' }],
+      faults: [],
+      sent: 0,
+      unanswered: 2,
+    },
+    { what: 'counts once, whatever the copies', answers: [big], faults: twice, sent: 0, unanswered: 2 },
+    {
+      what: 'is not one of which another answer left before',
+      answers: ['small', big],
+      faults: [],
+      sent: 2,
+      unanswered: undefined,
+    },
+    {
+      what: 'is not one of which another answer leaves later',
+      answers: [big, late],
+      faults: [],
+      sent: 2,
+      unanswered: undefined,
+    },
+    {
+      what: 'is not one of which copies of another leave',
+      answers: [big, late],
+      faults: twice,
+      sent: 4,
+      unanswered: undefined,
+    },
+  ])('$what', async ({ answers, faults, sent, unanswered }) => {
+    const more = ['--engine', engine, '--count', '2', ...faults];
+    const { running, address } = await serving({ rules: [], default: { answers } }, ...more);
+    await using server = running;
+    await using peer = await silentServer();
+    await sendAll(peer, address, ['one', 'two']);
+    const { status, stderr } = await server.outcome;
+    const summary = jsonLines(stderr).at(-1);
+    expect({ status, ...summary }).toMatchObject({ status: 0, received: 2, sent });
+    expect(summary?.unanswered).toBe(unanswered);
+    await peer.collect(sent);
+  });
+});
+
 describe('SIGHUP', () => {
   test('has the rules read again; wrong ones are told, and the old ones hold', async () => {
     const { file, running, address } = await serving({ rules: [], default: { answer: 'old {counter}' } });
@@ -274,6 +325,18 @@ describe('a file of rules that is wrong', () => {
     { rules: 'rules:\n- when: {regex: a}\n  answer: "{1}"', line: 3, says: /answer: "\{1\}": \{1\} is nothing/ },
     { rules: 'rules: []\ndefault:\n  answer: {}', line: 3, says: /answer needs one of text, hex, base64, file/ },
     { rules: 'rules: []\ndefault:\n  answers:\n  - x\n  - {hex: x}', line: 5, says: /answers\[2\]\.hex: "x"/ },
+    {
+      rules: 'rules:\n- when: {exact: x}\n  answers: []',
+      line: 3,
+      says: /rules\[1\]\.answers: it is empty; none: true/,
+    },
+    { rules: 'rules: []\ndefault:\n  answers: []', line: 3, says: /default\.answers: it is empty; none: true/ },
+    { rules: '# none\nrules: []', line: 2, says: /rules: it is empty, and there is no default/ },
+    {
+      rules: 'rules:\n- when: {peer: []}\n  answer: x',
+      line: 2,
+      says: /when\.peer: it is empty/,
+    },
     { rules: 'rules: []\ndefault:\n  answer: {base64: "="}', line: 3, says: /base64/ },
     { rules: 'rules: []\ndefault:\n  answer: {text: x, delay: 1 day}', line: 3, says: /delay: "1 day": A duration/ },
     { rules: `rules: []\ndefault:\n  answer: ${'x'.repeat(65_528)}`, line: 3, says: /more than a datagram holds/ },

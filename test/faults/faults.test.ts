@@ -164,7 +164,9 @@ describe('faults', () => {
   test('say the counts that are not 0, and the seed', () => {
     const { faults } = begin({ loss: 1 }, [], 77);
     expect(faults.describe()).toBe('faults (--seed 77): 0 answers');
-    faults.apply(answers(2));
+    faults.apply(answers(1));
+    expect(faults.describe()).toBe('faults (--seed 77): 1 answer, 1 lost');
+    faults.apply(answers(1));
     expect(faults.describe()).toBe('faults (--seed 77): 2 answers, 2 lost');
   });
 });
