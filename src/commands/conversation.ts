@@ -333,8 +333,9 @@ function conclude(
     verdict === 'ok'
       ? describeSuccess(plan, { exchange, judge })
       : describe(verdict, plan, { exchange, judge, answers });
-  // Who interrupts the wait, or reads no more, knows that it was not waited for long enough.
-  const givenUp = interruption.reason === 'signal' || interruption.reason === 'output';
+  // Who interrupts the wait, or reads no more, knows that it was not waited for long enough, but not what came until then.
+  const missed = verdict === 'silent' || verdict === 'stray';
+  const givenUp = interruption.reason === 'signal' || (interruption.reason === 'output' && missed);
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
   output.finish({
     type: 'verdict',
