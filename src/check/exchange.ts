@@ -122,6 +122,7 @@ export class Exchange implements AsyncDisposable {
   #askedAtMs: number | undefined;
   #rttMs: number | undefined;
   #mismatched: Endpoint | undefined;
+  #refusal: DatagramError | undefined;
   #rewritten: readonly Uint8Array[] | undefined;
   /** Spent on judging since the wait is over. */
   #lateJudgingMs = 0;
@@ -217,6 +218,11 @@ export class Exchange implements AsyncDisposable {
   /** Who sent the last reply that did not match. */
   get mismatched(): Endpoint | undefined {
     return this.#mismatched;
+  }
+
+  /** The last ICMP error that was a refusal. */
+  get refusal(): DatagramError | undefined {
+    return this.#refusal;
   }
 
   /** What went wrong while receiving or going on to another address, if anything. */
@@ -389,6 +395,7 @@ export class Exchange implements AsyncDisposable {
     } else if (this.#candidates.length > 1 && this.#kept !== undefined) {
       this.#switching ??= this.#switch(error);
     } else {
+      this.#refusal = error;
       this.#options.judge.refusal();
       this.#options.events.peerError(error);
       this.#checkRefused();

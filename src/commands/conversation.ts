@@ -4,8 +4,10 @@ import type { RecordedAnswers } from '../check/recorded-answers.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import { ListedRounds } from '../input/rounds.js';
 import { isBroadcast, isMulticast } from '../net/endpoint.js';
+import { systemCode } from '../net/errors.js';
 import {
   type Datagram,
+  type DatagramError,
   type Endpoint,
   type Family,
   familyOf,
@@ -331,8 +333,9 @@ function conclude(
     verdict === 'ok'
       ? describeSuccess(plan, { exchange, judge })
       : describe(verdict, plan, { exchange, judge, answers });
-  // Who interrupts the wait, or reads no more, knows that it was not waited for long enough.
-  const givenUp = interruption.reason === 'signal' || interruption.reason === 'output';
+  // Who interrupts the wait, or reads no more, knows that it was not waited for long enough, but not what came until then.
+  const missed = verdict === 'silent' || verdict === 'stray';
+  const givenUp = interruption.reason === 'signal' || (interruption.reason === 'output' && missed);
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
   output.finish({
     type: 'verdict',
@@ -379,7 +382,7 @@ function describe(
         ? `${peer} did not answer within ${time}`
         : `${peer} gave ${judge.matching} of ${exchange.wanted} replies within ${time}${missing}`;
     case 'refused':
-      return `${peer} refused: nobody listens there, or a firewall prohibits it`;
+      return describeRefusal(exchange.refusal) ?? `${peer} refused: nobody listens there, or a firewall prohibits it`;
     case 'mismatch':
       if (judge.failedProbe)
         return `${answers?.describeDiffering() ?? judge.mismatch ?? ''} (${formatEndpoint(exchange.mismatched ?? exchange.remote)})${missing}`;
@@ -387,4 +390,9 @@ function describe(
     case 'stray':
       return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)`;
   }
+}
+
+/** What was told apart; undefined for what may be either: "port unreachable" is what firewalls say as well. */
+function describeRefusal(refusal: DatagramError | undefined): string | undefined {
+  return refusal?.icmp === undefined || systemCode(refusal.cause) === 'ECONNREFUSED' ? undefined : refusal.message;
 }

@@ -35,8 +35,8 @@ export async function sendReplay(
   const tally = new SkipTally();
   const { signal } = interruption;
   const over = AbortSignal.any([signal, exchange.enough]);
-  const counts = { others: 0, all: 0 };
-  const source = requestsOf(replay, counts, selectReplay(readChunks(replay.path), plan.replayFilter, tally));
+  const counts = { all: 0, others: 0 };
+  const source = requestsOf(replay, selectReplay(readChunks(replay.path), plan.replayFilter, tally, counts));
   const { speed = 1 } = plan;
   const most = measurement === undefined ? MAX_BURST : 1;
   let first: { readonly timeMs: number; readonly startMs: number } | undefined;
@@ -99,15 +99,10 @@ export async function sendReplay(
 /** The requests; of those that were read together with answers, the answers are made known first. */
 async function* requestsOf(
   { answers }: Replay,
-  counts: { others: number; all: number },
   source: AsyncGenerator<readonly Replayed[], undefined>,
 ): AsyncGenerator<Replayed, undefined> {
   for await (const batch of source) {
-    for (const { role, data } of batch) {
-      counts.all += 1;
-      if (role === 'other') counts.others += 1;
-      else if (role === 'answer') answers?.expect(data);
-    }
+    for (const { role, data } of batch) if (role === 'answer') answers?.expect(data);
     for (const replayed of batch) if (replayed.role === 'request') yield replayed;
   }
 }

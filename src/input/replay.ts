@@ -20,12 +20,19 @@ export interface Replayed {
   readonly data: Uint8Array;
 }
 
+/** How many datagrams of a recording were read, and how many of them belong to neither side of what is replayed. */
+export interface ReplayCounts {
+  all: number;
+  others: number;
+}
+
 /** How many pairs of ends are remembered, so that answers are known by being the other way round. */
 const MAX_PAIRS = 64 * 1024;
 
 /**
  * A recording in its order, and what is to be replayed of it: without a filter what went to the receiver of the first
- * datagram. Answers are what went the other way between the same ends.
+ * datagram. Answers are what went the other way between the same ends, after the first that is replayed of them: what came
+ * before it is of role `other`, though `counts` leaves it out as soon as that is known.
  *
  * @throws {CaptureError} at what is broken; all before it was given
  */
@@ -33,22 +40,32 @@ export async function* selectReplay(
   chunks: AsyncIterable<Uint8Array>,
   filter: ReplayFilter | undefined,
   tally: SkipTally,
+  counts: ReplayCounts,
 ): AsyncGenerator<readonly Replayed[], undefined> {
   let chosen = filter === undefined ? undefined : matcherOf(filter);
   const pairs = new Set<string>();
-  let number = 0;
+  /** By pair, those counted as others so far that may prove to be the other side. */
+  const others = new Map<string, number>();
   for await (const batch of readCapture(chunks, tally)) {
     const replayed: Replayed[] = [];
     for (const datagram of batch) {
-      number += 1;
+      counts.all += 1;
       chosen ??= receiverOf(datagram);
       const { source, destination, timeMs, data } = datagram;
-      let role: Replayed['role'] = pairs.has(pairOf(destination, source)) ? 'answer' : 'other';
+      const [pair, reverse] = [pairOf(source, destination), pairOf(destination, source)];
+      let role: Replayed['role'] = 'request';
       if (chosen(datagram)) {
-        if (pairs.size < MAX_PAIRS) pairs.add(pairOf(source, destination));
-        role = 'request';
+        if (pairs.size < MAX_PAIRS) pairs.add(pair);
+        counts.others -= others.get(reverse) ?? 0;
+        others.delete(reverse);
+      } else if (pairs.has(reverse)) {
+        role = 'answer';
+      } else {
+        role = 'other';
+        counts.others += 1;
+        if (others.has(pair) || others.size < MAX_PAIRS) others.set(pair, (others.get(pair) ?? 0) + 1);
       }
-      replayed.push({ role, number, timeMs, data });
+      replayed.push({ role, number: counts.all, timeMs, data });
     }
     yield replayed;
   }

@@ -142,6 +142,22 @@ describe('--replay-filter', () => {
     expect(await arrivals(server)).toEqual(sent);
   });
 
+  test.each([
+    ['src 53', ['q1', 'q2', '< a1', 'q3', '< a2'], 0],
+    ['dst 4000', ['q1', '< a1'], 0],
+    ['dst 54', ['q1', 'q2', '< a1', '> other', 'q3'], 4],
+    ['src 53', ['q1', '< a1', '> other'], 1],
+  ])('"%s" of %j tells of %d of neither side, however late the first of its side is', async (filter, lines, others) => {
+    const elsewhere = { destination: at('server', 4, 54) };
+    const mixed = recorded(
+      conversation(lines).map((said, nth) => (lines[nth]!.startsWith('> ') ? { ...said, ...elsewhere } : said)),
+    );
+    await using server = await silentServer();
+    const { status, stderr } = await udpcat(['send', server.address, '--replay', mixed, '--replay-filter', filter]);
+    const told = `left out as other conversations: ${others} of the ${lines.length} datagrams of ${mixed} (--replay-filter)`;
+    expect({ status, stderr }).toEqual({ status: 0, stderr: others === 0 ? '' : `udpcat: ${told}\n` });
+  });
+
   test('that takes nothing is a failure that says so', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, '--replay', path, '--replay-filter', 'dst 9'];

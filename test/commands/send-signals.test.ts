@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { testWith } from '../support/peers.js';
-import { answeringServer, echoServer, silentServer } from '../support/sockets.js';
+import { answeringServer, closedAddress, echoServer, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, terminal } from '../support/udpcat.js';
 
 /** Some megabytes: more than a pipe holds. */
@@ -114,6 +114,21 @@ describe('a reader that closes stdout', () => {
     const send = commandLine(['send', server.address, 'ping', '-c', '1000', '--interval', '20ms', '-n', '900']);
     await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
     expect((await running.outcome).stderr).toMatch(/status 3\n$/);
+  });
+
+  test.each([
+    ['refused', ['-c', '3', '--interval', '200ms', '--record', '-'], 4],
+    ['wrong', ['-c', '1000', '--interval', '20ms', '--expect', 'pong'], 5],
+  ] as const)('ends it with what came until then, told as ever: %s', async (what, args, status) => {
+    await using server = await echoServer();
+    const address = what === 'refused' ? await closedAddress() : server.address;
+    const send = commandLine(['send', address, 'ping', ...args]);
+    await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -c 5`);
+    const says = {
+      refused: `${address} refused: nobody listens there, or a firewall prohibits it`,
+      wrong: `the reply from ${address} does not contain "pong"`,
+    };
+    expect((await running.outcome).stderr).toBe(`udpcat: ${says[what]}\nstatus ${status}\n`);
   });
 
   test('ends it while stdin is open', async () => {

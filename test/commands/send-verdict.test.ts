@@ -1,4 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { describeLinuxEngine } from '../support/engines.js';
+import { testInNamespaces } from '../support/namespaces.js';
+import { Network } from '../support/network.js';
 import {
   answeringServer,
   closedAddress,
@@ -274,4 +277,40 @@ describe('expectations', () => {
     expect(shown(outcome)).toEqual({ status: 2, stdout: '' });
     expect(server.received).toEqual([]);
   });
+});
+
+describeLinuxEngine('with the linux engine', () => {
+  testInNamespaces(
+    '4 says what a router told: host, network, or prohibited, and not of a port whether it is one',
+    async () => {
+      await using network = await Network.open();
+      // A router reports no more than a few errors a second to one host.
+      await network.run(
+        'far',
+        'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit && echo 0 >/proc/sys/net/ipv6/icmp/ratelimit',
+      );
+      const routes = ['unreachable 10.9.11.0/24', 'prohibit 10.9.12.0/24', 'prohibit fd09:12::/64'];
+      for (const route of routes) await network.run('far', `ip route add ${route}`);
+      for (const via of ['10.9.8.2', 'fd09:8::2']) await network.run('near', `ip route add default via ${via}`);
+      const told = [
+        ['10.9.11.1:9', 'cannot be reached: the host is unreachable (EHOSTUNREACH), as 10.9.8.2 reports'],
+        ['10.9.13.1:9', 'cannot be reached: its network is unreachable (ENETUNREACH), as 10.9.8.2 reports'],
+        ['10.9.12.1:9', 'refused: it is administratively prohibited (EHOSTUNREACH), as 10.9.8.2 reports'],
+        ['[fd09:12::1]:9', 'refused: it is administratively prohibited (EACCES), as fd09:8::2 reports'],
+        ['10.9.10.4:9', 'refused: nobody listens there, or a firewall prohibits it'],
+      ] as const;
+      for (const [address, words] of told) {
+        const { status, stderr } = await network.udpcat('near', [
+          'send',
+          address,
+          'x',
+          '-w',
+          LONG,
+          '--engine',
+          'linux',
+        ]);
+        expect({ status, stderr }).toEqual({ status: 4, stderr: `udpcat: ${address} ${words}\n` });
+      }
+    },
+  );
 });

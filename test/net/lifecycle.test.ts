@@ -1,7 +1,6 @@
 import { EventEmitter, getEventListeners } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { wallClockMs } from '../../src/net/clock.js';
 import { type AddressLike, type DatagramSocketOptions, formatEndpoint } from '../../src/net/index.js';
 import { datagramError, queuedIn, text } from '../support/net.js';
 import { type Family, silentServer } from '../support/sockets.js';
@@ -314,25 +313,5 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect(client.listenerCount('peerError')).toBe(0);
       expect(formatEndpoint(client.remote)).toBe('127.0.0.1:9');
     });
-  });
-});
-
-describe('the wall clock', () => {
-  test('agrees with Date.now() to the millisecond, and never goes back while that does not', () => {
-    let before = 0;
-    for (let nth = 0; nth < 100_000; nth += 1) {
-      const earliest = Date.now();
-      const timeMs = wallClockMs();
-      const latest = Date.now();
-      if (timeMs < earliest || timeMs >= latest + 1) throw new Error(`${timeMs} is not from ${earliest} to ${latest}`);
-      if (timeMs < before) throw new Error(`${timeMs} came after ${before}`);
-      before = timeMs;
-    }
-    expect(before).toBeGreaterThan(0);
-  });
-
-  test('has fractions of a millisecond', () => {
-    const times = Array.from({ length: 100 }, wallClockMs);
-    expect(times.some((timeMs) => !Number.isInteger(timeMs))).toBe(true);
   });
 });

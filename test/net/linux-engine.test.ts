@@ -13,6 +13,7 @@ import {
   MAX_PAYLOAD_BYTES,
   type SendFailure,
 } from '../../src/net/index.js';
+import { wallClockMs } from '../../src/net/clock.js';
 import { AddressWriter, EndpointReader } from '../../src/net/linux/addresses.js';
 import { Memory } from '../../src/net/linux/memory.js';
 import { loadSystemCalls } from '../../src/net/linux/system-calls.js';
@@ -98,6 +99,20 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
         }
       });
       await fc.assert(arrives, { numRuns: 100 });
+    });
+
+    test('tells when a datagram was received by the clock that is read here, in between what that says before and after', async () => {
+      await using server = await startUdpServer(local);
+      await using client = await openUdpConnection(server.local);
+      const wrong: string[] = [];
+      for (let nth = 0; nth < 5000; nth += 1) {
+        const beforeMs = wallClockMs();
+        await client.send('when?');
+        const { timeMs } = await server.recvfrom();
+        const afterMs = wallClockMs();
+        if (timeMs <= beforeMs || timeMs >= afterMs) wrong.push(`${timeMs} is not from ${beforeMs} to ${afterMs}`);
+      }
+      expect(wrong).toEqual([]);
     });
 
     test('sends one payload over and over, to several peers in turn and from one batch, each time whole', async () => {

@@ -1,3 +1,4 @@
+import { useSystemClock } from '../clock.js';
 import type { Datagram } from '../datagram.js';
 import { broadcastSource } from '../broadcast-source.js';
 import {
@@ -39,6 +40,7 @@ import { icmpError, readQueuedError } from './icmp.js';
 import { Memory } from './memory.js';
 import { KERNEL_FACTOR, SocketOptionCalls } from './options.js';
 import { RECEIVED_AT_ONCE, Reception } from './reception.js';
+import { createSystemClock } from './system-clock.js';
 import { loadSystemCalls, type SystemCalls, systemError, type Watch } from './system-calls.js';
 import { type Route, Transmission } from './transmission.js';
 
@@ -86,6 +88,7 @@ export interface Machinery {
 /** @throws {DatagramError} `UNSUPPORTED`, saying why not here */
 export async function loadMachinery(): Promise<Machinery> {
   const calls = await loadSystemCalls();
+  useSystemClock(createSystemClock(calls));
   return {
     calls,
     options: new SocketOptionCalls(calls),

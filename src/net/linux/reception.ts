@@ -2,7 +2,6 @@ import { wallClockMs } from '../clock.js';
 import type { Arrivals, Datagram } from '../datagram.js';
 import { EndpointReader } from './addresses.js';
 import {
-  CLOCK_REALTIME,
   IP_PKTINFO,
   IPV6_PKTINFO,
   MSG_DONTWAIT,
@@ -15,6 +14,7 @@ import {
 } from './constants.js';
 import { Memory } from './memory.js';
 import { aligned, CMSGHDR, Messages } from './messages.js';
+import { readTimespec } from './system-clock.js';
 import type { SystemCalls } from './system-calls.js';
 
 /** Messages that one system call takes in at most; with UDP_GRO each may hold many datagrams. */
@@ -28,11 +28,6 @@ const SLAB_BYTES = 65_536;
 /** A payload that is larger has a block of its own. */
 const LARGE_BYTES = SLAB_BYTES / 4;
 
-interface Clocks {
-  readonly nowMs: number;
-  readonly skewMs: number;
-}
-
 /**
  * Memory into which datagrams are received, one for all sockets, because nothing is left in it between two calls: each
  * payload is copied out once, into a block that is never written again.
@@ -44,7 +39,6 @@ export class Reception {
   readonly #calls: SystemCalls;
   readonly #messages: Messages;
   readonly #payloads: Memory;
-  readonly #clock: Memory;
   /** How many headers hold what the last call left in them. */
   #used = RECEIVED_AT_ONCE;
   #slab = new ArrayBuffer(0);
@@ -61,7 +55,6 @@ export class Reception {
     this.locals = new EndpointReader(calls);
     this.#messages = new Messages(RECEIVED_AT_ONCE, CONTROL_BYTES, calls.addressOf);
     this.#payloads = new Memory(RECEIVED_AT_ONCE * MESSAGE_BYTES, calls.addressOf);
-    this.#clock = new Memory(16, calls.addressOf);
     for (let nth = 0; nth < RECEIVED_AT_ONCE; nth += 1) {
       this.#messages.setBuffer(nth, this.#payloads.address + nth * MESSAGE_BYTES, MESSAGE_BYTES);
     }
@@ -92,14 +85,13 @@ export class Reception {
     const batch: Datagram[] = [];
     const messages = this.#messages;
     const { view } = messages.memory;
-    const clock = this.#readClocks();
     for (let nth = 0; nth < received; nth += 1) {
       const remote = this.remotes.readName(view, messages.nameOffset(nth));
       const bytes = messages.length(nth);
       this.#readControl(nth, port);
       if (remote === undefined) continue;
       const local = this.#local ?? fallback;
-      const timeMs = this.#timeMs(clock);
+      const timeMs = this.#timeMs();
       let at = this.#keep(nth * MESSAGE_BYTES, bytes);
       const end = at + bytes;
       const segment = this.#segmentBytes === 0 ? bytes : this.#segmentBytes;
@@ -116,7 +108,6 @@ export class Reception {
   arrivals(received: number): Arrivals[] {
     const messages = this.#messages;
     const { view } = messages.memory;
-    const clock = this.#readClocks();
     const all: Arrivals[] = [];
     for (let nth = 0; nth < received; nth += 1) {
       const remote = this.remotes.readName(view, messages.nameOffset(nth));
@@ -126,7 +117,7 @@ export class Reception {
       const largest = this.#segmentBytes === 0 ? bytes : Math.min(this.#segmentBytes, bytes);
       const count = Math.ceil(bytes / largest) || 1;
       const smallest = bytes - (count - 1) * largest;
-      all.push({ remote, count, bytes, smallest, largest, timeMs: this.#timeMs(clock) });
+      all.push({ remote, count, bytes, smallest, largest, timeMs: this.#timeMs() });
     }
     return all;
   }
@@ -158,7 +149,7 @@ export class Reception {
       const level = view.getInt32(at + CMSGHDR.level, true);
       const type = view.getInt32(at + CMSGHDR.type, true);
       const data = at + CMSGHDR.bytes;
-      if (level === SOL_SOCKET && type === SO_TIMESTAMPNS) this.#receivedMs = timeMs(view, data);
+      if (level === SOL_SOCKET && type === SO_TIMESTAMPNS) this.#receivedMs = readTimespec(view, data);
       else if (level === SOL_UDP && type === UDP_GRO) this.#segmentBytes = view.getInt32(data, true);
       else if (level === SOL_IP && type === IP_PKTINFO) this.#local = this.locals.ipv4(view.getUint32(data + 8), port);
       else if (level === SOL_IPV6 && type === IPV6_PKTINFO) {
@@ -168,21 +159,8 @@ export class Reception {
     }
   }
 
-  /** The time now, and what the clock of this process is ahead of the system's, by which the kernel stamps. */
-  #readClocks(): Clocks {
-    const nowMs = wallClockMs();
-    this.#calls.clock_gettime(CLOCK_REALTIME, this.#clock.address);
-    return { nowMs, skewMs: nowMs - timeMs(this.#clock.view, 0) };
+  /** When the message at hand was received, by the clock that the kernel stamps by. */
+  #timeMs(): number {
+    return this.#receivedMs === 0 ? wallClockMs() : this.#receivedMs;
   }
-
-  /** When the message at hand was received. */
-  #timeMs({ nowMs, skewMs }: Clocks): number {
-    return this.#receivedMs === 0 ? nowMs : this.#receivedMs + skewMs;
-  }
-}
-
-/** Reads a `struct timespec` of clock_gettime(2), in milliseconds. */
-function timeMs(view: DataView, offset: number): number {
-  const seconds = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x1_0000_0000;
-  return seconds * 1000 + view.getUint32(offset + 8, true) / 1e6;
 }
