@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** Bytes of a payload. */
+const SIZE = 64;
 /** Seconds to send for, and datagrams a second. */
 const [seconds = 60, rate = 1000] = process.argv.slice(2).map(Number);
 
@@ -40,10 +42,13 @@ dump.on('error', (error) => {
 const times = [];
 let firstSecond;
 createInterface({ input: dump.stdout }).on('line', (line) => {
-  const [, whole, nanos] = /^(\d+)\.(\d{9}) /.exec(line) ?? [];
+  const [, whole, nanos, bytes] = /^(\d+)\.(\d{9}) .* length (\d+)$/.exec(line) ?? [];
   if (whole === undefined) return;
   firstSecond ??= Number(whole);
-  times.push((Number(whole) - firstSecond) * 1000 + Number(nanos) / 1e6);
+  // Datagrams that were due together leave as segments of one packet.
+  for (let left = Number(bytes); left > 0; left -= SIZE) {
+    times.push((Number(whole) - firstSecond) * 1000 + Number(nanos) / 1e6);
+  }
 });
 let said = '';
 dump.stderr.setEncoding('utf8').on('data', (text) => (said += text));
@@ -52,7 +57,7 @@ while (!said.includes('listening on')) {
   if (dump.exitCode !== null) throw new Error(`tcpdump ended: ${said}`);
 }
 
-const args = ['send', `127.0.0.1:${port}`, '--size', '64', '--rate', `${rate}/s`, '--duration', `${seconds}s`];
+const args = ['send', `127.0.0.1:${port}`, '--size', String(SIZE), '--rate', `${rate}/s`, '--duration', `${seconds}s`];
 const send = spawn(process.execPath, [command, ...args], { stdio: 'inherit' });
 const [status] = await once(send, 'close');
 await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
