@@ -39,17 +39,21 @@ function launch(): void {
   main(require, __dirname);
 }
 
+/** Options with which `send` sends more than once, and mostly with the linux engine. */
+const REPEATING = /^(-c|--(count|interval|duration|rate|replay))/;
+
 /**
- * Where the code is kept: for this build, this Node, and the command, as each calls other functions. Whatever is no command
- * has one place in common.
+ * Where the code is kept: for this build, this Node, and the command, as each calls other functions; a one-shot `send`
+ * calls few that a flood does, and is not to pay for them. Whatever is no command has one place in common.
  */
 function cachePath(file: string): string | undefined {
   const { getuid, env, version, arch, argv } = process;
   if (getuid === undefined || env.NODE_DISABLE_COMPILE_CACHE === '1') return undefined;
   const { size, mtimeMs } = statSync(file);
   const command = COMMAND_NAMES.find((name) => name === argv[2]) ?? 'none';
+  const kind = command === 'send' && argv.some((word) => REPEATING.test(word)) ? 'sendmany' : command;
   const folder = join(tmpdir(), `udpcat-${getuid()}`);
-  return join(folder, [command, version, arch, size, mtimeMs].join('-'));
+  return join(folder, [kind, version, arch, size, mtimeMs].join('-'));
 }
 
 /** Whether nobody else can have written what lies in the folder. */

@@ -82,14 +82,16 @@ describe('the code that is kept between runs', () => {
     expect(existsSync(missing)).toBe(false);
   });
 
-  test('is a file for each command that there is, and one for all else', async () => {
+  test('is a file for each command that there is, two for send, and one for all else', async () => {
     using temporary = ownTemporaryFolder();
     const { stdout } = await udpcat(['--help']);
     const commands = [...stdout.toString().matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name = '']) => name);
     expect(commands).toContain('send');
     for (const word of [...commands, 'foo', 'bar', '-V', '', 'constructor']) await udpcat([word, '--help'], temporary);
+    for (const words of [['-c5'], ['--rate', 'max'], ['--duration=1s']])
+      await udpcat(['send', ...words, '--help'], temporary);
     const names = temporary.files().map((file) => basename(file).split('-', 1)[0]);
-    expect(names.sort()).toEqual([...commands, 'none'].sort());
+    expect(names.sort()).toEqual([...commands, 'none', 'sendmany'].sort());
   });
 
   test('is of the 16 files that were written last, and no other file is touched', async () => {
