@@ -131,7 +131,13 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
       room: () => queue.appetite,
       datagrams: (batch) => {
         if (onArrivals === undefined) queue.push(batch);
-        else for (const datagram of batch) onArrivals(arrivalOf(datagram));
+        else {
+          for (const datagram of batch) {
+            // Whoever is told may abort it.
+            if (this.#state === 'aborted') break;
+            onArrivals(arrivalOf(datagram));
+          }
+        }
       },
       arrivals: onArrivals,
       strays: (batch) => {

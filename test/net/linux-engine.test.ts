@@ -17,6 +17,7 @@ import { wallClockMs } from '../../src/net/clock.js';
 import { AddressWriter, EndpointReader } from '../../src/net/linux/addresses.js';
 import { Memory } from '../../src/net/linux/memory.js';
 import { loadSystemCalls } from '../../src/net/linux/system-calls.js';
+import { Transmission } from '../../src/net/linux/transmission.js';
 import { describeLinuxEngine } from '../support/engines.js';
 import { bundledNet } from '../support/module-in-network.js';
 import { datagramError, text } from '../support/net.js';
@@ -113,6 +114,26 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
         if (timeMs <= beforeMs || timeMs >= afterMs) wrong.push(`${timeMs} is not from ${beforeMs} to ${afterMs}`);
       }
       expect(wrong).toEqual([]);
+    });
+
+    test('has at most 64 segments in a message once the kernel refused more', async () => {
+      const transmission = new Transmission(await loadSystemCalls());
+      const batch = Array.from({ length: 200 }, () => ({ data: Buffer.from('x') }));
+      const route = {
+        family,
+        connected: true,
+        remote: undefined,
+        segmentLimit: 1000,
+        singlyUntil: 0,
+        unnamed: new Set<string>(),
+        broadcasts: undefined,
+      };
+      const ends = (): number[] =>
+        Array.from({ length: transmission.lay(batch, 0, route) }, (_, nth) => transmission.endOf(nth));
+      expect(ends()).toEqual([128, 200]);
+      expect(transmission.limitSegments(72)).toBe(true);
+      expect(ends()).toEqual([64, 128, 192, 200]);
+      expect(transmission.limitSegments(64)).toBe(false);
     });
 
     test('sends one payload over and over, to several peers in turn and from one batch, each time whole', async () => {

@@ -81,6 +81,21 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect([server.dropped, server.queued]).toEqual([0, 0]);
     });
 
+    test('tells nothing more of what arrives once it was aborted, though more arrived together', async () => {
+      const told: Arrivals[] = [];
+      await using server = await startUdpServer(local, {
+        onArrivals: (some) => {
+          told.push(some);
+          server.abort();
+        },
+      });
+      const peers = await Promise.all([0, 1, 2].map(() => openUdpConnection(server.local)));
+      await Promise.all(peers.map((peer) => peer.send('x')));
+      await server.waitClosed();
+      for (const peer of peers) peer.abort();
+      expect(told).toHaveLength(1);
+    });
+
     test('rejects when its port is in use, with the cause, and names the address', async () => {
       await using other = await silentServer(family);
       const error = await datagramError(startUdpServer(other.address));

@@ -1,5 +1,5 @@
 import { useSystemClock } from '../clock.js';
-import type { Datagram } from '../datagram.js';
+import type { Arrivals, Datagram } from '../datagram.js';
 import { broadcastSource } from '../broadcast-source.js';
 import {
   type Endpoint,
@@ -304,18 +304,24 @@ export class LinuxSocket implements EngineSocket {
           this.#events.failed(receiveError(systemError('recvmmsg', errno), this.local));
           return false;
         }
-      } else if (arrivals !== undefined) {
-        for (const together of reception.arrivals(received)) arrivals(together);
-        if (received < most) return false;
-      } else {
+        continue;
+      }
+      if (arrivals === undefined) {
         const batch = reception.datagrams(received, this.local.port, this.#fallbackLocal);
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
         this.#give(batch, room);
-        // What came meanwhile makes the socket readable again.
-        if (received < most) return false;
+      } else {
+        for (const together of reception.arrivals(received)) this.#tellOf(together);
       }
+      // What came meanwhile makes the socket readable again.
+      if (received < most) return false;
     }
     return true;
+  }
+
+  /** Whoever is told may close the socket: then nothing more is. */
+  #tellOf(together: Arrivals): void {
+    if (!this.#closed) this.#events.arrivals?.(together);
   }
 
   #giveBacklog(): void {
