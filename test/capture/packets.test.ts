@@ -322,6 +322,11 @@ describe('fragments', () => {
       ([first, second, third]) => [third!, ipv4(Buffer.alloc(8), { offset: 160, more: true }), first!, second!],
       { fragment: 4 },
     ],
+    [
+      'one is behind the last, and with it they add up to the length',
+      ([first, , third]) => [first!, third!, ipv4(Buffer.alloc(48), { offset: 160, more: true })],
+      { fragment: 3 },
+    ],
   ])('are counted and not given when %s', async (_name, choose, counts) => {
     const parts = fragments(4, payload, cutEvery(48, 108));
     const { datagrams, skipped, error } = await readPackets([...choose(parts), v4]);
