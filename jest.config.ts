@@ -6,6 +6,7 @@ const counting = process.env.UDPCAT_COVERAGE !== undefined;
 
 const config: Config = {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/support/own-cache.ts',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/coverage'],
   extensionsToTreatAsEsm: ['.ts'],

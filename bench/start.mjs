@@ -41,6 +41,9 @@ const folder = mkdtempSync(join(tmpdir(), 'udpcat-bench-'));
 const empty = join(folder, 'empty.cjs');
 writeFileSync(empty, '');
 
+// The code that is kept between runs is kept here.
+process.env.XDG_CACHE_HOME = folder;
+
 const server = createSocket('udp4');
 server.on('message', (data, { address, port }) => server.send(data, port, address));
 server.bind(0, '127.0.0.1');
