@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { HANG_MS } from '../support/limits.js';
 import { testWith } from '../support/peers.js';
 import { drained, type JsonLine, jsonLines, logLines, sendAll } from '../support/service.js';
 import { echoServer, hostAndPort, silentServer } from '../support/sockets.js';
@@ -59,7 +60,7 @@ test('SIGUSR1 and SIGUSR2 end nothing before the command itself was read', async
     const child = spawn(process.execPath, [join(folder, 'udpcat.cjs')], {
       env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 15_000,
+      timeout: HANG_MS,
     });
     const ended = once(child, 'close');
     const said = { stdout: '', stderr: '' };

@@ -19,6 +19,7 @@ import { Memory } from '../../src/net/linux/memory.js';
 import { loadSystemCalls } from '../../src/net/linux/system-calls.js';
 import { Transmission } from '../../src/net/linux/transmission.js';
 import { describeLinuxEngine } from '../support/engines.js';
+import { HANG_MS } from '../support/limits.js';
 import { bundledNet } from '../support/module-in-network.js';
 import { datagramError, text } from '../support/net.js';
 import { closedPort, echoServer, type Family, silentServer } from '../support/sockets.js';
@@ -47,7 +48,7 @@ async function runModule(body: string, native?: 'without koffi'): Promise<string
   const module = `import * as net from ${JSON.stringify(await bundledNet(native))}; const engine = 'linux'; ${body}`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', module], {
     env: { ...process.env, NODE_OPTIONS: '' },
-    timeout: 15_000,
+    timeout: HANG_MS,
     killSignal: 'SIGKILL',
   });
   return stdout;

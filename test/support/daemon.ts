@@ -5,14 +5,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { GRACE_MS, HANG_MS } from './limits.js';
 import { PROGRAM_PATH } from './peers.js';
 import { closedPort } from './sockets.js';
-
-/** How long a service may take until its port is bound. */
-const START_MS = 10_000;
-
-/** How long it has to end by SIGTERM before it is killed. */
-const GRACE_MS = 1_000;
 
 /** A service that runs. */
 export interface Daemon extends AsyncDisposable {
@@ -82,7 +77,7 @@ export async function startDaemon({ program, files, args, env = {} }: DaemonOpti
     rmSync(place.folder, { recursive: true, force: true });
   };
   // Nothing tells when another program has bound its port.
-  const giveUpMs = performance.now() + START_MS;
+  const giveUpMs = performance.now() + HANG_MS;
   while (!isBound(place.port)) {
     if (ended.signal.aborted || performance.now() > giveUpMs) {
       await stop();

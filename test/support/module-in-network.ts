@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll } from '@jest/globals';
 import { build } from 'esbuild';
+import { HANG_MS } from './limits.js';
 
 const bundled = new Map<string, Promise<string>>();
 
@@ -65,7 +66,7 @@ export async function runInNetwork<T>(network: string, body: string): Promise<T>
     ['--net', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script],
     {
       env: { ...process.env, MODULE: module, NODE_OPTIONS: '' },
-      timeout: 15_000,
+      timeout: HANG_MS,
       killSignal: 'SIGKILL',
     },
   );

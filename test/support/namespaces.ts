@@ -88,7 +88,8 @@ export function shellAmongHosts(host: string, line: string, options: StartOption
 export function shellWithSilentResolver(line: string, options: StartOptions = {}): Running {
   const network = [
     'mount -t tmpfs none /mnt',
-    'echo nameserver 10.9.7.2 >/mnt/resolv.conf',
+    // glibc gives it up after two minutes and a half, and musl sooner.
+    "printf 'nameserver 10.9.7.2\\noptions timeout:30 attempts:5\\n' >/mnt/resolv.conf",
     'echo hosts: files dns >/mnt/nsswitch.conf',
     // What is sent to a link address that nobody has is gone.
     'ip link add void0 type veth peer name void1',

@@ -22,8 +22,8 @@ export function hasProgram(name: string): boolean {
 export const without = (program: string, name: string): string => `${name} (skipped: ${program} is not installed)`;
 
 /** `test`, for one that needs `program`. */
-export function testWith(program: string, name: string, run: () => void | Promise<void>, timeoutMs?: number): void {
-  if (hasProgram(program)) test(name, run, timeoutMs);
+export function testWith(program: string, name: string, run: () => void | Promise<void>): void {
+  if (hasProgram(program)) test(name, run);
   else test.skip(without(program, name), run);
 }
 

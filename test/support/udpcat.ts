@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { GRACE_MS, HANG_MS } from './limits.js';
 
 /** Path of the command under test; `npm run coverage` names another build of it. */
 export const COMMAND =
@@ -18,12 +19,6 @@ function withEngine(args: readonly string[]): readonly string[] {
     : args;
 }
 
-/** How long a command may run, in milliseconds, before a test gives it up: below jest's own limit, so that this error shows. */
-const TIMEOUT_MS = 15_000;
-
-/** How long a command has, in milliseconds, to end by SIGTERM before it is killed. */
-const GRACE_MS = 1_000;
-
 export interface Outcome {
   readonly stdout: Buffer;
   readonly stderr: string;
@@ -36,7 +31,7 @@ export interface StartOptions {
   /** Changes to the environment; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Kills the command and rejects its outcome after that many milliseconds; default 15000. */
+  /** Kills the command and rejects its outcome after that many milliseconds; default {@link HANG_MS}. */
   readonly timeoutMs?: number;
 }
 
@@ -178,7 +173,7 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
   return running;
 }
 
-function launch(program: string, args: readonly string[], { env, cwd, timeoutMs = TIMEOUT_MS }: StartOptions): Running {
+function launch(program: string, args: readonly string[], { env, cwd, timeoutMs = HANG_MS }: StartOptions): Running {
   if (!existsSync(COMMAND)) throw new Error(`${COMMAND} is missing: npm run build makes it`);
   const child = spawn(program, args, { cwd, env: environment(env), stdio: 'pipe' });
   return follow(child, [program, ...args].map(quote).join(' '), timeoutMs);
