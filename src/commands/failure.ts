@@ -1,6 +1,7 @@
 import { StreamError } from '../input/message-stream.js';
 import { systemCode } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
+import { RecordError } from '../record/record-error.js';
 
 /** A local failure of this program's surroundings, such as a file that cannot be read: told in one line, status 1. */
 export class LocalFailure extends Error {
@@ -11,7 +12,8 @@ export class LocalFailure extends Error {
 export function describeFailure(error: unknown): { readonly code: string; readonly message: string } | undefined {
   if (error instanceof DatagramError) return { code: error.code, message: `${error.message}${remedy(error)}` };
   if (error instanceof StreamError) return { code: 'BAD_INPUT', message: error.message };
-  if (error instanceof LocalFailure) return { code: systemCode(error.cause) ?? 'FAILED', message: error.message };
+  if (error instanceof LocalFailure || error instanceof RecordError)
+    return { code: systemCode(error.cause) ?? 'FAILED', message: error.message };
   return undefined;
 }
 

@@ -14,6 +14,7 @@ import {
   parseJoin,
   parseRecordTarget,
   type Parser,
+  parseSize,
   parseText,
   parseTtl,
 } from './values.js';
@@ -150,9 +151,21 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       force: flag('--force', 'write raw bytes to a terminal'),
       record: option(
         '--record <file>',
-        'keep every datagram received or sent, in FILE.pcap or FILE.jsonl; - is pcap on stdout',
+        'add every datagram received or sent to FILE.pcap or FILE.jsonl; - is pcap on stdout',
         parseRecordTarget,
       ),
+      recordReplace: flag('--record-replace', 'replace what the file of --record holds, instead of continuing it'),
+      rotateSize: option(
+        '--rotate-size <size>',
+        'record to a row of files, FILE.<UTC start>.pcap, each of at most that size, such as 64k, 100M or 2Gi',
+        parseSize,
+      ),
+      rotateTime: option(
+        '--rotate-time <d>',
+        'record to a row of files, a new one after that long, such as 90s, 15m or 24h',
+        parseDuration,
+      ),
+      keep: option('--keep <n>', 'remove all but the newest n files of the row, n from 1', parseCount),
     }),
     ...grouped('When to stop:', {
       count: option('-c, --count <n>', defaults.count, parseCount),

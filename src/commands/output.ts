@@ -1,7 +1,7 @@
 import type { Context } from './context.js';
 import { describeFailure } from './failure.js';
 import type { SharedValues } from './options.js';
-import type { Direction, Recording } from './recording.js';
+import type { PreparedRecording } from './recording.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';
 import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
@@ -10,6 +10,7 @@ import { describeRoundTrips, drawHistogram } from '../output/round-trip-lines.js
 import { describeSystemError } from '../net/errors.js';
 import { isMulticast } from '../net/endpoint.js';
 import { type Datagram, type DatagramError, type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
+import type { Direction, Recording } from '../record/recording.js';
 import type { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 
@@ -43,6 +44,7 @@ export class Output {
   #queueDropsWereSaid = false;
   #kernelDropsWereSaid = false;
   readonly #onEnd: () => void;
+  #preparedRecording: PreparedRecording | undefined;
   #recording: Recording | undefined;
   #recordingClosed: Promise<void> | undefined;
   #kernelCounter: KernelCounter | undefined;
@@ -80,16 +82,24 @@ export class Output {
   }
 
   /**
+   * Looks at the file of the recording, if there is one, before a socket is opened.
+   *
+   * @throws {UsageError} if it holds something else; {@link RecordError} if it cannot be read and written
+   */
+  async prepare(): Promise<void> {
+    const { record } = this.#values;
+    if (record === undefined) return;
+    const { prepareRecording } = await import('./recording.js');
+    this.#preparedRecording = await prepareRecording(record, this.#values, this.#context);
+  }
+
+  /**
    * Says what the datagrams look like, once the socket is open: before it there are none. Opens the recording.
    *
-   * @throws {LocalFailure} if it cannot be opened
+   * @throws as {@link prepare} does, which comes before
    */
   async begin({ bound, meta }: { readonly bound: Endpoint; readonly meta: boolean }): Promise<void> {
-    const { record } = this.#values;
-    if (record !== undefined) {
-      const { openRecording } = await import('./recording.js');
-      this.#recording = await openRecording(record, this.#context, bound);
-    }
+    this.#recording = await this.#preparedRecording?.open(bound);
     this.writer.format = createFormat(this.#values.output, {
       meta: this.#values.meta ?? meta,
       terminal: this.#context.terminals.stdout,
@@ -133,7 +143,7 @@ export class Output {
   /**
    * Waits until what was recorded is written, or dropped.
    *
-   * @throws {LocalFailure} if the recording took no more
+   * @throws {RecordError} if the recording took no more
    */
   async recorded(): Promise<void> {
     await this.#recording?.settled();

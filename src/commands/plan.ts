@@ -111,6 +111,7 @@ type OutputValues = Pick<SharedValues, 'output' | 'record'> & { readonly exitCod
 
 /** Checks what the options can contradict each other in, whatever the command. */
 export function checkShared(values: SharedValues, io: Io): void {
+  checkRecord(values);
   if (values.record?.kind === 'stdout' && io.terminals.stdout && values.force !== true) {
     throw new UsageError("option '--record -' would write packets to a terminal: redirect it, or add --force");
   }
@@ -129,6 +130,28 @@ export function checkShared(values: SharedValues, io: Io): void {
   const foreign = FOREIGN_OPTIONS.find(([name]) => values[name] !== undefined);
   if (values.engine === 'node' && foreign !== undefined) {
     throw new UsageError(`option '${foreign[1]}' is one of the linux engine: leave out --engine node`);
+  }
+}
+
+/** What is said of a recording needs one, in a file; a row of files replaces none. */
+function checkRecord({ record, recordReplace, rotateSize, rotateTime, keep }: SharedValues): void {
+  const [rotation] = [
+    ...(rotateSize === undefined ? [] : ['--rotate-size']),
+    ...(rotateTime === undefined ? [] : ['--rotate-time']),
+  ];
+  const [about] = [
+    ...(rotation === undefined ? [] : [rotation]),
+    ...(keep === undefined ? [] : ['--keep']),
+    ...(recordReplace === undefined ? [] : ['--record-replace']),
+  ];
+  if (about === undefined) return;
+  if (record === undefined) throw new UsageError(`option '${about}' is about a recording: add --record FILE`);
+  if (record.kind === 'stdout') throw new UsageError(`option '${about}' needs a file: --record - writes to stdout`);
+  if (keep !== undefined && rotation === undefined) {
+    throw new UsageError("option '--keep' is about a row of files: add --rotate-size or --rotate-time");
+  }
+  if (recordReplace !== undefined && rotation !== undefined) {
+    throw new UsageError(`option '--record-replace' is about one file: leave it out, or ${rotation}`);
   }
 }
 

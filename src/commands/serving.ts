@@ -154,12 +154,14 @@ export async function runService(plan: ServingPlan, context: Context, service: S
   );
   const manager = new ServiceManager(context, plan.engine);
   try {
+    await output.prepare();
     const ends = AbortSignal.any([context.stop, outputEnded.signal]);
     const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, faults, ends, manager });
     output.finish();
     await output.written();
     return judgeRun(plan, context, { output, endings, address: formatEndpoint(local) });
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     output.failure(error);
     output.finish();
     await output.written();

@@ -54,9 +54,12 @@ const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
   KiB: 1024,
   Mi: 1_048_576,
   MiB: 1_048_576,
+  G: 1_000_000_000,
+  Gi: 1_073_741_824,
+  GiB: 1_073_741_824,
 };
 
-/** Reads `1400`, `64k`, `1M` (powers of 1000), `64Ki`, `64KiB`, `1Mi` or `1MiB` (of 1024) as bytes, at least 1. */
+/** Reads `1400`, `64k`, `1M`, `1G` (powers of 1000), `64Ki`, `64KiB`, `1Mi` or `1GiB` (of 1024) as bytes, at least 1. */
 export function parseSize(text: string): number {
   const bytes = readSize(text);
   if (bytes === undefined || bytes < 1) {
@@ -84,7 +87,7 @@ export function parseSizeOrZero(text: string): number {
 }
 
 function readSize(text: string): number | undefined {
-  const [, number, unit = ''] = /^(\d+)(k|M|Ki|KiB|Mi|MiB)?$/.exec(text) ?? [];
+  const [, number, unit = ''] = /^(\d+)(k|M|G|Ki|KiB|Mi|MiB|Gi|GiB)?$/.exec(text) ?? [];
   if (number === undefined) return undefined;
   const bytes = Number(number) * (BYTES_OF_UNIT[unit] ?? NaN);
   return Number.isSafeInteger(bytes) ? bytes : undefined;

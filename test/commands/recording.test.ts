@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { readCapture } from '../../src/capture/reader.js';
 import type { Context } from '../../src/commands/context.js';
-import { openRecording, type Recording } from '../../src/commands/recording.js';
+import { prepareRecording } from '../../src/commands/recording.js';
 import type { Datagram } from '../../src/net/index.js';
+import type { Recording } from '../../src/record/recording.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-recording-'));
 let files = 0;
@@ -19,11 +20,14 @@ const [near, far] = [
   { address: '127.0.0.1', port: 2 },
 ];
 
+const NO_ROTATION = { rotateSize: undefined, rotateTime: undefined, keep: undefined, recordReplace: undefined };
+
 /** A new recording, to a file, for which nothing else of a run is needed. */
 async function open(format: 'pcap' | 'jsonl'): Promise<{ readonly path: string; readonly recording: Recording }> {
   files += 1;
   const path = join(folder, `${files}.${format}`);
-  return { path, recording: await openRecording({ kind: 'file', path, format }, {} as Context, near) };
+  const prepared = await prepareRecording({ kind: 'file', path, format }, NO_ROTATION, {} as Context);
+  return { path, recording: await prepared.open(near) };
 }
 
 /** So many datagrams of a size, which begin with their numbers. */
