@@ -57,7 +57,7 @@ export async function converse(
   interruption: Interruption,
 ): Promise<Conclusion> {
   const explanation = createExplanation(plan, context);
-  await interruption.orThrow(output.prepare());
+  await interruption.orThrow(output.prepare(plan.replay));
   const family = familyOption(plan) ?? familyOfSource(plan);
   // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
   const bounded = plan.deadline !== undefined || plan.exitCode !== 'udpcat';

@@ -84,13 +84,14 @@ export class Output {
   /**
    * Looks at the file of the recording, if there is one, before a socket is opened.
    *
+   * @param replayed The file that the run reads, if it replays one: it is not written to.
    * @throws {UsageError} if it holds something else; {@link RecordError} if it cannot be read and written
    */
-  async prepare(): Promise<void> {
+  async prepare(replayed?: string): Promise<void> {
     const { record } = this.#values;
     if (record === undefined) return;
     const { prepareRecording } = await import('./recording.js');
-    this.#preparedRecording = await prepareRecording(record, this.#values, this.#context);
+    this.#preparedRecording = await prepareRecording(record, this.#values, this.#context, replayed);
   }
 
   /**

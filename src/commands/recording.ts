@@ -28,6 +28,7 @@ export interface PreparedRecording {
  * Looks at the file that a recording continues, before anything is bound or sent: a record that was cut off at its end is
  * removed, and told.
  *
+ * @param replayed A file that is not written to, as it is read meanwhile.
  * @throws {UsageError} for a file that holds something else
  * @throws {RecordError} for a file that cannot be read and written
  */
@@ -35,6 +36,7 @@ export async function prepareRecording(
   target: RecordTarget,
   values: RecordValues,
   context: Pick<Context, 'log' | 'stdout'>,
+  replayed?: string,
 ): Promise<PreparedRecording> {
   const format = await loadFormat(target.kind === 'stdout' ? 'pcap' : target.format);
   if (target.kind === 'stdout') {
@@ -42,7 +44,7 @@ export async function prepareRecording(
       open: (bound) => Promise.resolve(new StdoutRecording(context.stdout, format.header, format.formats(bound))),
     };
   }
-  const files = planFiles(target.path, format, values, context);
+  const files = planFiles(target.path, format, { ...values, replayed }, context);
   await asUsage(files.prepare());
   return {
     open: async (bound) => new FileRecording(files, await asUsage(files.first()), format.formats(bound)),
@@ -52,7 +54,7 @@ export async function prepareRecording(
 function planFiles(
   path: string,
   format: RecordFormat,
-  { rotateSize, rotateTime, keep, recordReplace }: RecordValues,
+  { rotateSize, rotateTime, keep, recordReplace, replayed }: RecordValues & { readonly replayed: string | undefined },
   { log }: Pick<Context, 'log'>,
 ): RecordFiles {
   const warn = (message: string): void => {
@@ -61,7 +63,7 @@ function planFiles(
   if (rotateSize === undefined && rotateTime === undefined) {
     return new OneFile(path, format, { replace: recordReplace === true, warn });
   }
-  return new FileRow(path, format, { maxBytes: rotateSize, maxAgeMs: rotateTime, keep }, warn);
+  return new FileRow(path, format, { maxBytes: rotateSize, maxAgeMs: rotateTime, keep }, { replayed, warn });
 }
 
 /** What another program has written, or the user, is not continued unless they say so. */

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { RecordFormat } from './formats.js';
 import { ForeignFileError, RecordError } from './record-error.js';
 import { type Found, prepareFile, RecordFile } from './record-file.js';
@@ -73,17 +74,25 @@ export class FileRow implements RecordFiles {
   readonly #format: RecordFormat;
   readonly #rotation: Rotation;
   readonly #warn: Warn;
+  readonly #replayed: string | undefined;
   #takesForMs: number;
   /** The start of the file that is continued. */
   #newest: number | undefined;
   #found: Found | undefined;
 
-  constructor(path: string, format: RecordFormat, rotation: Rotation, warn: Warn) {
+  /** @param replayed A file that is not continued, as it is read meanwhile. */
+  constructor(
+    path: string,
+    format: RecordFormat,
+    rotation: Rotation,
+    { replayed, warn }: { readonly replayed?: string | undefined; readonly warn: Warn },
+  ) {
     this.#path = path;
     this.#row = new Row(path);
     this.#format = format;
     this.#rotation = rotation;
     this.#warn = warn;
+    this.#replayed = replayed;
     this.maxBytes = rotation.maxBytes ?? Infinity;
     this.#takesForMs = rotation.maxAgeMs ?? Infinity;
   }
@@ -98,6 +107,7 @@ export class FileRow implements RecordFiles {
     [this.#newest, this.#found] = [start, undefined];
     if (start === undefined) return;
     const path = this.#row.path(start);
+    if (this.#replayed !== undefined && isSameFile(path, this.#replayed)) return;
     try {
       this.#found = await prepareFile(path, this.#format, from);
       if (this.#found !== undefined) warnOf(path, this.#found, this.#warn);
@@ -149,6 +159,11 @@ export class FileRow implements RecordFiles {
       this.#warn(`cannot remove ${path}: ${describeSystemError(cause)}`);
     }
   }
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && a.ino === b?.ino && a.dev === b.dev;
 }
 
 function warnOf(path: string, { removedBytes, closedParts }: Found, warn: Warn): void {

@@ -1,0 +1,57 @@
+/** Recordings to files and back, for tests of this folder. */
+import { createReadStream } from 'node:fs';
+import { readCapture } from '../../src/capture/reader.js';
+import { FileRecording } from '../../src/record/file-recording.js';
+import { loadFormat, type RecordFormatName } from '../../src/record/formats.js';
+import { OneFile, type RecordFiles } from '../../src/record/record-files.js';
+import type { Datagram } from '../../src/net/index.js';
+
+export const NEAR = { address: '127.0.0.1', port: 1 };
+export const FAR = { address: '127.0.0.1', port: 2 };
+
+export const FORMATS: readonly RecordFormatName[] = ['pcap', 'jsonl'];
+
+/** Datagrams with these payloads. */
+export const datagrams = (payloads: readonly Uint8Array[]): Datagram[] =>
+  payloads.map((data, nth) => ({ timeMs: 1_795_334_400_000 + nth, remote: FAR, local: NEAR, data }));
+
+/** Records the payloads as one run of a command does, each of the arrays as one batch. */
+export async function record(
+  files: RecordFiles,
+  name: RecordFormatName,
+  batches: readonly (readonly Uint8Array[])[],
+): Promise<void> {
+  const format = await loadFormat(name);
+  await files.prepare();
+  const recording = new FileRecording(files, await files.first(), format.formats(NEAR));
+  for (const batch of batches) await recording.write(datagrams(batch), 'in');
+  await recording.close();
+  if (recording.failure !== undefined) throw recording.failure;
+}
+
+/** One file to record to, and what is told of it. */
+export async function oneFile(path: string, name: RecordFormatName): Promise<OneFile & { readonly told: string[] }> {
+  const told: string[] = [];
+  const files = new OneFile(path, await loadFormat(name), { replace: false, warn: (message) => told.push(message) });
+  return Object.assign(files, { told });
+}
+
+/** The payloads that udpcat's reader finds in a file, as hex. */
+export async function payloadsIn(path: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const batch of readCapture(createReadStream(path))) found.push(...batch.map(({ data }) => hex(data)));
+  return found;
+}
+
+export const hex = (data: Uint8Array): string => Buffer.from(data).toString('hex');
+
+/** The bytes of each record of such a file, which {@link record} has written. */
+export async function recordBytes(name: RecordFormatName, payloads: readonly Uint8Array[]): Promise<Buffer[]> {
+  const { ChunkBuilder } = await import('../../src/output/chunk-builder.js');
+  const { in: write } = (await loadFormat(name)).formats(NEAR);
+  return datagrams(payloads).map((datagram) => {
+    const chunk = new ChunkBuilder();
+    write(datagram, chunk);
+    return Buffer.from(chunk.take());
+  });
+}
