@@ -79,6 +79,8 @@ export class FileRow implements RecordFiles {
   /** The start of the file that is continued. */
   #newest: number | undefined;
   #found: Found | undefined;
+  /** The start of a file that is no recording, which was told. */
+  #foreign: number | undefined;
 
   /** @param replayed A file that is not continued, as it is read meanwhile. */
   constructor(
@@ -113,7 +115,8 @@ export class FileRow implements RecordFiles {
       if (this.#found !== undefined) warnOf(path, this.#found, this.#warn);
     } catch (error) {
       if (!(error instanceof ForeignFileError)) throw error;
-      this.#warn(`${error.message}: a new file begins`);
+      if (this.#foreign !== start) this.#warn(`${error.message}: a new file begins`);
+      this.#foreign = start;
     }
   }
 

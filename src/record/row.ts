@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
+import { readdirSync, unlinkSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { formatTime } from '../output/time.js';
 
@@ -27,9 +27,8 @@ export class Row {
 
   /** The starts of the files that are there, in microseconds since the epoch, oldest first. */
   starts(): number[] {
-    return readdirSync(this.#folder)
-      .flatMap((name) => this.#startOf(name) ?? [])
-      .filter((start) => lstatSync(this.path(start), { throwIfNoEntry: false })?.isFile() === true)
+    return readdirSync(this.#folder, { withFileTypes: true })
+      .flatMap((entry) => (entry.isFile() ? (this.#startOf(entry.name) ?? []) : []))
       .sort((a, b) => a - b);
   }
 

@@ -14,67 +14,82 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** A thousand runs on real files take a while on a busy machine. */
+const SLOW_MS = 300_000;
+
 const several = fc.array(payloads, { maxLength: 6 });
 
 describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
   const path = join(folder, `x.${name}`);
 
-  test('reads back as what was whole, wherever it was cut', async () => {
-    await holdsAsync(
-      fc.asyncProperty(several, several, fc.double({ min: 0, max: 1, noNaN: true }), async (first, second, where) => {
-        rmSync(path, { force: true });
-        await record(await oneFile(path, name), name, [first]);
-        const size = readFileSync(path).length;
-        const cut = Math.round(size * where);
-        truncateSync(path, cut);
-        const records = await recordBytes(name, first);
-        let at = (await loadFormat(name)).header.length;
-        // A line is whole without its newline, too.
-        const ends = records.map(({ length }) => (at += length) - (name === 'jsonl' ? 1 : 0));
-        const whole = ends.filter((end) => end <= cut).length;
-        const files = await oneFile(path, name);
-        await record(files, name, [second]);
-        expect(await payloadsIn(path)).toEqual([...first.slice(0, whole), ...second].map(hex));
-        const boundaries = [0, ...ends, ...ends.map((end) => end + 1)];
-        const isInHeader = name === 'pcap' && cut <= 24;
-        if (!isInHeader) expect(files.told).toHaveLength(boundaries.includes(cut) ? 0 : 1);
-      }),
-    );
-  });
-
-  test('has readers find all that is whole though one writer was killed in the midst of others', async () => {
-    await holdsAsync(
-      fc.asyncProperty(
-        fc.array(payloads, { minLength: 1, maxLength: 4 }),
-        payloads,
-        fc.array(payloads, { minLength: 1, maxLength: 4 }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        async (before, killed, after, where) => {
+  test(
+    'reads back as what was whole, wherever it was cut',
+    async () => {
+      await holdsAsync(
+        fc.asyncProperty(several, several, fc.double({ min: 0, max: 1, noNaN: true }), async (first, second, where) => {
           rmSync(path, { force: true });
-          await record(await oneFile(path, name), name, [before]);
-          const [whole = Buffer.alloc(0)] = await recordBytes(name, [killed]);
-          appendFileSync(path, whole.subarray(0, Math.floor((whole.length - 1) * where)));
-          for (const one of await recordBytes(name, after)) appendFileSync(path, one);
-          await record(await oneFile(path, name), name, [[Buffer.from('last')]]);
-          const found = await payloadsIn(path);
-          // A line that lacks only its newline cannot be told from a part.
-          expect(found).toEqual([...before, ...after, Buffer.from('last')].map(hex));
-        },
-      ),
-    );
-  });
+          await record(await oneFile(path, name), name, [first]);
+          const size = readFileSync(path).length;
+          const cut = Math.round(size * where);
+          truncateSync(path, cut);
+          const records = await recordBytes(name, first);
+          let at = (await loadFormat(name)).header.length;
+          // A line is whole without its newline, too.
+          const ends = records.map(({ length }) => (at += length) - (name === 'jsonl' ? 1 : 0));
+          const whole = ends.filter((end) => end <= cut).length;
+          const files = await oneFile(path, name);
+          await record(files, name, [second]);
+          expect(await payloadsIn(path)).toEqual([...first.slice(0, whole), ...second].map(hex));
+          const boundaries = [0, ...ends, ...ends.map((end) => end + 1)];
+          const isInHeader = name === 'pcap' && cut <= 24;
+          if (!isInHeader) expect(files.told).toHaveLength(boundaries.includes(cut) ? 0 : 1);
+        }),
+      );
+    },
+    SLOW_MS,
+  );
 
-  test('leaves any other file as it is', async () => {
-    await holdsAsync(
-      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
-        const own = name === 'jsonl' ? Buffer.from('{"v":1,"type":"') : (await loadFormat(name)).header;
-        fc.pre(!Buffer.from(own).subarray(0, bytes.length).equals(bytes.subarray(0, own.length)));
-        writeFileSync(path, bytes);
-        await expect(record(await oneFile(path, name), name, [])).rejects.toThrow(ForeignFileError);
-        expect(hex(readFileSync(path))).toBe(hex(bytes));
-      }),
-    );
-  });
+  test(
+    'has readers find all that is whole though one writer was killed in the midst of others',
+    async () => {
+      await holdsAsync(
+        fc.asyncProperty(
+          fc.array(payloads, { minLength: 1, maxLength: 4 }),
+          payloads,
+          fc.array(payloads, { minLength: 1, maxLength: 4 }),
+          fc.double({ min: 0, max: 1, noNaN: true }),
+          async (before, killed, after, where) => {
+            rmSync(path, { force: true });
+            await record(await oneFile(path, name), name, [before]);
+            const [whole = Buffer.alloc(0)] = await recordBytes(name, [killed]);
+            appendFileSync(path, whole.subarray(0, Math.floor((whole.length - 1) * where)));
+            for (const one of await recordBytes(name, after)) appendFileSync(path, one);
+            await record(await oneFile(path, name), name, [[Buffer.from('last')]]);
+            const found = await payloadsIn(path);
+            // A line that lacks only its newline cannot be told from a part.
+            expect(found).toEqual([...before, ...after, Buffer.from('last')].map(hex));
+          },
+        ),
+      );
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'leaves any other file as it is',
+    async () => {
+      await holdsAsync(
+        fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
+          const own = name === 'jsonl' ? Buffer.from('{"v":1,"type":"') : (await loadFormat(name)).header;
+          fc.pre(!Buffer.from(own).subarray(0, bytes.length).equals(bytes.subarray(0, own.length)));
+          writeFileSync(path, bytes);
+          await expect(record(await oneFile(path, name), name, [])).rejects.toThrow(ForeignFileError);
+          expect(hex(readFileSync(path))).toBe(hex(bytes));
+        }),
+      );
+    },
+    SLOW_MS,
+  );
 });
 
 test('a pcap file of nanoseconds and raw IP whose other packets are no UDP is continued, and loses none', async () => {
