@@ -76,14 +76,14 @@ export class Reassembly {
     const { key, timeMs, offset, data, isLast } = fragment;
     const endsWrong = !isLast && data.length % 8 !== 0;
     if (data.length === 0 || endsWrong || offset + data.length > MAX_PAYLOAD_BYTES) {
-      this.#tally.add('malformed');
+      this.#tally.add({ kind: 'malformed' });
       return undefined;
     }
     this.#expire(timeMs);
     if (!this.#partials.has(key) && this.#wasComplete(fragment)) return undefined;
     const partial = this.#partials.get(key) ?? this.#start(key, timeMs);
     if (partial.isRejected) {
-      this.#tally.add('fragment');
+      this.#tally.add({ kind: 'fragment' });
       return undefined;
     }
     switch (place(partial, fragment)) {
@@ -157,7 +157,7 @@ export class Reassembly {
 
   #reject(partial: Partial): void {
     // The one that contradicted them as well.
-    this.#tally.add('fragment', partial.pieces.length + 1);
+    this.#tally.add({ kind: 'fragment' }, partial.pieces.length + 1);
     this.#heldBytes -= partial.heldBytes;
     partial.pieces = [];
     partial.heldBytes = 0;
@@ -181,7 +181,7 @@ export class Reassembly {
   #drop(key: string): void {
     const partial = this.#partials.get(key);
     if (partial === undefined) return;
-    this.#tally.add('fragment', partial.pieces.length);
+    this.#tally.add({ kind: 'fragment' }, partial.pieces.length);
     this.#heldBytes -= partial.heldBytes;
     this.#partials.delete(key);
   }

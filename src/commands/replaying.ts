@@ -1,5 +1,5 @@
 import { CaptureError } from '../capture/capture-error.js';
-import { SkipTally, type SkipReason } from '../capture/skip-tally.js';
+import { type SkipKind, SkipTally } from '../capture/skip-tally.js';
 import { readChunks } from '../input/file-chunks.js';
 import { type Replayed, selectReplay } from '../input/replay.js';
 import { describeSystemError, systemCode } from '../net/errors.js';
@@ -13,12 +13,11 @@ import type { SendPlan } from './send-plan.js';
 /** What is sent at once, at most, of what is due. */
 const MAX_BURST = 64;
 /** What a recording ought not to hold, in words: part of what was captured was not sent. */
-const LOSSES: readonly (readonly [SkipReason, string])[] = [
+const LOSSES: ReadonlyMap<SkipKind, string> = new Map([
   ['cut', 'cut short by the capture'],
   ['fragment', 'fragments of datagrams that are not all there'],
   ['malformed', 'malformed'],
-  ['link-type', 'of a link type that is not read'],
-];
+]);
 
 /**
  * Sends what the plan selects of a recording, each at its moment after the first; one that lies before another is sent at
@@ -124,10 +123,10 @@ function describeNothing({ replayFilter }: SendPlan, path: string): string {
     : `${path} holds no datagram that --replay-filter takes`;
 }
 
-function tellLosses({ counts }: SkipTally, path: string, log: Context['log']): void {
-  const losses = LOSSES.flatMap(([reason, words]) => {
-    const count = counts.get(reason) ?? 0;
-    return count === 0 ? [] : [`${count} ${words}`];
+function tellLosses(tally: SkipTally, path: string, log: Context['log']): void {
+  const losses = tally.entries().flatMap(({ kind, name, count }) => {
+    const words = kind === 'not-read' ? `of a kind that is not read: ${name ?? ''}` : LOSSES.get(kind);
+    return words === undefined ? [] : [`${count} ${words}`];
   });
   if (losses.length > 0) log.warn(`packets of ${path} that were not sent: ${losses.join(', ')}`);
 }

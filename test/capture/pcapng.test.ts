@@ -84,7 +84,7 @@ describe('a pcapng file', () => {
     ]);
     const { datagrams, skipped } = await readAll(file);
     expect(datagrams.map(({ data }) => Buffer.from(data).toString())).toEqual(['two', 'three']);
-    expect(skipped).toEqual({ 'link-type': 1 });
+    expect(skipped).toEqual({ 'link type 127': 1 });
   });
 
   test('counts what was cut, in simple packets as well', async () => {
