@@ -18,7 +18,7 @@ export interface Decoder {
 
 /** One packet as a capture has it. */
 export interface Packet {
-  /** Milliseconds since the epoch, with fractions; up to the year 2255. */
+  /** Milliseconds since the epoch, with fractions, up to the year 2255; NaN where it is not known. */
   readonly timeMs: number;
   /** What it begins with: a number of https://www.ietf.org/archive/id/draft-ietf-opsawg-pcaplinktype-14.html */
   readonly linkType: number;
@@ -28,7 +28,7 @@ export interface Packet {
   readonly wireBytes: number;
 }
 
-/** Whether a time can be that of a {@link Packet}: whole microseconds up to there are exact. */
+/** Whether a number can be the time of a {@link Packet}: whole microseconds up to there are exact. */
 export function isTime(timeMs: number): boolean {
   return timeMs >= 0 && timeMs * 1000 <= Number.MAX_SAFE_INTEGER;
 }

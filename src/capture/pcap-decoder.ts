@@ -1,7 +1,6 @@
 import type { ByteWindow } from './byte-window.js';
 import { CaptureError } from './capture-error.js';
 import type { Decoder, Packet } from './decoder.js';
-import { isReadLinkType } from './link-layer.js';
 import {
   FILE_HEADER_BYTES,
   MAGIC_MICROSECONDS,
@@ -20,10 +19,23 @@ interface Layout {
   /** Fractions of a second in a millisecond. */
   readonly fractionsPerMs: number;
   readonly recordHeaderBytes: number;
+  readonly lengths: LengthOrder;
   readonly linkType: number;
 }
 
-/** Reads pcap: micro- and nanoseconds, both byte orders. */
+/**
+ * Version 2.3 has exchanged the two lengths of a packet. Some programs wrote 2.3 and did not exchange them: there the
+ * captured length, which is never more than the other, tells.
+ */
+type LengthOrder = 'captured-first' | 'captured-last' | 'smaller-is-captured';
+
+/** Of a record: the bytes that were captured of the packet, and those that it had. */
+interface Lengths {
+  readonly captured: number;
+  readonly wireBytes: number;
+}
+
+/** Reads pcap: micro- and nanoseconds, both byte orders, and every version that libpcap reads. */
 export class PcapDecoder implements Decoder {
   readonly #take: (packet: Packet) => void;
   #layout: Layout | undefined;
@@ -44,7 +56,7 @@ export class PcapDecoder implements Decoder {
     }
     const { littleEndian, fractionsPerMs, recordHeaderBytes, linkType } = this.#layout;
     while (window.available >= recordHeaderBytes) {
-      const captured = window.uint32(8, littleEndian);
+      const { captured, wireBytes } = readLengths(window, this.#layout);
       if (captured > MAX_PACKET_BYTES) {
         throw new CaptureError(
           window.offset,
@@ -53,7 +65,6 @@ export class PcapDecoder implements Decoder {
       }
       if (window.available < recordHeaderBytes + captured) return;
       const timeMs = window.uint32(0, littleEndian) * 1000 + window.uint32(4, littleEndian) / fractionsPerMs;
-      const wireBytes = Math.max(captured, window.uint32(12, littleEndian));
       const data = window.take(recordHeaderBytes + captured).subarray(recordHeaderBytes);
       this.#take({ timeMs, linkType, data, wireBytes });
     }
@@ -68,17 +79,25 @@ export class PcapDecoder implements Decoder {
       );
     }
     if (available === 0) return;
-    const { littleEndian, recordHeaderBytes } = this.#layout;
+    const { recordHeaderBytes } = this.#layout;
     throw new CaptureError(
       offset,
       available < recordHeaderBytes
         ? `the file ends after ${available} of the ${recordHeaderBytes} bytes of a packet's header`
-        : `the file ends after ${available - recordHeaderBytes} of the ${window.uint32(8, littleEndian)} bytes of a packet`,
+        : `the file ends after ${available - recordHeaderBytes} of the ${readLengths(window, this.#layout).captured} bytes of a packet`,
     );
   }
 }
 
-function layoutOf(start: number): Omit<Layout, 'linkType'> | undefined {
+function readLengths(window: ByteWindow, { littleEndian, lengths }: Layout): Lengths {
+  const first = window.uint32(8, littleEndian);
+  const second = window.uint32(12, littleEndian);
+  const isExchanged = lengths === 'captured-last' || (lengths === 'smaller-is-captured' && first > second);
+  const captured = isExchanged ? second : first;
+  return { captured, wireBytes: Math.max(first, second) };
+}
+
+function layoutOf(start: number): Omit<Layout, 'lengths' | 'linkType'> | undefined {
   for (const littleEndian of [false, true]) {
     switch (littleEndian ? reversed(start) : start) {
       case MAGIC_MICROSECONDS:
@@ -102,16 +121,19 @@ function readFileHeader(window: ByteWindow): Layout {
   const { littleEndian } = layout;
   const major = window.uint16(4, littleEndian);
   const minor = window.uint16(6, littleEndian);
-  if (major !== 2 || minor !== 4) {
-    throw new CaptureError(4, `it is pcap of version ${major}.${minor}, and 2.4 is read`);
+  const lengths = lengthOrderOf(major, minor);
+  if (lengths === undefined) {
+    throw new CaptureError(4, `it is pcap of version ${major}.${minor}; 2.0 to 2.4 and 543.0 are read`);
   }
   const linkType = window.uint32(20, littleEndian) & LINK_TYPE_BITS;
-  if (!isReadLinkType(linkType)) {
-    throw new CaptureError(
-      20,
-      `its packets have link type ${linkType}; Ethernet, Linux cooked, raw IP and loopback are read`,
-    );
-  }
   window.take(FILE_HEADER_BYTES);
-  return { ...layout, linkType };
+  return { ...layout, lengths, linkType };
+}
+
+/** 543.0 is what the tcpdump of DG/UX wrote. */
+function lengthOrderOf(major: number, minor: number): LengthOrder | undefined {
+  if (major === 543 && minor === 0) return 'captured-last';
+  if (major !== 2 || minor > 4) return undefined;
+  if (minor === 4) return 'captured-first';
+  return minor === 3 ? 'smaller-is-captured' : 'captured-last';
 }

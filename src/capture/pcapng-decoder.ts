@@ -42,7 +42,7 @@ export class PcapngDecoder implements Decoder {
   #littleEndian = true;
   #interfaces: Interface[] = [];
   /** A simple packet block has no time of its own: that of the packet before it stands in. */
-  #latestMs = 0;
+  #latestMs = NaN;
   /** The block that is being skipped: the length that must stand at its end. */
   #skipped: { readonly offset: number; readonly length: number } | undefined;
 
@@ -170,8 +170,8 @@ export class PcapngDecoder implements Decoder {
   #takePacket(offset: number, block: Uint8Array, number: number): void {
     const { linkType, unitsPerMs, offsetSeconds } = this.#interfaceOf(offset, number);
     const units = uint32In(block, 12, this.#littleEndian) * 2 ** 32 + uint32In(block, 16, this.#littleEndian);
-    const timeMs = offsetSeconds * 1000 + units / unitsPerMs;
-    if (!isTime(timeMs)) throw new CaptureError(offset, 'the time of a packet is not from 1970 to 2255');
+    const writtenMs = offsetSeconds * 1000 + units / unitsPerMs;
+    const timeMs = isTime(writtenMs) ? writtenMs : NaN;
     this.#latestMs = timeMs;
     const captured = uint32In(block, 20, this.#littleEndian);
     const wireBytes = uint32In(block, 24, this.#littleEndian);

@@ -3,6 +3,7 @@ import { ByteWindow } from './byte-window.js';
 import { CaptureError } from './capture-error.js';
 import type { CapturedDatagram } from './captured-datagram.js';
 import type { Decoder, Packet } from './decoder.js';
+import { Decompression } from './decompression.js';
 import { JsonlDecoder } from './jsonl-decoder.js';
 import { PacketDecoder } from './packet-decoder.js';
 import { PcapDecoder } from './pcap-decoder.js';
@@ -14,11 +15,12 @@ const MAGIC_BYTES = 4;
 
 /**
  * The datagrams of a recording, in its order, in arrays of those that one chunk completes: pcap, pcapng or JSON lines,
- * told apart by how it begins. It holds no more in memory than the chunk, the packet it is at, and the fragments of
- * incomplete datagrams, which are bounded.
+ * told apart by how it begins; compressed by gzip as well, or by zstd where Node knows it. It holds no more in memory than
+ * the chunk, the packet it is at, and the fragments of incomplete datagrams, which are bounded.
  *
  * A datagram that the capture saw twice, for example on two interfaces, comes twice; in fragments, once. One that was captured before the
- * kernel had cut it into several (UDP_SEGMENT), or after it had joined several, comes as it was captured: as one.
+ * kernel had cut it into several (UDP_SEGMENT), or after it had joined several, comes as it was captured: as one, with the
+ * hint `mayBeJoined` if it can be told.
  *
  * @param input Chunks of any size, which must not change any more.
  * @param tally Counts the packets that are no whole datagram; complete when the reading has ended, however it did.
@@ -35,6 +37,7 @@ export async function* readCapture(
     batch.push(datagram);
   };
   let decoder: Decoder | undefined;
+  const decompression = new Decompression(input);
 
   function* step(work: () => void): Generator<readonly CapturedDatagram[], undefined> {
     let failure: Error | undefined;
@@ -42,6 +45,7 @@ export async function* readCapture(
       work();
     } catch (error) {
       failure = error as Error;
+      if (error instanceof CaptureError && decompression.wasCompressed) failure = error.ofUncompressed();
     }
     const found = batch;
     batch = [];
@@ -50,7 +54,7 @@ export async function* readCapture(
   }
 
   try {
-    for await (const chunk of input) {
+    for await (const chunk of decompression.chunks()) {
       window.push(chunk);
       if (window.available === 0) continue;
       yield* step(() => {
@@ -86,8 +90,6 @@ function createDecoder(
 }
 
 function unknownFormat(window: ByteWindow): string {
-  const known = 'pcap, pcapng and JSON lines are';
   const bytes = Buffer.from(window.peek(MAGIC_BYTES));
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return `it is compressed by gzip, and no recording; ${known}`;
-  return `what begins with the bytes ${bytes.toString('hex')} is no recording; ${known}`;
+  return `what begins with the bytes ${bytes.toString('hex')} is no recording; pcap, pcapng and JSON lines are`;
 }

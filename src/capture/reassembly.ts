@@ -18,7 +18,7 @@ const MAX_PAYLOAD_BYTES = 65_535;
 export interface Fragment {
   /** Tells the datagrams apart: addresses, identification and, for IPv4, the protocol. */
   readonly key: string;
-  /** When it was captured, in milliseconds since the epoch. */
+  /** When it was captured, in milliseconds since the epoch; NaN is taken for the time of the fragment before. */
   readonly timeMs: number;
   /** The protocol of what the datagram carries; only the first fragment says it for certain. */
   readonly protocol: number;
@@ -65,6 +65,8 @@ export class Reassembly {
   #heldBytes = 0;
   readonly #complete = new Map<string, Complete>();
   #completeBytes = 0;
+  /** NaN before the first fragment whose time is known. */
+  #latestMs = NaN;
 
   /** @param tally Counts each fragment that leads to nothing as `fragment`, one that cannot be as `malformed`. */
   constructor(tally: SkipTally) {
@@ -73,14 +75,16 @@ export class Reassembly {
 
   /** Takes one fragment; gives the payload that it completes. One that came before, also of a complete datagram, is none. */
   add(fragment: Fragment): Reassembled | undefined {
-    const { key, timeMs, offset, data, isLast } = fragment;
+    const { key, offset, data, isLast } = fragment;
     const endsWrong = !isLast && data.length % 8 !== 0;
     if (data.length === 0 || endsWrong || offset + data.length > MAX_PAYLOAD_BYTES) {
       this.#tally.add({ kind: 'malformed' });
       return undefined;
     }
+    const timeMs = Number.isNaN(fragment.timeMs) ? this.#latestMs : fragment.timeMs;
+    this.#latestMs = timeMs;
     this.#expire(timeMs);
-    if (!this.#partials.has(key) && this.#wasComplete(fragment)) return undefined;
+    if (!this.#partials.has(key) && this.#wasComplete(fragment, timeMs)) return undefined;
     const partial = this.#partials.get(key) ?? this.#start(key, timeMs);
     if (partial.isRejected) {
       this.#tally.add({ kind: 'fragment' });
@@ -118,7 +122,7 @@ export class Reassembly {
   }
 
   /** Whether it is part of a datagram that is complete, and not of another that has its identification. */
-  #wasComplete({ key, timeMs, offset, data, isLast }: Fragment): boolean {
+  #wasComplete({ key, offset, data, isLast }: Fragment, timeMs: number): boolean {
     const complete = this.#complete.get(key);
     if (complete === undefined || Math.abs(timeMs - complete.timeMs) > MAX_COMPLETE_AGE_MS) return false;
     const end = offset + data.length;
@@ -166,7 +170,8 @@ export class Reassembly {
 
   #expire(nowMs: number): void {
     for (const [key, { startMs }] of this.#partials) {
-      if (nowMs - startMs <= MAX_AGE_MS) return;
+      // Where a time is not known, neither is the age: the other bounds hold.
+      if (!(nowMs - startMs > MAX_AGE_MS)) return;
       this.#drop(key);
     }
   }

@@ -78,25 +78,28 @@ export interface MadePacket {
   readonly wireBytes?: number;
   readonly seconds?: number;
   readonly fraction?: number;
+  /** Both of its lengths as a pcap file has them. */
+  readonly lengths?: readonly [number, number];
 }
 
 export interface PcapOptions {
   readonly magic?: number;
   readonly littleEndian?: boolean;
   readonly linkType?: number;
+  /** Default: 2.4. */
+  readonly version?: readonly [number, number];
 }
 
 /** A pcap file; default: microseconds, little-endian, raw IP. */
 export function pcapFile(packets: readonly MadePacket[], options: PcapOptions = {}): Buffer {
-  const { magic = 0xa1b2c3d4, littleEndian = true, linkType = 101 } = options;
+  const { magic = 0xa1b2c3d4, littleEndian = true, linkType = 101, version = [2, 4] } = options;
   const n = (value: number): Buffer => u32(value, littleEndian);
   return Buffer.concat([
     n(magic),
-    u16(2, littleEndian),
-    u16(4, littleEndian),
+    ...version.map((value) => u16(value, littleEndian)),
     ...[0, 0, 65_535, linkType].map(n),
-    ...packets.flatMap(({ data, wireBytes = data.length, seconds = 1_800_000_000, fraction = 5 }) => [
-      ...[seconds, fraction, data.length, wireBytes].map(n),
+    ...packets.flatMap(({ data, wireBytes = data.length, seconds = 1_800_000_000, fraction = 5, lengths }) => [
+      ...[seconds, fraction, ...(lengths ?? [data.length, wireBytes])].map(n),
       ...(magic === 0xa1b2cd34 ? [Buffer.alloc(8)] : []),
       data,
     ]),

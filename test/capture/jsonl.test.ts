@@ -117,9 +117,9 @@ test.each([
   ],
   ['two bytes', Buffer.of(1, 2), 'what begins with the bytes 0102 is no recording; pcap, pcapng and JSON lines are'],
   [
-    'a compressed file',
+    'the beginning of a compressed file',
     Buffer.of(0x1f, 0x8b, 8, 0, 0),
-    'it is compressed by gzip, and no recording; pcap, pcapng and JSON lines are',
+    'the file ends in the middle of what gzip compressed',
   ],
 ])('%s holds nothing, and the error says what it is', async (_name, file, why) => {
   for (const chunkBytes of [1, 1000]) {

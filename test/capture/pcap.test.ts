@@ -143,17 +143,57 @@ describe('a pcap file', () => {
     expect(await payloadsOf(pcapFile([packet], { linkType: 0x1400_0065 }))).toEqual(['hello']);
   });
 
-  test('of another link type is an error that names it', async () => {
-    const { error } = await readAll(pcapFile([packet], { linkType: 127 }));
-    expect(error?.message).toBe(
-      'at byte 20: its packets have link type 127; Ethernet, Linux cooked, raw IP and loopback are read',
-    );
+  test('of a link type that is not read has its packets counted by its name', async () => {
+    for (const [linkType, name] of [
+      [127, 'IEEE 802.11 (link type 127)'],
+      [147, 'link type 147'],
+    ] as const) {
+      const { datagrams, error, skipped } = await readAll(pcapFile([packet, packet], { linkType }));
+      expect({ datagrams, error, skipped }).toEqual({ datagrams: [], error: undefined, skipped: { [name]: 2 } });
+    }
   });
 
-  test('of another version is an error that names it', async () => {
-    const file = pcapFile([packet]);
-    file.writeUInt16LE(3, 4);
-    expect((await readAll(file)).error?.message).toBe('at byte 4: it is pcap of version 3.4, and 2.4 is read');
+  /** Of two lengths of a packet, the one that was captured, and that of the packet. */
+  const CAPTURED = 33;
+  const WIRE = 40;
+
+  test.each<[number, number, number, number]>([
+    [2, 0, WIRE, CAPTURED],
+    [2, 1, WIRE, CAPTURED],
+    [2, 2, WIRE, CAPTURED],
+    [2, 3, CAPTURED, WIRE],
+    [2, 3, WIRE, CAPTURED],
+    [2, 4, CAPTURED, WIRE],
+    [543, 0, WIRE, CAPTURED],
+  ])('of version %d.%d with the lengths %d, %d is read', async (major, minor, first, second) => {
+    for (const littleEndian of [true, false]) {
+      for (const magic of [0xa1b2c3d4, 0xa1b2cd34]) {
+        const whole = ipv4(udp('hello'));
+        const cut = ipv4(udp('hello, hello')).subarray(0, CAPTURED);
+        expect([whole.length, ipv4(udp('hello, hello')).length]).toEqual([CAPTURED, WIRE]);
+        const packets = [
+          { data: whole, lengths: [CAPTURED, CAPTURED] as const },
+          { data: cut, lengths: [first, second] as const },
+          { data: whole, lengths: [CAPTURED, CAPTURED] as const },
+        ];
+        const file = pcapFile(packets, { magic, littleEndian, version: [major, minor] });
+        const { datagrams, error, skipped } = await readAll(file, 7);
+        expect(error).toBeUndefined();
+        expect(datagrams.map(({ data }) => Buffer.from(data).toString())).toEqual(['hello', 'hello']);
+        expect(skipped).toEqual({ cut: 1 });
+      }
+    }
+  });
+
+  test.each([
+    [2, 5],
+    [1, 2],
+    [3, 4],
+    [543, 1],
+  ])('of version %d.%d is an error that names it', async (major, minor) => {
+    expect((await readAll(pcapFile([packet], { version: [major, minor] }))).error?.message).toBe(
+      `at byte 4: it is pcap of version ${major}.${minor}; 2.0 to 2.4 and 543.0 are read`,
+    );
   });
 
   test('that claims four gigabytes for a packet is an error, after what came before', async () => {
