@@ -6,12 +6,12 @@ import {
   type DatagramClient,
   DatagramError,
   type Endpoint,
-  openUdpConnection,
   sameEndpoint,
   type SendFailure,
 } from '../net/index.js';
 import type { Measurement } from '../stats/measurement.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
+import { Clients } from './clients.js';
 import type { Finding, Judge } from './judge.js';
 
 /** How many messages, and bytes of them, are kept to be sent again to the next address of a name: a chunk of stdin at least. */
@@ -35,6 +35,17 @@ function nextTurn(): Promise<void> {
   });
 }
 
+/** Messages in their order, those in a row of one sender together. */
+function bySender(kept: readonly Kept[]): { readonly sender: string | undefined; readonly payloads: Uint8Array[] }[] {
+  const rows: { readonly sender: string | undefined; readonly payloads: Uint8Array[] }[] = [];
+  for (const { sender, payload } of kept) {
+    const last = rows.at(-1);
+    if (last !== undefined && last.sender === sender) last.payloads.push(payload);
+    else rows.push({ sender, payloads: [payload] });
+  }
+  return rows;
+}
+
 function withoutFailed(payloads: readonly Uint8Array[], failures: readonly SendFailure[]): readonly Uint8Array[] {
   if (failures.length === 0) return payloads;
   const failed = new Set(failures.map(({ index }) => index));
@@ -48,6 +59,8 @@ export interface ExchangeOptions {
   readonly client: Omit<ClientOptions, 'strays'>;
   /** Whether replies are awaited at all. */
   readonly listens: boolean;
+  /** Whether messages name senders, each of which has a socket of its own. Default: all leave from one socket. */
+  readonly manySenders?: boolean;
   /**
    * Whose datagrams are replies: those of the address asked, of any port of its host, or of anyone. A broadcast or
    * multicast destination implies `anyone`.
@@ -73,14 +86,18 @@ export type Transmission = 'message' | 'retransmission' | 'answer' | 'next addre
 
 /** What an exchange tells while it goes on. A promise that rejects ends it as a failure. */
 export interface ExchangeEvents {
-  /** Replies, judged already; the next are not taken before the promise settles. */
-  replies(batch: readonly Datagram[]): Promise<void>;
+  /** Replies, judged already; the next are not taken before the promise settles. `local` is where the socket is bound. */
+  replies(batch: readonly Datagram[], local: Endpoint): Promise<void>;
   /** Datagrams from other addresses than the one asked. */
-  strays(batch: readonly Datagram[]): void;
+  strays(batch: readonly Datagram[], local: Endpoint): void;
   /** An ICMP error for something sent earlier. */
   peerError(error: DatagramError): void;
-  /** The kernel took datagrams; why they were sent, and when it was given them, by the wall clock. */
-  transmitted?(payloads: readonly Uint8Array[], why: Transmission, timeMs: number): void | Promise<void>;
+  /** The kernel took datagrams; why they were sent, from where, and when it was given them, by the wall clock. */
+  transmitted?(
+    payloads: readonly Uint8Array[],
+    why: Transmission,
+    sent: { readonly local: Endpoint; readonly timeMs: number },
+  ): void | Promise<void>;
   /** A reply was judged; whose replies count. */
   judged?(reply: Datagram, finding: Finding, repliesFrom: ExchangeOptions['repliesFrom']): void;
   /** What a reply that was pending was found to be in the end. */
@@ -90,15 +107,21 @@ export interface ExchangeEvents {
   dropped(count: number): void;
 }
 
+/** A message, and the sender that it names, if it does. */
+interface Kept {
+  readonly payload: Uint8Array;
+  readonly sender: string | undefined;
+}
+
 /** Sends messages to one peer, takes in its replies, and knows when there is nothing more to wait for. */
 export class Exchange implements AsyncDisposable {
   readonly #options: ExchangeOptions;
   readonly #candidates: Endpoint[];
-  #client!: DatagramClient;
-  #receiving: Promise<void> = Promise.resolve();
+  #clients!: Clients;
+  readonly #receiving: Promise<void>[] = [];
   #sending: Promise<void> = Promise.resolve();
   /** What was sent while the next address may still be tried; undefined once the address is settled. */
-  #kept: Uint8Array[] | undefined = [];
+  #kept: Kept[] | undefined = [];
   #keptBytes = 0;
   /** When the first of them was sent. */
   #keptSinceMs: number | undefined;
@@ -146,15 +169,17 @@ export class Exchange implements AsyncDisposable {
 
   /** The address in use. */
   get remote(): Endpoint {
-    return this.#client.remote;
+    return this.#clients.first.remote;
   }
 
+  /** Where the socket is bound; with many senders, that of the first. */
   get local(): Endpoint {
-    return this.#client.local;
+    return this.#clients.first.local;
   }
 
+  /** The socket; with many senders, that of the first. */
   get client(): DatagramClient {
-    return this.#client;
+    return this.#clients.first;
   }
 
   /** Whether replies from any address count. */
@@ -189,13 +214,15 @@ export class Exchange implements AsyncDisposable {
 
   /** Replies that the kernel dropped; undefined where it cannot be known. See `DatagramSocket.kernelDropped`. */
   get kernelDropped(): number | undefined {
-    const { kernelDropped } = this.#client;
+    // The node engine finds each socket's count among those of all sockets: for many sockets that takes too long.
+    if (this.#options.manySenders === true && this.client.engine === 'node') return undefined;
+    const { kernelDropped } = this.#clients;
     return kernelDropped === undefined ? undefined : this.#kernelDroppedBefore + kernelDropped;
   }
 
   /** Whether the kernel may have dropped more than `kernelDropped` said last. */
   get kernelDropsAreLowerBound(): boolean {
-    return this.#moreDroppedBefore || this.#client.kernelDropsAreLowerBound;
+    return this.#moreDroppedBefore || this.#clients.kernelDropsAreLowerBound;
   }
 
   /** From the latest transmission of the first message to the first matching reply. */
@@ -235,20 +262,26 @@ export class Exchange implements AsyncDisposable {
       const [remote, next] = this.#candidates;
       if (remote === undefined) return;
       try {
-        this.#client = await openUdpConnection(remote, { ...this.#options.client, strays: this.#straysFrom(remote) });
-        break;
+        const options = { ...this.#options.client, strays: this.#straysFrom(remote) };
+        this.#clients = await Clients.open(remote, options, this.#onOpened);
+        return;
       } catch (error) {
         if (next === undefined || !(error instanceof DatagramError)) throw error;
         this.#options.events.nextAddress(remote, next, error);
         this.#candidates.shift();
       }
     }
-    this.#client.on('peerError', this.#onPeerError);
-    this.#client.on('strays', this.#onStrays);
-    if (!this.#options.listens) return;
-    this.#client.on('drop', this.#onDrop);
-    this.#receiving = this.#receive(this.#client);
   }
+
+  readonly #onOpened = (client: DatagramClient): void => {
+    client.on('peerError', this.#onPeerError);
+    client.on('strays', (batch) => {
+      this.#onStrays(batch, client.local);
+    });
+    if (!this.#options.listens) return;
+    client.on('drop', this.#onDrop);
+    this.#receiving.push(this.#receive(client));
+  };
 
   #straysFrom(remote: Endpoint): 'ignore' | 'report' | 'receive' {
     if (!this.#options.listens) return 'ignore';
@@ -265,8 +298,8 @@ export class Exchange implements AsyncDisposable {
   async #receive(client: DatagramClient): Promise<void> {
     try {
       for await (const batch of client.batches()) {
-        const replies = await this.#judge(this.#withoutStrays(batch, client.remote));
-        if (replies.length > 0) await this.#options.events.replies(replies);
+        const replies = await this.#judge(this.#withoutStrays(batch, client), client);
+        if (replies.length > 0) await this.#options.events.replies(replies, client.local);
         if (this.#judgedLongEnough()) return;
       }
     } catch (error) {
@@ -275,11 +308,11 @@ export class Exchange implements AsyncDisposable {
   }
 
   /** What an unconnected socket hears is everybody's, though replies may be only of the host that was asked. */
-  #withoutStrays(batch: readonly Datagram[], { address }: Endpoint): readonly Datagram[] {
+  #withoutStrays(batch: readonly Datagram[], { remote: { address }, local }: DatagramClient): readonly Datagram[] {
     if (this.#options.repliesFrom !== 'host' || this.hearsEverybody) return batch;
     const strays = batch.filter(({ remote }) => remote.address !== address);
     if (strays.length === 0) return batch;
-    this.#onStrays(strays);
+    this.#onStrays(strays, local);
     return batch.filter(({ remote }) => remote.address === address);
   }
 
@@ -294,7 +327,7 @@ export class Exchange implements AsyncDisposable {
   }
 
   /** Resolves to the replies that count; those that are left when they were judged for long enough do not. */
-  async #judge(batch: readonly Datagram[]): Promise<readonly Datagram[]> {
+  async #judge(batch: readonly Datagram[], client: DatagramClient): Promise<readonly Datagram[]> {
     if (batch.length === 0) return batch;
     const { judge, measurement, events } = this.#options;
     this.#settleAddress();
@@ -313,7 +346,7 @@ export class Exchange implements AsyncDisposable {
       const { answer } = finding;
       this.#take(finding, datagram);
       events.judged?.(datagram, finding, this.#repliesFrom(this.remote));
-      if (answer !== undefined) this.#answer(answer, datagram.remote);
+      if (answer !== undefined) this.#answer(answer, datagram.remote, client);
       this.#checkEnough();
     }
     this.#judgedSince(sinceMs);
@@ -337,8 +370,7 @@ export class Exchange implements AsyncDisposable {
   }
 
   /** Sends back what the protocol wants sent back, but not without end: a peer that always wants more gets no more. */
-  #answer(payload: Uint8Array, to: Endpoint): void {
-    const client = this.#client;
+  #answer(payload: Uint8Array, to: Endpoint, client: DatagramClient): void {
     if (
       !sameEndpoint(to, client.remote) ||
       this.#answered >= MAX_ANSWERS_A_MESSAGE * (this.#sent + this.#retransmitted)
@@ -351,7 +383,7 @@ export class Exchange implements AsyncDisposable {
       async ([failure]) => {
         try {
           if (failure !== undefined) throw failure.error;
-          await this.#options.events.transmitted?.([payload], 'answer', timeMs);
+          await this.#options.events.transmitted?.([payload], 'answer', { local: client.local, timeMs });
         } catch (error) {
           this.#fail(error as Error);
         }
@@ -375,12 +407,12 @@ export class Exchange implements AsyncDisposable {
     else if (typeof this.#options.replies === 'number') this.#enough.abort('enough');
   }
 
-  readonly #onStrays = (batch: readonly Datagram[]): void => {
+  #onStrays(batch: readonly Datagram[], local: Endpoint): void {
     if (this.#over.signal.aborted) return;
     for (let index = 0; index < batch.length; index += 1) this.#options.judge.stray();
     this.#stillAlive();
-    this.#options.events.strays(batch);
-  };
+    this.#options.events.strays(batch, local);
+  }
 
   readonly #onDrop = (count: number): void => {
     this.#dropped += count;
@@ -408,12 +440,12 @@ export class Exchange implements AsyncDisposable {
 
   /** Goes on to the next address, and sends there what went to this one. */
   async #switch(why: DatagramError): Promise<void> {
-    const refused = this.#client;
+    const refused = this.#clients;
     refused.abort();
     refused.removeAllListeners();
     this.#candidates.shift();
     const [next] = this.#candidates;
-    if (next !== undefined) this.#options.events.nextAddress(refused.remote, next, why);
+    if (next !== undefined) this.#options.events.nextAddress(refused.first.remote, next, why);
     try {
       await this.#connect();
       const { kernelDropped } = refused;
@@ -423,12 +455,13 @@ export class Exchange implements AsyncDisposable {
       const timeMs = wallClockMs();
       this.#askedAtMs = timeMs;
       this.#options.measurement?.sentAgain(timeMs);
-      const again = this.#kept ?? [];
-      const failures = await this.#client.sendBatch(again);
-      this.#options.judge.transmitted();
-      const [first] = failures;
-      if (first !== undefined) throw first.error;
-      if (again.length > 0) await this.#options.events.transmitted?.(again, 'next address', timeMs);
+      for (const { payloads, sender } of bySender(this.#kept ?? [])) {
+        const client = sender === undefined ? this.client : await this.#clients.of(sender);
+        const [first] = await client.sendBatch(payloads);
+        this.#options.judge.transmitted();
+        if (first !== undefined) throw first.error;
+        await this.#options.events.transmitted?.(payloads, 'next address', { local: client.local, timeMs });
+      }
     } catch (error) {
       this.#fail(error as Error);
     } finally {
@@ -436,10 +469,26 @@ export class Exchange implements AsyncDisposable {
     }
   }
 
-  async #rewrite(): Promise<Uint8Array[] | undefined> {
+  async #rewrite(): Promise<Kept[] | undefined> {
     const written = await this.#options.rewrite?.(this.local, this.remote);
     this.#rewritten = written;
-    return written && [...written];
+    return written?.map((payload) => ({ payload, sender: undefined }));
+  }
+
+  /** The socket of a sender, to the address in use: that may change while the socket is opened. */
+  async #clientOf(sender: string): Promise<DatagramClient> {
+    for (;;) {
+      const clients = this.#clients;
+      const changed = (): boolean => this.#switching !== undefined || clients !== this.#clients;
+      try {
+        const client = await clients.of(sender);
+        if (!changed()) return client;
+      } catch (error) {
+        if (!changed()) throw error;
+      }
+      await this.#switching;
+      this.#throwFailure();
+    }
   }
 
   /** The address answers, or more was sent to it than is sent again: it is not changed any more. */
@@ -447,7 +496,7 @@ export class Exchange implements AsyncDisposable {
     this.#kept = undefined;
   }
 
-  #keep(payloads: readonly Uint8Array[]): void {
+  #keep(payloads: readonly Uint8Array[], sender: string | undefined): void {
     if (this.#kept === undefined) return;
     const single = this.#candidates.length === 1;
     const old = this.#keptSinceMs !== undefined && performance.now() - this.#keptSinceMs > MAX_KEPT_MS;
@@ -456,32 +505,34 @@ export class Exchange implements AsyncDisposable {
     const many = this.#kept.length + payloads.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES;
     if (single || old || many) this.#settleAddress();
     // Whoever sends may write its next message into the same memory.
-    else for (const payload of payloads) this.#kept.push(new Uint8Array(payload));
+    else for (const payload of payloads) this.#kept.push({ payload: new Uint8Array(payload), sender });
   }
 
   /**
    * Sends messages, in order; their bytes are the exchange's until the promise settles.
    *
+   * @param sender whose socket they leave from, if there are many; any text that tells it from others
    * @throws {DatagramError} for the first that the kernel did not take
    */
-  send(payloads: readonly Uint8Array[]): Promise<void> {
-    const sending = this.#send(payloads);
+  send(payloads: readonly Uint8Array[], sender?: string): Promise<void> {
+    const sending = this.#send(payloads, sender);
     this.#sending = sending;
     return sending;
   }
 
-  async #send(payloads: readonly Uint8Array[]): Promise<void> {
+  async #send(payloads: readonly Uint8Array[], sender: string | undefined): Promise<void> {
     await this.#switching;
     this.#throwFailure();
-    this.#keep(payloads);
+    const client = sender === undefined ? this.client : await this.#clientOf(sender);
+    const clients = this.#clients;
+    this.#keep(payloads, sender);
     this.#lastSentMs = performance.now();
     const { measurement, events } = this.#options;
     const timeMs = wallClockMs();
     this.#askedAtMs ??= timeMs;
     measurement?.sending(payloads.length, timeMs);
-    const client = this.#client;
     const failures = await client.sendBatch(payloads);
-    if (this.#switching !== undefined || client !== this.#client) {
+    if (this.#switching !== undefined || clients !== this.#clients) {
       // The address was changed meanwhile, and these messages, which were kept, went to the new one.
       await this.#switching;
       this.#sent += payloads.length;
@@ -494,7 +545,7 @@ export class Exchange implements AsyncDisposable {
     this.#stillAlive();
     const [first] = failures;
     if (events.transmitted !== undefined)
-      await events.transmitted(withoutFailed(payloads, failures), 'message', timeMs);
+      await events.transmitted(withoutFailed(payloads, failures), 'message', { local: client.local, timeMs });
     if (first !== undefined) throw first.error;
   }
 
@@ -516,9 +567,9 @@ export class Exchange implements AsyncDisposable {
   async #endIfIdle(): Promise<void> {
     const { idleMs = Infinity } = this.#options;
     // What reached the socket in time counts, however late this process is, and so does what a slow reader holds up.
-    await this.#client.poll();
+    await this.#clients.poll();
     if (this.#over.signal.aborted) return;
-    if (this.#client.queued > 0) this.#stillAlive();
+    if (this.#clients.queued > 0) this.#stillAlive();
     const leftMs = this.#aliveMs + idleMs - performance.now();
     if (leftMs > 0) this.#idle.set(leftMs);
     else this.end();
@@ -559,29 +610,29 @@ export class Exchange implements AsyncDisposable {
   async #retransmit(message: Uint8Array): Promise<void> {
     const timeMs = wallClockMs();
     this.#askedAtMs = timeMs;
-    const client = this.#client;
+    const { client } = this;
     const [failure] = await client.sendBatch([message]);
-    if (client !== this.#client || this.#switching !== undefined) return;
+    if (client !== this.client || this.#switching !== undefined) return;
     if (failure !== undefined) throw failure.error;
     this.#retransmitted += 1;
     this.#options.judge.transmitted();
-    await this.#options.events.transmitted?.([message], 'retransmission', timeMs);
+    await this.#options.events.transmitted?.([message], 'retransmission', { local: client.local, timeMs });
   }
 
   /** Has the kernel say, without waiting, whether the last transmission was refused; goes through the addresses left. */
   async checkRefusal(): Promise<void> {
     for (;;) {
-      const client = this.#client;
-      await client.poll();
+      const clients = this.#clients;
+      await clients.poll();
       await this.#switching;
       this.#throwFailure();
-      if (client === this.#client) return;
+      if (clients === this.#clients) return;
     }
   }
 
   /** The time is over. What reached the socket before counts, however late this process is. */
   async endOnTime(): Promise<void> {
-    await this.#client.poll();
+    await this.#clients.poll();
     this.end();
   }
 
@@ -600,17 +651,17 @@ export class Exchange implements AsyncDisposable {
   async close(hurried: boolean): Promise<void> {
     this.end();
     const givingUp = new Alarm(() => {
-      if (this.#client.queued > 0) this.#onDrop(this.#client.queued);
-      this.#client.abort();
+      if (this.#clients.queued > 0) this.#onDrop(this.#clients.queued);
+      this.#clients.abort();
     });
     if (hurried) givingUp.set(GIVEN_UP_AFTER_MS);
     await this.#switching;
     await this.#answering;
-    await this.#client[Symbol.asyncDispose]();
+    await this.#clients[Symbol.asyncDispose]();
     givingUp.stop();
     await Promise.allSettled([this.#sending]);
-    await this.#receiving;
-    this.#client.removeAllListeners();
+    await Promise.all(this.#receiving);
+    this.#clients.removeAllListeners();
   }
 
   /** Closes it in order, see {@link close}. */

@@ -37,6 +37,7 @@ import { lookupInChild } from './name-lookup.js';
 import { familyOption } from './options.js';
 import type { Output } from './output.js';
 import { reportBuffers, reportEngine, socketOptions } from './plan.js';
+import { STDIN } from './replay-plan.js';
 import { checkRetry, type SendPlan } from './send-plan.js';
 import { awaitReplies, sendMessages } from './sending.js';
 
@@ -70,7 +71,9 @@ export async function converse(
   if (host.kind === 'name') explanation?.say(`${host.name} is ${candidates.map(({ address }) => address).join(', ')}`);
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
   const answers = plan.expectReplay === true ? await createAnswers() : undefined;
-  const prepared = await interruption.orThrow(prepareMessages(plan, context, { limitBytes, answers }));
+  const prepared = await interruption.orThrow(
+    prepareMessages(plan, context, { limitBytes, answers, totals: output.totals }),
+  );
   const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
   const judge = new Judge(plan.expectations, (answers ?? probe)?.judge);
   const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], prepared));
@@ -85,6 +88,7 @@ export async function converse(
     replies: answers === undefined ? (plan.replies ?? 'as-sent') : () => answers.count,
     idleMs: plan.idle,
     rewrite: rewriteOf(plan),
+    manySenders: plan.senders === 'each',
     events: exchangeEvents(plan, context, { output, explanation, measurement, exchange: () => exchange }),
   });
   if (plan.source?.host.kind === 'name') interruption.milestone = `${plan.source.host.name} was resolved`;
@@ -175,7 +179,7 @@ function familyOfSource({ source }: SendPlan): Family | undefined {
 async function prepareMessages(
   plan: SendPlan,
   context: Context,
-  { limitBytes, answers }: Pick<Replay, 'limitBytes' | 'answers'>,
+  { limitBytes, answers, totals }: Pick<Replay, 'limitBytes' | 'answers' | 'totals'>,
 ): Promise<Messages | ((exchange: Exchange) => Promise<Messages>)> {
   const { messages: source, count = 1, retry, judged } = plan;
   if (source.kind === 'typing') return 'typing';
@@ -187,8 +191,11 @@ async function prepareMessages(
     };
   }
   if (source.kind === 'generated') return generateMessages({ bytes: source.bytes, numbered: judged }, limitBytes);
-  if (source.kind === 'replay') return { path: source.path, limitBytes, answers };
-  if (source.kind !== 'stream') return new ListedRounds(await loadMessages(source, limitBytes));
+  if (source.kind === 'replay') {
+    const { path } = source;
+    return { path, name: path === STDIN ? 'stdin' : path, limitBytes, answers, totals };
+  }
+  if (source.kind !== 'stream') return new ListedRounds(await loadMessages(source, context, limitBytes));
   if (count === 1 && retry === undefined) return streamMessages(context.stdin, source.format, limitBytes);
   const messages = await collectMessages(context.stdin, source.format, limitBytes);
   checkRetry(plan, { kind: 'payloads', payloads: messages });
@@ -241,15 +248,14 @@ function exchangeEvents(
 ): ExchangeEvents {
   const isProbe = plan.messages.kind === 'probe';
   let learned = 0;
-  /** The address may change while the recording goes on. */
-  const here = (batch: readonly Datagram[]): readonly Datagram[] =>
-    batch.map((datagram) => (datagram.local === undefined ? { ...datagram, local: exchange().local } : datagram));
+  const at = (local: Endpoint, batch: readonly Datagram[]): readonly Datagram[] =>
+    batch.map((datagram) => (datagram.local === undefined ? { ...datagram, local } : datagram));
   return {
-    replies: async (batch) => {
-      const kept = output.records ? await output.recordReceived(here(batch)) : batch;
+    replies: async (batch, local) => {
+      const kept = output.records ? await output.recordReceived(at(local, batch)) : batch;
       await output.writer.write(kept.length === batch.length ? batch : batch.slice(0, kept.length));
     },
-    strays: (batch) => {
+    strays: (batch, local) => {
       for (const { remote, data } of batch) {
         const from = formatEndpoint(remote);
         output.totals.strays += 1;
@@ -262,13 +268,13 @@ function exchangeEvents(
           explanation?.say(`${from} sent ${describePayloads([data])}, and is not the address asked`);
         output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
-      void output.recordReceived(here(batch));
+      void output.recordReceived(at(local, batch));
     },
     ...((explanation !== undefined || output.records) && {
-      transmitted: (payloads, why, timeMs) => {
+      transmitted: (payloads, why, { local, timeMs }) => {
         if (why === 'message') explanation?.waitBegins();
         explanation?.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
-        const { remote, local } = exchange();
+        const { remote } = exchange();
         return output.recordSent(
           payloads.map((data) => ({ data, remote, local })),
           timeMs,

@@ -1,14 +1,17 @@
 import type { Readable } from 'node:stream';
 import { type StreamFormat, readMessages } from '../input/message-stream.js';
-import { generatePayload, readPayloadFile } from '../input/payload.js';
+import { generatePayload, readPayload, readPayloadFile } from '../input/payload.js';
 import { ListedRounds, type Rounds } from '../input/rounds.js';
 import type { Exchange } from '../check/exchange.js';
 import type { RecordedAnswers } from '../check/recorded-answers.js';
 import { describeSystemError } from '../net/errors.js';
 import type { ProbeSession } from '../probes/session.js';
 import type { Measurement } from '../stats/measurement.js';
+import type { Totals } from '../stats/totals.js';
+import type { Io } from './context.js';
 import { LocalFailure } from './failure.js';
 import type { Interruption } from './interruption.js';
+import { STDIN } from './replay-plan.js';
 import { UsageError } from './usage-error.js';
 
 /** Where messages come from: exactly one source. */
@@ -23,11 +26,16 @@ export type MessageSource =
 
 /** A recording whose datagrams are the messages. */
 export interface Replay {
+  /** Where it is; `-` for stdin. */
   readonly path: string;
+  /** The same for people. */
+  readonly name: string;
   /** The largest payload that can be sent, in bytes. */
   readonly limitBytes: number;
   /** What the replies are compared with, if they are. */
   readonly answers: RecordedAnswers | undefined;
+  /** Where what is not sent is counted. */
+  readonly totals: Pick<Totals, 'notSent'>;
 }
 
 /** What is to be sent: known before the first datagram leaves, a stream of what comes, a recording, or what is being typed. */
@@ -65,10 +73,12 @@ export async function generateMessages(
 /**
  * The messages of a source that has them all at hand, checked against the largest payload.
  *
+ * @param io where stdin is, if that is one of the files
  * @throws {UsageError} for a payload over the limit; {@link LocalFailure} for a file that cannot be read
  */
 export async function loadMessages(
   source: Extract<MessageSource, { kind: 'payloads' | 'files' }>,
+  io: Pick<Io, 'stdin'>,
   limitBytes: number,
 ): Promise<readonly Uint8Array[]> {
   switch (source.kind) {
@@ -76,7 +86,7 @@ export async function loadMessages(
       for (const payload of source.payloads) checkPayload('a message', payload, limitBytes);
       return source.payloads;
     case 'files':
-      return Promise.all(source.paths.map((path) => loadFile(path, limitBytes)));
+      return Promise.all(source.paths.map((path) => loadFile(path, io, limitBytes)));
   }
 }
 
@@ -90,14 +100,16 @@ function checkLimit(what: string, bytes: number, limitBytes: number): void {
     throw new UsageError(`${what} is more than one datagram there holds: the limit is ${limitBytes}`);
 }
 
-async function loadFile(path: string, limitBytes: number): Promise<Uint8Array> {
+async function loadFile(path: string, io: Pick<Io, 'stdin'>, limitBytes: number): Promise<Uint8Array> {
   let payload: Uint8Array;
   try {
-    payload = await readPayloadFile(path, limitBytes);
+    payload =
+      path === STDIN ? await readPayload(readStdin(io.stdin), limitBytes) : await readPayloadFile(path, limitBytes);
   } catch (cause) {
+    if (cause instanceof LocalFailure) throw cause;
     throw new LocalFailure(`cannot read ${path}: ${describeSystemError(cause)}`, { cause });
   }
-  checkLimit(`option '--file': ${path}`, payload.length, limitBytes);
+  checkLimit(`option '--file': ${path === STDIN ? 'stdin' : path}`, payload.length, limitBytes);
   return payload;
 }
 
@@ -107,11 +119,11 @@ export async function* streamMessages(
   format: StreamFormat,
   limitBytes: number,
 ): AsyncGenerator<readonly Uint8Array[], undefined> {
-  const input = readable(stdin);
-  yield* readMessages(input, format, limitBytes);
+  yield* readMessages(readStdin(stdin), format, limitBytes);
 }
 
-async function* readable(stdin: Readable): AsyncGenerator<Uint8Array, undefined> {
+/** The bytes of stdin, in chunks. @throws {LocalFailure} if it cannot be read */
+export async function* readStdin(stdin: Readable): AsyncGenerator<Uint8Array, undefined> {
   try {
     for await (const chunk of stdin) yield chunk as Uint8Array;
   } catch (cause) {

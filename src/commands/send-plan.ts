@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { ExchangeOptions } from '../check/exchange.js';
 import type { Expectation } from '../check/expectation.js';
 import { checkDestination, parseSourceAddress } from '../net/endpoint.js';
@@ -11,6 +10,7 @@ import { readExpectations, type WrittenExpectations } from './expectations.js';
 import type { MessageSource } from './messages.js';
 import { familyOption, flag, grouped, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
 import { checkJoins, checkShared, checkSource, checkUtf8, readAddress, readBind, readPayload } from './plan.js';
+import { checkReplay, STDIN } from './replay-plan.js';
 import { UsageError } from './usage-error.js';
 import {
   oneOf,
@@ -32,7 +32,7 @@ import {
 export function sendOptions() {
   return {
     ...grouped('Messages:', {
-      file: repeatable('--file <path>', 'send the contents of a file as one datagram', parsePath),
+      file: repeatable('--file <path>', 'send the contents of a file as one datagram; - is stdin', parsePath),
       size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
       frame: option(
         '--frame <frame>',
@@ -46,16 +46,25 @@ export function sendOptions() {
       ),
       replay: option(
         '--replay <file>',
-        'send what a recording holds (pcap, pcapng, jsonl), with its timing',
+        'send what a recording holds (pcap, pcapng, jsonl), with its timing; - is stdin',
         parsePath,
       ),
       replayFilter: option(
         '--replay-filter <filter>',
-        'which of it: src or dst, and an address, a port or both (default: what went where its first datagram did)',
+        'which of it: src or dst, and an address, a port or both, or all (default: what went where its first datagram did)',
         parseReplayFilter,
       ),
+      senders: option(
+        '--senders <one|each>',
+        'replay from one socket, or from a socket for each recorded sender, at most 1024 (default: one)',
+        oneOf(['one', 'each']),
+      ),
       speed: option('--speed <x|max>', 'how fast it is replayed: 2 is twice as fast, max without pauses', parseSpeed),
-      interval: option('--interval <d>', 'time from one round of --count to the next (default: 1s)', parseDuration),
+      interval: option(
+        '--interval <d>',
+        'time from one round of --count to the next (default: 1s), or between the datagrams of a recording',
+        parseDuration,
+      ),
       rate: option('--rate <r>', 'datagrams a second instead: 1000/s, 50k/s, or max for full speed', parseRate),
     }),
     ...grouped('Replies:', {
@@ -149,7 +158,7 @@ export async function planSend(
   checkProbe(probe, values);
   checkWaiting(values, judged);
   checkRetry(values, from);
-  checkReplay(values);
+  checkReplay(values, source);
   checkLimits(values, judged);
   const probed = probe === undefined || probe.repliesFrom === 'none' ? 'peer' : probe.repliesFrom;
   return {
@@ -221,6 +230,8 @@ function planMessages(
     ...(values.frame === undefined ? [] : ['--frame, which cuts stdin']),
   ];
   if (sources.length > 1) throw new UsageError(`messages come from one source only, not from ${sources.join(' and ')}`);
+  if ((values.file ?? []).filter((path) => path === STDIN).length > 1)
+    throw new UsageError("option '--file': stdin can be read only once, and - is given more than once");
   if (messages.length > 0) {
     const payloads = messages.map((text) => readPayload(text, values.encoding, 'the message', io));
     return { kind: 'payloads', payloads };
@@ -261,44 +272,6 @@ function checkProbe(probe: ProbeSession | undefined, { count = 1, duration }: Se
   throw new UsageError(
     `option ${option} would send the same request of the probe ${probe.name} again, and a second reply to one could not be told from another's: run the probe once each time`,
   );
-}
-
-/** A recording has its own messages, and its own time. */
-function checkReplay({ replay, replayFilter, speed, expectReplay, replies, record, ...values }: SendValues): void {
-  if (replay === undefined) {
-    const alone = [
-      ...(replayFilter === undefined ? [] : ['--replay-filter']),
-      ...(speed === undefined ? [] : ['--speed']),
-      ...(expectReplay === undefined ? [] : ['--expect-replay']),
-    ];
-    if (alone.length > 0) throw new UsageError(`option '${alone[0] ?? ''}' is about a recording: add --replay`);
-    return;
-  }
-  const { count, duration, interval, rate, retry } = values;
-  const others = Object.entries({ count, duration, interval, rate, retry }).filter(([, value]) => value !== undefined);
-  if (others.length > 0) {
-    throw new UsageError(`a recording is sent once, in its own time (--speed): leave out --${others[0]?.[0] ?? ''}`);
-  }
-  if (record?.kind === 'file' && isSameFile(record.path, replay)) {
-    throw new UsageError(
-      `option '--record' would overwrite ${replay}, which is to be replayed: record to another file`,
-    );
-  }
-  if (expectReplay === true && replies !== undefined) {
-    throw new UsageError("option '--expect-replay' awaits as many replies as the recording has: leave out -n");
-  }
-}
-
-/** Whether two names lead to one file, by links as well. What cannot be looked at is told when it is opened. */
-function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((path) => {
-    try {
-      return statSync(path, { bigint: true, throwIfNoEntry: false });
-    } catch {
-      return undefined;
-    }
-  });
-  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
 }
 
 function checkLimits({ warn, critical, exitCode, count = 1, duration }: SendValues, judged: boolean): void {

@@ -1,3 +1,4 @@
+import { isIPv6, SocketAddress } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import type { SizeRange } from '../check/expectation.js';
 import type { BurstLossParameters } from '../faults/burst-loss.js';
@@ -232,19 +233,34 @@ export const parseSpeed = completing(['max'], (text): number => {
 
 /** Reads `src` or `dst` and an address, a port or both: `dst 192.0.2.1:53`, `src 192.0.2.1`, `src [2001:db8::1]`, `dst 53`. */
 export function parseReplayFilter(text: string): ReplayFilter {
+  if (text === 'all') return text;
   const [, end, written = ''] = /^(src|dst)[ =](.+)$/s.exec(text) ?? [];
-  try {
-    if (end === 'src' || end === 'dst') {
-      if (/^\d+$/.test(written)) return { end, address: undefined, port: parseSourceAddress(written).port };
-      const { host, port } = parseSourceAddress(written);
-      if (host.kind === 'literal') return { end, address: host.address, port: port === 0 ? undefined : port };
-    }
-  } catch (error) {
-    if (!(error instanceof DatagramError)) throw error;
-  }
+  const recorded = end === undefined ? undefined : parseRecordedEnd(written);
+  if ((end === 'src' || end === 'dst') && recorded !== undefined) return { end, ...recorded };
   throw new InvalidArgumentError(
-    'A filter is "src" or "dst", and an address, a port or both, as in "dst 192.0.2.1:53".',
+    'A filter is "src" or "dst", and an address, a port or both, as in "dst 192.0.2.1:53". "all" takes everything.',
   );
+}
+
+/** Reads an address, a port or both, as a recording of any host may have them; undefined for anything else. */
+function parseRecordedEnd(text: string): { address: string | undefined; port: number | undefined } | undefined {
+  try {
+    if (/^\d+$/.test(text)) return { address: undefined, port: parseSourceAddress(text).port };
+    const [, inBrackets = text, portAfter = '0'] = /^\[(.+)\](?::(\d+))?$/s.exec(text) ?? [];
+    const [, ipv6 = '', zone = ''] = /^([\da-f:.]+)(%[^\s%/]{1,15})?$/i.exec(inBrackets) ?? [];
+    if (!isIPv6(ipv6)) {
+      const { host, port } = parseSourceAddress(text);
+      return host.kind === 'literal' ? { address: host.address, port: port === 0 ? undefined : port } : undefined;
+    }
+    const { port } = parseSourceAddress(portAfter);
+    // Here the wildcard and link-local addresses are as good as others, the latter with another host's zone or none.
+    const { address } = new SocketAddress({ address: ipv6, family: 'ipv6' });
+    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
+    return { address: mapped ?? `${address}${zone}`, port: port === 0 ? undefined : port };
+  } catch (error) {
+    if (error instanceof DatagramError) return undefined;
+    throw error;
+  }
 }
 
 /** Reads a block of addresses. */

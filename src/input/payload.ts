@@ -1,9 +1,14 @@
 /** The bytes of a file, or one more than `limitBytes` of them if it is longer. Pipes and devices are read to their end. */
 export async function readPayloadFile(path: string, limitBytes: number): Promise<Uint8Array> {
   const { readChunks } = await import('./file-chunks.js');
+  return readPayload(readChunks(path), limitBytes);
+}
+
+/** All bytes of a stream, or one more than `limitBytes` of them if it is longer. */
+export async function readPayload(input: AsyncIterable<Uint8Array>, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of readChunks(path)) {
+  for await (const chunk of input) {
     chunks.push(chunk);
     length += chunk.length;
     if (length > limitBytes) break;

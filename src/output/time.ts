@@ -26,3 +26,23 @@ export function formatDuration(ms: number): string {
 export function formatMs(ms: number): string {
   return String(Math.round(ms * 1000) / 1000);
 }
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+] as const;
+
+/** A long time by its two largest units, rounded up to the second: `2h 3m`, `1m 30s`. */
+export function formatLongDuration(ms: number): string {
+  let left = Math.ceil(ms / 1000);
+  const parts = UNITS.map(([unit, seconds]) => {
+    const count = Math.floor(left / seconds);
+    left -= count * seconds;
+    return { count, text: `${count}${unit}` };
+  });
+  const first = parts.findIndex(({ count }) => count > 0);
+  const told = parts.slice(first, first + 2).filter(({ count }) => count > 0);
+  return first < 0 ? '0s' : told.map(({ text }) => text).join(' ');
+}

@@ -1,6 +1,17 @@
 import type { SummaryFields } from '../output/json-lines.js';
 import type { Measurement } from './measurement.js';
 
+/** Datagrams or packets of a recording that were not sent. */
+export interface NotSent {
+  /** Why, in a word or two. */
+  readonly kind: string;
+  readonly count: number;
+  /** Of packets that are no UDP, or none that is read, the protocol. */
+  readonly name?: string;
+  /** Of datagrams that went to another receiver, which. */
+  readonly to?: string;
+}
+
 /** Counts of one run. */
 export class Totals {
   sent = 0;
@@ -19,6 +30,8 @@ export class Totals {
   unanswered = 0;
   /** Datagrams from other addresses than the one asked. */
   strays = 0;
+  /** What a recording holds and was not sent. */
+  notSent: readonly NotSent[] = [];
   #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
 
@@ -44,6 +57,7 @@ export class Totals {
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
       ...(this.strays > 0 && { strays: this.strays }),
+      ...(this.notSent.length > 0 && { notSent: this.notSent }),
       ...this.measurement?.fields(),
     };
   }
