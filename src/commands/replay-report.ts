@@ -7,6 +7,8 @@ import type { Context } from './context.js';
 /** Receivers that a line names; JSON names more. */
 const MAX_TOLD = 5;
 const MAX_LISTED = 100;
+/** Kinds of packets that a line names. */
+const MAX_KINDS = 10;
 
 /** Packets of a capture that are no whole datagram, in words; TCP and its like are named. */
 function describeSkipped({ kind, name = '', count }: Skipped): string {
@@ -46,16 +48,27 @@ export function listNotSent({ unselected, tally, comparesAnswers }: LeftOut): re
 }
 
 /** The same in words; empty if nothing was left out. */
-export function describeNotSent({ unselected, tally, comparesAnswers }: LeftOut): string {
+function describeNotSent({ unselected, tally, comparesAnswers }: LeftOut): string {
   const { answers, receivers, more } = unselected;
   const unnamed = more + sum(receivers.slice(MAX_TOLD));
+  const kinds = tally.entries();
+  const otherKinds = sum(kinds.slice(MAX_KINDS));
   const words = [
     ...(answers > 0 && !comparesAnswers ? [`${formatCount(answers)} ${answers === 1 ? 'answer' : 'answers'}`] : []),
     ...receivers.slice(0, MAX_TOLD).map(({ to, count }) => `${formatCount(count)} to ${to}`),
     ...(unnamed > 0 ? [`${formatCount(unnamed)} to others`] : []),
-    ...tally.entries().map(describeSkipped),
+    ...kinds.slice(0, MAX_KINDS).map(describeSkipped),
+    ...(otherKinds > 0 ? [`${formatCount(otherKinds)} of other kinds`] : []),
   ];
   return words.join(', ');
+}
+
+/** What a recording holds of which nothing was sent: `12 packets: 10 TCP, 2 ARP`; empty if it holds nothing. */
+export function describeHeld(leftOut: LeftOut): string {
+  const count = sum(listNotSent(leftOut));
+  if (count === 0) return '';
+  const what = leftOut.tally.entries().length > 0 ? 'packet' : 'datagram';
+  return `${formatCount(count)} ${what}${count === 1 ? '' : 's'}: ${describeNotSent(leftOut)}`;
 }
 
 function sum(counts: readonly { readonly count: number }[]): number {
@@ -79,6 +92,21 @@ export function tellNotSent(
   const isLoss = tally.entries().some(({ mayHideDatagrams }) => mayHideDatagrams);
   const level = isLoss || (other !== undefined && filter === undefined) ? 'warn' : 'info';
   log[level](`not sent of ${name}: ${words}${describeRemedy(leftOut, filter)}`, { notSent: listNotSent(leftOut) });
+}
+
+/** Tells of datagrams that a capture shows joined, as far as it can be seen: their number, and the size of the largest. */
+export function tellJoined(count: number, largestBytes: number, name: string, log: Context['log']): void {
+  if (count === 0) return;
+  const what =
+    count === 1
+      ? `a datagram of ${largestBytes} bytes in ${name} may be several that segmentation offload joined: it was sent as one`
+      : `${formatCount(count)} datagrams of up to ${largestBytes} bytes in ${name} may be several each that segmentation offload joined: each was sent as one`;
+  log.warn(
+    `${what}; "ethtool -K INTERFACE gso off gro off tx-udp-segmentation off" before a capture keeps them apart`,
+    {
+      joined: count,
+    },
+  );
 }
 
 function describeRemedy({ unselected, comparesAnswers }: LeftOut, filter: ReplayFilter | undefined): string {

@@ -12,7 +12,7 @@ import type { Context } from './context.js';
 import { LocalFailure } from './failure.js';
 import { unlessAborted } from './interruption.js';
 import { type Conversation, readStdin, type Replay } from './messages.js';
-import { describeNotSent, type LeftOut, listNotSent, tellNotSent } from './replay-report.js';
+import { describeHeld, type LeftOut, listNotSent, tellJoined, tellNotSent } from './replay-report.js';
 import { STDIN } from './replay-plan.js';
 import type { SendPlan } from './send-plan.js';
 
@@ -81,6 +81,10 @@ class ReplayRun {
   #sender: string | undefined;
   readonly #senders = new Set<string>();
   #taken = 0;
+  /** Datagrams of the first pass whose times are not known. */
+  #untimed = 0;
+  /** Datagrams of the first pass that may be several each. */
+  readonly #joined = { count: 0, largestBytes: 0 };
 
   constructor(plan: SendPlan, context: Context, replay: Replay, conversation: Conversation) {
     this.#plan = plan;
@@ -173,9 +177,18 @@ class ReplayRun {
     }
     this.#due.push(datagram.data);
     this.#taken += 1;
+    if (this.#passes === 0) this.#note(datagram);
     // The round-trip time of datagrams that are sent together is that of the first.
     if (measurement !== undefined || this.#due.length >= MAX_BURST) await this.flush();
     return true;
+  }
+
+  /** Notes what there is to tell of a datagram that is sent. */
+  #note({ timeMs, data, mayBeJoined }: Replayed): void {
+    if (Number.isNaN(timeMs) && this.#clock.usesTimes) this.#untimed += 1;
+    if (!mayBeJoined) return;
+    this.#joined.count += 1;
+    this.#joined.largestBytes = Math.max(this.#joined.largestBytes, data.length);
   }
 
   /** @throws {LocalFailure} for a datagram that cannot be sent */
@@ -205,8 +218,7 @@ class ReplayRun {
   }
 
   #announceWait(waitMs: number): void {
-    const { rate, interval } = this.#plan;
-    if (waitMs < LONG_WAIT_MS || rate !== undefined || interval !== undefined) return;
+    if (waitMs < LONG_WAIT_MS || !this.#clock.usesTimes) return;
     this.#context.log.info(
       `the next datagram of ${this.#replay.name} is due in ${formatLongDuration(waitMs)}; --speed shortens that`,
     );
@@ -223,10 +235,11 @@ class ReplayRun {
     const { log } = this.#context;
     const { name } = this.#replay;
     if (this.#leftOut !== undefined) tellNotSent(this.#leftOut, name, this.#plan.replayFilter, log);
-    const { untimed } = this.#clock;
+    tellJoined(this.#joined.count, this.#joined.largestBytes, name, log);
+    const untimed = this.#untimed;
     if (untimed > 0) {
-      const datagrams = untimed === 1 ? '1 datagram' : `${untimed} datagrams`;
-      log.warn(`the recording does not know the time of ${datagrams} of ${name}: sent at once`, { untimed });
+      const were = untimed === 1 ? '1 datagram was' : `${untimed} datagrams were`;
+      log.warn(`${were} sent at once: ${name} does not say when`, { untimed });
     }
     const { size } = this.#senders;
     if (size > 1 && this.#plan.senders !== 'each') {
@@ -258,8 +271,8 @@ class ReplayRun {
   #describeNothing(): string {
     const { name } = this.#replay;
     const takes = this.#plan.replayFilter === undefined ? 'to send' : 'that --replay-filter takes';
-    const holds = this.#leftOut === undefined ? '' : describeNotSent(this.#leftOut);
-    return `${name} holds no datagram ${takes}${holds === '' ? '' : `: it holds ${holds}`}`;
+    const held = this.#leftOut === undefined ? '' : describeHeld(this.#leftOut);
+    return `${name} holds no datagram ${takes}${held === '' ? '' : `: it holds ${held}`}`;
   }
 
   /** The run is over, however it ended: counts what was not sent, and reads no more. */

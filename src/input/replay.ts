@@ -21,6 +21,8 @@ export interface Replayed {
   /** Who sent it, as text. */
   readonly sender: string;
   readonly data: Uint8Array;
+  /** See {@link CapturedDatagram.mayBeJoined}. */
+  readonly mayBeJoined: boolean;
 }
 
 /** Datagrams of a recording that were not selected. */
@@ -62,7 +64,8 @@ export class ReplaySelection {
     const [sender, receiver] = [formatEndpoint(datagram.source), formatEndpoint(datagram.destination)];
     const isRequest = this.#selects(datagram);
     const role = isRequest ? this.#request(sender, receiver) : this.#noRequest(sender, receiver);
-    return { role, number: this.#read, timeMs: datagram.timeMs, sender, data: datagram.data };
+    const { timeMs, data, mayBeJoined = false } = datagram;
+    return { role, number: this.#read, timeMs, sender, data, mayBeJoined };
   }
 
   #request(sender: string, receiver: string): 'request' {

@@ -11,8 +11,8 @@ export interface ReplayClock {
    * @param askedMs when the recording was asked for it, by `performance.now()`
    */
   dueMs(timeMs: number, askedMs: number): number;
-  /** Datagrams so far that were due at once, because the recording does not know their times. */
-  readonly untimed: number;
+  /** Whether the times of the recording count. */
+  readonly usesTimes: boolean;
 }
 
 /** A recording that is repeated is sent at most once in that time, so that a single datagram is no flood. */
@@ -26,15 +26,14 @@ export class RecordedClock implements ReplayClock {
   #latestMs = 0;
   /** When its first datagram was recorded. */
   #firstMs: number | undefined;
-  #untimed = 0;
 
   /** @param speed 2 for twice as fast; Infinity for no pauses, between repetitions as well */
   constructor(speed: number) {
     this.#speed = speed;
   }
 
-  get untimed(): number {
-    return this.#untimed;
+  get usesTimes(): boolean {
+    return this.#speed < Infinity;
   }
 
   begin(): void {
@@ -45,10 +44,7 @@ export class RecordedClock implements ReplayClock {
   dueMs(timeMs: number): number {
     if (this.#speed === Infinity) return performance.now();
     this.#startMs ??= performance.now();
-    if (Number.isNaN(timeMs)) {
-      this.#untimed += 1;
-      return this.#startMs;
-    }
+    if (Number.isNaN(timeMs)) return this.#startMs;
     this.#firstMs ??= timeMs;
     const dueMs = this.#startMs + (timeMs - this.#firstMs) / this.#speed;
     this.#latestMs = Math.max(this.#latestMs, dueMs);
@@ -64,7 +60,7 @@ export class EvenClock implements ReplayClock {
   readonly #pace: Pace;
   #schedule: Schedule | undefined;
   #index = 0;
-  readonly untimed = 0;
+  readonly usesTimes = false;
 
   constructor(pace: Pace) {
     this.#pace = pace;

@@ -145,6 +145,37 @@ describe('an exchange', () => {
     expect(told.peerErrors).toContain('REFUSED');
   });
 
+  test('sends from a socket for each sender, and from new ones to the next address', async () => {
+    await using server = await echoServer();
+    const refusing = { address: '127.0.0.1', port: await closedPort() };
+    const { exchange, told } = await open([refusing, endpointOf(server)], { manySenders: true });
+    await using _ = exchange;
+    await exchange.send([bytes('a'), bytes('b')], 'one');
+    await exchange.send([bytes('c')], 'two');
+    await exchange.send([bytes('d')], 'one');
+    await exchange.wait(LONG_MS);
+    expect(exchange.failure).toBeUndefined();
+    expect(exchange).toMatchObject({ sent: 4, received: 4, remote: endpointOf(server) });
+    await exchange[Symbol.asyncDispose]();
+    expect(told.replies.sort()).toEqual(['a', 'b', 'c', 'd']);
+    const sendersOf = (texts: readonly string[]) =>
+      new Set(server.received.filter(({ data }) => texts.includes(String(data))).map(({ from }) => from));
+    const [ones, twos] = [[...sendersOf(['a', 'b', 'd'])], [...sendersOf(['c'])]];
+    expect(ones).toHaveLength(1);
+    expect(twos).toHaveLength(1);
+    expect(ones).not.toEqual(twos);
+  });
+
+  test('opens no more sockets once it is closed', async () => {
+    await using server = await silentServer();
+    const { exchange } = await open([endpointOf(server)], { manySenders: true });
+    await exchange.send([bytes('a')], 'one');
+    const late = exchange.send([bytes('b')], 'two').catch((error: unknown) => (error as { code: string }).code);
+    await exchange[Symbol.asyncDispose]();
+    expect(await late).toBe('CLOSED');
+    expect(await arrivals(server)).toEqual(['a']);
+  });
+
   test('counts retransmissions as transmitted, and not as sent', async () => {
     await using server = await answeringServer((_data, nth) => (nth < 2 ? ['NOPE'] : ['OK']));
     const { exchange, judge } = await open([endpointOf(server)], { expects: 'OK' });

@@ -1,68 +1,25 @@
-import {
-  createReadStream,
-  createWriteStream,
-  linkSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createReadStream, createWriteStream, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
 import { formatEndpoint } from '../../src/net/index.js';
-import { jsonlRecord } from '../../src/capture/jsonl-writer.js';
 import { pcapHeader } from '../../src/capture/pcap-writer.js';
 import { readCapture } from '../../src/capture/reader.js';
 import { startCapture, testCapturing } from '../support/capturing.js';
 import { payloads } from '../support/property.js';
+import { at, conversation, Recordings } from '../support/recordings.js';
 import { jsonLines } from '../support/service.js';
 import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
 import { pcapRecord } from '../capture/files.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'udpcat-replay-'));
-let files = 0;
+const recordings = new Recordings();
+const { folder } = recordings;
+const recorded = recordings.record.bind(recordings);
 
 afterAll(() => {
-  rmSync(folder, { recursive: true });
+  recordings[Symbol.dispose]();
 });
-
-const END = { client: ['192.0.2.7', '2001:db8::7'], server: ['192.0.2.53', '2001:db8::53'] } as const;
-
-const at = (who: keyof typeof END, family: Family, port: number) => ({
-  address: END[who][family === 4 ? 0 : 1],
-  port,
-});
-
-/** A conversation: each line is said by the client to port 53 of the server, or, with `< ` before it, by the server. */
-function conversation(lines: readonly string[], family: Family = 4, stepMs = 0): CapturedDatagram[] {
-  const [client, server] = [at('client', family, 4000), at('server', family, 53)];
-  return lines.map((line, index) => {
-    const answer = line.startsWith('< ');
-    return {
-      timeMs: 1_700_000_000_000 + index * stepMs,
-      source: answer ? server : client,
-      destination: answer ? client : server,
-      data: Buffer.from(answer ? line.slice(2) : line),
-    };
-  });
-}
-
-/** Writes a recording; resolves to its path. */
-function recorded(datagrams: readonly CapturedDatagram[], format: 'pcap' | 'jsonl' = 'pcap'): string {
-  files += 1;
-  const path = join(folder, `${files}.${format}`);
-  const records = datagrams.map((datagram) => (format === 'pcap' ? pcapRecord(datagram) : jsonlRecord(datagram, 'in')));
-  writeFileSync(
-    path,
-    Buffer.concat([...(format === 'pcap' ? [pcapHeader()] : []), ...records.map((r) => Buffer.from(r))]),
-  );
-  return path;
-}
 
 describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
   test.each([4, 6] as const)('sends over IPv%d what went to the receiver of the first datagram', async (family) => {
@@ -95,8 +52,7 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
 
   test('sends any sequence of datagrams that was recorded, as it was', async () => {
     const sent = fc.sample(payloads, 300);
-    files += 1;
-    const path = join(folder, `${files}.${format}`);
+    const path = recordings.path(format);
     await using receiver = start(['serve', '127.0.0.1:0', '-c', '300', '-o', 'none', '--record', path]);
     await using sender = await silentServer();
     const address = await receiver.listening();
@@ -110,8 +66,7 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
   test('keeps the time between them, or as much less as --speed says', async () => {
     const path = recorded(conversation(['a', 'b', 'c'], 4, 300), format);
     const gaps = async (speed: readonly string[]) => {
-      files += 1;
-      const log = join(folder, `${files}.jsonl`);
+      const log = recordings.path('jsonl');
       await using server = await silentServer();
       await udpcat(['send', server.address, '--replay', path, '--record', log, ...speed]);
       const times: number[] = [];
@@ -173,7 +128,7 @@ describe('--replay-filter', () => {
     const args = ['send', server.address, '--replay', path, '--replay-filter', 'dst 9'];
     expect(await udpcat(args)).toMatchObject({
       status: 1,
-      stderr: `udpcat: ${path} holds no datagram that --replay-filter takes: it holds 2 to 192.0.2.53:53, 2 to 192.0.2.7:4000\n`,
+      stderr: `udpcat: ${path} holds no datagram that --replay-filter takes: it holds 4 datagrams: 2 to 192.0.2.53:53, 2 to 192.0.2.7:4000\n`,
     });
   });
 
@@ -256,8 +211,7 @@ describe('--expect-replay', () => {
       const lines = ['q1', 'q2', 'q3'];
       const records = (texts: readonly string[]): Buffer =>
         Buffer.concat(conversation(texts, family).map((datagram) => Buffer.from(pcapRecord(datagram))));
-      files += 1;
-      const pipe = join(folder, `${files}.pipe`);
+      const pipe = recordings.path('pipe');
       const args = ['send', server.address, '--replay', pipe, '--expect-replay', '-w', '1s', '-o', 'json'];
       await using running = shell(`mkfifo ${quote(pipe)} && echo made >&2 && exec ${commandLine(args)}`);
       await running.until('made', 'stderr');

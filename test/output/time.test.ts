@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { formatDuration, formatTime } from '../../src/output/time.js';
+import { formatDuration, formatTime, formatLongDuration } from '../../src/output/time.js';
 import { holds } from '../support/property.js';
 
 const YEAR_2250_MS = Date.UTC(2250);
@@ -49,4 +49,17 @@ test.each([
   [3_600_000, '3600s'],
 ])('a duration of %d ms is written %s', (ms, text) => {
   expect(formatDuration(ms)).toBe(text);
+});
+
+test.each([
+  [0, '0s'],
+  [1, '1s'],
+  [60_000, '1m'],
+  [61_500, '1m 2s'],
+  [3_599_001, '1h'],
+  [7_383_000, '2h 3m'],
+  [7_205_000, '2h'],
+  [200 * 86_400_000 + 3_600_000, '200d 1h'],
+])('%d ms is the long duration %s', (ms, text) => {
+  expect(formatLongDuration(ms)).toBe(text);
 });
