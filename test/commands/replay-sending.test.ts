@@ -55,6 +55,18 @@ describe('--replay -', () => {
     expect(await arrivals(server)).toEqual(['a', 'b']);
   });
 
+  test('ends when the time of --duration is over, though stdin is still open', async () => {
+    await using server = await silentServer();
+    const args = ['send', server.address, '--replay', '-', '-c', '1', '--duration', '3s'];
+    await using running = start(args, { timeoutMs: HANG_MS });
+    running.stdin.write(recordingOf(conversation(['a'])));
+    expect(await running.outcome).toMatchObject({
+      status: 0,
+      stderr: 'udpcat: the time of --duration was over: the rest of the recording was not sent\n',
+    });
+    expect(await arrivals(server)).toEqual(['a']);
+  });
+
   test('names stdin where it is broken, empty, or holds nothing to send', async () => {
     const whole = recordingOf(conversation(['a', 'b']));
     const replay = (stdin: Uint8Array | string) => udpcat(['send', '127.0.0.1:9', '--replay', '-'], { stdin });
