@@ -62,7 +62,7 @@ test.each(CAPTURES)('a capture of %s is sent whole: %d datagrams', async (_title
   expect(await arrivals(server)).toEqual(Array.from({ length: 2 * count }, () => 'hello'));
 });
 
-describe('a capture in which one of three packets has a time that cannot be', () => {
+describe('a capture in which two of three packets have a time that cannot be', () => {
   const path = recordings.write(
     Buffer.from(
       'Cg0NChwAAABNPCsaAQAAAP//////////HAAAAAEAAAAUAAAAAQAAAAAAAAAUAAAABgAAAFAAAAAAAAAAAAAAAAEAAAAvAAAA' +
@@ -75,7 +75,7 @@ describe('a capture in which one of three packets has a time that cannot be', ()
   );
 
   test.each([
-    [[], `udpcat: warning: 1 datagram was sent at once: ${path} does not say when\n`],
+    [[], `udpcat: warning: 2 datagrams were sent at once: ${path} does not say when\n`],
     [['--speed', 'max'], ''],
     [['--rate', '100/s'], ''],
   ])('is sent whole with %j, and told where times count', async (pace, told) => {

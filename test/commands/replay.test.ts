@@ -340,6 +340,9 @@ testCapturing([], 'a capture of tcpdump replays to the same payloads', async () 
   }
   await using again = await echoServer();
   const args = ['send', again.address, '--replay', path, '--speed', 'max', '--expect-replay', '-o', 'none'];
-  expect(await udpcat(args)).toMatchObject({ status: 0, stderr: '' });
+  const { status, stderr } = await udpcat(args);
+  expect(status).toBe(0);
+  // On loopback one datagram of that size looks like segments that are not cut yet.
+  expect(stderr).toMatch(/^(udpcat: warning: a datagram of 5000 bytes in \S+ may be several [^\n]+\n)?$/);
   expect(again.received.map(({ data }) => data.toString())).toEqual(lines);
 });
