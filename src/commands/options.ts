@@ -14,7 +14,7 @@ import {
   parseJoin,
   parseRecordTarget,
   type Parser,
-  parseSize,
+  parseFileSize,
   parseText,
   parseTtl,
 } from './values.js';
@@ -158,7 +158,7 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
       rotateSize: option(
         '--rotate-size <size>',
         'record to a row of files, FILE.<UTC start>.pcap, each of at most that size, such as 64k, 100M or 2Gi',
-        parseSize,
+        parseFileSize,
       ),
       rotateTime: option(
         '--rotate-time <d>',

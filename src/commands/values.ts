@@ -55,16 +55,23 @@ const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
   KiB: 1024,
   Mi: 1_048_576,
   MiB: 1_048_576,
-  G: 1_000_000_000,
-  Gi: 1_073_741_824,
-  GiB: 1_073_741_824,
 };
 
-/** Reads `1400`, `64k`, `1M`, `1G` (powers of 1000), `64Ki`, `64KiB`, `1Mi` or `1GiB` (of 1024) as bytes, at least 1. */
+/** Reads `1400`, `64k`, `1M` (powers of 1000), `64Ki`, `64KiB`, `1Mi` or `1MiB` (of 1024) as bytes, at least 1. */
 export function parseSize(text: string): number {
   const bytes = readSize(text);
   if (bytes === undefined || bytes < 1) {
     throw new InvalidArgumentError('A size from 1 is bytes such as 1400, 64k, 1M, 64Ki or 1MiB.');
+  }
+  return bytes;
+}
+
+/** Reads the size of a file as {@link parseSize} does, or `2G`, `2Gi` or `2GiB`. */
+export function parseFileSize(text: string): number {
+  const [, number, unit = ''] = /^(\d+)(G|GiB?)$/.exec(text) ?? [];
+  const bytes = number === undefined ? readSize(text) : Number(number) * (unit === 'G' ? 1e9 : 1024 ** 3);
+  if (bytes === undefined || bytes < 1 || !Number.isSafeInteger(bytes)) {
+    throw new InvalidArgumentError('A size of files is bytes from 1, such as 64k, 100M, 2G, 64Ki or 2GiB.');
   }
   return bytes;
 }
@@ -88,7 +95,7 @@ export function parseSizeOrZero(text: string): number {
 }
 
 function readSize(text: string): number | undefined {
-  const [, number, unit = ''] = /^(\d+)(k|M|G|Ki|KiB|Mi|MiB|Gi|GiB)?$/.exec(text) ?? [];
+  const [, number, unit = ''] = /^(\d+)(k|M|Ki|KiB|Mi|MiB)?$/.exec(text) ?? [];
   if (number === undefined) return undefined;
   const bytes = Number(number) * (BYTES_OF_UNIT[unit] ?? NaN);
   return Number.isSafeInteger(bytes) ? bytes : undefined;

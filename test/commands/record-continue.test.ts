@@ -181,6 +181,19 @@ testInNamespaces('--record where not even the beginning fits on the disk is told
   expect(await read(kept)).toEqual(['two']);
 });
 
+testInNamespaces('--record of two commands on a full disk leaves what was written whole', async () => {
+  const kept = fileFor('pcap');
+  const send = commandLine([
+    ...['send', '127.0.0.1:9', '--size', '900', '-c', '500', '--rate', 'max', '--record', '/mnt/x.pcap'],
+  ]);
+  const other = send.replace("'900'", "'1300'").replace(' 900 ', ' 1300 ');
+  const script = `mount -t tmpfs -o size=256k none /mnt; ip link set lo up; ${send} & ${other}; wait; cp /mnt/x.pcap ${quote(kept)}`;
+  await using running = shell(`exec unshare --net --mount bash -c ${quote(script)}`);
+  const { stderr } = await running.outcome;
+  expect(stderr).toContain('the disk is full (ENOSPC)');
+  expect((await read(kept)).length).toBeGreaterThan(100);
+});
+
 describe('--rotate-size, --rotate-time and --keep', () => {
   test.each(ENGINE_NAMES)(
     'record to a row of files, which the next run goes on with, by the %s engine',
@@ -243,7 +256,10 @@ describe('--rotate-size, --rotate-time and --keep', () => {
       ['--record', 'x.pcap', '--rotate-size', '1M', '--record-replace'],
       "option '--record-replace' is about one file: leave it out, or --rotate-size",
     ],
-    [['--record', 'x.pcap', '--rotate-size', '0'], 'A size from 1 is bytes'],
+    [
+      ['--record', 'x.pcap', '--rotate-size', '0'],
+      'A size of files is bytes from 1, such as 64k, 100M, 2G, 64Ki or 2GiB.',
+    ],
     [['--record', 'x.pcap', '--rotate-size', '1M', '--keep', '0'], 'A count is a whole number from 1.'],
   ])('are refused where they say nothing: %j', async (args, message) => {
     const { status, stderr } = await udpcat(['serve', '127.0.0.1:0', ...args]);

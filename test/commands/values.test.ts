@@ -105,6 +105,16 @@ describe('a size', () => {
     reads(values.parseBufferSize, [...accepted, ['1073741823', 1_073_741_823]], [...refused, '0', '1024Mi', '2000M']);
   });
 
+  describe('of a file', () => {
+    const gigabytes = [
+      ['1G', 1_000_000_000],
+      ['2Gi', 2_147_483_648],
+      ['2GiB', 2_147_483_648],
+    ] as const;
+    const wrong = [...refused.filter((text) => text !== '1G'), '0', '0G', '1.5G', '1GB', '9007199254740993G'];
+    reads(values.parseFileSize, [...accepted, ...gigabytes], wrong);
+  });
+
   test('is its number of its units', () => {
     const units = { '': 1, k: 1e3, M: 1e6, Ki: 1024, KiB: 1024, Mi: 1_048_576, MiB: 1_048_576 } as const;
     holds(
