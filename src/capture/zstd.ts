@@ -7,7 +7,7 @@ import { inflate, OUTPUT_BYTES } from './inflation.js';
 /** Node 22.15 and 23.8 were the first to have it; the declarations are those of the oldest Node that udpcat runs on. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => InflateRaw };
 
-/** Compressed bytes that go in at a time, and at most twice as many. */
+/** Compressed bytes that go in at a time, at most. */
 const INPUT_BYTES = 4096;
 
 /**
@@ -22,11 +22,11 @@ export async function* unzstd(compressed: ByteSource): AsyncGenerator<Uint8Array
     throw new CaptureError(0, `it is compressed by zstd, ${needed}`);
   }
   // Node tells that a frame has ended only if more bytes are there. So one is put behind the last, and given together
-  // with some before it.
+  // with the last alone: if the file ends in a frame, that byte may be an error, and what came of the others was read.
   const source = new ByteSource(withSentinel(compressed));
   const peek = async (): Promise<Uint8Array> => {
-    const bytes = await source.peekExactly(2 * INPUT_BYTES + 1);
-    return bytes.length > 2 * INPUT_BYTES ? bytes.subarray(0, INPUT_BYTES) : bytes;
+    const bytes = await source.peekExactly(INPUT_BYTES + 2);
+    return bytes.length > 2 ? bytes.subarray(0, -2) : bytes;
   };
   const place = (): number => Math.min(source.offset, compressed.offset);
   do yield* inflate('zstd', createZstdDecompress({ chunkSize: OUTPUT_BYTES }), source, peek, place);
