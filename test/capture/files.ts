@@ -3,7 +3,7 @@ import { CaptureError } from '../../src/capture/capture-error.js';
 import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
 import { PcapRecords } from '../../src/capture/pcap-writer.js';
 import { readCapture } from '../../src/capture/reader.js';
-import { SkipTally } from '../../src/capture/skip-tally.js';
+import { type Skipped, SkipTally } from '../../src/capture/skip-tally.js';
 import { ChunkBuilder } from '../../src/output/chunk-builder.js';
 
 /** One datagram as a record of a pcap file. */
@@ -20,6 +20,8 @@ export interface Reading {
   readonly error: CaptureError | undefined;
   /** Packets that are no datagram: by name where they have one, by kind otherwise. */
   readonly skipped: Readonly<Record<string, number>>;
+  /** The same with all that is known of them. */
+  readonly entries: readonly Skipped[];
 }
 
 /** Reads a recording that arrives in chunks of so many bytes. */
@@ -36,11 +38,9 @@ export async function readAll(file: Uint8Array, chunkBytes = 64 * 1024): Promise
     if (!(thrown instanceof CaptureError)) throw thrown;
     error = thrown;
   }
-  return {
-    datagrams,
-    error,
-    skipped: Object.fromEntries(tally.entries().map(({ kind, name, count }) => [name ?? kind, count])),
-  };
+  const entries = tally.entries();
+  const skipped = Object.fromEntries(entries.map(({ kind, name, count }) => [name ?? kind, count]));
+  return { datagrams, error, skipped, entries };
 }
 
 /** The payloads of a recording as text; the test fails if it is broken. */

@@ -2,9 +2,10 @@ import { uint16 } from '../byte-order.js';
 import { stepOfEtherType } from './ethertype.js';
 import { advance, type Cursor, MALFORMED, notRead, notUdp, type Step } from './layer.js';
 
+const ETHERTYPE_IPV4 = 0x0800;
 const LABEL_BYTES = 4;
 const ETHERNET_HEADER_BYTES = 14;
-/** Of a pseudowire: 0 in its first four bits, and a sequence number (RFC 4385 section 3). */
+/** Of a pseudowire of Ethernet: two bytes of 0, and a sequence number (RFC 4448 section 4.6). */
 const CONTROL_WORD_BYTES = 4;
 
 /**
@@ -21,8 +22,9 @@ export function readMpls(cursor: Cursor): Step {
   const { at } = cursor;
   if (at >= data.length) return MALFORMED;
   const version = (data[at] ?? 0) >> 4;
-  if (isIp(cursor, version)) return 'ip';
-  if (version === 0 && isEthernet(data, at + CONTROL_WORD_BYTES)) {
+  const ipEnd = endOfIp(data, at, version);
+  if (ipEnd === cursor.end || (ipEnd < cursor.end && !isEthernet(data, at))) return 'ip';
+  if (uint16(data, at) === 0 && isEthernet(data, at + CONTROL_WORD_BYTES)) {
     cursor.at += CONTROL_WORD_BYTES;
     return 'ethernet';
   }
@@ -32,12 +34,12 @@ export function readMpls(cursor: Cursor): Step {
   return version === 1 ? notUdp('MPLS OAM') : notRead('MPLS pseudowire');
 }
 
-/** Whether a header can be one of IP, rather than an address of Ethernet that begins with these bits. */
-function isIp({ data, at, end }: Cursor, version: number): boolean {
-  if (version === 6) return at + 40 + uint16(data, at + 4) <= end;
+/** Where a packet ends if its header is one of IP, which the address of an Ethernet header may resemble; NaN if it is none. */
+function endOfIp(data: Uint8Array, at: number, version: number): number {
+  if (version === 6) return at + 40 + uint16(data, at + 4);
   const headerBytes = ((data[at] ?? 0) & 0xf) * 4;
   const totalBytes = uint16(data, at + 2);
-  return version === 4 && headerBytes >= 20 && at + Math.max(headerBytes, totalBytes) <= end;
+  return version === 4 && headerBytes >= 20 && totalBytes >= headerBytes ? at + totalBytes : NaN;
 }
 
 /** Whether an Ethernet header can be there: its type is known, or is a length before an unnumbered frame of LLC. */
@@ -47,5 +49,6 @@ function isEthernet(data: Uint8Array, at: number): boolean {
   const type = uint16(data, at + 12);
   if (type < 0x0600) return data[payloadAt] === data[payloadAt + 1] && data[payloadAt + 2] === 3;
   const step = stepOfEtherType(type);
+  if (step === 'ip') return (data[payloadAt] ?? 0) >> 4 === (type === ETHERTYPE_IPV4 ? 4 : 6);
   return typeof step === 'string' || step?.kind === 'not-udp';
 }

@@ -2,9 +2,11 @@ import { uint16 } from '../byte-order.js';
 import { stepOfEtherType } from './ethertype.js';
 import { advance, type Cursor, hex4, type LayerName, MALFORMED, notRead, notUdp, type Step } from './layer.js';
 
-/** The address and control field of frames like those of HDLC (RFC 1662 section 3.1); peers may agree to leave it out. */
+/**
+ * The address of frames like those of HDLC, before a control field (RFC 1662 section 3.1). Peers may agree to leave both
+ * out: no protocol begins so.
+ */
 const ALL_STATIONS = 0xff;
-const UNNUMBERED_INFORMATION = 0x03;
 
 /** Protocols: https://www.iana.org/assignments/ppp-numbers */
 const LAYERS: ReadonlyMap<number, LayerName> = new Map([
@@ -42,7 +44,7 @@ const NOT_READ: ReadonlyMap<number, string> = new Map([
 /** RFC 1661, with the address and control field of RFC 1662 or without. */
 export function readPpp(cursor: Cursor): Step {
   const { data } = cursor;
-  if (data[cursor.at] === ALL_STATIONS && data[cursor.at + 1] === UNNUMBERED_INFORMATION) cursor.at += 2;
+  if (data[cursor.at] === ALL_STATIONS) cursor.at += 2;
   const { at } = cursor;
   // A protocol below 0x100 may be written in one byte, which is odd, whereas the first of two is even (RFC 1661 section 6.5).
   const isShort = ((data[at] ?? 0) & 1) !== 0;
