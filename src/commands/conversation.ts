@@ -14,7 +14,7 @@ import {
   formatEndpoint,
   MAX_PAYLOAD_BYTES,
 } from '../net/index.js';
-import { resolveAddress } from '../net/resolve.js';
+import { resolveDestination } from '../net/resolve.js';
 import { payloadFields } from '../output/json-lines.js';
 import { formatDuration, formatMs } from '../output/time.js';
 import type { Measurement } from '../stats/measurement.js';
@@ -36,7 +36,7 @@ import {
 import { lookupInChild } from './name-lookup.js';
 import { familyOption } from './options.js';
 import type { Output } from './output.js';
-import { reportBuffers, reportEngine, socketOptions } from './plan.js';
+import { blamedOnBind, reportBuffers, reportEngine, socketOptions, withoutSelf } from './plan.js';
 import { STDIN } from './replay-plan.js';
 import { checkRetry, type SendPlan } from './send-plan.js';
 import { awaitReplies, sendMessages } from './sending.js';
@@ -66,9 +66,10 @@ export async function converse(
   const { host } = plan.destination;
   const { milestone } = interruption;
   if (host.kind === 'name') interruption.milestone = `${host.name} was resolved`;
-  const candidates = await interruption.orThrow(resolveAddress(plan.destination, family, undefined, lookup));
+  const found = await interruption.orThrow(resolveDestination(plan.destination, family, undefined, lookup));
   interruption.milestone = milestone;
-  if (host.kind === 'name') explanation?.say(`${host.name} is ${candidates.map(({ address }) => address).join(', ')}`);
+  if (host.kind === 'name') explanation?.say(`${host.name} is ${found.map(({ address }) => address).join(', ')}`);
+  const candidates = withoutSelf(found, plan.source);
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
   const answers = plan.expectReplay === true ? await createAnswers() : undefined;
   const prepared = await interruption.orThrow(
@@ -95,7 +96,7 @@ export async function converse(
   await using exchange = await interruption.orThrow(opening).catch((error: unknown) => {
     // What opens after that is closed again.
     opening.then((late) => late[Symbol.asyncDispose]()).catch(() => undefined);
-    throw error;
+    throw plan.source === undefined ? error : blamedOnBind(error);
   });
   interruption.milestone = milestone;
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;

@@ -1,23 +1,28 @@
+import { checkOneOf, shown, wrongArgument } from './arguments.js';
+import type { Payload } from './datagram.js';
+import { DatagramSocket } from './datagram-socket.js';
+import { type Address, type Endpoint, familyOf, formatEndpoint } from './endpoint.js';
+import type { EngineOutgoing, SendFailure } from './engine.js';
+import { DatagramError } from './errors.js';
+import { toBytes } from './payload.js';
+import { resolveAddress, resolveDestination } from './resolve.js';
 import {
   type AddressLike,
-  checkOneOf,
   checkOptions,
-  DatagramSocket,
   type DatagramSocketOptions,
   type ReceiveOptions,
+  signalOf,
   STRAYS,
   type Strays,
   toAddress,
-  toBytes,
-} from './datagram-socket.js';
-import { type Address, checkDestination, type Endpoint, familyOf } from './endpoint.js';
-import type { EngineOutgoing, SendFailure } from './engine.js';
-import { DatagramError } from './errors.js';
-import { resolveAddress } from './resolve.js';
+} from './socket-options.js';
 
 /** Options of {@link openUdpConnection}. */
 export interface ClientOptions extends DatagramSocketOptions {
-  /** The local address, of the family of the remote one. Default: the kernel chooses address and port. */
+  /**
+   * The local address, of the family of the remote one. Where it is the remote one itself, the client would hear itself:
+   * that is `INVALID_ADDRESS`. Default: the kernel chooses address and port, and never that one.
+   */
   readonly localAddress?: AddressLike | undefined;
   /**
    * Datagrams that other addresses send to the client's port: not heard (`ignore`), an event `strays` (`report`), or
@@ -58,10 +63,10 @@ export class DatagramClient extends DatagramSocket {
     checkOptions(options);
     checkOneOf('strays', options.strays, STRAYS);
     const { signal, lookup, strays = 'ignore' } = options;
-    const localAddress = options.localAddress === undefined ? ANY : toAddress(options.localAddress);
+    const { localAddress: givenLocal } = options;
+    const localAddress = givenLocal === undefined ? ANY : toAddress(givenLocal, 'localAddress');
     const ofLocal = localAddress.host.kind === 'literal' ? familyOf(localAddress.host.address) : undefined;
-    const wanted = checkDestination(toAddress(address));
-    const candidates = await resolveAddress(wanted, options.family ?? ofLocal, signal, lookup);
+    const candidates = await resolveDestination(toAddress(address), options.family ?? ofLocal, signal, lookup);
     for (const [index, remote] of candidates.entries()) {
       try {
         const [local] = await resolveAddress(localAddress, familyOf(remote.address), signal, lookup);
@@ -81,10 +86,11 @@ export class DatagramClient extends DatagramSocket {
   /**
    * The payload of the next datagram from the peer, in order of arrival.
    *
-   * @throws {DatagramError} `CLOSED` after the end, `QUEUE_FULL`, `RECEIVE_FAILED`; the reason of an aborted `signal`.
+   * @throws {DatagramError} `CLOSED` after the end, `QUEUE_FULL`, `RECEIVE_FAILED`, `INVALID_OPTION`; the reason of an
+   * aborted `signal`.
    */
-  async recv({ signal }: ReceiveOptions = {}): Promise<Uint8Array> {
-    const datagram = await this.take(signal);
+  async recv(options: ReceiveOptions = {}): Promise<Uint8Array> {
+    const datagram = await this.take(signalOf(options));
     if (datagram === undefined) throw new DatagramError('CLOSED', 'cannot receive: the client was closed');
     return datagram.data;
   }
@@ -103,28 +109,51 @@ export class DatagramClient extends DatagramSocket {
    * later, as an event `peerError`, and never fails another datagram.
    *
    * @param data 0 to 65507 bytes to IPv4, 65527 to IPv6; left unchanged by the caller until the promise settles.
-   * @throws {DatagramError} `TOO_LARGE`, `SEND_FAILED`, `CLOSED`: about this datagram only.
+   * @param more There is no other argument, such as an address: a client sends to one peer.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_OPTION`, `TOO_LARGE`, `SEND_FAILED`, `CLOSED`: about this
+   * datagram only.
    */
-  async send(data: Uint8Array | string): Promise<void> {
-    const [failure] = await this.sendBatch([toBytes(data)]);
+  async send(data: Payload, ...more: readonly never[]): Promise<void> {
+    this.#refuseMore('send', more);
+    const [failure] = await this.transmit([wrapped(toBytes(data))]);
     if (failure !== undefined) throw failure.error;
   }
 
   /**
    * Sends many datagrams, in order and each exactly once; resolves to those that the kernel did not take.
    *
-   * @throws {DatagramError} `CLOSED`
+   * @param more There is no other argument.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_OPTION` before anything is sent, `CLOSED`
    */
-  sendBatch(payloads: readonly Uint8Array[]): Promise<readonly SendFailure[]> {
-    if (!holds(this.#lastBatch, payloads)) this.#lastBatch = payloads.map((data) => ({ data }));
+  async sendBatch(payloads: readonly Payload[], ...more: readonly never[]): Promise<readonly SendFailure[]> {
+    this.#refuseMore('sendBatch', more);
+    if (!Array.isArray(payloads)) throw wrongArgument('the batch', 'an array of payloads', payloads);
+    if (!holds(this.#lastBatch, payloads)) {
+      this.#lastBatch = Array.from(payloads as readonly Payload[], (payload, index) =>
+        wrapped(toBytes(payload, `payload ${index}`)),
+      );
+    }
     return this.transmit(this.#lastBatch);
+  }
+
+  #refuseMore(method: string, [first]: readonly unknown[]): void {
+    if (first === undefined) return;
+    const why = `a client sends to one peer, ${formatEndpoint(this.remote)}`;
+    throw new DatagramError('INVALID_OPTION', `${method} takes no second argument, ${shown(first)}: ${why}`);
   }
 }
 
-function holds(batch: readonly EngineOutgoing[], payloads: readonly Uint8Array[]): boolean {
+function wrapped(data: Uint8Array): EngineOutgoing {
+  return { data, bytes: data.length };
+}
+
+/** Whether these payloads were wrapped before, and nothing became of their memory since. */
+function holds(batch: readonly EngineOutgoing[], payloads: readonly Payload[]): boolean {
   if (batch.length !== payloads.length) return false;
   for (let nth = 0; nth < payloads.length; nth += 1) {
-    if (batch[nth]?.data !== payloads[nth]) return false;
+    const outgoing = batch[nth];
+    if (outgoing === undefined || outgoing.data !== payloads[nth] || outgoing.bytes !== outgoing.data.length)
+      return false;
   }
   return true;
 }

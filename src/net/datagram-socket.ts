@@ -1,14 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Arrivals, Datagram } from './datagram.js';
-import {
-  type Address,
-  checkAddress,
-  type Endpoint,
-  type Family,
-  interfaceExists,
-  parseAddress,
-  sameEndpoint,
-} from './endpoint.js';
+import type { Endpoint } from './endpoint.js';
 import type {
   Engine,
   EngineName,
@@ -17,46 +9,18 @@ import type {
   KernelBuffers,
   OpenRequest,
   SendFailure,
-  SocketOptions,
 } from './engine.js';
+import { type Chosen, chooseEngine, type EngineChoice } from './engine-choice.js';
 import { DatagramError } from './errors.js';
-import { checkJoinable, checkMemberships } from './membership.js';
-import { type Chosen, chooseEngine, type EngineChoice, ENGINES } from './engine-choice.js';
-import { OVERFLOWS, type Overflow, ReceiveQueue } from './receive-queue.js';
-import type { Lookup } from './resolve.js';
+import { checkJoinable } from './membership.js';
+import { openApart, ownAddresses } from './own-address.js';
+import { ReceiveQueue } from './receive-queue.js';
+import { type DatagramSocketOptions, type ReceiveOptions, signalOf, type Strays } from './socket-options.js';
 
 /**
- * An address as callers may give it: text as {@link parseAddress} reads it (a name is resolved), an address already
- * parsed, or a literal endpoint, for example the `remote` of a datagram.
+ * Events of servers and clients. A listener is never needed: without one the event only counts. What a listener throws is
+ * an uncaught exception of the process.
  */
-export type AddressLike = string | Address | Endpoint;
-
-/** Options that servers and clients share. */
-export interface DatagramSocketOptions extends SocketOptions {
-  /** Datagrams held for a reader that is not ready, at least 1. Default: 1024. */
-  readonly maxReadQueue?: number;
-  /** What happens to a datagram that finds the queue full. Default: `drop-newest`. */
-  readonly overflow?: Overflow;
-  /** Restricts the address to one family. Default: what the address says, and both for every interface (`*:8000`). */
-  readonly family?: Family | undefined;
-  /** How names are looked up. Default: by the system's resolver, within this process. */
-  readonly lookup?: Lookup | undefined;
-  /**
-   * What talks to the kernel. `linux` needs Linux on x64 or arm64 and the optional package `koffi` (`UNSUPPORTED`
-   * without them), and can do what others cannot, see {@link SocketOptions}; `auto` uses it where it can. It pays for
-   * much traffic: loading it takes about 20 ms, once a process. Default: `node`.
-   */
-  readonly engine?: EngineChoice | undefined;
-  /** Aborts the opening, and later the object, as {@link DatagramSocket.abort} does. */
-  readonly signal?: AbortSignal;
-}
-
-export const STRAYS = ['ignore', 'report', 'receive'] as const;
-
-/** What becomes of datagrams from others than the peer. */
-export type Strays = (typeof STRAYS)[number];
-
-/** Events of servers and clients. A listener is never needed: without one the event only counts. */
 export interface DatagramSocketEvents {
   /** An ICMP error came back for something sent earlier (`REFUSED`, `TOO_LARGE`). It disturbs nothing else. */
   peerError: [error: DatagramError];
@@ -66,12 +30,6 @@ export interface DatagramSocketEvents {
   strays: [batch: readonly Datagram[]];
 }
 
-/** Options of one wait. */
-export interface ReceiveOptions {
-  /** Gives the wait up: it rejects with the signal's reason, and no datagram is lost by that. */
-  readonly signal?: AbortSignal;
-}
-
 /** What a bound and a connected datagram socket have in common: a bounded queue of what arrives, and an orderly end. */
 export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> {
   readonly #queue: ReceiveQueue;
@@ -79,6 +37,8 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   readonly #engine: EngineChoice;
   #chosen!: Chosen;
   #socket!: EngineSocket;
+  /** Addresses from which it hears itself, at its own port, where it sends to a group or broadcasts. */
+  #own: ReadonlySet<string> = new Set();
   #sends = new Set<Promise<unknown>>();
   #state: 'open' | 'closing' | 'aborted' = 'open';
   #markClosed!: () => void;
@@ -93,7 +53,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.#queue = new ReceiveQueue({
       capacity: options.maxReadQueue ?? 1024,
       overflow: options.overflow ?? 'drop-newest',
-      onDrop: (count) => this.emit('drop', count),
+      onDrop: shielded((count) => this.emit('drop', count)),
       onRoom: () => {
         this.#socket.resume();
       },
@@ -121,37 +81,41 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.#signal?.throwIfAborted();
     checkJoinable(request);
     const queue = this.#queue;
+    const tellOf = onArrivals && shielded(onArrivals);
+    const tellOfStrays = shielded((batch: readonly Datagram[]) => this.emit('strays', batch));
     if (request.fd !== undefined && this.#engine === 'linux') {
       throw new DatagramError('UNSUPPORTED', 'the linux engine cannot adopt an inherited socket; the node engine can');
     }
     const choice = request.fd === undefined ? this.#engine : 'node';
     this.#chosen = engine === undefined ? await chooseEngine(choice) : { engine };
     this.#signal?.throwIfAborted();
-    this.#socket = await this.#chosen.engine.open(request, {
+    this.#socket = await openApart(this.#chosen.engine, request, {
       room: () => queue.appetite,
       datagrams: (batch) => {
-        if (onArrivals === undefined) queue.push(batch);
+        if (tellOf === undefined) queue.push(batch);
         else {
           for (const datagram of batch) {
             // Whoever is told may abort it.
             if (this.#state === 'aborted') break;
-            onArrivals(arrivalOf(datagram));
+            tellOf(arrivalOf(datagram));
           }
         }
       },
-      arrivals: onArrivals,
+      arrivals: tellOf,
       strays: (batch) => {
-        // Who sends to a group that he has joined, or broadcasts to his own port, hears himself.
-        const others = batch.filter(({ remote }) => !sameEndpoint(remote, this.local));
+        // A client hears itself where it sends to a group that it has joined, or broadcasts to its own port.
+        const { port } = this.local;
+        const others = batch.filter(({ remote }) => remote.port !== port || !this.#own.has(remote.address));
         if (others.length === 0 || strays === 'ignore') return;
         if (strays === 'receive') queue.push(others);
-        else this.emit('strays', others);
+        else tellOfStrays(others);
       },
-      peerError: (error) => this.emit('peerError', error),
+      peerError: shielded((error) => this.emit('peerError', error)),
       failed: (error) => {
         queue.end(error);
       },
     });
+    if (request.hearStrays) this.#own = ownAddresses(request.local, this.local);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted === true) {
       this.abort();
@@ -238,9 +202,11 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
    * socket gives many at once. Ends when the object is closed and everything queued was read; leaving the loop leaves
    * the object open.
    *
-   * @throws {DatagramError} `QUEUE_FULL` under the policy `fail`, `RECEIVE_FAILED`; the reason of an aborted `signal`.
+   * @throws {DatagramError} `QUEUE_FULL` under the policy `fail`, `RECEIVE_FAILED`, `INVALID_OPTION`; the reason of an
+   * aborted `signal`.
    */
-  async *batches({ signal }: ReceiveOptions = {}): AsyncGenerator<readonly Datagram[], undefined> {
+  async *batches(options: ReceiveOptions = {}): AsyncGenerator<readonly Datagram[], undefined> {
+    const signal = signalOf(options);
     for (;;) {
       const batch = await this.#queue.takeAll(signal);
       if (batch === undefined) return;
@@ -323,44 +289,15 @@ function arrivalOf({ remote, data, timeMs }: Datagram): Arrivals {
   return { remote, count: 1, bytes: length, smallest: length, largest: length, timeMs };
 }
 
-/** @throws {DatagramError} `INVALID_OPTION` for what is outside its range */
-export function checkOptions(options: DatagramSocketOptions): void {
-  checkOneOf('overflow', options.overflow, OVERFLOWS);
-  checkOneOf('family', options.family, [4, 6]);
-  checkOneOf('engine', options.engine, ENGINES);
-  checkRange('maxReadQueue', options.maxReadQueue, 1, Number.MAX_SAFE_INTEGER);
-  checkRange('ttl', options.ttl, 1, 255);
-  checkRange('dscp', options.dscp, 0, 63);
-  checkRange('recvBufferBytes', options.recvBufferBytes, 1, 0x3fff_ffff);
-  checkRange('sendBufferBytes', options.sendBufferBytes, 1, 0x3fff_ffff);
-  checkInterface('multicastInterface', options.multicastInterface);
-  checkInterface('bindDevice', options.bindDevice);
-  checkMemberships(options);
-}
-
-/** @throws {DatagramError} `INVALID_OPTION` for a value that is not among those there are */
-export function checkOneOf<T>(name: string, value: T | undefined, all: readonly T[]): void {
-  if (value === undefined || all.includes(value)) return;
-  throw new DatagramError('INVALID_OPTION', `${name} must be one of ${all.join(', ')}, not ${String(value)}`);
-}
-
-function checkInterface(option: string, name: string | undefined): void {
-  if (name === undefined || interfaceExists(name)) return;
-  throw new DatagramError('INVALID_OPTION', `${option}: this host has no interface "${name}"`);
-}
-
-/** @throws {DatagramError} `INVALID_OPTION` for a value that is no whole number, or outside its range */
-export function checkRange(name: string, value: number | undefined, least: number, most: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
-  throw new DatagramError('INVALID_OPTION', `${name} must be a whole number from ${least} to ${most}, not ${value}`);
-}
-
-/** Checks whatever a caller gave as an address, and brings it into a form that can be resolved. */
-export function toAddress(address: AddressLike): Address {
-  return typeof address === 'string' ? parseAddress(address) : checkAddress(address);
-}
-
-/** Payloads may be given as text, which is sent as UTF-8. */
-export function toBytes(data: Uint8Array | string): Uint8Array {
-  return typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
+/** A listener of the owner, whose exceptions are the process's, as those of any event, and disturb nothing here. */
+function shielded<T>(listener: (value: T) => unknown): (value: T) => void {
+  return (value) => {
+    try {
+      listener(value);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
 }

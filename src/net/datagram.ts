@@ -31,9 +31,15 @@ export interface Arrivals {
   readonly timeMs: number;
 }
 
+/**
+ * The payload of a datagram to send: text, which is sent as UTF-8, or memory, which is sent as its bytes: a `Buffer`, any
+ * typed array or `DataView`, an `ArrayBuffer` or a `SharedArrayBuffer`.
+ */
+export type Payload = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
+
 /** A datagram on its way out of an unconnected socket. */
-export interface Outgoing {
-  readonly data: Uint8Array;
+export interface Outgoing<Data extends Payload = Uint8Array> {
+  readonly data: Data;
   readonly remote: Endpoint;
   /**
    * The address to send from, on a socket bound to every interface: an answer leaves from the address that was asked if

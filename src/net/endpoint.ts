@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 as isIPv6InFull, SocketAddress } from 'node:net';
 import { networkInterfaces, platform } from 'node:os';
+import { isRecord, shown, wrongArgument } from './arguments.js';
 import type { Endpoint } from './datagram.js';
 import { DatagramError } from './errors.js';
 
@@ -36,18 +37,31 @@ function isIPv6(text: string): boolean {
   return text.indexOf(':') !== text.lastIndexOf(':') && isIPv6InFull(text);
 }
 
-/** The family of a literal address. */
+/** The family of a literal address. @throws {DatagramError} `INVALID_ADDRESS` for a value that is no text */
 export function familyOf(address: string): Family {
+  if (typeof address !== 'string') throw wrongArgument('an address', 'text', address, 'INVALID_ADDRESS');
   return address.includes(':') ? 6 : 4;
 }
 
-/** Writes an endpoint so that it can be parsed again: `192.0.2.1:53`, `[2001:db8::1]:53`, `[fe80::1%eth0]:53`. */
-export function formatEndpoint({ address, port }: Endpoint): string {
+/**
+ * Writes an endpoint so that it can be parsed again: `192.0.2.1:53`, `[2001:db8::1]:53`, `[fe80::1%eth0]:53`.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS` for a value that is no endpoint
+ */
+export function formatEndpoint(endpoint: Endpoint): string {
+  if (!isEndpoint(endpoint)) throw noEndpoint(endpoint);
+  const { address, port } = endpoint;
   return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** Writes an address that may not be resolved yet, as {@link formatEndpoint} does. */
-export function formatAddress({ host, port }: Address): string {
+/**
+ * Writes an address that may not be resolved yet, as {@link formatEndpoint} does.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS` for a value that is no address
+ */
+export function formatAddress(address: Address): string {
+  if (!isAddress(address)) throw noAddress(address);
+  const { host, port } = address;
   switch (host.kind) {
     case 'loopback':
       return String(port);
@@ -60,9 +74,38 @@ export function formatAddress({ host, port }: Address): string {
   }
 }
 
-/** Whether two endpoints are the same peer. */
+/** Whether two endpoints are the same peer. @throws {DatagramError} `INVALID_ADDRESS` for a value that is no endpoint */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  if (!isEndpoint(a) || !isEndpoint(b)) throw noEndpoint(isEndpoint(a) ? b : a);
   return a.port === b.port && a.address === b.address;
+}
+
+/** Whether a value has the shape of an endpoint; its address may be no literal still. Asked for each datagram. */
+export function isEndpoint(value: unknown): value is Endpoint {
+  const { address, port } = (value ?? {}) as Partial<Endpoint>;
+  return typeof address === 'string' && typeof port === 'number';
+}
+
+/** The error about a value that is no endpoint. */
+export function noEndpoint(value: unknown, what = 'an endpoint'): DatagramError {
+  return wrongArgument(what, '{ address, port }, text and a number', value, 'INVALID_ADDRESS');
+}
+
+/** Whether a value has the shape of an address that may not be resolved yet. */
+function isAddress(value: unknown): value is Address {
+  if (!isRecord(value) || typeof value.port !== 'number' || !isRecord(value.host)) return false;
+  const { kind, address, name } = value.host;
+  if (kind === 'literal') return typeof address === 'string';
+  return kind === 'name' ? typeof name === 'string' : kind === 'any' || kind === 'loopback';
+}
+
+function noAddress(value: unknown, what = 'the address'): DatagramError {
+  return wrongArgument(
+    what,
+    'text such as 127.0.0.1:8000, { address, port } or { host, port }',
+    value,
+    'INVALID_ADDRESS',
+  );
 }
 
 /** Whether the address is an IPv4 or IPv6 multicast group (RFC 5771, RFC 4291 section 2.7). */
@@ -178,6 +221,7 @@ function interfacesOfLinux(): string[] {
  * @throws {DatagramError} `INVALID_ADDRESS`, saying what is wrong and how to write it.
  */
 export function parseAddress(text: string): Address {
+  if (typeof text !== 'string') throw noAddress(text);
   const rest = withoutScheme(text);
   if (/^\d+$/.test(rest)) return { host: { kind: 'loopback' }, port: parsePort(rest, text) };
   const { host, port } = splitHostPort(rest, text);
@@ -250,12 +294,14 @@ function parseHost(host: string, text: string): Host {
  * Validates an address that a caller made, and brings it into canonical form.
  *
  * @param address Already parsed, or a literal endpoint; `::` is every interface of both families.
+ * @param what The address, as an error calls it. Default: the address.
  * @throws {DatagramError} `INVALID_ADDRESS`
  */
-export function checkAddress(address: Address | Endpoint): Address {
-  const port = checkPort(address.port);
-  if ('address' in address) return { host: literalOrAny(address.address), port };
+export function checkAddress(address: Address | Endpoint, what?: string): Address {
+  if (isEndpoint(address)) return { host: literalOrAny(address.address), port: checkPort(address.port) };
+  if (!isAddress(address)) throw noAddress(address, what);
   const { host } = address;
+  const port = checkPort(address.port);
   switch (host.kind) {
     case 'loopback':
     case 'any':
@@ -270,7 +316,7 @@ export function checkAddress(address: Address | Endpoint): Address {
 /** @throws {DatagramError} `INVALID_ADDRESS` unless the port is a whole number from 0 to 65535 */
 export function checkPort(port: number): number {
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new DatagramError('INVALID_ADDRESS', `a port is a whole number from 0 to 65535, not ${port}`);
+  throw new DatagramError('INVALID_ADDRESS', `a port is a whole number from 0 to 65535, not ${shown(port)}`);
 }
 
 function parsePort(port: string, text: string): number {

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { anyInterface, type Endpoint, familyOf, formatEndpoint, isBroadcast, MAX_PAYLOAD_BYTES } from './endpoint.js';
-import type { Membership, OpenRequest } from './engine.js';
+import type { EngineOutgoing, Membership, OpenRequest } from './engine.js';
 import { DatagramError, describeSystemError, systemCode } from './errors.js';
 import { formatMembership } from './membership.js';
 
@@ -48,18 +48,28 @@ function describeRefusedJoin(cause: unknown, { group, interface: name }: Members
   return describeSystemError(cause);
 }
 
+/** Whether the memory of a payload was detached, or changed its size, since the datagram was handed over. */
+export function isChanged({ data, bytes = data.length }: EngineOutgoing): boolean {
+  return data.length !== bytes;
+}
+
 /** What a datagram tells that the system refused to send. */
 export function sendError(
   cause: unknown,
-  data: Uint8Array,
+  outgoing: EngineOutgoing,
   socket: { readonly remote: Endpoint | undefined; readonly local: Endpoint; readonly closed: boolean },
 ): DatagramError {
   if (cause instanceof DatagramError) return cause;
+  const { data } = outgoing;
   const { remote, local, closed } = socket;
   const whom = remote === undefined ? '' : ` to ${formatEndpoint(remote)}`;
   const details = { cause, peer: remote };
   const code = systemCode(cause);
   if (closed) return new DatagramError('CLOSED', `cannot send${whom}: the socket was closed`, details);
+  if (isChanged(outgoing)) {
+    const why = 'its memory was detached or changed its size while it waited';
+    return new DatagramError('INVALID_PAYLOAD', `cannot send the payload${whom}: ${why}`, { peer: remote });
+  }
   if (code === 'EMSGSIZE') {
     const limit = MAX_PAYLOAD_BYTES[familyOf(remote?.address ?? local.address)];
     const why = data.length > limit ? `the limit is ${limit}` : 'the path or the interface does not carry that much';

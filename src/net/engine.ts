@@ -113,6 +113,11 @@ export interface EngineEvents {
 /** A datagram to send; `remote` is left out on a connected socket. */
 export interface EngineOutgoing {
   readonly data: Uint8Array;
+  /**
+   * Its length when it was handed over. A view has another one once its memory was detached or shrunk: it is refused then.
+   * Default: its length when it is sent.
+   */
+  readonly bytes?: number;
   readonly remote?: Endpoint;
   /** The address to send from, on a socket of several; its port is the socket's, whatever is written here. */
   readonly local?: Endpoint | undefined;

@@ -5,7 +5,8 @@ import type { Endpoint } from './datagram.js';
  * What went wrong, as a name that stays the same across releases, systems and Node versions.
  *
  * - `INVALID_ADDRESS`: an address, port, zone or family that cannot be used as written
- * - `INVALID_OPTION`: an option outside its range
+ * - `INVALID_OPTION`: an option outside its range or of the wrong kind, or an argument that there is not
+ * - `INVALID_PAYLOAD`: a payload that is neither text nor memory, or whose memory was detached: nothing was sent
  * - `UNSUPPORTED`: an option that this system or engine cannot carry out together with the others
  * - `NOT_FOUND`: a name that could not be resolved
  * - `OPEN_FAILED`: the socket could not be created, bound, connected or configured
@@ -23,6 +24,7 @@ import type { Endpoint } from './datagram.js';
 export type DatagramErrorCode =
   | 'INVALID_ADDRESS'
   | 'INVALID_OPTION'
+  | 'INVALID_PAYLOAD'
   | 'UNSUPPORTED'
   | 'NOT_FOUND'
   | 'OPEN_FAILED'

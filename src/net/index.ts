@@ -6,15 +6,8 @@
  * @packageDocumentation
  */
 export { type ClientOptions, DatagramClient, openUdpConnection } from './client.js';
-export type { Arrivals, Datagram, Outgoing } from './datagram.js';
-export {
-  type AddressLike,
-  DatagramSocket,
-  type DatagramSocketEvents,
-  type DatagramSocketOptions,
-  type ReceiveOptions,
-  type Strays,
-} from './datagram-socket.js';
+export type { Arrivals, Datagram, Outgoing, Payload } from './datagram.js';
+export { DatagramSocket, type DatagramSocketEvents } from './datagram-socket.js';
 export {
   type Address,
   type Endpoint,
@@ -34,3 +27,4 @@ export { parseMembership } from './membership.js';
 export type { Overflow } from './receive-queue.js';
 export type { Lookup } from './resolve.js';
 export { DatagramServer, type SendOptions, type ServerOptions, startUdpServer } from './server.js';
+export type { AddressLike, DatagramSocketOptions, ReceiveOptions, Strays } from './socket-options.js';

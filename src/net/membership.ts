@@ -1,4 +1,5 @@
 import { isIP, SocketAddress } from 'node:net';
+import { checkText, isRecord, wrongArgument } from './arguments.js';
 import { familyOf, interfaceExists, isMulticast, isWildcard } from './endpoint.js';
 import type { Membership, OpenRequest, SocketOptions } from './engine.js';
 import { DatagramError } from './errors.js';
@@ -10,6 +11,7 @@ import { DatagramError } from './errors.js';
  * not asked.
  */
 export function parseMembership(text: string): Membership {
+  if (typeof text !== 'string') throw wrongArgument('a membership', 'text', text);
   const [, source, group = '', name] = /^(?:([^@]*)@)?([^@%]*)(?:%(.*))?$/s.exec(text) ?? [];
   return canonicalMembership({ group, source, interface: name }, text);
 }
@@ -61,6 +63,7 @@ export function membershipsOf({ join = [], multicastInterface }: JoinOptions): r
  * stands twice
  */
 export function checkMemberships(options: JoinOptions): void {
+  checkShape(options.join);
   const memberships = membershipsOf(options);
   for (const [index, membership] of memberships.entries()) {
     const { group, source, interface: name } = membership;
@@ -74,6 +77,18 @@ export function checkMemberships(options: JoinOptions): void {
     if (before.some((other) => (other.source === undefined) !== (source === undefined))) {
       throw cannotJoin(formatMembership(membership), 'one socket hears there either anybody, or the sources named');
     }
+  }
+}
+
+function checkShape(join: unknown): void {
+  if (join === undefined) return;
+  if (!Array.isArray(join)) throw wrongArgument('join', 'an array of { group, source, interface }', join);
+  for (const membership of Array.from<unknown>(join)) {
+    if (!isRecord(membership) || typeof membership.group !== 'string') {
+      throw wrongArgument('each of join', '{ group, source, interface }, all of them text', membership);
+    }
+    checkText('source of join', membership.source);
+    checkText('interface of join', membership.interface);
   }
 }
 

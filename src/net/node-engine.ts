@@ -27,7 +27,7 @@ import type {
   SendFailure,
   SocketOptions,
 } from './engine.js';
-import { joinError, openError, receiveError, sendError } from './engine-errors.js';
+import { isChanged, joinError, openError, receiveError, sendError } from './engine-errors.js';
 import { DatagramError, describeSystemError, systemCode } from './errors.js';
 import { KernelDrops } from './kernel-drops.js';
 import { membershipsOf } from './membership.js';
@@ -331,8 +331,10 @@ class NodeSocket implements EngineSocket {
     return REFUSALS.has(code);
   }
 
-  #transmit({ data, remote, local }: EngineOutgoing, callback: (error: Error | null | undefined) => void): void {
+  #transmit(outgoing: EngineOutgoing, callback: (error: Error | null | undefined) => void): void {
+    const { data, remote, local } = outgoing;
     try {
+      if (isChanged(outgoing)) throw new TypeError('the payload changed its size');
       if (local !== undefined && local.address !== this.local.address) {
         const from = formatEndpoint(this.local);
         throw new DatagramError('UNSUPPORTED', `the node engine sends from ${from} only, not from ${local.address}`);
@@ -359,8 +361,9 @@ class NodeSocket implements EngineSocket {
     return this.#family === 6 && familyOf(address) === 4 ? `::ffff:${address}` : address;
   }
 
-  #sendError(cause: Error, { data, remote = this.#request.remote }: EngineOutgoing): DatagramError {
-    return sendError(cause, data, { remote, local: this.local, closed: this.#closed });
+  #sendError(cause: Error, outgoing: EngineOutgoing): DatagramError {
+    const { remote = this.#request.remote } = outgoing;
+    return sendError(cause, outgoing, { remote, local: this.local, closed: this.#closed });
   }
 
   resume(): void {

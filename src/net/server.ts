@@ -1,16 +1,7 @@
-import type { Arrivals, Datagram, Outgoing } from './datagram.js';
+import type { Arrivals, Datagram, Outgoing, Payload } from './datagram.js';
+import { checkFunction, checkRange, checkRecord, isRecord, wrongArgument } from './arguments.js';
+import { DatagramSocket } from './datagram-socket.js';
 import {
-  type AddressLike,
-  checkOptions,
-  checkRange,
-  DatagramSocket,
-  type DatagramSocketOptions,
-  type ReceiveOptions,
-  toAddress,
-  toBytes,
-} from './datagram-socket.js';
-import {
-  type Address,
   canonicalAddress,
   checkDestination,
   checkFamily,
@@ -18,11 +9,22 @@ import {
   type Endpoint,
   type Family,
   familyOf,
+  isEndpoint,
+  noEndpoint,
   sameEndpoint,
 } from './endpoint.js';
 import type { EngineOutgoing, SendFailure } from './engine.js';
 import { DatagramError, systemCode } from './errors.js';
-import { endpointOf, type Lookup, resolveAddress } from './resolve.js';
+import { toBytes } from './payload.js';
+import { endpointOf, type Lookup, resolveAddress, resolveDestination } from './resolve.js';
+import {
+  type AddressLike,
+  checkOptions,
+  type DatagramSocketOptions,
+  type ReceiveOptions,
+  signalOf,
+  toAddress,
+} from './socket-options.js';
 
 /** Options of {@link startUdpServer}. */
 export interface ServerOptions extends DatagramSocketOptions {
@@ -65,11 +67,13 @@ export class DatagramServer extends DatagramSocket {
   #family: Family | undefined;
   #lookup: Lookup | undefined;
   #lastRemote = { given: NOWHERE, checked: NOWHERE };
+  #lastLocal = { given: NOWHERE, checked: NOWHERE };
 
   /** See {@link startUdpServer}. */
   static async start(address: AddressLike, options: ServerOptions): Promise<DatagramServer> {
     checkOptions(options);
     checkRange('fd', options.fd, 1, 0x7fff_ffff);
+    checkFunction('onArrivals', options.onArrivals);
     const wanted = toAddress(address);
     const everywhere = wanted.host.kind === 'any' && options.family === undefined;
     const candidates: Endpoint[] = [...(await resolveAddress(wanted, options.family, options.signal, options.lookup))];
@@ -94,10 +98,11 @@ export class DatagramServer extends DatagramSocket {
   /**
    * The next datagram, in order of arrival.
    *
-   * @throws {DatagramError} `CLOSED` after the end, `QUEUE_FULL`, `RECEIVE_FAILED`; the reason of an aborted `signal`.
+   * @throws {DatagramError} `CLOSED` after the end, `QUEUE_FULL`, `RECEIVE_FAILED`, `INVALID_OPTION`; the reason of an
+   * aborted `signal`.
    */
-  async recvfrom({ signal }: ReceiveOptions = {}): Promise<Datagram> {
-    const datagram = await this.take(signal);
+  async recvfrom(options: ReceiveOptions = {}): Promise<Datagram> {
+    const datagram = await this.take(signalOf(options));
     if (datagram === undefined) throw new DatagramError('CLOSED', 'cannot receive: the server was closed');
     return datagram;
   }
@@ -116,22 +121,32 @@ export class DatagramServer extends DatagramSocket {
    *
    * @param data 0 to 65507 bytes to IPv4, 65527 to IPv6; left unchanged by the caller until the promise settles.
    * @param address Of the server's family, or of either if it is bound to every interface; a name is looked up each time.
-   * @throws {DatagramError} `TOO_LARGE`, `SEND_FAILED`, `BROADCAST_FORBIDDEN`, `INVALID_ADDRESS`, `NOT_FOUND`, `CLOSED`:
-   * about this datagram only.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `TOO_LARGE`,
+   * `SEND_FAILED`, `BROADCAST_FORBIDDEN`, `CLOSED`: about this datagram only.
    */
-  async sendto(data: Uint8Array | string, address: AddressLike, { local }: SendOptions = {}): Promise<void> {
-    const [failure] = await this.transmit(this.#addressed(toBytes(data), address, local));
+  async sendto(data: Payload, address: AddressLike, options: SendOptions = {}): Promise<void> {
+    checkRecord('options', options);
+    const bytes = toBytes(data);
+    const [failure] = await this.transmit(this.#addressed(bytes, address, this.#checkLocal(options.local)));
     if (failure !== undefined) throw failure.error;
   }
 
   /**
    * Sends many datagrams, in order and each exactly once; resolves to those that the kernel did not take.
    *
-   * @throws {DatagramError} `INVALID_ADDRESS` before anything is sent, `CLOSED`.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_ADDRESS`, `INVALID_OPTION` before anything is sent, `CLOSED`.
    */
-  async sendBatch(batch: readonly Outgoing[]): Promise<readonly SendFailure[]> {
-    return this.transmit(batch.map(({ data, remote, local }) => ({ data, remote: this.#check(remote), local })));
+  async sendBatch(batch: readonly Outgoing<Payload>[]): Promise<readonly SendFailure[]> {
+    if (!Array.isArray(batch)) throw wrongArgument('the batch', 'an array of { data, remote, local }', batch);
+    return this.transmit(Array.from(batch as readonly Outgoing<Payload>[], this.#wrap));
   }
+
+  readonly #wrap = (outgoing: Outgoing<Payload>, index: number): EngineOutgoing => {
+    if (!isRecord(outgoing)) throw wrongArgument(`datagram ${index}`, '{ data, remote, local }', outgoing);
+    const { remote, local } = outgoing;
+    const data = toBytes(outgoing.data, `payload ${index}`);
+    return { data, bytes: data.length, remote: this.#check(remote), local: this.#checkLocal(local) };
+  };
 
   /** Only a name has to wait: all else is sent in the order of the calls. */
   #addressed(
@@ -139,23 +154,42 @@ export class DatagramServer extends DatagramSocket {
     address: AddressLike,
     local: Endpoint | undefined,
   ): EngineOutgoing[] | Promise<EngineOutgoing[]> {
-    if (typeof address === 'object' && 'address' in address) return [{ data, remote: this.#check(address), local }];
+    const to = (remote: Endpoint): EngineOutgoing[] => [{ data, bytes, remote, local }];
+    const bytes = data.length;
+    if (isEndpoint(address)) return to(this.#check(address));
     const wanted = checkDestination(toAddress(address));
     const remote = endpointOf(wanted, this.#family);
-    if (remote !== undefined) return [{ data, remote, local }];
-    const found = resolveAddress(wanted, this.#family, undefined, this.#lookup);
-    return found.then(([first]) => [{ data, remote: first, local }]);
+    if (remote !== undefined) return to(remote);
+    return resolveDestination(wanted, this.#family, undefined, this.#lookup).then(([first]) => to(first));
   }
 
   /** Answers go to the peer just heard, over and over: the last one checked is remembered. */
   #check(remote: Endpoint): Endpoint {
     const { given, checked } = this.#lastRemote;
+    if (!isEndpoint(remote)) throw noEndpoint(remote, 'remote');
     if (sameEndpoint(remote, given)) return checked;
-    const address = canonicalAddress(remote.address);
-    const literal: Address = { host: { kind: 'literal', address }, port: checkPort(remote.port) };
-    checkFamily(checkDestination(literal), this.#family);
-    this.#lastRemote = { given: { ...remote }, checked: { address, port: remote.port } };
-    return this.#lastRemote.checked;
+    const endpoint = this.#canonical(remote);
+    checkDestination({ host: { kind: 'literal', address: endpoint.address }, port: endpoint.port });
+    this.#lastRemote = { given: { ...remote }, checked: endpoint };
+    return endpoint;
+  }
+
+  /** Answers leave from the address that was asked, which is mostly one and the same. */
+  #checkLocal(local: Endpoint | undefined): Endpoint | undefined {
+    if (local === undefined) return undefined;
+    const { given, checked } = this.#lastLocal;
+    if (!isEndpoint(local)) throw noEndpoint(local, 'local');
+    if (sameEndpoint(local, given)) return checked;
+    const endpoint = this.#canonical(local);
+    this.#lastLocal = { given: { ...local }, checked: endpoint };
+    return endpoint;
+  }
+
+  #canonical(endpoint: Endpoint): Endpoint {
+    const address = canonicalAddress(endpoint.address);
+    const port = checkPort(endpoint.port);
+    checkFamily({ host: { kind: 'literal', address }, port }, this.#family);
+    return { address, port };
   }
 }
 

@@ -159,8 +159,9 @@ export class LinuxSocket implements EngineSocket {
     this.#broadcasts = planBroadcasts(request);
     this.#fd = this.#createSocket();
     try {
+      const source = this.#findSource();
       this.#bind(request.hearStrays ? request.local : broadcastSource(request));
-      this.local = this.#connect();
+      this.local = this.#connect(source);
       options.join(this.#fd, request);
       this.buffers = options.buffers(this.#fd);
       this.#fallbackLocal = isWildcard(this.local.address) ? undefined : this.local;
@@ -194,17 +195,12 @@ export class LinuxSocket implements EngineSocket {
   }
 
   /**
-   * Connects the socket, if it is to be connected; returns its address. One that is to hear strays as well stays
-   * unconnected, because IP_RECVERR tells it the ICMP errors all the same; a socket made for that alone learns which
-   * address it sends from, and whether there is a route.
+   * The address that a socket will send from which stays unconnected, to hear strays as well; undefined for any other. A
+   * socket made for that alone learns it, and whether there is a route, and gives its port back.
    */
-  #connect(): Endpoint {
+  #findSource(): string | undefined {
     const { remote, hearStrays } = this.#request;
-    if (remote === undefined) return this.#nameOf(this.#fd);
-    if (!hearStrays) {
-      this.#connectTo(this.#fd, remote);
-      return this.#nameOf(this.#fd);
-    }
+    if (remote === undefined || !hearStrays) return undefined;
     const { calls, names, options, transmission } = this.#machinery;
     const scout = this.#createSocket();
     try {
@@ -213,10 +209,21 @@ export class LinuxSocket implements EngineSocket {
       if (calls.bind(scout, names.address, length) !== 0) throw systemError('bind', calls.errno());
       options.configure(scout, this.#request);
       this.#connectTo(scout, remote);
-      return { address: this.#nameOf(scout).address, port: this.#nameOf(this.#fd).port };
+      return this.#nameOf(scout).address;
     } finally {
       calls.close(scout);
     }
+  }
+
+  /**
+   * Connects the socket, if it is to be connected; returns its address. One that is to hear strays as well stays
+   * unconnected, because IP_RECVERR tells it the ICMP errors all the same.
+   */
+  #connect(source: string | undefined): Endpoint {
+    const { remote, hearStrays } = this.#request;
+    if (remote !== undefined && !hearStrays) this.#connectTo(this.#fd, remote);
+    const bound = this.#nameOf(this.#fd);
+    return source === undefined ? bound : { address: source, port: bound.port };
   }
 
   #connectTo(fd: number, remote: Endpoint): void {
@@ -431,7 +438,7 @@ export class LinuxSocket implements EngineSocket {
       const messages = this.#closed ? 0 : transmission.lay(batch, delivery.next, this.#routeOf(delivery));
       const taken = messages === 0 ? 0 : transmission.send(this.#fd, messages);
       this.#sendsThisTurn += Math.max(1, taken);
-      // What is closed takes nothing, and what is larger than any datagram is not even tried.
+      // What is closed takes nothing, and what is larger than any datagram, or changed its size, is not even tried.
       if (messages === 0) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
       else if (taken > 0) advance(delivery, transmission.endOf(taken - 1));
       else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
@@ -520,8 +527,8 @@ export class LinuxSocket implements EngineSocket {
     const { batch, next: index, failures } = delivery;
     const outgoing = batch[index];
     if (outgoing !== undefined) {
-      const { data, remote = this.#request.remote } = outgoing;
-      failures.push({ index, error: sendError(cause, data, { remote, local: this.local, closed: this.#closed }) });
+      const { remote = this.#request.remote } = outgoing;
+      failures.push({ index, error: sendError(cause, outgoing, { remote, local: this.local, closed: this.#closed }) });
     }
     advance(delivery, index + 1);
   }

@@ -1,5 +1,6 @@
 import { type Endpoint, type Family, isMulticast, LIMITED_BROADCAST, sameEndpoint } from '../endpoint.js';
 import type { EngineOutgoing } from '../engine.js';
+import { isChanged } from '../engine-errors.js';
 import { AddressWriter } from './addresses.js';
 import { IP_PKTINFO, IPV6_PKTINFO, SOL_IP, SOL_IPV6, SOL_UDP, UDP_SEGMENT } from './constants.js';
 import { Memory } from './memory.js';
@@ -76,7 +77,8 @@ export class Transmission {
 
   /**
    * Lays out the datagrams of a batch from one on, as many as fit: runs of one size to one peer become segments of one
-   * message. Returns how many messages that makes; none if the first datagram is larger than any can be.
+   * message. Returns how many messages that makes; none if the first datagram is larger than any can be, or its memory was
+   * detached or changed its size.
    */
   lay(batch: readonly EngineOutgoing[], from: number, route: Route): number {
     const payloads = this.#payloads.bytes;
@@ -92,7 +94,7 @@ export class Transmission {
       const first = batch[index] as EngineOutgoing;
       const { data } = first;
       const size = data.length;
-      if (size > MOST_BYTES || size > PAYLOAD_BYTES - used) break;
+      if (isChanged(first) || size > MOST_BYTES || size > PAYLOAD_BYTES - used) break;
       const most =
         size === 0 || size > route.segmentLimit || index < route.singlyUntil
           ? 1
@@ -112,7 +114,7 @@ export class Transmission {
         const next = batch[index + segments] as EngineOutgoing;
         const bytes = next.data.length;
         // The last segment may be shorter, but not empty.
-        if (bytes > size || bytes === 0 || !goesAlong(next, first)) break;
+        if (isChanged(next) || bytes > size || bytes === 0 || !goesAlong(next, first)) break;
         if (isUniform && at !== used) {
           fill(payloads, used, data, total);
           at = used;
@@ -199,7 +201,7 @@ function goesAlong(next: EngineOutgoing, first: EngineOutgoing): boolean {
 }
 
 function isAlike(next: EngineOutgoing, first: EngineOutgoing): boolean {
-  return next.data === first.data && goesAlong(next, first);
+  return next.data === first.data && next.bytes === first.bytes && goesAlong(next, first);
 }
 
 function isSame(a: Endpoint | undefined, b: Endpoint | undefined): boolean {

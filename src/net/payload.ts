@@ -1,0 +1,36 @@
+import { types } from 'node:util';
+import { wrongArgument } from './arguments.js';
+import type { Payload } from './datagram.js';
+import { DatagramError } from './errors.js';
+
+type Memory = Exclude<Payload, string>;
+
+const PAYLOADS = 'text, a Buffer or another view of memory, an ArrayBuffer or a SharedArrayBuffer';
+
+/**
+ * The bytes of a payload. Memory is not copied.
+ *
+ * @param what The payload, as an error calls it. Default: the payload.
+ * @throws {DatagramError} `INVALID_PAYLOAD` for anything that is no payload, and for memory that was detached
+ */
+export function toBytes(payload: Payload, what = 'the payload'): Uint8Array {
+  if (typeof payload === 'string') return Buffer.from(payload, 'utf8');
+  if (types.isUint8Array(payload) && payload.length > 0) return payload;
+  if (!ArrayBuffer.isView(payload) && !types.isAnyArrayBuffer(payload)) {
+    throw wrongArgument(what, PAYLOADS, payload, 'INVALID_PAYLOAD');
+  }
+  try {
+    return bytesOf(payload);
+  } catch (cause) {
+    const why = 'its memory was detached, or is smaller now';
+    throw new DatagramError('INVALID_PAYLOAD', `cannot send ${what}: ${why}`, { cause });
+  }
+}
+
+/** Throws a TypeError where the memory is gone. */
+function bytesOf(memory: Memory): Uint8Array {
+  if (!ArrayBuffer.isView(memory)) return new Uint8Array(memory, 0, memory.byteLength);
+  // A typed array whose memory is gone has the length 0, and only its methods throw. A DataView throws by itself.
+  if (types.isTypedArray(memory)) memory.at(0);
+  return types.isUint8Array(memory) ? memory : new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
+}
