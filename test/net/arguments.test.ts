@@ -12,7 +12,6 @@ import {
   parseAddress,
   parseMembership,
   sameEndpoint,
-  type ServerOptions,
 } from '../../src/net/index.js';
 import { describeEngines } from '../support/engines.js';
 import { datagramError, text } from '../support/net.js';
