@@ -6,7 +6,7 @@ set -uo pipefail
 # Each program, and the Debian package that has it.
 peers=(
   socat:socat ncat:ncat nc.openbsd:netcat-openbsd script:util-linux hexdump:bsdextrautils ps:procps ip:iproute2 tmux:tmux
-  tcpdump:tcpdump tshark:tshark dumpcap:wireshark-common editcap:wireshark-common
+  strace:strace tcpdump:tcpdump tshark:tshark dumpcap:wireshark-common editcap:wireshark-common
   # Shells and readers of what is generated for them, and the service manager's own tools.
   bash:bash zsh:zsh fish:fish mandoc:mandoc groff:groff-base
   systemd-socket-activate:systemd systemd-notify:systemd systemd-analyze:systemd python3:python3

@@ -105,6 +105,8 @@ export interface ExchangeEvents {
   /** An address could not be used, and the next is tried. */
   nextAddress(refused: Endpoint, next: Endpoint, why: DatagramError): void;
   dropped(count: number): void;
+  /** The system had no memory to receive with; it is asked again. */
+  receiveError(error: DatagramError): void;
 }
 
 /** A message, and the sender that it names, if it does. */
@@ -120,6 +122,7 @@ export class Exchange implements AsyncDisposable {
   #clients!: Clients;
   readonly #receiving: Promise<void>[] = [];
   #sending: Promise<void> = Promise.resolve();
+  #isGiving = false;
   /** What was sent while the next address may still be tried; undefined once the address is settled. */
   #kept: Kept[] | undefined = [];
   #keptBytes = 0;
@@ -190,6 +193,11 @@ export class Exchange implements AsyncDisposable {
   /** Messages that the kernel took; retransmissions are not counted. */
   get sent(): number {
     return this.#sent;
+  }
+
+  /** Whether the kernel has not yet taken or refused all that {@link send} was given. */
+  get isSending(): boolean {
+    return this.#isGiving;
   }
 
   /** Datagrams that the kernel took, with retransmissions and what a protocol wants sent back. */
@@ -280,6 +288,9 @@ export class Exchange implements AsyncDisposable {
     });
     if (!this.#options.listens) return;
     client.on('drop', this.#onDrop);
+    client.on('receiveError', (error) => {
+      this.#options.events.receiveError(error);
+    });
     this.#receiving.push(this.#receive(client));
   };
 
@@ -531,7 +542,9 @@ export class Exchange implements AsyncDisposable {
     const timeMs = wallClockMs();
     this.#askedAtMs ??= timeMs;
     measurement?.sending(payloads.length, timeMs);
+    this.#isGiving = true;
     const failures = await client.sendBatch(payloads);
+    this.#isGiving = false;
     if (this.#switching !== undefined || clients !== this.#clients) {
       // The address was changed meanwhile, and these messages, which were kept, went to the new one.
       await this.#switching;

@@ -81,7 +81,12 @@ export async function converse(
   if (measurement !== undefined) output.totals.measure(measurement);
   const opening = Exchange.open({
     candidates,
-    client: { ...socketOptions(plan, { pays: isLarge(plan) }), localAddress: plan.source, lookup },
+    client: {
+      ...socketOptions(plan, { pays: isLarge(plan) }),
+      localAddress: plan.source,
+      lookup,
+      noMemoryTimeoutMs: noMemoryTimeout(plan),
+    },
     listens: plan.judged || plan.messages.kind === 'typing',
     repliesFrom: plan.repliesFrom,
     judge,
@@ -126,15 +131,22 @@ export async function converse(
   } finally {
     // The address, and with it the socket, may have changed since.
     if (countsKernel) output.askKernel();
+    const isStuck = exchange.isSending;
     await exchange.close(interruption.reason !== undefined);
     hideProgress();
     endReports();
     tally();
+    if (isStuck) interruption.milestone += `; ${countSent(exchange.transmitted)}`;
   }
   await output.recorded();
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
   return conclude(plan, context, { output, exchange, judge, answers, interruption });
+}
+
+/** How much was sent of what was to be, where the kernel took no more. */
+export function countSent(sent: number): string {
+  return sent === 0 ? 'nothing was' : sent === 1 ? '1 datagram was' : `${sent} datagrams were`;
 }
 
 /** Loaded only here, as few runs need them. */
@@ -156,6 +168,16 @@ async function startProgress(
     return () => undefined;
   const { showProgress } = await import('./progress-line.js');
   return showProgress(plan, context, { exchange, measurement, size: 'take' in messages ? messages.size : undefined });
+}
+
+/** How long before the deadline it is told that the system had no memory to send with. */
+const TELLING_MS = 100;
+
+/** What a deadline bounds is tried until shortly before it, so that the failure can say why; else as long as by default. */
+function noMemoryTimeout({ deadline }: SendPlan): number | undefined {
+  if (deadline === undefined) return undefined;
+  const leftMs = deadline - performance.now();
+  return Math.max(0, Math.ceil(leftMs - Math.min(TELLING_MS, leftMs / 4)));
 }
 
 /** So many datagrams are worth the time that the linux engine takes to load. */
@@ -308,6 +330,9 @@ function exchangeEvents(
     },
     dropped: (count) => {
       output.queueDropped(count);
+    },
+    receiveError: (error) => {
+      output.receiveError(error);
     },
   };
 }

@@ -173,6 +173,15 @@ export class Output {
     this.event({ type: 'error', message: error.message, ...details });
   }
 
+  /** The system had no memory to receive with: counted, and told the first time. */
+  receiveError(error: DatagramError): void {
+    this.totals.receiveErrors += 1;
+    if (this.totals.receiveErrors > 1) return;
+    const message = `${error.message}; it is tried again`;
+    this.#context.log.warn(message, { code: error.code });
+    this.event({ type: 'error', code: error.code, message });
+  }
+
   /**
    * The failure that ends the run, told on stderr and as an event.
    *

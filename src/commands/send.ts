@@ -4,7 +4,7 @@ import { formatDuration, formatMs } from '../output/time.js';
 import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Context, Ending, Io, StopSignal } from './context.js';
-import { type Conclusion, converse } from './conversation.js';
+import { type Conclusion, converse, countSent } from './conversation.js';
 import { ExitCode, pluginState, type Speed, statusIn } from './exit-code.js';
 import { describeFailure, LocalFailure } from './failure.js';
 import { Interruption } from './interruption.js';
@@ -86,7 +86,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
 
 function fail({ deadline = 0 }: SendPlan, output: Output, error: unknown, interruption: Interruption): Conclusion {
   let failure: unknown;
-  if (error !== interruption) failure = error;
+  if (error !== interruption) failure = withCount(error, output.totals.sent);
   else if (interruption.reason === 'deadline') {
     failure = new LocalFailure(`the deadline of ${formatDuration(deadline)} came before ${interruption.milestone}`);
   }
@@ -97,6 +97,12 @@ function fail({ deadline = 0 }: SendPlan, output: Output, error: unknown, interr
     code: queueFull ? ExitCode.dropped : ExitCode.failure,
     says: describeFailure(failure)?.message ?? 'interrupted',
   };
+}
+
+/** What the kernel did not take ends the run in the middle: the count says where. */
+function withCount(error: unknown, sent: number): unknown {
+  if (!(error instanceof DatagramError) || error.code !== 'SEND_FAILED') return error;
+  return new DatagramError(error.code, `${error.message}; ${countSent(sent)} sent before`, error);
 }
 
 /** The status in the numbering that was asked for, and, where that wants it, the line that says the same. */

@@ -302,6 +302,9 @@ async function announce(
   server.on('peerError', (error) => {
     output.peerError(error);
   });
+  server.on('receiveError', (error) => {
+    output.receiveError(error);
+  });
   reportEngine(server, context);
   reportBuffers(plan, server.kernelBuffers, context);
   const address = formatEndpoint(server.local);

@@ -24,6 +24,11 @@ import { type DatagramSocketOptions, type ReceiveOptions, signalOf, type Strays 
 export interface DatagramSocketEvents {
   /** An ICMP error came back for something sent earlier (`REFUSED`, `TOO_LARGE`). It disturbs nothing else. */
   peerError: [error: DatagramError];
+  /**
+   * The system had no memory to receive with (`RECEIVE_FAILED`, caused by `ENOMEM` or `ENOBUFS`). Nothing is lost by that:
+   * what has arrived waits in the kernel's buffer, and is asked for again, in the end ten times a second.
+   */
+  receiveError: [error: DatagramError];
   /** Datagrams were dropped because the receive queue was full: how many just now. */
   drop: [count: number];
   /** Datagrams came from another address than the one connected to; only with `strays: 'report'`. */
@@ -111,6 +116,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
         else tellOfStrays(others);
       },
       peerError: shielded((error) => this.emit('peerError', error)),
+      receiveError: shielded((error) => this.emit('receiveError', error)),
       failed: (error) => {
         queue.end(error);
       },

@@ -81,7 +81,7 @@ export function sendError(
   return new DatagramError('SEND_FAILED', `cannot send${whom}: ${describeSystemError(cause)}`, details);
 }
 
-/** What a socket tells that can receive no more. */
+/** What a socket tells that the system did not let receive, this time or any more. */
 export function receiveError(cause: unknown, local: Endpoint): DatagramError {
   return new DatagramError(
     'RECEIVE_FAILED',

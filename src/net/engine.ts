@@ -54,6 +54,13 @@ export interface SocketOptions {
   /** Kernel send buffer asked for, in bytes. Default: the system's. */
   readonly sendBufferBytes?: number | undefined;
   /**
+   * How long a datagram is offered again, every millisecond, to a system that has no memory to send it with (`ENOBUFS`,
+   * `ENOMEM`), before it fails (`SEND_FAILED`): milliseconds from 0. After it, the others of its batch are offered once
+   * each, until one is taken. Default: 1000. The node engine hears of `ENOBUFS` on few systems: libuv itself offers the
+   * datagram again, for as long as it takes.
+   */
+  readonly noMemoryTimeoutMs?: number | undefined;
+  /**
    * Time to live and hop limit of what is sent, unicast and multicast, 1 to 255. Default: the system's.
    * The node engine cannot set it on a socket of both families (`UNSUPPORTED`).
    */
@@ -106,6 +113,8 @@ export interface EngineEvents {
   strays(batch: Datagram[]): void;
   /** An ICMP error for something sent earlier. */
   peerError(error: DatagramError): void;
+  /** The system had no memory to receive with. What has arrived is still there, and the engine asks for it again. */
+  receiveError(error: DatagramError): void;
   /** The socket can receive no more. */
   failed(error: DatagramError): void;
 }

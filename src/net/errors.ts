@@ -17,7 +17,7 @@ import type { Endpoint } from './datagram.js';
  *   engine, which cannot tell them apart, also where the host or its network cannot be reached
  * - `UNREACHABLE`: an ICMP error came back that refuses nothing: host or network cannot be reached, or the time to live
  *   was over on the way (the linux engine only)
- * - `RECEIVE_FAILED`: the socket can receive no more
+ * - `RECEIVE_FAILED`: the socket can receive no more; in an event `receiveError`, could not this time
  * - `QUEUE_FULL`: the receive queue overflowed under the policy `fail`
  * - `CLOSED`: the object was closed or aborted
  */
@@ -91,9 +91,11 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files',
   EMSGSIZE: 'the datagram is too large',
   ENETUNREACH: 'the network is unreachable',
+  ENOBUFS: 'the system has no buffers left',
   ENODATA: 'the name has no address',
   ENODEV: 'no such interface',
   ENOENT: 'no such file',
+  ENOMEM: 'the system has no memory left',
   ENONET: 'the host is not on the network',
   ENOPROTOOPT: 'the host does not speak UDP',
   ENOSPC: 'the disk is full',

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions as DgramOptions } from 'node:dgram';
 import { platform } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { BackOff, NO_MEMORY_TIMEOUT_MS } from './back-off.js';
 import { broadcastSource } from './broadcast-source.js';
 import { wallClockMs } from './clock.js';
 import type { Datagram } from './datagram.js';
@@ -38,8 +39,10 @@ const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
 const SENDS_PER_TURN = 64;
 /** How often a datagram is sent again after a pending ICMP error; each further error reports yet another earlier one. */
 const MAX_ATTEMPTS = 16;
-/** How often, 1 ms apart, a datagram is offered again to a kernel that has no buffers left (`ENOBUFS`). */
-const MAX_WAITS_FOR_BUFFERS = 1000;
+/** What a system says that has no memory for a datagram: it may have some in a moment. */
+const NO_MEMORY = new Set(['ENOBUFS', 'ENOMEM']);
+/** How long the process pauses at most while the system has no memory to receive with. */
+const MAX_HALT_MS = 10;
 /** How often another port is tried when one that was free a moment ago is taken. */
 const MAX_PORT_ATTEMPTS = 16;
 
@@ -119,8 +122,9 @@ class NodeSocket implements EngineSocket {
   /** What arrived in this turn of the event loop. */
   #arrived: Datagram[] = [];
   #strayed: Datagram[] = [];
-  /** Datagrams read so far. */
+  /** Datagrams read so far, and failures to read one that may have passed by now. */
   #reads = 0;
+  readonly #backOff = new BackOff();
   #lastRemote: Endpoint = { address: '', port: 0 };
   #sendsThisTurn = 0;
   #sending: Promise<unknown> = Promise.resolve();
@@ -223,6 +227,7 @@ class NodeSocket implements EngineSocket {
     };
     if (this.#arrived.length === 0 && this.#strayed.length === 0) setImmediate(this.#deliver);
     this.#reads += 1;
+    this.#backOff.succeeded();
     // Between bind and connect anybody can reach the socket.
     if (peer !== undefined && !sameEndpoint(remote, peer)) this.#strayed.push(datagram);
     else this.#arrived.push(datagram);
@@ -250,6 +255,11 @@ class NodeSocket implements EngineSocket {
     const code = systemCode(error);
     if (code === 'EMSGSIZE' || REFUSALS.has(code ?? '')) {
       this.#events.peerError(this.#peerError(error));
+    } else if (NO_MEMORY.has(code ?? '')) {
+      this.#events.receiveError(receiveError(error, this.local));
+      const pauseMs = this.#backOff.failed();
+      if (pauseMs === 0) this.#reads += 1;
+      else halt(Math.min(pauseMs, MAX_HALT_MS));
     } else {
       this.#events.failed(receiveError(error, this.local));
     }
@@ -271,10 +281,12 @@ class NodeSocket implements EngineSocket {
   }
 
   #sendInOrder(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+    const { noMemoryTimeoutMs = NO_MEMORY_TIMEOUT_MS } = this.#request.options;
     return new Promise((resolve) => {
       const failures: SendFailure[] = [];
       let index = 0;
       let attempts = 0;
+      let noMemorySinceMs: number | undefined;
       let ambiguous: unknown;
       const next = (): void => {
         const outgoing = batch[index];
@@ -307,10 +319,13 @@ class NodeSocket implements EngineSocket {
           next();
           return;
         }
-        if (code === 'ENOBUFS' && attempts < MAX_WAITS_FOR_BUFFERS) {
-          void delay(1).then(next);
-          return;
-        }
+        if (NO_MEMORY.has(code ?? '')) {
+          noMemorySinceMs ??= performance.now();
+          if (performance.now() - noMemorySinceMs < noMemoryTimeoutMs && !this.#closed) {
+            void delay(1).then(next);
+            return;
+          }
+        } else noMemorySinceMs = undefined;
         if (error && outgoing !== undefined) failures.push({ index, error: this.#sendError(error, outgoing) });
         // A network that stays unreachable is so from this host; what another attempt cures was an earlier datagram's.
         else if (ambiguous !== undefined && !this.#closed) this.#events.peerError(this.#peerError(ambiguous));
@@ -416,6 +431,11 @@ class NodeSocket implements EngineSocket {
     ]);
     this.#socket.removeAllListeners();
   }
+}
+
+/** Stands still: libuv asks again in the next turn of the event loop, and `node:dgram` cannot have it ask later. */
+function halt(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** Everything that arrives is a stray, but what the peer sends to a group. */

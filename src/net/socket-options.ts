@@ -63,6 +63,7 @@ export function checkOptions(options: DatagramSocketOptions): void {
   checkRange('dscp', options.dscp, 0, 63);
   checkRange('recvBufferBytes', options.recvBufferBytes, 1, 0x3fff_ffff);
   checkRange('sendBufferBytes', options.sendBufferBytes, 1, 0x3fff_ffff);
+  checkRange('noMemoryTimeoutMs', options.noMemoryTimeoutMs, 0, Number.MAX_SAFE_INTEGER);
   for (const name of ['broadcast', 'dontFragment', 'reusePort', 'exactDrops'] as const) {
     checkBoolean(name, options[name]);
   }

@@ -32,6 +32,8 @@ export class Totals {
   strays = 0;
   /** What a recording holds and was not sent. */
   notSent: readonly NotSent[] = [];
+  /** How often the system had no memory to receive with. */
+  receiveErrors = 0;
   #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
 
@@ -58,6 +60,7 @@ export class Totals {
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
       ...(this.strays > 0 && { strays: this.strays }),
       ...(this.notSent.length > 0 && { notSent: this.notSent }),
+      ...(this.receiveErrors > 0 && { receiveErrors: this.receiveErrors }),
       ...this.measurement?.fields(),
     };
   }
@@ -76,6 +79,7 @@ export class Totals {
       { count: this.denied, where: 'denied' },
       { count: this.unanswered, where: 'not answered' },
       { count: this.strays, where: 'from strangers' },
+      { count: this.receiveErrors, where: this.receiveErrors === 1 ? 'failure to receive' : 'failures to receive' },
     ];
     const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
     const all = [`${received} received`, `${sent} sent`, ...(this.measurement?.describe() ?? []), ...inWords(counts)];

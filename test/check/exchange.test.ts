@@ -69,6 +69,7 @@ async function open(
         told.nextAddresses.push(`${formatEndpoint(refused)} to ${formatEndpoint(next)}`);
       },
       dropped: () => undefined,
+      receiveError: () => undefined,
     },
     ...others,
   });
@@ -216,6 +217,7 @@ describe('an exchange', () => {
         peerError: () => undefined,
         nextAddress: () => undefined,
         dropped: () => undefined,
+        receiveError: () => undefined,
       },
     });
     await using _ = exchange;

@@ -24,6 +24,7 @@ describe('the totals of a run', () => {
       denied: 5,
       unanswered: 6,
       strays: 7,
+      receiveErrors: 9,
     });
     expect(totals.fields()).toMatchObject({
       sent: 1,
@@ -32,9 +33,10 @@ describe('the totals of a run', () => {
       denied: 5,
       unanswered: 6,
       strays: 7,
+      receiveErrors: 9,
     });
     expect(totals.describe()).toMatch(
-      /^2 received, 1 sent, 8 dropped by the kernel, 3 dropped by the full queue, 4 dropped by the output, 5 denied, 6 not answered, 7 from strangers in \d+\.\d{3} s$/,
+      /^2 received, 1 sent, 8 dropped by the kernel, 3 dropped by the full queue, 4 dropped by the output, 5 denied, 6 not answered, 7 from strangers, 9 failures to receive in \d+\.\d{3} s$/,
     );
   });
 

@@ -1,3 +1,4 @@
+import { BackOff, NO_MEMORY_TIMEOUT_MS } from '../back-off.js';
 import { useSystemClock } from '../clock.js';
 import type { Arrivals, Datagram } from '../datagram.js';
 import { broadcastSource } from '../broadcast-source.js';
@@ -54,8 +55,6 @@ const LEAST_CHARGE_BYTES = 512;
 const ERRORS_PER_TURN = 1024;
 /** How often a datagram is sent again after an ICMP error that may have been an earlier one's. */
 const MAX_ATTEMPTS = 16;
-/** How often, 1 ms apart, a datagram is offered again to a kernel that has no buffers left (`ENOBUFS`). */
-const MAX_WAITS_FOR_BUFFERS = 1000;
 /** Segments of more than that never fit a datagram. */
 const NO_SEGMENT_LIMIT = 65_507;
 
@@ -106,9 +105,10 @@ interface Delivery {
   next: number;
   /** Datagrams before this one are sent one by one, because the kernel did not take them as segments. */
   singlyUntil: number;
-  /** How often the next one has failed, with an error that may not be its own, and for want of buffers. */
+  /** How often the next one has failed, with an error that may not be its own. */
   attempts: number;
-  waits: number;
+  /** Since when the kernel has taken none of it for want of memory. */
+  noMemorySinceMs: number | undefined;
   resolve: ((failures: readonly SendFailure[]) => void) | undefined;
 }
 
@@ -137,10 +137,13 @@ export class LinuxSocket implements EngineSocket {
   #deliveries: Delivery[] = [];
   #sending = false;
   #sendsThisTurn = 0;
-  /** Why nothing can be sent now: the send buffer is full, or the kernel has no memory for more (ENOBUFS). */
-  #blocked: 'no' | 'full' | 'no buffers' = 'no';
+  /** Why nothing can be sent now: the send buffer is full, or the kernel has no memory for more (ENOBUFS, ENOMEM). */
+  #blocked: 'no' | 'full' | 'no memory' = 'no';
   /** Whether the event loop told of an error. */
   #failing = false;
+  readonly #backOff = new BackOff();
+  /** Until it is over, nothing is read, and the event loop watches for nothing: what is there could not be taken. */
+  #rest: NodeJS.Timeout | undefined;
   #segmentLimit = NO_SEGMENT_LIMIT;
   /** See `Route.unnamed`. */
   readonly #unnamed = new Set<string>();
@@ -267,6 +270,13 @@ export class LinuxSocket implements EngineSocket {
     if (this.#closed) return;
     if (this.#blocked === 'full') this.#blocked = 'no';
     this.#sendsThisTurn = 0;
+    if (this.#rest === undefined) this.#receive();
+    this.#deliverAll();
+    // If there is room again before the socket is readable, watching need not end and begin again.
+    if (!this.#full || this.#watching !== 'read') this.#watchFor();
+  };
+
+  #receive(): void {
     if (this.#failing) {
       this.#failing = false;
       this.#readErrors();
@@ -274,14 +284,11 @@ export class LinuxSocket implements EngineSocket {
       this.#machinery.options.pendingError(this.#fd);
     }
     if (this.#read(RECEIVES_PER_TURN)) this.#takeTurn();
-    this.#deliverAll();
-    // If there is room again before the socket is readable, watching need not end and begin again.
-    if (!this.#full || this.#watching !== 'read') this.#watchFor();
-  };
+  }
 
   /** Has the event loop watch for what there is to do. */
   #watchFor(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#rest !== undefined) return;
     const readable = !this.#full;
     const writable = this.#blocked === 'full';
     const wanted = writable ? (readable ? 'read and write' : 'write') : readable ? 'read' : 'nothing';
@@ -304,15 +311,10 @@ export class LinuxSocket implements EngineSocket {
       const most = Math.max(1, Math.min(RECEIVED_AT_ONCE, Math.floor(room / this.#datagramsPerMessage)));
       const received = reception.receive(this.#fd, most);
       if (received < 0) {
-        const errno = calls.errno();
-        if (errno === EAGAIN) return false;
-        if (errno === EINTR || PENDING.has(errno)) this.#readErrors();
-        else {
-          this.#events.failed(receiveError(systemError('recvmmsg', errno), this.local));
-          return false;
-        }
+        if (!this.#survive(calls.errno())) return false;
         continue;
       }
+      this.#backOff.succeeded();
       if (arrivals === undefined) {
         const batch = reception.datagrams(received, this.local.port, this.#fallbackLocal);
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
@@ -324,6 +326,42 @@ export class LinuxSocket implements EngineSocket {
       if (received < most) return false;
     }
     return true;
+  }
+
+  /** Deals with an error of receiving. Whether to ask again now. */
+  #survive(errno: number): boolean {
+    if (errno === EAGAIN) {
+      this.#backOff.succeeded();
+      return false;
+    }
+    if (PENDING.has(errno)) {
+      const { icmp, local } = this.#readErrors();
+      return icmp > 0 || local || this.#triesAgain();
+    }
+    if (errno === EINTR) return this.#triesAgain();
+    const error = receiveError(systemError('recvmmsg', errno), this.local);
+    if (errno !== ENOMEM && errno !== ENOBUFS) {
+      this.#events.failed(error);
+      return false;
+    }
+    this.#events.receiveError(error);
+    return this.#triesAgain();
+  }
+
+  /** After a failure that may pass: whether to try again at once. Otherwise reading rests, so that others have their turn. */
+  #triesAgain(): boolean {
+    if (this.#closed) return false;
+    const pauseMs = this.#backOff.failed();
+    if (pauseMs === 0) return true;
+    if (this.#rest === undefined) {
+      this.#watch.stop();
+      this.#watching = 'nothing';
+      this.#rest = setTimeout(() => {
+        this.#rest = undefined;
+        this.#takeTurn();
+      }, pauseMs);
+    }
+    return false;
   }
 
   /** Whoever is told may close the socket: then nothing more is. */
@@ -362,11 +400,12 @@ export class LinuxSocket implements EngineSocket {
 
   /** Reads the error queue: ICMP errors become events. Returns how many there were, and whether one was of this host. */
   #readErrors(): { readonly icmp: number; readonly local: boolean } {
-    const { reception } = this.#machinery;
+    const { reception, calls } = this.#machinery;
     let icmp = 0;
     let local = false;
     while (icmp < ERRORS_PER_TURN && !this.#closed) {
       const read = reception.receive(this.#fd, RECEIVED_AT_ONCE, MSG_ERRQUEUE);
+      if (read < 0 && calls.errno() !== EAGAIN && this.#triesAgain()) continue;
       if (read <= 0) break;
       const errors = [];
       for (let nth = 0; nth < read; nth += 1) {
@@ -393,7 +432,7 @@ export class LinuxSocket implements EngineSocket {
       next: 0,
       singlyUntil: 0,
       attempts: 0,
-      waits: 0,
+      noMemorySinceMs: undefined,
       resolve: undefined,
     };
     this.#deliveries.push(delivery);
@@ -440,8 +479,10 @@ export class LinuxSocket implements EngineSocket {
       this.#sendsThisTurn += Math.max(1, taken);
       // What is closed takes nothing, and what is larger than any datagram, or changed its size, is not even tried.
       if (messages === 0) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
-      else if (taken > 0) advance(delivery, transmission.endOf(taken - 1));
-      else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
+      else if (taken > 0) {
+        delivery.noMemorySinceMs = undefined;
+        advance(delivery, transmission.endOf(taken - 1));
+      } else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
     }
     return true;
   }
@@ -464,6 +505,7 @@ export class LinuxSocket implements EngineSocket {
    * None of them was transmitted.
    */
   #overcome(delivery: Delivery, errno: number, end: number): boolean {
+    const { noMemoryTimeoutMs = NO_MEMORY_TIMEOUT_MS } = this.#request.options;
     switch (errno) {
       case EINTR:
         return true;
@@ -473,9 +515,9 @@ export class LinuxSocket implements EngineSocket {
         return false;
       case ENOBUFS:
       case ENOMEM:
-        if (delivery.waits >= MAX_WAITS_FOR_BUFFERS) break;
-        delivery.waits += 1;
-        this.#blocked = 'no buffers';
+        delivery.noMemorySinceMs ??= performance.now();
+        if (performance.now() - delivery.noMemorySinceMs >= noMemoryTimeoutMs) break;
+        this.#blocked = 'no memory';
         setTimeout(() => {
           this.#blocked = 'no';
           this.#takeTurn();
@@ -545,7 +587,7 @@ export class LinuxSocket implements EngineSocket {
   }
 
   kernelDropped(): number | undefined {
-    if (!this.#closed) this.#lastDrops = this.#machinery.options.drops(this.#fd);
+    if (!this.#closed) this.#lastDrops = this.#machinery.options.drops(this.#fd) ?? this.#lastDrops;
     return this.#lastDrops;
   }
 
@@ -558,6 +600,7 @@ export class LinuxSocket implements EngineSocket {
       this.kernelDropped();
       this.#closed = true;
       this.#backlog = [];
+      clearTimeout(this.#rest);
       this.#watch.close();
       this.#machinery.calls.close(this.#fd);
       this.#blocked = 'no';
@@ -586,7 +629,6 @@ function planBroadcasts({ local, remote, options }: OpenRequest): Route['broadca
 function advance(delivery: Delivery, next: number): void {
   delivery.next = next;
   delivery.attempts = 0;
-  delivery.waits = 0;
 }
 
 /** Takes out of a batch what others than the peer sent: a rule without exception only once the socket is connected. */

@@ -25,6 +25,8 @@ export interface Readiness {
 export interface Watch {
   /** Watches for this from now on; errors are always watched for. */
   start(readiness: Readiness & { readonly disconnect?: boolean }, callback: (status: number) => void): void;
+  /** Watches for nothing, not even errors, until the next start. */
+  stop(): void;
   /** Has to come before the descriptor is closed. */
   close(): void;
 }
