@@ -179,7 +179,7 @@ class PacedStream {
   async send(batch: readonly Uint8Array[], askedMs: number): Promise<void> {
     const { exchange, interruption, measurement } = this.#conversation;
     if (measurement !== undefined && this.#sent + batch.length > 1) await measurement.roundTrips.load();
-    this.#resume(askedMs);
+    this.#postpone(askedMs);
     const most = measurement === undefined ? MESSAGES_PER_SEND : 1;
     let from = 0;
     while (from < batch.length && !exchange.enough.aborted) {
@@ -192,12 +192,13 @@ class PacedStream {
     }
   }
 
-  /** What comes later than it was due, though it was asked for before, was not there to be sent: it is not made up for. */
-  #resume(askedMs: number): void {
+  /** The time in which a batch was due and had been asked for, but was not there to be sent, is not made up for. */
+  #postpone(askedMs: number): void {
     const { schedule } = this.#pace ?? {};
     const nowMs = performance.now();
     const dueMs = schedule?.dueMs(this.#sent, nowMs) ?? Infinity;
-    if (askedMs <= dueMs && dueMs < nowMs) schedule?.resume(this.#sent, nowMs);
+    const missingMs = nowMs - Math.max(askedMs, dueMs);
+    if (missingMs > 0) schedule?.postpone(missingMs);
   }
 
   /** Waits until the next message is due; how many are by then, 0 if the run is over before. */

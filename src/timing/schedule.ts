@@ -56,8 +56,8 @@ export class Schedule {
     return Math.ceil(((endMs - this.#startMs) * pace.perSecond) / 1000 - ROUNDING);
   }
 
-  /** Puts off whatever is not yet sent, so that `index` is due at `nowMs`: it was not there before. */
-  resume(index: number, nowMs: number): void {
-    this.#startMs += nowMs - this.dueMs(index, nowMs);
+  /** Puts off everything that is not yet sent by so many milliseconds. */
+  postpone(ms: number): void {
+    this.#startMs += ms;
   }
 }

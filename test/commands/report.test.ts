@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,18 +9,9 @@ import { describe, expect, test } from '@jest/globals';
 import { HANG_MS } from '../support/limits.js';
 import { testWith } from '../support/peers.js';
 import { drained, type JsonLine, jsonLines, logLines, sendAll } from '../support/service.js';
+import { catches } from '../support/signals.js';
 import { echoServer, hostAndPort, silentServer } from '../support/sockets.js';
 import { COMMAND, type Running, start } from '../support/udpcat.js';
-
-/** Waits until a process takes the signals itself, of which nothing but the system tells (proc(5), SigCgt). */
-async function catchesReports(pid: number): Promise<void> {
-  const bit = 1n << 11n; // SIGUSR2 is 12
-  for (;;) {
-    const [, mask = '0'] = /^SigCgt:\s*([\da-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    if ((BigInt(`0x${mask}`) & bit) !== 0n) return;
-    await delay(1);
-  }
-}
 
 /** The lines of the nth report on stderr, once so many of them stand there; the first has the totals. */
 async function reported(running: Running, lines: number, nth = 1): Promise<string[]> {
@@ -66,7 +57,7 @@ test('SIGUSR1 and SIGUSR2 end nothing before the command itself was read', async
     const said = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk) => (said.stdout += String(chunk)));
     child.stderr.on('data', (chunk) => (said.stderr += String(chunk)));
-    await catchesReports(child.pid ?? -1);
+    await catches(child.pid ?? -1, 'SIGUSR2');
     child.kill('SIGUSR1');
     child.kill('SIGUSR2');
     writeFileSync(main, "console.log('it ran')");
@@ -179,7 +170,7 @@ describe('SIGUSR2', () => {
     try {
       execFileSync('mkfifo', [join(folder, 'reply')]);
       await using running = start(['serve', '--reply-file', join(folder, 'reply'), '-c', '1']);
-      await catchesReports(running.pid);
+      await catches(running.pid, 'SIGUSR2');
       for (let count = 0; count < 10; count += 1) running.kill('SIGUSR2');
       execFileSync('sh', ['-c', `printf pong >${join(folder, 'reply')}`]);
       await using peer = await silentServer();
@@ -194,7 +185,7 @@ describe('SIGUSR2', () => {
   test('does no harm at any moment from the start to the end, many times over', async () => {
     for (const command of ['serve', 'echo'] as const) {
       await using running = start([command, '--duration', '300ms', '-o', 'json', '--log-format', 'json']);
-      await catchesReports(running.pid);
+      await catches(running.pid, 'SIGUSR2');
       const ended = running.outcome.then(() => true);
       while (!(await Promise.race([ended, delay(1, false)]))) running.kill('SIGUSR2');
       const { status, signal, stdout, stderr } = await running.outcome;

@@ -1,75 +1,69 @@
 import { describe, expect, test } from '@jest/globals';
 import { shellWithSilentResolver, startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { arrivals, closedPort, echoServer, silentServer } from '../support/sockets.js';
-import { commandLine, type Outcome, quote, shell, udpcat } from '../support/udpcat.js';
+import { commandLine, type Outcome, quote, shell, udpcat, unread } from '../support/udpcat.js';
 
-/** Shorter than a resolver that does not answer takes to be given up, which is ten seconds. */
-const PROMPTLY = { timeoutMs: 6_000 };
+/** Shorter than a resolver that does not answer takes to be given up, which is two minutes and a half. */
+const PROMPTLY = { timeoutMs: 120_000 };
+
+/** A deadline that comes: later than the process is ready, which takes seconds where the machine is busy. */
+const COMES = '5s';
 
 function shown({ status, stdout, stderr }: Outcome) {
   return { status, stdout: stdout.toString(), stderr };
 }
 
 describe('under a deadline, a resolver that never answers', () => {
-  testInNamespaces('ends the run in time, process and all', async () => {
+  testInNamespaces.concurrent('ends the run in time, process and all', async () => {
     await using running = shellWithSilentResolver(
-      `exec ${commandLine(['send', 'far.example:7000', 'ping', '--expect', 'pong', '--deadline', '700ms'])}`,
+      `exec ${commandLine(['send', 'far.example:7000', 'ping', '--expect', 'pong', '--deadline', COMES])}`,
       PROMPTLY,
     );
     expect(shown(await running.outcome)).toEqual({
       status: 1,
       stdout: '',
-      stderr: 'udpcat: the deadline of 700ms came before far.example was resolved\n',
+      stderr: 'udpcat: the deadline of 5s came before far.example was resolved\n',
     });
   });
 
-  testInNamespaces('of the source address as well', async () => {
-    const args = ['send', '127.0.0.1:7000', 'ping', '-b', 'far.example:0', '-n', '1', '--deadline', '700ms'];
+  testInNamespaces.concurrent('of the source address as well', async () => {
+    const args = ['send', '127.0.0.1:7000', 'ping', '-b', 'far.example:0', '-n', '1', '--deadline', COMES];
     await using running = shellWithSilentResolver(`exec ${commandLine(args)}`, PROMPTLY);
     expect(await running.outcome).toMatchObject({ status: 1 });
   });
 
-  testInNamespaces('is an UNKNOWN to Nagios, with its one line', async () => {
-    const args = [
-      'send',
-      'far.example:53',
-      '--probe',
-      'dns:example.com',
-      '--deadline',
-      '700ms',
-      '--exit-code',
-      'nagios',
-    ];
+  testInNamespaces.concurrent('is an UNKNOWN to Nagios, with its one line', async () => {
+    const args = ['send', 'far.example:53', '--probe', 'dns:example.com', '--deadline', COMES, '--exit-code', 'nagios'];
     await using running = shellWithSilentResolver(`exec ${commandLine(args)}`, PROMPTLY);
     expect(shown(await running.outcome)).toMatchObject({
       status: 3,
-      stdout: 'UDPCAT UNKNOWN - the deadline of 700ms came before far.example was resolved | rtt=U;;;0\n',
+      stdout: 'UDPCAT UNKNOWN - the deadline of 5s came before far.example was resolved | rtt=U;;;0\n',
     });
   });
 
-  testInNamespaces('leaves nothing running behind', async () => {
-    const send = commandLine(['send', 'far.example:7000', 'ping', '-n', '1', '--deadline', '700ms']);
-    await using running = shellWithSilentResolver(`${send}; ! pgrep -f ' far[.]example 0$'`, PROMPTLY);
+  testInNamespaces.concurrent('leaves nothing running behind', async () => {
+    const send = commandLine(['send', 'left.example:7000', 'ping', '-n', '1', '--deadline', COMES]);
+    await using running = shellWithSilentResolver(`${send}; ! pgrep -f ' left[.]example 0$'`, PROMPTLY);
     expect(await running.outcome).toMatchObject({ status: 0 });
   });
 
-  testInNamespaces('does not hold up SIGTERM', async () => {
-    const args = ['send', 'far.example:7000', 'ping', '-n', '1', '--deadline', '1h'];
+  testInNamespaces.concurrent('does not hold up SIGTERM', async () => {
+    const args = ['send', 'held.example:7000', 'ping', '-n', '1', '--deadline', '1h'];
     const send = commandLine(args);
     await using running = shellWithSilentResolver(
-      `{ ${send} & until pgrep -f ' far[.]example 0$' >/dev/null; do :; done; kill $!; wait $!; }`,
+      `{ ${send} & until pgrep -f ' held[.]example 0$' >/dev/null; do sleep 0.1; done; kill $!; wait $!; }`,
       PROMPTLY,
     );
     expect(await running.outcome).toMatchObject({ status: 143 });
   });
 
-  testInNamespaces('is not asked for localhost, nor for a literal', async () => {
+  testInNamespaces.concurrent('is not asked for localhost, nor for a literal', async () => {
     const echo = `${quote(process.execPath)} -e ${quote(`
       const socket = require('node:dgram').createSocket('udp4');
       socket.on('message', (data, from) => socket.send(data, from.port, from.address));
       socket.bind(7000, '127.0.0.1', () => console.log('ready'));`)}`;
     const sends = ['localhost:7000', '127.0.0.1:7000']
-      .map((address) => commandLine(['send', address, address, '-n', '1', '--deadline', '5s']))
+      .map((address) => commandLine(['send', address, address, '-n', '1', '--deadline', '60s']))
       .join(' && ');
     await using running = shellWithSilentResolver(
       `{ coproc ECHO { exec ${echo}; }; read -r _ <&"\${ECHO[0]}"; ${sends}; status=$?; kill "$ECHO_PID"; exit $status; }`,
@@ -84,16 +78,16 @@ describe('under a deadline, a resolver that never answers', () => {
 });
 
 describe('under a deadline, a name', () => {
-  testInNamespaces('is found in /etc/hosts as without one', async () => {
+  testInNamespaces.concurrent('is found in /etc/hosts as without one', async () => {
     await using server = await echoServer();
-    const args = ['send', `here.example:${server.port}`, 'ping', '--expect', 'ping', '--deadline', '10s'];
+    const args = ['send', `here.example:${server.port}`, 'ping', '--expect', 'ping', '--deadline', '1h'];
     await using running = startWithHosts('127.0.0.1 here.example\n', args);
     expect(await running.outcome).toMatchObject({ status: 0 });
   });
 
-  testInNamespaces('goes on to its next address when one refuses, and --explain says so', async () => {
+  testInNamespaces.concurrent('goes on to its next address when one refuses, and --explain says so', async () => {
     await using server = await echoServer(4);
-    const args = ['send', `two.example:${server.port}`, 'ping', '--expect', 'ping', '--deadline', '10s', '--explain'];
+    const args = ['send', `two.example:${server.port}`, 'ping', '--expect', 'ping', '--deadline', '1h', '--explain'];
     await using running = startWithHosts('::1 two.example\n127.0.0.1 two.example\n', args);
     const { status, stderr } = await running.outcome;
     expect(stderr).toMatch(/ms: two\.example is ::1, 127\.0\.0\.1/);
@@ -105,7 +99,7 @@ describe('under a deadline, a name', () => {
 
   test('that cannot be found is the same failure as without one', async () => {
     const args = ['send', 'nowhere.invalid:7000', 'ping', '-n', '1'];
-    const [without, under] = await Promise.all([udpcat(args), udpcat([...args, '--deadline', '10s'])]);
+    const [without, under] = await Promise.all([udpcat(args), udpcat([...args, '--deadline', '1h'])]);
     expect(under.stderr).toMatch(/^udpcat: cannot resolve nowhere\.invalid: .+\n$/);
     expect(shown(under)).toEqual(shown(without));
   });
@@ -113,7 +107,7 @@ describe('under a deadline, a name', () => {
   test('of the loopback is tried at both of its addresses', async () => {
     await using server = await echoServer(4);
     const port = String(server.port);
-    const args = ['ping', '--expect', 'ping', '--deadline', '10s', '-o', 'none'];
+    const args = ['ping', '--expect', 'ping', '--deadline', '1h', '-o', 'none'];
     for (const name of ['localhost', 'LOCALHOST.', 'app.localhost'])
       expect(await udpcat(['send', `${name}:${port}`, ...args])).toMatchObject({ status: 0, stderr: '' });
     expect(await udpcat(['send', `localhost:${port}`, '-6', ...args])).toMatchObject({ status: 4 });
@@ -121,19 +115,18 @@ describe('under a deadline, a name', () => {
 });
 
 describe('the deadline holds whatever becomes of stdout', () => {
-  test('when nobody reads the pipe of a check for Nagios', async () => {
+  test.concurrent('when nobody reads the pipe of a check for Nagios', async () => {
     await using server = await silentServer();
-    const args = ['send', server.address, 'ping', '-n', '1', '-w', '1h', '--deadline', '1s', '--exit-code', 'nagios'];
-    // The reader holds the pipe open, full, until the sender is gone.
-    const line = `{ head -c 70000 /dev/zero & ${commandLine(args)}; echo "status $?" >&2; } | { sleep 3 & wait $!; }`;
-    await using running = shell(line, { program: 'bash', timeoutMs: 6_000 });
+    const args = ['send', server.address, 'ping', '-n', '1', '-w', '1h', '--deadline', COMES, '--exit-code', 'nagios'];
+    const line = `{ head -c 65536 /dev/zero; ${commandLine(args)}; echo "status $?" >&2; }`;
+    await using running = shell(unread(line));
     await running.until('status 2', 'stderr');
   });
 
   test('and a port that refuses under a deadline is told at once', async () => {
     const port = await closedPort();
     const args = ['send', String(port), 'ping', '-n', '1', '--deadline', '1h'];
-    expect(await udpcat(args, PROMPTLY)).toMatchObject({ status: 4 });
+    expect(await udpcat(args)).toMatchObject({ status: 4 });
   });
 });
 
@@ -153,21 +146,20 @@ describe('a deadline shorter than the start of the process', () => {
 });
 
 describe('what nobody reads does not hold up the deadline:', () => {
-  /** A pipe that is full, and open for longer than the run may last, in place of one of the streams. */
+  /** A pipe that is full, and open until the test ends, in place of one of the streams. */
   const STUCK = {
-    stdout: (run: string) => `exec 3>&1; { head -c 65536 /dev/zero; ${run}; } | { sleep 8 & wait $!; }`,
-    stderr: (run: string) =>
-      `exec 3>&1; { head -c 65536 /dev/zero >&2; ${run}; } 2>&1 >/dev/null | { sleep 8 & wait $!; }`,
+    stdout: (run: string) => `exec 3>&1; ${unread(`{ head -c 65536 /dev/zero; ${run}; }`)}`,
+    stderr: (run: string) => `exec 3>&1; ${unread(`{ head -c 65536 /dev/zero >&2; ${run}; } 2>&1 >/dev/null`)}`,
   };
 
-  test.each([
+  test.concurrent.each([
     ['a plugin line', 'stdout', ['-w', '300ms', '--exit-code', 'nagios'], 2],
     ['the plugin line of a mistyped command', 'stdout', ['--bogus', '--exit-code', 'nagios'], 3],
     ['an error line', 'stderr', ['-w', '300ms'], 3],
   ] as const)('%s', async (_title, stream, args, status) => {
     await using server = await silentServer();
-    const run = `${commandLine(['send', server.address, 'ping', ...args, '--deadline', '1s'])}; echo "status $?" >&3`;
-    await using running = shell(STUCK[stream](run), { program: 'bash', timeoutMs: 7_000 });
+    const run = `${commandLine(['send', server.address, 'ping', ...args, '--deadline', COMES])}; echo "status $?" >&3`;
+    await using running = shell(STUCK[stream](run));
     await running.until(`status ${status}`);
   });
 });
@@ -177,14 +169,14 @@ describe('a signal ends a run with a status, though something is still open:', (
     const args = ['send', '127.0.0.1:9', '--exit-code', 'docker', '--file'];
     const line = `folder=$(mktemp -d); mkfifo "$folder/pipe"; ${commandLine(args)} "$folder/pipe" & exec 4>"$folder/pipe"
       kill $!; wait $!; status=$?; rm -r "$folder"; exit $status`;
-    await using running = shell(line, { ...PROMPTLY, program: 'bash' });
+    await using running = shell(line, { program: 'bash' });
     expect(shown(await running.outcome)).toMatchObject({ status: 1 });
   });
 
-  testInNamespaces('a name that is being resolved', async () => {
+  testInNamespaces.concurrent('a name that is being resolved', async () => {
     const send = commandLine(['send', 'far.example:7000', 'ping', '-n', '1', '--exit-code', 'nagios']);
     await using running = shellWithSilentResolver(
-      `{ ${send} & until pgrep -f ' far[.]example 0$' >/dev/null; do :; done; kill $!; wait $!; }`,
+      `{ ${send} & until pgrep -f ' far[.]example 0$' >/dev/null; do sleep 0.1; done; kill $!; wait $!; }`,
       PROMPTLY,
     );
     expect(shown(await running.outcome)).toMatchObject({

@@ -47,9 +47,9 @@ describeWith('script', 'send at a terminal', () => {
     expect(await running.outcome).toMatchObject({ status: 0 });
   });
 
-  test('waits for replies after the end of typing', async () => {
+  test.concurrent('waits for replies after the end of typing', async () => {
     await using server = await silentServer();
-    await using running = atTerminal(['send', server.address, '-w', '5s', '-n', 'all', '--idle', '4s']);
+    await using running = atTerminal(['send', server.address, '-w', '1h', '-n', 'all', '--idle', '5s']);
     running.type('one\r');
     const [question] = await server.collect(1);
     running.type(END);
@@ -58,7 +58,7 @@ describeWith('script', 'send at a terminal', () => {
     expect(await running.outcome).toMatchObject({ status: 0 });
   });
 
-  test('waits a second where nothing says otherwise, and silence is no failure', async () => {
+  test.concurrent('waits a second where nothing says otherwise, and silence is no failure', async () => {
     await using server = await silentServer();
     await using running = atTerminal(['send', server.address]);
     running.type('one\r');

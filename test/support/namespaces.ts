@@ -11,10 +11,24 @@ const possible = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0
 
 /** `test`, for one that makes namespaces and needs these programs. */
 export function testInNamespaces(name: string, run: () => Promise<void>, programs: readonly string[] = []): void {
+  declareInNamespaces(test, name, run, programs);
+}
+
+/** {@link testInNamespaces}, for one that mostly waits, beside others of its file that do. */
+testInNamespaces.concurrent = (name: string, run: () => Promise<void>, programs: readonly string[] = []): void => {
+  declareInNamespaces(test.concurrent, name, run, programs);
+};
+
+function declareInNamespaces(
+  declare: (name: string, run: () => Promise<void>) => void,
+  name: string,
+  run: () => Promise<void>,
+  programs: readonly string[],
+): void {
   const missing = programs.find((program) => !hasProgram(program));
   if (!possible) test.skip(`${name} (skipped: it needs namespaces, and so root)`, run);
   else if (missing !== undefined) test.skip(without(missing, name), run);
-  else test(name, run);
+  else declare(name, run);
 }
 
 /** Starts udpcat where `/etc/hosts` holds these lines; it shares the network with the test. */

@@ -81,6 +81,11 @@ export function commandLine(args: readonly string[]): string {
   return [process.execPath, COMMAND, ...withEngine(args)].map(quote).join(' ');
 }
 
+/** A shell command line whose stdout is a pipe that nobody reads, and that stays open until the stdin of the whole ends. */
+export function unread(line: string): string {
+  return `exec 9<&0; ${line} | { read -r _ <&9; }`;
+}
+
 function follow(child: ChildProcess, title: string, timeoutMs: number): Running {
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new Error('expected three pipes');

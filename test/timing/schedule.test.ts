@@ -46,9 +46,9 @@ describe('a schedule', () => {
     expect(rate(3, 0).countBefore(1001)).toBe(4);
   });
 
-  test('that was resumed goes on from there', () => {
+  test('that was postponed goes on so much later', () => {
     const schedule = rate(100);
-    schedule.resume(5, 1000);
+    schedule.postpone(950);
     expect([5, 6].map((index) => schedule.dueMs(index, 0))).toEqual([1000, 1010]);
   });
 
