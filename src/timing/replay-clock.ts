@@ -74,7 +74,8 @@ export class EvenClock implements ReplayClock {
     const nowMs = performance.now();
     this.#schedule ??= new Schedule(this.#pace, nowMs);
     const dueMs = this.#schedule.dueMs(this.#index, nowMs);
-    if (askedMs <= dueMs && dueMs < nowMs - STALLED_MS) this.#schedule.resume(this.#index, nowMs);
+    const missingMs = nowMs - Math.max(askedMs, dueMs);
+    if (missingMs > STALLED_MS) this.#schedule.postpone(missingMs);
     return this.#schedule.dueMs(this.#index++, nowMs);
   }
 }
