@@ -32,9 +32,9 @@ export interface DatagramSocketOptions extends SocketOptions {
   /** How names are looked up. Default: by the system's resolver, within this process. */
   readonly lookup?: Lookup | undefined;
   /**
-   * What talks to the kernel. `linux` needs Linux on x64 or arm64 and the optional package `koffi` (`UNSUPPORTED`
-   * without them), and can do what others cannot, see {@link SocketOptions}; `auto` uses it where it can. It pays for
-   * much traffic: loading it takes about 20 ms, once a process. Default: `node`.
+   * What talks to the kernel. `linux` needs Linux on x64 or arm64, the optional package `koffi`, and the main thread:
+   * elsewhere, as in a `Worker`, it is `UNSUPPORTED`. It can do what others cannot, see {@link SocketOptions}; `auto` uses
+   * it where it can. It pays for much traffic: loading it takes about 20 ms, once a process. Default: `node`.
    */
   readonly engine?: EngineChoice | undefined;
   /** Aborts the opening, and later the object, as `DatagramSocket.abort` does. */

@@ -1,9 +1,6 @@
 /** What only the linux engine does, on loopback; in networks of its own: test/net/router.test.ts. */
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -19,8 +16,7 @@ import { Memory } from '../../src/net/linux/memory.js';
 import { loadSystemCalls } from '../../src/net/linux/system-calls.js';
 import { Transmission } from '../../src/net/linux/transmission.js';
 import { describeLinuxEngine } from '../support/engines.js';
-import { HANG_MS } from '../support/limits.js';
-import { bundledNet } from '../support/module-in-network.js';
+import { runModule } from '../support/module.js';
 import { datagramError, text } from '../support/net.js';
 import { closedPort, echoServer, type Family, silentServer } from '../support/sockets.js';
 
@@ -42,17 +38,6 @@ function descriptors(): readonly { readonly fd: string; readonly what: string }[
 }
 
 const sockets = (): number => descriptors().filter(({ what }) => what.startsWith('socket:')).length;
-
-/** Runs a module body with the library as `net`, in a process of its own; resolves to what it wrote. */
-async function runModule(body: string, native?: 'without koffi'): Promise<string> {
-  const module = `import * as net from ${JSON.stringify(await bundledNet(native))}; const engine = 'linux'; ${body}`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', module], {
-    env: { ...process.env, NODE_OPTIONS: '' },
-    timeout: HANG_MS,
-    killSignal: 'SIGKILL',
-  });
-  return stdout;
-}
 
 async function read(server: DatagramServer, count: number): Promise<Datagram[]> {
   const all: Datagram[] = [];
@@ -389,23 +374,6 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
       process.stdout.write('exits', () => process.exit(0));
     `;
     expect(await runModule(body)).toBe('exits');
-  });
-
-  test('does no harm in a thread that is terminated while its sockets are open', async () => {
-    const code = `
-      import(${JSON.stringify(await bundledNet())}).then(async (net) => {
-        const server = await net.startUdpServer('127.0.0.1:0', { engine: 'linux' });
-        require('node:worker_threads').parentPort.postMessage(server.local.port);
-      });
-    `;
-    for (let round = 0; round < 5; round += 1) {
-      const worker = new Worker(code, { eval: true });
-      await new Promise((resolve) => worker.once('message', resolve));
-      await worker.terminate();
-    }
-    await using server = await startUdpServer('127.0.0.1:0');
-    await server.sendto('still here', server.local);
-    expect(text((await server.recvfrom()).data)).toBe('still here');
   });
 });
 

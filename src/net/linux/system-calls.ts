@@ -1,6 +1,7 @@
 import type * as Koffi from 'koffi';
 import { arch, endianness, platform } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { DatagramError } from '../errors.js';
 import {
   AF_UNIX,
@@ -78,6 +79,8 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
   if (!['x64', 'arm64'].includes(arch()) || endianness() !== 'LE') {
     throw unavailable(`it knows the structures of x64 and arm64, not those of ${arch()}`);
   }
+  // A thread that is terminated closes its handles without JavaScript, and koffi's watch would call it even then: a crash.
+  if (!isMainThread) throw unavailable('it runs in the main thread only, and this is a worker thread');
   let koffi: typeof Koffi;
   try {
     koffi = await import('koffi');
