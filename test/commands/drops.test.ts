@@ -4,9 +4,21 @@ import { describe, expect, test } from '@jest/globals';
 import { ENGINE_NAMES, testWithLinuxEngine } from '../support/engines.js';
 import { flood, FLOOD_BYTES, standStill } from '../support/flood.js';
 import { testInNamespaces, shellInNetwork } from '../support/namespaces.js';
-import { drained, jsonLines, kernelSocket } from '../support/service.js';
+import { drained, jsonLines, kernelSocket, sendAll } from '../support/service.js';
 import { answeringServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, quote, type Running, start, udpcat } from '../support/udpcat.js';
+
+/** Has so many replies come to a send that asks for all while it cannot read, with a buffer that holds few; how it ended. */
+async function overwhelmed(replies: number, args: readonly string[]): Promise<Outcome> {
+  await using server = await silentServer();
+  const options = ['-n', 'all', '-w', '4s', '--recv-buffer', '8k', '--fail-on-drop', ...args];
+  await using running = start(['send', server.address, 'x', ...options]);
+  const [question] = await server.collect(1);
+  await standStill(running);
+  await sendAll(server, question!.from, Array.from({ length: replies }, String));
+  running.kill('SIGCONT');
+  return await running.outcome;
+}
 
 interface Dropped {
   readonly kernel: number;
@@ -248,10 +260,10 @@ describe("the kernel's drops", () => {
   });
 
   testInNamespaces('are those of the network that serve runs in', async () => {
-    const serve = commandLine(['serve', '127.0.0.1:7000', '--recv-buffer', '8k', '-o', 'json', '--idle', '300ms']);
+    const serve = commandLine(['serve', '127.0.0.1:7000', '--recv-buffer', '8k', '-o', 'json']);
     const script = `${serve} & pid=$!
       until grep -q :1B58 /proc/net/udp; do sleep 0.01; done
-      kill -STOP $pid; for n in $(seq 300); do echo $n >/dev/udp/127.0.0.1/7000; done; kill -CONT $pid; wait $pid`;
+      kill -STOP $pid; for n in $(seq 300); do echo $n >/dev/udp/127.0.0.1/7000; done; kill -TERM $pid; kill -CONT $pid; wait $pid`;
     const outcome = await shellInNetwork(`{ ${script}; }`).outcome;
     expect(outcome.status).toBe(0);
     const { sum, dropped } = accountOf(outcome);
@@ -265,19 +277,9 @@ describe("the kernel's drops", () => {
     expect(jsonLines(stdout).at(-1)).toMatchObject({ dropped: { kernel: null, queue: 0, output: 0 } });
   });
 
-  test('of a send that listens are counted too, those of strangers included', async () => {
-    const args = ['x', '-n', 'all', '-w', '1s', '-o', 'json', '--recv-buffer', '8k', '--fail-on-drop'];
+  test.concurrent('of a send that listens are counted too, those of strangers included', async () => {
     const replies = 300;
-    const sending: { now?: Running } = {};
-    await using server = await answeringServer(() => {
-      // It cannot read meanwhile.
-      sending.now?.kill('SIGSTOP');
-      setTimeout(() => sending.now?.kill('SIGCONT'), 100);
-      return Array.from({ length: replies }, String);
-    });
-    await using running = start(['send', server.address, ...args]);
-    sending.now = running;
-    const outcome = await running.outcome;
+    const outcome = await overwhelmed(replies, ['-o', 'json']);
     const { sum, dropped } = accountOf(outcome);
     expect(dropped.kernel).toBeGreaterThan(0);
     expect(sum).toBe(replies);
@@ -338,8 +340,8 @@ describe('--fail-on-drop', () => {
     });
   });
 
-  test('leaves every other status alone', async () => {
-    const args = ['serve', '--fail-on-drop', '--recv-buffer', '8k', '-c', '1000', '--idle', '500ms'];
+  test.concurrent('leaves every other status alone', async () => {
+    const args = ['serve', '--fail-on-drop', '--recv-buffer', '8k', '-c', '1000', '--idle', '4s'];
     await using running = start(args);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -357,21 +359,12 @@ describe('--fail-on-drop', () => {
     expect(oneWay).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('speaks to Docker and Nagios', async () => {
+  test.concurrent('speaks to Docker and Nagios', async () => {
     for (const [numbering, status] of [
       ['docker', 1],
       ['nagios', 2],
     ] as const) {
-      const sending: { now?: Running } = {};
-      await using server = await answeringServer(() => {
-        sending.now?.kill('SIGSTOP');
-        setTimeout(() => sending.now?.kill('SIGCONT'), 100);
-        return Array.from({ length: 300 }, String);
-      });
-      const args = ['x', '-n', 'all', '-w', '1s', '--recv-buffer', '8k', '--fail-on-drop', '--exit-code', numbering];
-      await using running = start(['send', server.address, ...args, '-o', 'none']);
-      sending.now = running;
-      const outcome = await running.outcome;
+      const outcome = await overwhelmed(300, ['-o', 'none', '--exit-code', numbering]);
       expect(outcome.status).toBe(status);
       if (numbering === 'nagios')
         expect(outcome.stdout.toString()).toMatch(/^UDPCAT CRITICAL - (at least )?\d+ dropped by the kernel/);

@@ -106,10 +106,10 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
     expect(await read(file)).toEqual([`${client.address} > ${address} ping`, `${address} > ${client.address} ping`]);
   });
 
-  test('has send keep what it sent, the retransmissions too, and what came back', async () => {
+  test.concurrent('has send keep what it sent, the retransmissions too, and what came back', async () => {
     const file = fileFor(format);
     await using server = await answeringServer((_data, nth) => (nth === 0 ? [] : ['pong']), family);
-    const args = ['send', server.address, 'ping', '--expect', 'pong', '--retry', '1', '-w', '600ms', '--record', file];
+    const args = ['send', server.address, 'ping', '--expect', 'pong', '--retry', '1', '-w', '4s', '--record', file];
     expect(await udpcat(args)).toMatchObject({ status: 0 });
     const [{ from: client }] = (await server.collect(1)) as unknown as [{ from: string }];
     expect(await read(file)).toEqual([
@@ -119,10 +119,10 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
     ]);
   });
 
-  test('has send keep strays', async () => {
+  test.concurrent('has send keep strays', async () => {
     const file = fileFor(format);
     await using server = await strayServer(family, 'stray');
-    expect(await udpcat(['send', server.address, 'ping', '-w', '300ms', '--record', file])).toMatchObject({
+    expect(await udpcat(['send', server.address, 'ping', '-w', '3s', '--record', file])).toMatchObject({
       status: 6,
     });
     const [{ from: client }] = (await server.collect(1)) as unknown as [{ from: string }];
@@ -279,7 +279,7 @@ describe('--record -', () => {
   test('keeps no more strays in memory than it may, and counts the others', async () => {
     await using server = await silentServer();
     await using stranger = await silentServer();
-    const options = ['--engine', 'node', '-w', '10s', '--record', '-', '--stats', '--log-format', 'json'];
+    const options = ['--engine', 'node', '-w', '1h', '--record', '-', '--stats', '--log-format', 'json'];
     await using running = start(['send', server.address, 'x', ...options]);
     const [{ from: client }] = (await server.collect(1)) as unknown as [{ from: string }];
     running.pauseStdout();
@@ -408,7 +408,7 @@ describe('--record to a file that cannot be written', () => {
   testInNamespaces('any more ends typing, too', async () => {
     const kept = fileFor('pcap');
     const typed = `{ until grep -q spoken /run/out 2>/dev/null; do read -rt 0.01 <> <(:); done; yes $(printf %0900d 0) | head -n 200; }`;
-    const line = `${typed} | ${served('-i')} >/run/out & serve=$!; ${listening}; ${commandLine(['send', '127.0.0.1:9', 'spoken', '-w', '10s', '-n', '1000'])} & wait $serve; status=$?; kill $!; cat /run/err >&2; (exit $status)`;
+    const line = `${typed} | ${served('-i')} >/run/out & serve=$!; ${listening}; ${commandLine(['send', '127.0.0.1:9', 'spoken', '-w', '1h', '-n', '1000'])} & wait $serve; status=$?; kill $!; cat /run/err >&2; (exit $status)`;
     await using running = onSmallDisk(line, kept);
     const { stderr, status } = await running.outcome;
     expect(stderr).toBe(

@@ -63,8 +63,8 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     expect(await arrivals(again)).toEqual(sent.map((payload) => Buffer.from(payload).toString('latin1')));
   });
 
-  test('keeps the time between them, or as much less as --speed says', async () => {
-    const path = recorded(conversation(['a', 'b', 'c'], 4, 300), format);
+  test.concurrent('keeps the time between them, or as much less as --speed says', async () => {
+    const path = recorded(conversation(['a', 'b', 'c'], 4, 1500), format);
     const gaps = async (speed: readonly string[]) => {
       const log = recordings.path('jsonl');
       await using server = await silentServer();
@@ -76,10 +76,10 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     const [whole, third, none] = await Promise.all([gaps([]), gaps(['--speed', '3']), gaps(['--speed', 'max'])]);
     expect(whole).toHaveLength(2);
     // Late is what a busy machine may be, and the schedule makes up for it; early is only what follows a late first one.
-    expect(whole[0]! + whole[1]!).toBeGreaterThan(570);
-    expect(third[0]! + third[1]!).toBeGreaterThan(170);
-    expect(third[0]! + third[1]!).toBeLessThan(595);
-    expect(none[0]! + none[1]!).toBeLessThan(195);
+    expect(whole[0]! + whole[1]!).toBeGreaterThan(2500);
+    expect(third[0]! + third[1]!).toBeGreaterThan(600);
+    expect(third[0]! + third[1]!).toBeLessThan(2500);
+    expect(none[0]! + none[1]!).toBeLessThan(900);
   });
 });
 
@@ -152,17 +152,17 @@ describe('--expect-replay', () => {
       file,
       '--expect-replay',
       '-w',
-      '1s',
+      '3s',
       ...(args.includes('-o') ? [] : ['-o', 'none']),
       ...args,
     ]);
 
-  test('is 0 when the answers are those of the recording', async () => {
+  test.concurrent('is 0 when the answers are those of the recording', async () => {
     await using server = await answeringServer((data) => [`a:${data.toString()}`]);
     expect(await replay(server.address)).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('is 0 at any speed, and in any order', async () => {
+  test.concurrent('is 0 at any speed, and in any order', async () => {
     const held: string[] = [];
     await using server = await answeringServer((data) => {
       held.push(`a:${data.toString()}`);
@@ -171,7 +171,7 @@ describe('--expect-replay', () => {
     expect(await replay(server.address, path, '--speed', 'max')).toMatchObject({ status: 0 });
   });
 
-  test('is 5 when one differs, and says which', async () => {
+  test.concurrent('is 5 when one differs, and says which', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'q2' ? 'other' : `a:${data.toString()}`]);
     expect(await replay(server.address)).toMatchObject({
       status: 5,
@@ -179,7 +179,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  test('tells as JSON which replies differ, and which answers did not come', async () => {
+  test.concurrent('tells as JSON which replies differ, and which answers did not come', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'q1' ? 'a:q1' : 'other']);
     const { status, stdout, stderr } = await replay(server.address, path, '-o', 'json');
     expect(jsonLines(stdout).find(({ type }) => type === 'verdict')).toMatchObject({
@@ -194,7 +194,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  test.each([
+  test.concurrent.each([
     [4, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
     [6, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
     [
@@ -212,7 +212,7 @@ describe('--expect-replay', () => {
       const records = (texts: readonly string[]): Buffer =>
         Buffer.concat(conversation(texts, family).map((datagram) => Buffer.from(pcapRecord(datagram))));
       const pipe = recordings.path('pipe');
-      const args = ['send', server.address, '--replay', pipe, '--expect-replay', '-w', '1s', '-o', 'json'];
+      const args = ['send', server.address, '--replay', pipe, '--expect-replay', '-w', '3s', '-o', 'json'];
       await using running = shell(`mkfifo ${quote(pipe)} && echo made >&2 && exec ${commandLine(args)}`);
       await running.until('made', 'stderr');
       const recording = createWriteStream(pipe);
@@ -231,15 +231,15 @@ describe('--expect-replay', () => {
     },
   );
 
-  test('is 3 when one is missing, and says which', async () => {
+  test.concurrent('is 3 when one is missing, and says which', async () => {
     await using server = await answeringServer((data) => (data.toString() === 'q3' ? [] : [`a:${data.toString()}`]));
     expect(await replay(server.address)).toMatchObject({
       status: 3,
-      stderr: `udpcat: ${server.address} gave 2 of 3 replies within 1s; answer 3 of 3 did not come as recorded\n`,
+      stderr: `udpcat: ${server.address} gave 2 of 3 replies within 3s; answer 3 of 3 did not come as recorded\n`,
     });
   });
 
-  test('is 1 for a recording without answers', async () => {
+  test.concurrent('is 1 for a recording without answers', async () => {
     await using server = await echoServer();
     const silent = recorded(conversation(['q1', 'q2']));
     expect(await replay(server.address, silent)).toMatchObject({
@@ -286,7 +286,7 @@ describe('a recording that is broken', () => {
 test('--replay of a pipe that nobody writes to holds up neither the deadline nor a signal', async () => {
   const pipe = join(folder, 'pipe.pcap');
   const args = ['send', '127.0.0.1:9', '--replay', pipe, '--deadline', '500ms'];
-  await using running = shell(`mkfifo ${quote(pipe)} && exec ${commandLine(args)}`, { timeoutMs: 5_000 });
+  await using running = shell(`mkfifo ${quote(pipe)} && exec ${commandLine(args)}`);
   expect(await running.outcome).toMatchObject({
     status: 1,
     stderr: 'udpcat: the deadline of 500ms came before everything was sent\n',

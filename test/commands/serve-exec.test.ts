@@ -291,20 +291,10 @@ describe('at its end, serve --exec', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
-  test('kills what goes on for longer than --exec-timeout after it, and begins no more', async () => {
+  test.concurrent('kills what goes on for longer than --exec-timeout after it, and begins no more', async () => {
     const begun = fresh();
     const line = `echo $$ >>${begun}; exec sleep 1000`;
-    const args = [
-      '--exec-timeout',
-      '500ms',
-      '--exec-concurrency',
-      '1',
-      '--stats',
-      '--log-format',
-      'json',
-      '-o',
-      'none',
-    ];
+    const args = ['--exec-timeout', '3s', '--exec-concurrency', '1', '--stats', '--log-format', 'json', '-o', 'none'];
     await using running = start(['serve', '--shell', '--exec', line, ...args]);
     await using peer = await silentServer();
     const [, address = ''] = await running.until(/"address":"([^"]+)"/, 'stderr');

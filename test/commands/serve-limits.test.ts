@@ -66,8 +66,8 @@ describe('--count', () => {
     },
   );
 
-  test('not reached is status 3 though some came, and those are written', async () => {
-    await using running = start(['serve', '-c', '2', '--idle', '1s']);
+  test.concurrent('not reached is status 3 though some came, and those are written', async () => {
+    await using running = start(['serve', '-c', '2', '--idle', '4s']);
     await using peer = await silentServer();
     await peer.send('only one', await running.listening());
     const { status, stdout, stderr } = await running.outcome;
@@ -105,11 +105,11 @@ describe('--duration and --idle', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
-  test('--idle does not end the command while datagrams keep coming', async () => {
-    await using running = start(['serve', '--idle', '1s', '-o', 'json']);
+  test.concurrent('--idle does not end the command while datagrams keep coming', async () => {
+    await using running = start(['serve', '--idle', '3s', '-o', 'json']);
     await using peer = await silentServer();
     const address = await running.listening();
-    const untilMs = performance.now() + 1100;
+    const untilMs = performance.now() + 3100;
     let sent = 0;
     while (performance.now() < untilMs) {
       sent += 1;
@@ -178,8 +178,8 @@ describe('a full queue', () => {
 });
 
 describe('--allow and --deny', () => {
-  test.each(['none', 'utf8'])('let nobody who is kept out hold up --idle, with -o %s', async (output) => {
-    await using running = start(['serve', '--deny', '127.0.0.2', '--idle', '2s', '-o', output, '--stats']);
+  test.concurrent.each(['none', 'utf8'])('let nobody who is kept out hold up --idle, with -o %s', async (output) => {
+    await using running = start(['serve', '--deny', '127.0.0.2', '--idle', '5s', '-o', output, '--stats']);
     const address = await running.listening();
     await using sender = start(['send', address, 'x', '-b', '127.0.0.2:0', '-c', '1000', '--interval', '50ms']);
     const { status, stderr } = await running.outcome;
