@@ -19,6 +19,8 @@ const config: Config = {
   // Only what hangs is ended, and a program that a test started before the test: test/support/limits.ts.
   testTimeout: 300_000,
   maxWorkers: 2,
+  // Of those that mostly wait.
+  maxConcurrency: 10,
   reporters: [
     'default',
     ...(counting ? ['<rootDir>/scripts/coverage-reporter.mjs'] : []),

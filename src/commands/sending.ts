@@ -126,7 +126,8 @@ async function sendStream(
   if (plan.duration !== undefined) duration.set(plan.duration);
   const kept = new KeptMessages();
   const ends = [exchange.enough, interruption.signal, timeOver.signal];
-  const paced = new PacedStream(plan, conversation, { startMs, ends });
+  const endMs = endOf(plan, startMs);
+  const paced = new PacedStream(plan, conversation, { startMs, endMs, ends });
   try {
     for (;;) {
       const askedMs = performance.now();
@@ -144,7 +145,7 @@ async function sendStream(
   if (plan.duration !== undefined && !ends.some(({ aborted }) => aborted)) {
     await sendRounds(plan, new ListedRounds(kept.all()), conversation, {
       startMs: paced.startMs,
-      endMs: endOf(plan, startMs),
+      endMs,
       firstRound: 1,
     });
   }
@@ -156,18 +157,22 @@ async function sendStream(
 class PacedStream {
   readonly #conversation: Conversation;
   readonly #startMs: number;
-  readonly #pace: { readonly schedule: Schedule; readonly over: AbortSignal } | undefined;
+  readonly #pace: { readonly schedule: Schedule; readonly endMs: number; readonly over: AbortSignal } | undefined;
   #sent = 0;
 
   constructor(
     plan: SendPlan,
     conversation: Conversation,
-    { startMs, ends }: { readonly startMs: number; readonly ends: readonly AbortSignal[] },
+    {
+      startMs,
+      endMs,
+      ends,
+    }: { readonly startMs: number; readonly endMs: number; readonly ends: readonly AbortSignal[] },
   ) {
     this.#conversation = conversation;
     this.#startMs = startMs;
     if (plan.rate !== undefined)
-      this.#pace = { schedule: createSchedule(plan, 1, startMs), over: AbortSignal.any([...ends]) };
+      this.#pace = { schedule: createSchedule(plan, 1, startMs), endMs, over: AbortSignal.any([...ends]) };
   }
 
   /** From when on its schedule counts, as far as the stream had something to send. */
@@ -204,11 +209,14 @@ class PacedStream {
   /** Waits until the next message is due; how many are by then, 0 if the run is over before. */
   async #countDue(): Promise<number> {
     if (this.#pace === undefined) return Infinity;
-    const { schedule, over } = this.#pace;
+    const { schedule, endMs, over } = this.#pace;
     const nowMs = performance.now();
-    const dueMs = schedule.dueMs(this.#sent, nowMs);
-    if (dueMs > nowMs) await waitUntil(dueMs, over);
-    return over.aborted ? 0 : schedule.countDue(this.#sent, performance.now());
+    const untilMs = Math.min(schedule.dueMs(this.#sent, nowMs), endMs);
+    if (untilMs > nowMs) await waitUntil(untilMs, over);
+    if (over.aborted) return 0;
+    // The alarm at the end may ring late.
+    const beforeEnd = Math.max(0, schedule.countBefore(endMs) - this.#sent);
+    return Math.min(schedule.countDue(this.#sent, performance.now()), beforeEnd);
   }
 }
 

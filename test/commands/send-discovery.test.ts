@@ -18,12 +18,12 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: 'found\n' });
   });
 
-  test('has each reply once, with its sender', async () => {
+  test.concurrent('has each reply once, with its sender', async () => {
     await using server = await strayServer(family, 'elsewhere');
     server.socket.on('message', (_data, from) => {
       server.socket.send('here', from.port, from.address);
     });
-    const args = ['who?', '--any-source', '-n', 'all', '-w', '1s', '-o', 'json'];
+    const args = ['who?', '--any-source', '-n', 'all', '-w', '3s', '-o', 'json'];
     const { status, stdout } = await udpcat(['send', server.address, ...args]);
     const events = stdout
       .toString()
@@ -42,9 +42,9 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
     expect(status).toBe(0);
   });
 
-  test('judges replies from elsewhere, and says whose failed', async () => {
+  test.concurrent('judges replies from elsewhere, and says whose failed', async () => {
     await using server = await strayServer(family, 'NOPE');
-    const args = ['who?', '--any-source', '--expect', 'OK', '-w', '1s'];
+    const args = ['who?', '--any-source', '--expect', 'OK', '-w', '3s'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({
       status: 5,
       stderr: `udpcat: the reply from ${server.strayAddress} does not contain "OK"\n`,
@@ -58,11 +58,11 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
   });
 });
 
-test('without --any-source what comes from elsewhere is left out, and more of it only counted', async () => {
+test.concurrent('without --any-source what comes from elsewhere is left out, and more of it only counted', async () => {
   await using server = await strayServer();
   await using other = await echoServer();
   const messages = Array.from({ length: 30 }, (_, index) => `${index}`);
-  const { status, stdout, stderr } = await udpcat(['send', server.address, ...messages, '-w', '1s']);
+  const { status, stdout, stderr } = await udpcat(['send', server.address, ...messages, '-w', '3s']);
   expect({ status, stdout: stdout.toString() }).toEqual({ status: 6, stdout: '' });
   const lines = stderr.split('\n').filter((line) => line.includes('is not the address asked'));
   expect(lines).toHaveLength(10);
@@ -82,7 +82,7 @@ function responder(bind: string, join = ''): string {
 /** Runs send in a network of its own, where a host answers. */
 function discover(host: string, args: readonly string[]): Running {
   return shellInNetwork(
-    `{ coproc HOST { exec ${host}; }; read -r _ <&"\${HOST[0]}"; ${commandLine(args)}; status=$?; kill "$HOST_PID"; exit $status; }`,
+    `{ coproc HOST { exec ${host}; }; read -r _ <&"\${HOST[0]}"; ${commandLine([...args, '-w', '1h'])}; status=$?; kill "$HOST_PID"; exit $status; }`,
   );
 }
 

@@ -11,7 +11,7 @@ import {
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
 
 /** What runs out where no reply comes. */
-const SHORT = '1s';
+const SHORT = '3s';
 /** Longer than any reply takes here, and shorter. */
 const [LONG, NONE] = ['1h', '0.001ms'];
 
@@ -70,7 +70,7 @@ const situations: readonly Situation[] = [
     args: ['-w', SHORT, '--warn', '200ms', '--critical', '500ms'],
     docker: 1,
     nagios: 2,
-    line: /^UDPCAT CRITICAL - \S+ did not answer within 1s \| rtt=U;200;500;0\n$/,
+    line: /^UDPCAT CRITICAL - \S+ did not answer within 3s \| rtt=U;200;500;0\n$/,
   },
   {
     title: 'a refusal',
@@ -93,7 +93,7 @@ const situations: readonly Situation[] = [
     args: ['-w', SHORT],
     docker: 1,
     nagios: 2,
-    line: /^UDPCAT CRITICAL - \S+ did not answer within 1s, but other addresses did .* \| rtt=U;;;0\n$/,
+    line: /^UDPCAT CRITICAL - \S+ did not answer within 3s, but other addresses did .* \| rtt=U;;;0\n$/,
   },
   {
     title: 'a file that is not there',

@@ -13,7 +13,7 @@ function steps(stderr: string): string[] {
 describe.each([4, 6] as const)('--explain over IPv%d tells', (family) => {
   test('the addresses, each datagram, why a reply matched or not, and the time left', async () => {
     await using server = await answeringServer(['NOPE', 'OK'], family);
-    const args = ['send', server.address, 'ping', '--expect', 'OK', '-w', '10s', '--explain'];
+    const args = ['send', server.address, 'ping', '--expect', 'OK', '-w', '1h', '--explain'];
     const { status, stderr } = await udpcat(args);
     const [question] = await server.collect(1);
     expect(steps(stderr)).toEqual([
@@ -26,9 +26,9 @@ describe.each([4, 6] as const)('--explain over IPv%d tells', (family) => {
     expect(status).toBe(0);
   });
 
-  test('each retransmission', async () => {
+  test.concurrent('each retransmission', async () => {
     await using server = await silentServer(family);
-    const args = ['send', server.address, 'ping', '--retry', '2', '-w', '300ms', '--explain', '--quiet'];
+    const args = ['send', server.address, 'ping', '--retry', '2', '-w', '6s', '--explain', '--quiet'];
     const { stderr } = await udpcat(args);
     expect(steps(stderr).filter((step) => step.startsWith('sent'))).toEqual([
       'sent 4 bytes; … left',
@@ -51,12 +51,12 @@ test('--explain says nothing of time left where nothing is waited for', async ()
   expect(steps(stderr)).toEqual([expect.stringMatching(/^sending from /), 'sent 3 datagrams, 6 bytes']);
 });
 
-test('--explain counts the time left by the wait and by the deadline, whichever comes first', async () => {
+test.concurrent('--explain counts the time left by the wait and by the deadline, whichever comes first', async () => {
   await using server = await silentServer();
-  const args = ['send', server.address, 'ping', '-w', '500ms', '--deadline', '1h', '--explain'];
+  const args = ['send', server.address, 'ping', '-w', '5s', '--deadline', '1h', '--explain'];
   const [, left] = /sent 4 bytes; (\d+) ms left/.exec((await udpcat(args)).stderr) ?? [];
   expect(Number(left)).toBeGreaterThan(0);
-  expect(Number(left)).toBeLessThanOrEqual(500);
+  expect(Number(left)).toBeLessThanOrEqual(5000);
 });
 
 test('-v has the same in its log', async () => {

@@ -21,7 +21,7 @@ const HOST = `exec ${quote(process.execPath)} -e ${quote(`
 
 /** Asks them all, and tells who answered what. */
 async function ask(address: string, ...args: readonly string[]) {
-  const line = commandLine(['send', address, 'who?', '-n', 'all', '-w', '1s', '-o', 'json', ...args]);
+  const line = commandLine(['send', address, 'who?', '-n', 'all', '-w', '3s', '-o', 'json', ...args]);
   await using running = shellAmongHosts(HOST, line);
   const { status, stdout, stderr } = await running.outcome;
   const lines = jsonLines(stdout);
@@ -35,7 +35,7 @@ async function ask(address: string, ...args: readonly string[]) {
 describe('among several hosts, a question to all of them gathers every answer with its address', () => {
   const fromIpv4 = [11, 12, 13].map((number) => `10.9.8.${number}:7000 host ${number} heard who?`);
 
-  testInNamespaces('by broadcast', async () => {
+  testInNamespaces.concurrent('by broadcast', async () => {
     expect(await ask('10.9.8.255:7000', '--broadcast')).toEqual({
       status: 0,
       stderr: '',
@@ -44,25 +44,25 @@ describe('among several hosts, a question to all of them gathers every answer wi
     });
   });
 
-  testInNamespaces('by multicast over IPv4', async () => {
+  testInNamespaces.concurrent('by multicast over IPv4', async () => {
     expect(await ask('239.1.2.3:7000', '--interface', 'lan0')).toMatchObject({ status: 0, answers: fromIpv4 });
   });
 
-  testInNamespaces('by multicast over IPv6', async () => {
+  testInNamespaces.concurrent('by multicast over IPv6', async () => {
     expect(await ask('[ff02::4242%lan0]:7000')).toMatchObject({
       status: 0,
       answers: [11, 12, 13].map((number) => `[fe80::${number}%lan0]:7000 host ${number} heard who?`),
     });
   });
 
-  testInNamespaces('and the right one is found among them', async () => {
+  testInNamespaces.concurrent('and the right one is found among them', async () => {
     expect(await ask('10.9.8.255:7000', '--broadcast', '--expect', 'host 12')).toMatchObject({
       status: 0,
       verdict: { replies: 1 },
     });
   });
 
-  testInNamespaces('and nobody is silence', async () => {
+  testInNamespaces.concurrent('and nobody is silence', async () => {
     expect(await ask('10.9.8.255:7001', '--broadcast')).toMatchObject({ status: 3, answers: [] });
   });
 });

@@ -55,15 +55,15 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(0);
   });
 
-  test('the round-trip time is that of the first reply that matches', async () => {
+  test.concurrent('the round-trip time is that of the first reply that matches', async () => {
     const wrong = ['NOPE', 'NOPE'];
     await using server = await answeringServer((_data, nth) => (nth === 0 ? wrong : ['OK']));
-    const args = ['a', '--retry', '1', '-w', '2s', '--expect', 'OK', '-o', 'json'];
+    const args = ['a', '--retry', '1', '-w', '6s', '--expect', 'OK', '-o', 'json'];
     const [verdict] = eventsOf(await udpcat(['send', server.address, ...args])).slice(-2);
     expect(verdict).toMatchObject({ verdict: 'ok', replies: 1, rttMs: expect.any(Number) });
-    // Counted from the transmission that was answered, a second after the first.
+    // Counted from the transmission that was answered, three seconds after the first.
     expect(verdict?.rttMs).toBeGreaterThan(0);
-    expect(verdict?.rttMs).toBeLessThan(1000);
+    expect(verdict?.rttMs).toBeLessThan(3000);
   });
 
   test('a one-way send has a verdict too', async () => {
@@ -96,9 +96,9 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(4);
   });
 
-  test('a wrong reply is a datagram and a verdict', async () => {
+  test.concurrent('a wrong reply is a datagram and a verdict', async () => {
     await using server = await answeringServer(['NOPE']);
-    const outcome = await udpcat(['send', server.address, 'a', '--expect', 'OK', '-w', '1s', '-o', 'json']);
+    const outcome = await udpcat(['send', server.address, 'a', '--expect', 'OK', '-w', '3s', '-o', 'json']);
     expect(eventsOf(outcome)).toMatchObject([
       { type: 'datagram', data: 'NOPE' },
       { type: 'verdict', verdict: 'mismatch', replies: 0 },
@@ -107,9 +107,9 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(5);
   });
 
-  test('a stray is an event of its own, and no datagram', async () => {
+  test.concurrent('a stray is an event of its own, and no datagram', async () => {
     await using server = await strayServer();
-    const outcome = await udpcat(['send', server.address, 'a\nb', '-w', '1s', '-o', 'json']);
+    const outcome = await udpcat(['send', server.address, 'a\nb', '-w', '3s', '-o', 'json']);
     expect(eventsOf(outcome)).toMatchObject([
       { type: 'stray', from: server.strayAddress, size: 3, data: 'a\nb' },
       { type: 'verdict', verdict: 'stray', replies: 0, address: server.address },
@@ -146,10 +146,10 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(1);
   });
 
-  test('what was lost because the queue was full is a drop event, and counted', async () => {
+  test.concurrent('what was lost because the queue was full is a drop event, and counted', async () => {
     const replies = Array.from({ length: 50 }, (_, index) => String(index));
     await using server = await answeringServer(replies);
-    const args = ['a', '-n', 'all', '-w', '1s', '--queue-size', '1', '-o', 'json'];
+    const args = ['a', '-n', 'all', '-w', '3s', '--queue-size', '1', '-o', 'json'];
     const events = eventsOf(await udpcat(['send', server.address, ...args]));
     const dropped = events.filter(({ type }) => type === 'drop');
     const taken = events.filter(({ type }) => type === 'datagram');
