@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { holdsAsync } from '../support/property.js';
 import { ethernet, ipv4, ipv6, type MadePacket, payloadsOf, pcapFile, readAll, tag, udp } from './files.js';
-import { bytes, gre, ieee8023, mpls, nested, nflog, ppp, pppoe, snap } from './nesting.js';
+import { ENCAPSULATIONS } from './encapsulations.js';
+import { bytes, gre, ieee8023, mpls, nested, pppoe, snap } from './nesting.js';
 
 const v4 = ipv4(udp('hello'));
 const v6 = ipv6(udp('hello'));
@@ -17,97 +18,8 @@ const readPackets = (packets: readonly (Uint8Array | MadePacket)[], linkType: nu
     ),
   );
 
-/** What is read: an encapsulation or link type, its number as link type, and a packet of it. */
-const READ: readonly [string, number, Buffer][] = [
-  ['PPPoE', 1, ethernet(0x8864, pppoe(ppp(v4)))],
-  ['PPPoE', 1, ethernet(0x8864, pppoe(ppp(v6)))],
-  ['PPPoE in a virtual network', 1, ethernet(0x8100, tag(0x8864, pppoe(ppp(v4))))],
-  ['PPPoE, captured as such', 51, pppoe(ppp(v4))],
-  ['MPLS', 1, ethernet(0x8847, mpls(1, v4))],
-  ['MPLS of several labels', 1, ethernet(0x8848, mpls(5, v6))],
-  ['MPLS, captured as such', 219, mpls(2, v4)],
-  ['a pseudowire of MPLS', 1, ethernet(0x8847, mpls(1, frame))],
-  ['a pseudowire of MPLS with a control word', 1, ethernet(0x8847, mpls(2, bytes('0000 0000', frame)))],
-  [
-    'a pseudowire of MPLS, to an address that begins as IPv4',
-    1,
-    ethernet(0x8847, mpls(1, bytes('46', frame.subarray(1)))),
-  ],
-  [
-    'a pseudowire of MPLS, to an address that begins as IPv6',
-    1,
-    ethernet(0x8847, mpls(1, bytes('60', frame.subarray(1)))),
-  ],
-  ['a pseudowire of MPLS, tagged', 1, ethernet(0x8847, mpls(1, ethernet(0x8100, tag(0x0800, v4))))],
-  ['LLC and SNAP', 1, ieee8023(snap(0x0800, v4))],
-  ['LLC and SNAP', 1, ieee8023(snap(0x86dd, v6))],
-  ['LLC and SNAP of a bridge', 1, ieee8023(snap(0x0800, v4, '0000f8'))],
-  ['LLC and SNAP behind a tag', 1, ethernet(0x8100, tag(60, snap(0x0800, v4)))],
-  ['LLC of IP', 1, ieee8023(bytes('060603', v4))],
-  ['LLC in a long frame', 1, ethernet(0x8870, snap(0x0800, v4))],
-  ['LLC, captured as such', 100, snap(0x0800, v4)],
-  ['LLC in Linux cooked', 113, bytes('0000 0001 0006 020000000001 0000 0004', snap(0x0800, v4))],
-  ['MPLS in Linux cooked', 113, bytes('0000 0001 0006 020000000001 0000 8847', mpls(1, v4))],
-  ['PPPoE in Linux cooked of version 2', 276, bytes('8864 0000 00000001 0001 00 06 0000000000000000', pppoe(ppp(v4)))],
-  ['GRE in Linux cooked', 113, bytes('0000 0001 0006 020000000001 0000 0800', greIn4(0x0800, v4))],
-  ['PPP', 9, bytes('ff03', ppp(v4))],
-  ['PPP', 9, bytes('ff03', ppp(v6))],
-  ['PPP without address and control', 9, ppp(v4)],
-  ['PPP with a short protocol', 9, bytes('21', v4)],
-  ['PPP with MPLS', 9, bytes('ff03 0281', mpls(1, v4))],
-  ['PPP with a bridged frame', 9, bytes('ff03 0031 0001', frame)],
-  ['PPP on a serial line', 50, bytes('ff03', ppp(v4))],
-  ["Cisco's HDLC on a serial line", 50, bytes('0f00 0800', v4)],
-  ["Cisco's HDLC", 104, bytes('8f00 86dd', v6)],
-  ['NFLOG', 239, nflog(v4)],
-  ['NFLOG', 239, nflog(v6)],
-  ['NFLOG of a big-endian host', 239, nflog(v4, false)],
-  ['NFLOG of a bridge', 239, bytes('07', nflog(v4).subarray(1))],
-  ['pflog', 117, bytes('3d02', Buffer.alloc(62), v4)],
-  ['enc', 109, bytes('02000000 00000001 00000000', v4)],
-  ['PPI', 192, bytes('0000 0800 01000000', frame)],
-  ['PKTAP', 258, bytes('10000000 01000000 01000000 00000000', frame)],
-  ['a backbone of providers (802.1ah)', 1, ethernet(0x88e7, bytes('00000001', frame))],
-  ['NSH', 1, ethernet(0x894f, bytes('0fc2 0201 000001ff', v6))],
-  ['NSH with Ethernet', 1, ethernet(0x894f, bytes('0fc3 0203 000001ff 00000000', frame))],
-  ['GRE', 101, greIn4(0x0800, v4)],
-  ['GRE', 101, greIn4(0x86dd, v6)],
-  ['GRE over IPv6', 101, ipv6(gre(0x0800, v4), 47)],
-  ['GRE with a checksum', 101, greIn4(0x0800, v4, { checksum: true })],
-  ['GRE with a key', 101, greIn4(0x0800, v4, { key: true })],
-  ['GRE with a sequence number', 101, greIn4(0x0800, v4, { sequence: true })],
-  ['GRE with all of them', 101, greIn4(0x0800, v4, { checksum: true, key: true, sequence: true })],
-  ['GRE with routing', 101, ipv4(bytes('4000 0800 00000000 0800 0004 c0000201 0000 0000', v4), { protocol: 47 })],
-  ['GRE of Ethernet', 101, greIn4(0x6558, frame)],
-  ['GRE of MPLS', 101, greIn4(0x8847, mpls(2, v4))],
-  ['GRE of WCCP', 101, greIn4(0x883e, v4)],
-  ['GRE of WCCP, version 2', 101, greIn4(0x883e, bytes('00000000', v4))],
-  ['PPTP', 101, ipv4(bytes('3001 880b 0027 0001 00000001 ff03', ppp(v4)), { protocol: 47 })],
-  [
-    'PPTP with an acknowledgement',
-    101,
-    ipv4(bytes('3081 880b 0025 0001 00000001 00000002', ppp(v4)), { protocol: 47 }),
-  ],
-  ['ERSPAN', 101, greIn4(0x88be, frame)],
-  ['ERSPAN of type II', 101, greIn4(0x88be, bytes('10010000 00000000', frame), { sequence: true })],
-  ['ERSPAN of type III', 101, greIn4(0x22eb, bytes('20010000 00000000 0000 0000', frame), { sequence: true })],
-  [
-    'ERSPAN of type III with a subheader',
-    101,
-    greIn4(0x22eb, bytes('20010000 00000000 0000 0001 0000000000000000', frame), { sequence: true }),
-  ],
-  ['EtherIP', 101, ipv4(bytes('3000', frame), { protocol: 97 })],
-  ['MPLS in IP', 101, ipv4(mpls(1, v4), { protocol: 137 })],
-  ['Ethernet in IPv6', 101, ipv6(frame, 143)],
-  ['IP in IP', 101, ipv4(v4, { protocol: 4 })],
-  ['6in4', 101, ipv4(v6, { protocol: 41 })],
-  ['IPv4 in IPv6', 101, ipv6(v4, 4)],
-  ['IPv6 in IPv6', 101, ipv6(v6, 41)],
-  ['an authentication header in IPv4', 101, ipv4(bytes('1104 0000', Buffer.alloc(20), udp('hello')), { protocol: 51 })],
-];
-
 describe('a datagram within', () => {
-  test.each(READ)('%s (link type %d) is read', async (_name, linkType, packet) => {
+  test.each(ENCAPSULATIONS)('%s (link type %d) is read', async (_name, linkType, packet) => {
     const { datagrams, skipped, error } = await readPackets([packet], linkType);
     expect({ skipped, error }).toEqual({ skipped: {}, error: undefined });
     const isIPv6 = packet.includes(v6);
@@ -121,7 +33,7 @@ describe('a datagram within', () => {
     ]);
   });
 
-  test.each(READ)('%s (link type %d), cut anywhere, is counted as cut', async (_name, linkType, packet) => {
+  test.each(ENCAPSULATIONS)('%s (link type %d), cut anywhere, is counted as cut', async (_name, linkType, packet) => {
     // Of NFLOG fields may follow the packet.
     const end = packet.lastIndexOf('hello') + 5;
     for (let length = 0; length < end; length += 1) {
