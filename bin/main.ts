@@ -1,4 +1,5 @@
 import { createReadStream, fstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Ending, Io, StopSignal } from '../src/commands/context.js';
@@ -40,6 +41,7 @@ const io: Io = {
   version: __UDPCAT_VERSION__,
   pid: process.pid,
   execPath: process.execPath,
+  examiner: join(__dirname, 'examine.cjs'),
   stop: stop.signal,
   force: force.signal,
   onReport: (listener) => {

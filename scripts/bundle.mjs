@@ -49,7 +49,8 @@ function standIn(specifier, { names, isEsm }) {
 }
 
 /**
- * Bundles `bin/main.ts` to `<outdir>/main.cjs`, and `bin/udpcat.ts`, which starts it, beside it. A package reached by a static import is part of that file; one
+ * Bundles `bin/main.ts` to `<outdir>/main.cjs`, and beside it `bin/udpcat.ts`, which starts it, and `bin/examine.ts`, which
+ * a thread of it runs. A package reached by a static import is part of that file; one
  * reached by `import('package')` alone becomes `<outdir>/vendor/<package>.cjs`, read when the import is; one that
  * package.json lists under `dependencies` or `optionalDependencies` stays outside.
  *
@@ -92,8 +93,9 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
   });
   const { metafile } = await esbuild.build({
     ...shared,
-    entryPoints: ['bin/main.ts'],
-    outfile: join(outdir, 'main.cjs'),
+    entryPoints: ['bin/main.ts', 'bin/examine.ts'],
+    outdir,
+    outExtension: { '.js': '.cjs' },
     sourcemap,
     define: { __UDPCAT_VERSION__: JSON.stringify(manifest.version) },
     // import() becomes require(), which costs less and, unlike import(), reads CommonJS as it is.

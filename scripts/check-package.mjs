@@ -14,7 +14,7 @@ const ALLOWED = [
   /^CHANGELOG\.md$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/udpcat\.1$/,
-  /^dist\/bin\/(udpcat|main)\.cjs$/,
+  /^dist\/bin\/(udpcat|main|examine)\.cjs$/,
   /^dist\/bin\/vendor\/[\w.@-]+\.cjs$/,
   /^dist\/net\/[\w/-]+\.(js|d\.ts)$/,
 ];
@@ -23,6 +23,7 @@ const REQUIRED = [
   'LICENSE',
   'dist/bin/udpcat.cjs',
   'dist/bin/main.cjs',
+  'dist/bin/examine.cjs',
   'dist/udpcat.1',
   'dist/net/index.js',
   'dist/net/index.d.ts',

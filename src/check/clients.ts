@@ -80,9 +80,20 @@ export class Clients implements AsyncDisposable {
     return this.#all.some((client) => client.kernelDropsAreLowerBound);
   }
 
-  /** Has the kernel report what it already knows, see `DatagramSocket.poll`. */
-  async poll(): Promise<void> {
-    await Promise.all(this.#all.map((client) => client.poll()));
+  /** How many datagrams were read after receiving had ended. */
+  get discarded(): number {
+    return this.#all.reduce((sum, { discarded }) => sum + discarded, 0);
+  }
+
+  /** Has the kernel report what it already knows, within that time for all of them, see `DatagramSocket.poll`. */
+  async poll(withinMs = Infinity): Promise<void> {
+    const untilMs = performance.now() + withinMs;
+    await Promise.all(this.#all.map((client) => client.poll(untilMs - performance.now())));
+  }
+
+  /** Receives no more, see `DatagramSocket.stopReceiving`. */
+  stopReceiving(): void {
+    for (const client of this.#all) client.stopReceiving();
   }
 
   /** Ends at once, see `DatagramSocket.abort`. */

@@ -23,8 +23,17 @@ const MAX_KEPT_MS = 2000;
 const MAX_ANSWERS_A_MESSAGE = 2;
 /** How long replies are judged before signals and timers have their turn: a reply may take long to judge on purpose. */
 const MAX_JUDGING_MS = 10;
-/** How long, once the wait is over, what arrived before may take to be judged. */
-const MAX_LATE_JUDGING_MS = 200;
+/** Replies are handed on, to be written, as soon as so many bytes of them are judged. */
+const MAX_PORTION_BYTES = 64 * 1024;
+/**
+ * How long, once the wait is over, what reached the socket before is read, an examination that takes long may go on, and
+ * the other replies are judged.
+ */
+const MAX_LATE_READING_MS = 40;
+const MAX_LATE_EXAMINING_MS = 40;
+const MAX_LATE_JUDGING_MS = 80;
+/** How long what is left in the socket then is counted. */
+const MAX_COUNTING_MS = 20;
 /** How long the kernel has to take what is being sent, once the run was interrupted. */
 const GIVEN_UP_AFTER_MS = 100;
 
@@ -107,6 +116,8 @@ export interface ExchangeEvents {
   dropped(count: number): void;
   /** The system had no memory to receive with; it is asked again. */
   receiveError(error: DatagramError): void;
+  /** Replies that had arrived are left, because the wait is over and there was no time to judge them. */
+  left?(count: number): void;
 }
 
 /** A message, and the sender that it names, if it does. */
@@ -121,6 +132,8 @@ export class Exchange implements AsyncDisposable {
   readonly #candidates: Endpoint[];
   #clients!: Clients;
   readonly #receiving: Promise<void>[] = [];
+  /** Resolves when the replies of the sockets so far are judged, and written. */
+  #taking: Promise<unknown> = Promise.resolve();
   #sending: Promise<void> = Promise.resolve();
   #isGiving = false;
   /** What was sent while the next address may still be tried; undefined once the address is settled. */
@@ -137,6 +150,8 @@ export class Exchange implements AsyncDisposable {
   #dropped = 0;
   /** What the kernel dropped on the sockets to addresses that were given up. */
   #kernelDroppedBefore = 0;
+  /** Replies that were left in the kernel at the end: there may have been more. */
+  #leftInKernel = 0;
   /** Whether there may have been more. */
   #moreDroppedBefore = false;
   #allSent = false;
@@ -150,8 +165,18 @@ export class Exchange implements AsyncDisposable {
   #mismatched: Endpoint | undefined;
   #refusal: DatagramError | undefined;
   #rewritten: readonly Uint8Array[] | undefined;
-  /** Spent on judging since the wait is over. */
+  /** When the wait was over; Infinity while it is not. */
+  #overSinceMs = Infinity;
+  /** Spent on judging since then. */
   #lateJudgingMs = 0;
+  /** Replies that were taken from the queue, and not judged any more. */
+  #unjudged = 0;
+  readonly #examiningLimit = new Alarm(() => {
+    this.#options.judge.endExamining();
+  });
+  #isExamining = false;
+  #endingOnTime: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #failure: Error | undefined;
   readonly #over = new AbortController();
   readonly #enough = new AbortController();
@@ -220,17 +245,18 @@ export class Exchange implements AsyncDisposable {
     return this.#options.listens;
   }
 
-  /** Replies that the kernel dropped; undefined where it cannot be known. See `DatagramSocket.kernelDropped`. */
+  /** Replies that the kernel dropped, and those that were left there at the end; undefined where it cannot be known. See `DatagramSocket.kernelDropped`. */
   get kernelDropped(): number | undefined {
     // The node engine finds each socket's count among those of all sockets: for many sockets that takes too long.
-    if (this.#options.manySenders === true && this.client.engine === 'node') return undefined;
-    const { kernelDropped } = this.#clients;
-    return kernelDropped === undefined ? undefined : this.#kernelDroppedBefore + kernelDropped;
+    const isKnown = this.#options.manySenders !== true || this.client.engine !== 'node';
+    const kernelDropped = isKnown ? this.#clients.kernelDropped : undefined;
+    if (kernelDropped === undefined && this.#leftInKernel === 0) return undefined;
+    return this.#kernelDroppedBefore + (kernelDropped ?? 0) + this.#leftInKernel;
   }
 
   /** Whether the kernel may have dropped more than `kernelDropped` said last. */
   get kernelDropsAreLowerBound(): boolean {
-    return this.#moreDroppedBefore || this.#clients.kernelDropsAreLowerBound;
+    return this.#moreDroppedBefore || this.#leftInKernel > 0 || this.#clients.kernelDropsAreLowerBound;
   }
 
   /** From the latest transmission of the first message to the first matching reply. */
@@ -309,9 +335,11 @@ export class Exchange implements AsyncDisposable {
   async #receive(client: DatagramClient): Promise<void> {
     try {
       for await (const batch of client.batches()) {
-        const replies = await this.#judge(this.#withoutStrays(batch, client), client);
-        if (replies.length > 0) await this.#options.events.replies(replies, client.local);
-        if (this.#judgedLongEnough()) return;
+        const replies = this.#withoutStrays(batch, client);
+        // Sockets take turns: stdout is written to in order, and one reply at a time is examined.
+        const taking = this.#taking.then(() => this.#takeIn(replies, client));
+        this.#taking = taking.catch(() => undefined);
+        if (!(await taking)) return;
       }
     } catch (error) {
       this.#fail(error as Error);
@@ -327,41 +355,96 @@ export class Exchange implements AsyncDisposable {
     return batch.filter(({ remote }) => remote.address === address);
   }
 
-  /** What is over ends, whatever is left to be judged; a slow reader of what was judged takes none of that time. */
-  #judgedLongEnough(): boolean {
+  /** Whether what is left of replies is judged no more; a slow reader of those that were judged takes none of that time. */
+  get #judgedLongEnough(): boolean {
     return this.#lateJudgingMs > MAX_LATE_JUDGING_MS;
   }
 
-  /** Counts judging that began at `sinceMs`, if the wait is over. */
+  /** Counts judging that began at `sinceMs`, as far as the wait is over. */
   #judgedSince(sinceMs: number): void {
-    if (this.#over.signal.aborted) this.#lateJudgingMs += performance.now() - sinceMs;
+    const nowMs = performance.now();
+    if (this.#overSinceMs <= nowMs) this.#lateJudgingMs += nowMs - Math.max(sinceMs, this.#overSinceMs);
   }
 
-  /** Resolves to the replies that count; those that are left when they were judged for long enough do not. */
-  async #judge(batch: readonly Datagram[], client: DatagramClient): Promise<readonly Datagram[]> {
-    if (batch.length === 0) return batch;
-    const { judge, measurement, events } = this.#options;
+  /** Judges replies that came together, and hands them on portion by portion; false if no more are wanted. */
+  async #takeIn(batch: readonly Datagram[], client: DatagramClient): Promise<boolean> {
+    if (batch.length === 0) return true;
+    const { judge, events } = this.#options;
     this.#settleAddress();
     this.#stillAlive();
-    let sinceMs = performance.now();
-    for (const [index, datagram] of batch.entries()) {
-      if (this.#allSent && this.#hasEnough) return batch.slice(0, index);
-      if (performance.now() - sinceMs > MAX_JUDGING_MS) {
-        this.#judgedSince(sinceMs);
-        await nextTurn();
-        sinceMs = performance.now();
-        if (this.#judgedLongEnough()) return batch.slice(0, index);
+    let turnMs = performance.now();
+    for (let next = 0; next < batch.length;) {
+      if (this.#allSent && this.#hasEnough) return false;
+      if (this.#judgedLongEnough) {
+        this.#unjudged += batch.length - next;
+        return false;
       }
-      this.#received += 1;
-      const finding = measurement === undefined ? judge.reply(datagram.data) : measurement.reply(datagram, judge);
-      const { answer } = finding;
-      this.#take(finding, datagram);
-      events.judged?.(datagram, finding, this.#repliesFrom(this.remote));
-      if (answer !== undefined) this.#answer(answer, datagram.remote, client);
-      this.#checkEnough();
+      const from = next;
+      const first = batch[from] as Datagram;
+      const takesLong = judge.takesLong(first.data);
+      const inTime = !takesLong || (await this.#examine(first));
+      const sinceMs = performance.now();
+      if (takesLong) {
+        this.#judge(first, client, inTime);
+        next += 1;
+      } else next = this.#judgePortion(batch, from, client);
+      const taken = events.replies(batch.slice(from, next), client.local);
+      this.#judgedSince(sinceMs);
+      await taken;
+      if (performance.now() - turnMs > MAX_JUDGING_MS) {
+        await nextTurn();
+        turnMs = performance.now();
+      }
     }
-    this.#judgedSince(sinceMs);
-    return batch;
+    return true;
+  }
+
+  /** Judges replies from a place on, until others are to have their turn; returns how far it got, which is one at least. */
+  #judgePortion(batch: readonly Datagram[], from: number, client: DatagramClient): number {
+    const { judge } = this.#options;
+    const sinceMs = performance.now();
+    let next = from;
+    let bytes = 0;
+    do {
+      const datagram = batch[next] as Datagram;
+      bytes += datagram.data.length;
+      this.#judge(datagram, client, true);
+      next += 1;
+    } while (
+      next < batch.length &&
+      bytes < MAX_PORTION_BYTES &&
+      performance.now() - sinceMs < MAX_JUDGING_MS &&
+      !(this.#allSent && this.#hasEnough) &&
+      !judge.takesLong((batch[next] as Datagram).data)
+    );
+    return next;
+  }
+
+  /** Whether a reply that takes long was examined before the time for that was over. */
+  async #examine({ data }: Datagram): Promise<boolean> {
+    this.#isExamining = true;
+    if (this.#overSinceMs < Infinity)
+      this.#examiningLimit.set(this.#overSinceMs + MAX_LATE_EXAMINING_MS - performance.now());
+    const inTime = await this.#options.judge.examine(data);
+    this.#isExamining = false;
+    this.#examiningLimit.stop();
+    return inTime;
+  }
+
+  /** Judges one reply; one that was not examined in time is left unjudged. */
+  #judge(datagram: Datagram, client: DatagramClient, inTime: boolean): void {
+    const { judge, measurement, events } = this.#options;
+    this.#received += 1;
+    const finding = !inTime
+      ? judge.leave(1)
+      : measurement === undefined
+        ? judge.reply(datagram.data)
+        : measurement.reply(datagram, judge);
+    const { answer } = finding;
+    this.#take(finding, datagram);
+    events.judged?.(datagram, finding, this.#repliesFrom(this.remote));
+    if (answer !== undefined) this.#answer(answer, datagram.remote, client);
+    this.#checkEnough();
   }
 
   /** Takes in what a reply was found to be, now or once it is. */
@@ -446,7 +529,7 @@ export class Exchange implements AsyncDisposable {
   };
 
   #checkRefused(): void {
-    if (this.#allSent && this.#retriesLeft === 0 && this.#options.judge.refused) this.end();
+    if (this.#allSent && this.#retriesLeft === 0 && this.#options.judge.refused) void this.endOnTime();
   }
 
   /** Goes on to the next address, and sends there what went to this one. */
@@ -643,38 +726,85 @@ export class Exchange implements AsyncDisposable {
     }
   }
 
-  /** The time is over. What reached the socket before counts, however late this process is. */
-  async endOnTime(): Promise<void> {
-    await this.#clients.poll();
-    this.end();
+  /**
+   * The time is over. What reached the socket before counts, however late this process is, as far as it is read and judged
+   * within a moment: a flood has no end. Twice is fine.
+   */
+  endOnTime(): Promise<void> {
+    this.#timeIsOver();
+    this.#endingOnTime ??= Promise.resolve()
+      .then(() => this.#clients.poll(MAX_LATE_READING_MS))
+      .then(() => {
+        this.end();
+      });
+    return this.#endingOnTime;
+  }
+
+  #timeIsOver(): void {
+    if (this.#overSinceMs < Infinity) return;
+    this.#overSinceMs = performance.now();
+    if (this.#isExamining) this.#examiningLimit.set(MAX_LATE_EXAMINING_MS);
   }
 
   /** Nothing more is waited for; what has arrived still counts, unless enough replies came. Twice is fine. */
   end(): void {
+    this.#timeIsOver();
     // A reason of one's own: making the default one, with its stack, takes milliseconds.
     this.#over.abort('over');
     this.#idle.stop();
   }
 
   /**
-   * Closes the socket, and waits until the replies that count were taken.
+   * Closes the socket, and waits until the replies that count were taken. Twice is fine.
    *
    * @param hurried whether what the kernel does not take in a moment is given up, and with it what nobody takes of replies
    */
-  async close(hurried: boolean): Promise<void> {
-    this.end();
+  close(hurried: boolean): Promise<void> {
+    this.#closing ??= this.#close(hurried);
+    return this.#closing;
+  }
+
+  async #close(hurried: boolean): Promise<void> {
     const givingUp = new Alarm(() => {
       if (this.#clients.queued > 0) this.#onDrop(this.#clients.queued);
       this.#clients.abort();
     });
     if (hurried) givingUp.set(GIVEN_UP_AFTER_MS);
     await this.#switching;
+    const { listens, judge } = this.#options;
+    if (listens && !this.#over.signal.aborted) await this.endOnTime();
+    this.end();
+    this.#clients.stopReceiving();
+    if (this.#wantsMore) await this.#countLeftInKernel();
     await this.#answering;
     await this.#clients[Symbol.asyncDispose]();
     givingUp.stop();
     await Promise.allSettled([this.#sending]);
     await Promise.all(this.#receiving);
+    if (this.#wantsMore) this.#leaveTheRest();
+    judge.endExamining();
     this.#clients.removeAllListeners();
+  }
+
+  /** Whether replies beyond those that were judged would have counted. */
+  get #wantsMore(): boolean {
+    return this.#options.listens && this.#failure === undefined && !this.#hasEnough;
+  }
+
+  /** Replies that had arrived, and are not judged any more, count as dropped. */
+  #leaveTheRest(): void {
+    const count = this.#unjudged + this.#clients.queued;
+    if (count === 0) return;
+    this.#dropped += count;
+    this.#options.judge.leave(count);
+    this.#options.events.left?.(count);
+  }
+
+  async #countLeftInKernel(): Promise<void> {
+    const clients = this.#clients;
+    const before = clients.discarded;
+    await clients.poll(MAX_COUNTING_MS);
+    this.#leftInKernel += clients.discarded - before;
   }
 
   /** Closes it in order, see {@link close}. */

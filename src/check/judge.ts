@@ -1,4 +1,6 @@
+import type { Examiner } from './examiner.js';
 import type { Expectation } from './expectation.js';
+import { firstMismatch } from './written-expectations.js';
 
 /** What came of a question: enough matching replies, a wrong one, a refusal, only a stranger's, or nothing. */
 export type Verdict = 'ok' | 'mismatch' | 'refused' | 'stray' | 'silent';
@@ -7,9 +9,9 @@ export type Verdict = 'ok' | 'mismatch' | 'refused' | 'stray' | 'silent';
 export interface Finding {
   /**
    * `pending`: it belongs to the exchange, and what was asked for is still to come; `surplus`: it answers no question that
-   * is open.
+   * is open; `unjudged`: the time was over before it was known.
    */
-  readonly outcome: 'match' | 'mismatch' | 'pending' | 'surplus';
+  readonly outcome: 'match' | 'mismatch' | 'pending' | 'surplus' | 'unjudged';
   /** What was learned from it, or why it does not match; it may quote bytes of the reply. */
   readonly says?: string;
   /** What the protocol wants sent back to the peer. */
@@ -39,11 +41,18 @@ export function onceSettled(finding: Finding, take: (settled: Finding) => void):
 /** The longest that a finding says, in characters: a reply may quote itself at any length. */
 const MAX_SAYS = 300;
 const MATCH: Finding = { outcome: 'match' };
+/** Replies that may take longer to examine, in nanoseconds, are examined by the {@link Examiner}. */
+const MAX_EXAMINING_NS = 20e6;
 
 /** Judges replies one by one, never joined, and says at any moment what the verdict would be. */
 export class Judge {
   readonly #expectations: readonly Expectation[];
   readonly #probe: ((data: Uint8Array) => Finding) | undefined;
+  #examiner: Examiner | undefined;
+  readonly #worstNsPerByte: number;
+  /** What the examiner found last. */
+  #examined: { readonly data: Uint8Array; readonly says: string | undefined } | undefined;
+  #unjudged = 0;
   #matching = 0;
   #mismatch: string | undefined;
   #failedProbe = false;
@@ -55,10 +64,14 @@ export class Judge {
   /**
    * @param expectations all of which must hold for one and the same reply
    * @param probe the judgement of a known protocol, which must hold for that reply as well
+   * @param examiner holds replies against the same expectations where that may take long. Default: it is done at once,
+   * however long it takes
    */
-  constructor(expectations: readonly Expectation[], probe?: (data: Uint8Array) => Finding) {
+  constructor(expectations: readonly Expectation[], probe?: (data: Uint8Array) => Finding, examiner?: Examiner) {
     this.#expectations = expectations;
     this.#probe = probe;
+    this.#examiner = examiner;
+    this.#worstNsPerByte = expectations.reduce((sum, { worstNsPerByte }) => sum + worstNsPerByte, 0);
   }
 
   /** Replies from the address asked that met every expectation. */
@@ -89,6 +102,43 @@ export class Judge {
   /** Whether the last transmission was refused and no reply followed. */
   get refused(): boolean {
     return this.#refused;
+  }
+
+  /** Replies that came in time, and were not judged in time. */
+  get unjudged(): number {
+    return this.#unjudged;
+  }
+
+  /** Whether it may take long to hold a reply against the expectations: then {@link examine} is to be called first. */
+  takesLong(data: Uint8Array): boolean {
+    return this.#examiner !== undefined && data.length * this.#worstNsPerByte > MAX_EXAMINING_NS;
+  }
+
+  /**
+   * Holds a reply against the expectations where that can be ended, so that {@link reply} need not; resolves to false if
+   * it was ended before it was known. Where no thread can be had, {@link reply} does it, however long that takes.
+   */
+  async examine(data: Uint8Array): Promise<boolean> {
+    try {
+      const examination = await this.#examiner?.examine(data);
+      this.#examined = examination && { data, says: examination.says };
+      return examination !== undefined;
+    } catch {
+      this.#examiner = undefined;
+      return true;
+    }
+  }
+
+  /** Ends {@link examine}; nothing is examined any more. */
+  endExamining(): void {
+    this.#examiner?.end();
+  }
+
+  /** Replies were not judged in time: neither did they match, nor were they found not to. */
+  leave(count: number): Finding {
+    this.#refused = false;
+    this.#unjudged += count;
+    return { outcome: 'unjudged', says: 'was not judged in time' };
   }
 
   /** Takes in a reply from the address asked. */
@@ -137,10 +187,10 @@ export class Judge {
     const found = this.#probe === undefined ? MATCH : shorten(this.#probe(data));
     // What may match later must meet the expectations now: its bytes are not kept.
     if (found.outcome !== 'match' && found.later === undefined) return { finding: found, byProbe: true };
-    for (const expectation of this.#expectations) {
-      const says = expectation.mismatch(data);
-      if (says !== undefined) return { finding: { outcome: 'mismatch', says }, byProbe: false };
-    }
+    const examined = this.#examined;
+    const says = examined?.data === data ? examined.says : firstMismatch(this.#expectations, data);
+    this.#examined = undefined;
+    if (says !== undefined) return { finding: { outcome: 'mismatch', says }, byProbe: false };
     return { finding: found, byProbe: true };
   }
 
@@ -164,7 +214,7 @@ export class Judge {
     if (this.#matching >= wanted) return 'ok';
     if (this.#mismatch !== undefined) return 'mismatch';
     if (this.#refused) return 'refused';
-    if (this.#strays > 0 && this.#matching === 0) return 'stray';
+    if (this.#strays > 0 && this.#matching + this.#unjudged === 0) return 'stray';
     return 'silent';
   }
 }

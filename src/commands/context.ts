@@ -19,6 +19,8 @@ export interface Io {
   readonly pid: number;
   /** Path of the Node that runs. */
   readonly execPath: string;
+  /** Path of the program that the thread of `Examiner` runs. */
+  readonly examiner: string;
   /** The first signal: flush everything and end. Its reason is the {@link StopSignal}. */
   readonly stop: AbortSignal;
   /** The second signal: end at once. */

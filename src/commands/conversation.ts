@@ -1,3 +1,4 @@
+import { Examiner } from '../check/examiner.js';
 import { Exchange, type ExchangeEvents, type ExchangeOptions } from '../check/exchange.js';
 import { Judge, type Verdict } from '../check/judge.js';
 import type { RecordedAnswers } from '../check/recorded-answers.js';
@@ -76,7 +77,8 @@ export async function converse(
     prepareMessages(plan, context, { limitBytes, answers, totals: output.totals }),
   );
   const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
-  const judge = new Judge(plan.expectations, (answers ?? probe)?.judge);
+  const examiner = new Examiner(context.examiner, { written: plan.written, encoding: plan.encoding });
+  const judge = new Judge(plan.expectations, (answers ?? probe)?.judge, examiner);
   const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], prepared));
   if (measurement !== undefined) output.totals.measure(measurement);
   const opening = Exchange.open({
@@ -334,6 +336,10 @@ function exchangeEvents(
     receiveError: (error) => {
       output.receiveError(error);
     },
+    left: (count) => {
+      output.queueLeft(count);
+      explanation?.say(`${count} more replies came, and were not judged in time`);
+    },
   };
 }
 
@@ -374,6 +380,7 @@ function conclude(
     type: 'verdict',
     verdict,
     replies: judge.matching,
+    ...(judge.unjudged > 0 && { unjudged: judge.unjudged }),
     ...(rttMs !== undefined && { rttMs: Math.round(rttMs * 1000) / 1000 }),
     address: peer,
     ...(answers !== undefined && { differs: answers.differing, missing: answers.missing }),
@@ -411,6 +418,8 @@ function describe(
     case 'silent':
       if (judge.pending !== undefined && judge.matching === 0)
         return `${peer} did not finish its answer within ${time}: ${judge.pending}`;
+      if (judge.unjudged > 0)
+        return `${peer} replied, and ${judge.unjudged} of its replies could not be judged within ${time}${missing}`;
       return judge.matching === 0
         ? `${peer} did not answer within ${time}`
         : `${peer} gave ${judge.matching} of ${exchange.wanted} replies within ${time}${missing}`;

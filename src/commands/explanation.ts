@@ -25,7 +25,8 @@ export function createExplanation(
     say: (message) => {
       const nowMs = performance.now();
       const left = judged && endMs < Infinity ? `; ${Math.max(0, endMs - nowMs).toFixed(0)} ms left` : '';
-      log.announce(`${nowMs.toFixed(1)} ms: ${message}${left}`);
+      // A flood of replies has a line each: those that nobody reads must not fill the memory.
+      log.report(`${nowMs.toFixed(1)} ms: ${message}${left}`);
     },
     waitBegins: () => {
       endMs = Math.min(performance.now() + waitMs, deadline);

@@ -213,6 +213,13 @@ export class Output {
     this.#toBeReported('queue', count);
   }
 
+  /** Datagrams are left in the queue at the end. */
+  queueLeft(count: number): void {
+    this.totals.queueDropped += count;
+    this.#context.log.warn(`the time is over, and ${count} replies that had arrived are dropped without being judged`);
+    this.#toBeReported('queue', count);
+  }
+
   /**
    * Has what the kernel dropped told while the run goes on, and, if it was asked for at least once, counted at the end.
    *

@@ -1,12 +1,13 @@
 import type { ExchangeOptions } from '../check/exchange.js';
 import type { Expectation } from '../check/expectation.js';
+import type { WrittenExpectations } from '../check/written-expectations.js';
 import { checkDestination, parseSourceAddress } from '../net/endpoint.js';
 import { type Address, familyOf, parseAddress } from '../net/index.js';
 import { endpointOf } from '../net/resolve.js';
 import type { ProbeSession } from '../probes/session.js';
 import type { Io } from './context.js';
 import { NUMBERINGS } from './exit-code.js';
-import { readExpectations, type WrittenExpectations } from './expectations.js';
+import { readExpectations } from './expectations.js';
 import type { MessageSource } from './messages.js';
 import { familyOption, flag, grouped, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
 import { checkJoins, checkShared, checkSource, checkUtf8, readAddress, readBind, readPayload } from './plan.js';
@@ -107,6 +108,8 @@ export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | '
   readonly source: Address | undefined;
   readonly messages: MessageSource;
   readonly expectations: readonly Expectation[];
+  /** The same as the user wrote them, in `encoding`. */
+  readonly written: WrittenExpectations;
   /** Whose datagrams are replies. */
   readonly repliesFrom: ExchangeOptions['repliesFrom'];
   /** Whether the exit status tells of the replies. */
@@ -167,6 +170,7 @@ export async function planSend(
     source,
     messages: from,
     expectations,
+    written,
     repliesFrom: values.anySource === true ? 'anyone' : probed,
     judged,
     waitMs: planWait(values, from, judged),

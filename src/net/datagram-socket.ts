@@ -46,6 +46,8 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   #own: ReadonlySet<string> = new Set();
   #sends = new Set<Promise<unknown>>();
   #state: 'open' | 'closing' | 'aborted' = 'open';
+  /** Whether the end of receiving takes in what the kernel holds. */
+  #takesInTheRest = true;
   #markClosed!: () => void;
   readonly #closed = new Promise<void>((resolve) => {
     this.#markClosed = resolve;
@@ -176,6 +178,11 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     return this.#socket.kernelDropsAreLowerBound;
   }
 
+  /** How many datagrams were read from the kernel after receiving had ended, and so were given to nobody. */
+  get discarded(): number {
+    return this.#queue.discarded;
+  }
+
   /** How many datagrams wait in the receive queue. */
   get queued(): number {
     return this.#queue.length;
@@ -223,9 +230,12 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /**
    * Has the kernel report what it already knows, without waiting for more: datagrams in its buffer come into the queue,
    * ICMP errors become events.
+   *
+   * @param withinMs ends it after that time, though the kernel may hold more. Default: no limit; it reads no more than the
+   * kernel's buffer can hold.
    */
-  poll(): Promise<void> {
-    return this.#socket.poll();
+  poll(withinMs?: number): Promise<void> {
+    return this.#socket.poll(withinMs);
   }
 
   /**
@@ -235,6 +245,15 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   async endReceiving(): Promise<void> {
     if (this.#state !== 'open') return;
     await this.#takeInTheRest();
+    this.#queue.end();
+  }
+
+  /**
+   * Receives no more from now on, and goes on sending: what is queued can still be read, and what the kernel holds is given
+   * up (`discarded`). Twice, and after `close`, is fine.
+   */
+  stopReceiving(): void {
+    this.#takesInTheRest = false;
     this.#queue.end();
   }
 
@@ -255,9 +274,10 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /** What waits in the kernel until there is room for it would be lost with the socket; its buffer bounds how much it is. */
-  #takeInTheRest(): Promise<void> {
+  async #takeInTheRest(): Promise<void> {
+    if (!this.#takesInTheRest) return;
     if (this.#chosen.engine.leavesInKernel) this.#queue.takeInTheRest();
-    return this.#socket.poll();
+    await this.#socket.poll();
   }
 
   /**

@@ -61,8 +61,6 @@ const REFUSALS = new Set([
   'ENOPROTOOPT',
   'EPROTO',
 ]);
-/** Datagrams that libuv reads at most from one socket in one turn of the event loop. */
-const READS_PER_TURN = 32;
 /** Linux doubles what it grants, to allow for its own bookkeeping (socket(7)). */
 const KERNEL_FACTOR = platform() === 'linux' ? 2 : 1;
 /** The least that Linux charges the receive buffer for a datagram, in bytes. */
@@ -125,6 +123,8 @@ class NodeSocket implements EngineSocket {
   /** Datagrams read so far, and failures to read one that may have passed by now. */
   #reads = 0;
   readonly #backOff = new BackOff();
+  /** What they took of the kernel's buffer at least, in bytes. */
+  #bytesRead = 0;
   #lastRemote: Endpoint = { address: '', port: 0 };
   #sendsThisTurn = 0;
   #sending: Promise<unknown> = Promise.resolve();
@@ -228,6 +228,7 @@ class NodeSocket implements EngineSocket {
     if (this.#arrived.length === 0 && this.#strayed.length === 0) setImmediate(this.#deliver);
     this.#reads += 1;
     this.#backOff.succeeded();
+    this.#bytesRead += Math.max(data.length, LEAST_CHARGE_BYTES);
     // Between bind and connect anybody can reach the socket.
     if (peer !== undefined && !sameEndpoint(remote, peer)) this.#strayed.push(datagram);
     else this.#arrived.push(datagram);
@@ -385,16 +386,18 @@ class NodeSocket implements EngineSocket {
     // node:dgram cannot leave datagrams in the kernel; what the queue has no room for is dropped there, and counted.
   }
 
-  async poll(): Promise<void> {
-    await Promise.all([this.#drain(), this.#companion?.poll()]);
+  async poll(withinMs = Infinity): Promise<void> {
+    await Promise.all([this.#drain(withinMs), this.#companion?.poll(withinMs)]);
   }
 
-  async #drain(): Promise<void> {
+  async #drain(withinMs: number): Promise<void> {
+    const untilMs = performance.now() + withinMs;
+    // The kernel's buffer cannot have held more than that when it was asked. A flood fills it again meanwhile.
+    const mostBytes = this.#bytesRead + this.buffers.recvBytes * KERNEL_FACTOR;
     // The first turn may begin after this turn's poll phase; the second has had one for certain.
     await nextTurn();
-    // No more than the kernel's buffer can have held when it was asked: a flood does not hold this up for ever.
-    const mostTurns = Math.ceil((this.buffers.recvBytes * KERNEL_FACTOR) / LEAST_CHARGE_BYTES / READS_PER_TURN);
-    for (let turn = 0, before = -1; turn <= mostTurns && before !== this.#reads && !this.#closed; turn += 1) {
+    let before = -1;
+    while (before !== this.#reads && this.#bytesRead < mostBytes && performance.now() < untilMs && !this.#closed) {
       before = this.#reads;
       await nextTurn();
     }

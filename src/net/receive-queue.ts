@@ -32,6 +32,7 @@ export class ReceiveQueue {
   #ended = false;
   #failure: DatagramError | undefined;
   #dropped = 0;
+  #discarded = 0;
 
   constructor(options: {
     /** Datagrams held, at least 1. */
@@ -51,6 +52,11 @@ export class ReceiveQueue {
   /** How many datagrams were dropped because the queue was full. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** How many datagrams came after the end. Those that the policy `fail` drops are counted in `dropped`. */
+  get discarded(): number {
+    return this.#discarded;
   }
 
   /** How many datagrams wait to be read. */
@@ -82,6 +88,7 @@ export class ReceiveQueue {
     if (this.#ended) {
       // It overflows still, and until the socket is closed.
       if (this.#failure?.code === 'QUEUE_FULL') this.#drop(batch.length);
+      else this.#discarded += batch.length;
       return;
     }
     let rest = batch;

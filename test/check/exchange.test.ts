@@ -8,6 +8,7 @@ import { type Finding, Judge } from '../../src/check/judge.js';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { type Endpoint, formatEndpoint } from '../../src/net/index.js';
 import { Measurement } from '../../src/stats/measurement.js';
+import { ENGINE_NAMES } from '../support/engines.js';
 import {
   answeringServer,
   arrivals,
@@ -28,6 +29,16 @@ function endpointOf({ address }: Pick<Peer, 'address'>): Endpoint {
   const { host, port } = hostAndPort(address);
   return { address: host, port };
 }
+
+/** Events that nobody looks at. */
+const IGNORED: ExchangeOptions['events'] = {
+  replies: () => Promise.resolve(),
+  strays: () => undefined,
+  peerError: () => undefined,
+  nextAddress: () => undefined,
+  receiveError: () => undefined,
+  dropped: () => undefined,
+};
 
 interface Told {
   readonly replies: string[];
@@ -450,6 +461,58 @@ describe('replies that take long to judge', () => {
     expect(exchange.received).toBeLessThan(200);
     expect(exchange.received).toBeGreaterThan(1);
     expect(turns).toBeGreaterThan(1);
+    expect(judge.verdict(1)).toBe('mismatch');
+  });
+});
+
+describe('replies for which there is no time at the end', () => {
+  test.each(ENGINE_NAMES)('are all counted, and few are judged, with the %s engine', async (engine) => {
+    const count = 100;
+    const server = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(server, 'listening');
+    const answered = new Promise((resolve) => {
+      server.once('message', (_data, { port, address }) => {
+        const all = Array.from(
+          { length: count },
+          () =>
+            new Promise((done) => {
+              server.send('x', port, address, done);
+            }),
+        );
+        resolve(Promise.all(all));
+      });
+    });
+    let isOver = false;
+    let late = 0;
+    let left = 0;
+    const slow = (): Finding => {
+      if (isOver) late += 1;
+      const untilMs = performance.now() + 30;
+      while (performance.now() < untilMs);
+      return { outcome: 'mismatch', says: 'no' };
+    };
+    // A few wait in the queue, the others in the kernel; or they find the queue full.
+    const { exchange, judge } = await open([{ address: '127.0.0.1', port: server.address().port }], {
+      probe: slow,
+      client: { engine, maxReadQueue: 20 },
+      events: { ...IGNORED, left: (replies) => (left += replies) },
+    });
+    await using _ = exchange;
+    expect(exchange.kernelDropped).toBe(0);
+    await exchange.send([bytes('?')]);
+    await answered;
+    while (exchange.received === 0) await delay(1);
+    isOver = true;
+    await exchange.endOnTime();
+    await exchange[Symbol.asyncDispose]();
+    server.close();
+    // In 100 ms, and the last begins just before that is over.
+    expect(late).toBeLessThanOrEqual(4);
+    expect(left).toBeGreaterThan(0);
+    expect(judge.unjudged).toBe(left);
+    const kernelDropped = exchange.kernelDropped ?? 0;
+    expect(exchange.received + exchange.dropped + kernelDropped).toBe(count);
+    expect(exchange.kernelDropsAreLowerBound).toBe(kernelDropped > 0);
     expect(judge.verdict(1)).toBe('mismatch');
   });
 });

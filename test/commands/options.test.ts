@@ -27,6 +27,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     env: {},
     pid: process.pid,
     execPath: process.execPath,
+    examiner: '',
     version: '0.0.0',
     stop: new AbortController().signal,
     force: new AbortController().signal,

@@ -1,4 +1,9 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
+import type { Context } from '../../src/commands/context.js';
+import { createExplanation } from '../../src/commands/explanation.js';
+import type { SendPlan } from '../../src/commands/send-plan.js';
+import { createLog } from '../../src/output/log.js';
 import { answeringServer, closedAddress, echoServer, silentServer } from '../support/sockets.js';
 import { udpcat } from '../support/udpcat.js';
 
@@ -73,4 +78,16 @@ test('-v has the same in its log', async () => {
     'sent 4 bytes',
     `${server.address} replied with 4 bytes: match`,
   ]);
+});
+
+test('--explain does not fill the memory with what nobody reads: a flood of replies has a line each', async () => {
+  const stderr = new PassThrough();
+  const log = createLog(() => stderr, { level: 'info', format: 'pretty', colored: false });
+  const plan = { explain: true, judged: true, waitMs: 1000 } as SendPlan;
+  const explanation = createExplanation(plan, { log } as Context);
+  explanation?.say('first');
+  await log.flush();
+  for (let nth = 0; nth < 20_000; nth += 1) explanation?.say(`${nth} ${'x'.repeat(200)}`);
+  expect(stderr.writableLength + stderr.readableLength).toBeGreaterThan(1_000_000);
+  expect(stderr.writableLength + stderr.readableLength).toBeLessThan(1_200_000);
 });

@@ -5,11 +5,15 @@ import { type AddressLike, type DatagramSocketOptions, formatEndpoint } from '..
 import { datagramError, queuedIn, text } from '../support/net.js';
 import { type Family, silentServer } from '../support/sockets.js';
 import { describeEngines } from '../support/engines.js';
+import { startFlooder } from '../support/flooder.js';
 
 const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 4, host: '127.0.0.1', local: '127.0.0.1:0' },
   { family: 6, host: '::1', local: '[::1]:0' },
 ];
+
+/** Datagrams that an engine reads at once, at most: the bound is looked at between two of such reads. */
+const READ_TOGETHER = 64;
 
 /** Sockets that this process has open. */
 function openSockets(): number {
@@ -47,6 +51,38 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       const received = (await peer.collect(499 + sends.length)).map(({ data }) => data.toString());
       expect(received.slice(0, 500)).toEqual(batch.map(({ data }) => data.toString()));
       expect(received.slice(500)).toEqual(['endpoint', 'text', 'name'].slice(0, sends.length - 1));
+    });
+
+    test('is done under a flood, and gives no more than was in the kernel when it was called', async () => {
+      const server = await startUdpServer(local, { recvBufferBytes: 200_000 });
+      const { recvBytes } = server.kernelBuffers;
+      await using flooder = await startFlooder({ bytes: 1000, to: formatEndpoint(server.local) });
+      await server.recvfrom();
+      const queued = server.queued;
+      const most = queued + (2 * recvBytes) / 1000 + READ_TOGETHER;
+      server.close();
+      let given = 0;
+      for await (const batch of server.batches()) given += batch.length;
+      await server.waitClosed();
+      expect(given).toBeLessThanOrEqual(most);
+      await flooder.ended;
+    });
+
+    test('after stopReceiving() leaves what is queued to be read, counts what came after it, and sends', async () => {
+      await using peer = await silentServer(family);
+      const client = await openUdpConnection(peer.address);
+      const to = formatEndpoint(client.local);
+      await peer.send('before', to);
+      while (client.queued === 0) await client.poll();
+      client.stopReceiving();
+      await peer.send('after', to);
+      while (client.discarded === 0) await client.poll(1000);
+      await client.send('still');
+      client.close();
+      await client.waitClosed();
+      expect(text(await client.recv())).toBe('before');
+      expect(client.discarded).toBe(1);
+      expect((await peer.collect(1)).map(({ data }) => data.toString())).toEqual(['still']);
     });
 
     test('sends what a client has under way', async () => {

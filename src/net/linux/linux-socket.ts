@@ -97,6 +97,14 @@ export async function loadMachinery(): Promise<Machinery> {
   };
 }
 
+/** When {@link LinuxSocket} stops reading, though there may be more. */
+interface ReadLimits {
+  readonly mostCalls?: number;
+  /** Of the kernel's buffer, as Linux charges it. */
+  readonly mostBytes?: number;
+  readonly withinMs?: number;
+}
+
 /** A batch on its way to the kernel. */
 interface Delivery {
   readonly batch: readonly EngineOutgoing[];
@@ -283,7 +291,7 @@ export class LinuxSocket implements EngineSocket {
       // What has no entry in the error queue would be told over and over.
       this.#machinery.options.pendingError(this.#fd);
     }
-    if (this.#read(RECEIVES_PER_TURN)) this.#takeTurn();
+    if (this.#read({ mostCalls: RECEIVES_PER_TURN })) this.#takeTurn();
   }
 
   /** Has the event loop watch for what there is to do. */
@@ -299,10 +307,13 @@ export class LinuxSocket implements EngineSocket {
 
   // --- Receiving ---
 
-  /** Takes in what has arrived, as far as there is room, with so many calls at most; whether there may be more. */
-  #read(mostCalls: number): boolean {
+  /** Takes in what has arrived, as far as there is room and the limits allow; whether there may be more. */
+  #read({ mostCalls = Infinity, mostBytes = Infinity, withinMs = Infinity }: ReadLimits): boolean {
     const { reception, calls } = this.#machinery;
-    for (let nth = 0; nth < mostCalls && !this.#closed; nth += 1) {
+    const untilMs = withinMs === Infinity ? Infinity : performance.now() + withinMs;
+    let bytes = 0;
+    for (let nth = 0; nth < mostCalls && bytes < mostBytes && !this.#closed; nth += 1) {
+      if (untilMs < Infinity && performance.now() >= untilMs) return true;
       this.#giveBacklog();
       const { arrivals } = this.#events;
       const room = arrivals === undefined ? this.#events.room() : Infinity;
@@ -315,6 +326,7 @@ export class LinuxSocket implements EngineSocket {
         continue;
       }
       this.#backOff.succeeded();
+      bytes += chargeOf(reception, received);
       if (arrivals === undefined) {
         const batch = reception.datagrams(received, this.local.port, this.#fallbackLocal);
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
@@ -577,11 +589,11 @@ export class LinuxSocket implements EngineSocket {
 
   // --- All else ---
 
-  async poll(): Promise<void> {
+  async poll(withinMs = Infinity): Promise<void> {
     if (this.#closed) return;
     this.#readErrors();
-    // No more than the kernel's buffer can have held when it was asked: a flood does not hold this up for ever.
-    this.#read(Math.ceil((this.buffers.recvBytes * KERNEL_FACTOR) / LEAST_CHARGE_BYTES / RECEIVED_AT_ONCE));
+    // The kernel's buffer cannot have held more than that when it was asked. A flood fills it again meanwhile.
+    this.#read({ mostBytes: this.buffers.recvBytes * KERNEL_FACTOR, withinMs });
     // Whoever polls in a loop lets others have their turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -624,6 +636,13 @@ function planBroadcasts({ local, remote, options }: OpenRequest): Route['broadca
   const own = remote !== undefined && isBroadcast(remote.address) ? [remote.address] : [];
   const from = local.address === '::' ? '0.0.0.0' : local.address;
   return { interface: multicastInterface, addresses: new Set([LIMITED_BROADCAST, ...own]), from };
+}
+
+/** What the messages received last took of the kernel's buffer at least. */
+function chargeOf({ messages }: Reception, received: number): number {
+  let bytes = 0;
+  for (let nth = 0; nth < received; nth += 1) bytes += Math.max(messages.length(nth), LEAST_CHARGE_BYTES);
+  return bytes;
 }
 
 function advance(delivery: Delivery, next: number): void {
