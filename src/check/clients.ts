@@ -91,6 +91,11 @@ export class Clients implements AsyncDisposable {
     await Promise.all(this.#all.map((client) => client.poll(untilMs - performance.now())));
   }
 
+  /** Opens no more sockets: a sender that has none cannot send any more. */
+  openNoMore(): void {
+    this.#closed = true;
+  }
+
   /** Receives no more, see `DatagramSocket.stopReceiving`. */
   stopReceiving(): void {
     for (const client of this.#all) client.stopReceiving();

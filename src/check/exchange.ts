@@ -771,6 +771,7 @@ export class Exchange implements AsyncDisposable {
     });
     if (hurried) givingUp.set(GIVEN_UP_AFTER_MS);
     await this.#switching;
+    this.#clients.openNoMore();
     const { listens, judge } = this.#options;
     if (listens && !this.#over.signal.aborted) await this.endOnTime();
     this.end();

@@ -166,8 +166,8 @@ export interface EngineSocket {
    * Has everything reported that the kernel knows now, ICMP errors and the datagrams in its buffer, as far as there is
    * room for them; waits for nothing to arrive. What keeps arriving meanwhile may or may not be among it.
    *
-   * @param withinMs stops reading after that time, though there may be more. Default: no limit, but as much as fits the
-   * kernel's buffer ends it.
+   * @param withinMs stops reading after that time, though there may be more; something is read in any case. Default: no
+   * limit, but as much as fits the kernel's buffer ends it.
    */
   poll(withinMs?: number): Promise<void>;
 

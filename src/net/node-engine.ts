@@ -396,11 +396,11 @@ class NodeSocket implements EngineSocket {
     const mostBytes = this.#bytesRead + this.buffers.recvBytes * KERNEL_FACTOR;
     // The first turn may begin after this turn's poll phase; the second has had one for certain.
     await nextTurn();
-    let before = -1;
-    while (before !== this.#reads && this.#bytesRead < mostBytes && performance.now() < untilMs && !this.#closed) {
+    let before: number;
+    do {
       before = this.#reads;
       await nextTurn();
-    }
+    } while (before !== this.#reads && this.#bytesRead < mostBytes && performance.now() < untilMs && !this.#closed);
     this.#deliver();
   }
 

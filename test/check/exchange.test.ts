@@ -466,7 +466,7 @@ describe('replies that take long to judge', () => {
 });
 
 describe('replies for which there is no time at the end', () => {
-  test.each(ENGINE_NAMES)('are all counted, and few are judged, with the %s engine', async (engine) => {
+  test.each(ENGINE_NAMES)('are counted, and few are judged, with the %s engine', async (engine) => {
     const count = 100;
     const server = createSocket('udp4').bind(0, '127.0.0.1');
     await once(server, 'listening');
@@ -511,7 +511,10 @@ describe('replies for which there is no time at the end', () => {
     expect(left).toBeGreaterThan(0);
     expect(judge.unjudged).toBe(left);
     const kernelDropped = exchange.kernelDropped ?? 0;
-    expect(exchange.received + exchange.dropped + kernelDropped).toBe(count);
+    const told = exchange.received + exchange.dropped + kernelDropped;
+    expect(told).toBeLessThanOrEqual(count);
+    // What is in the kernel is counted for a moment only, which may be too short on a busy machine.
+    expect(told < count ? exchange.kernelDropsAreLowerBound : true).toBe(true);
     expect(exchange.kernelDropsAreLowerBound).toBe(kernelDropped > 0);
     expect(judge.verdict(1)).toBe('mismatch');
   });

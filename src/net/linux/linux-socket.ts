@@ -313,7 +313,7 @@ export class LinuxSocket implements EngineSocket {
     const untilMs = withinMs === Infinity ? Infinity : performance.now() + withinMs;
     let bytes = 0;
     for (let nth = 0; nth < mostCalls && bytes < mostBytes && !this.#closed; nth += 1) {
-      if (untilMs < Infinity && performance.now() >= untilMs) return true;
+      if (nth > 0 && untilMs < Infinity && performance.now() >= untilMs) return true;
       this.#giveBacklog();
       const { arrivals } = this.#events;
       const room = arrivals === undefined ? this.#events.room() : Infinity;
