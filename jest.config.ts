@@ -18,6 +18,10 @@ const config: Config = {
   },
   // Only what hangs is ended, and a program that a test started before the test: test/support/limits.ts.
   testTimeout: 300_000,
+  // Freeing the memory of many tests takes a worker longer than jest's half second where others work as well.
+  workerGracefulExitTimeout: 60_000,
+  // Node frees little of what the modules of a test file took: a worker that holds so much makes way for a new one.
+  workerIdleMemoryLimit: '400MB',
   maxWorkers: 2,
   // Of those that mostly wait.
   maxConcurrency: 10,

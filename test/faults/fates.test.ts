@@ -5,10 +5,16 @@ import { holds } from '../support/property.js';
 
 const COUNT = 100_000;
 
-const fates = (settings: FaultSettings, seed: number, count = COUNT, bytes = 100): Fate[] => {
+const fates = (settings: FaultSettings, seed: number, count: number): Fate[] => {
   const source = new Fates(settings, seed);
-  return Array.from({ length: count }, () => source.next(bytes));
+  return Array.from({ length: count }, () => source.next(100));
 };
+
+/** One thing of each of 100,000 fates, which are not kept themselves: they would take much memory. */
+function ofMany<T>(settings: FaultSettings, seed: number, pick: (fate: Fate) => T, bytes = 100): T[] {
+  const source = new Fates(settings, seed);
+  return Array.from({ length: COUNT }, () => pick(source.next(bytes)));
+}
 
 /** Asserts that so many of so many are within the interval of 99.9 % of the probability. */
 function expectRate(happened: number, probability: number, count = COUNT): void {
@@ -29,7 +35,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
   );
 
   test.each(cases)('$fault happens with a probability of $probability', ({ fault, probability }) => {
-    expectRate(fates({ [fault]: probability }, 1).filter(faults[fault]!).length, probability);
+    expectRate(ofMany({ [fault]: probability }, 1, faults[fault]!).filter(Boolean).length, probability);
   });
 
   test.each(Object.keys(faults))('%s never happens with 0 and always with 1', (fault) => {
@@ -39,7 +45,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
   });
 
   test('1 to 4 bits are flipped, each number as often as the others, and every bit as well', () => {
-    const flipped = fates({ corrupt: 1 }, 4, COUNT, 10).map(({ flippedBits }) => flippedBits);
+    const flipped = ofMany({ corrupt: 1 }, 4, ({ flippedBits }) => flippedBits, 10);
     for (const count of [1, 2, 3, 4]) expectRate(flipped.filter(({ length }) => length === count).length, 0.25);
     const counts = new Array<number>(80).fill(0);
     for (const bit of flipped.flat()) counts[bit]! += 1;
@@ -49,21 +55,21 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
   });
 
   test('every smaller size comes of a cut as often as the others', () => {
-    const sizes = fates({ truncate: 1 }, 5, COUNT, 10).map(({ keptBytes }) => keptBytes);
+    const sizes = ofMany({ truncate: 1 }, 5, ({ keptBytes }) => keptBytes, 10);
     for (let size = 0; size < 10; size += 1) expectRate(sizes.filter((kept) => kept === size).length, 0.1);
   });
 
   test('jitter is uniform, to both sides of the delay, unless it was asked to be normal', () => {
-    const delays = fates({ delayMs: 20, jitter: { ms: 5, distribution: 'uniform' } }, 6).map(
-      ({ delaysMs: [ms] }) => ms,
-    );
+    const jitter = { ms: 5, distribution: 'uniform' } as const;
+    const delays = ofMany({ delayMs: 20, jitter }, 6, ({ delaysMs: [ms] }) => ms);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(15);
     expect(Math.max(...delays)).toBeLessThan(25);
     for (const ms of [16, 18, 20, 23]) expectRate(delays.filter((delay) => delay < ms).length, (ms - 15) / 10);
   });
 
   test('normal jitter has its standard deviation, mean and tails', () => {
-    const delays = fates({ delayMs: 50, jitter: { ms: 5, distribution: 'normal' } }, 7).map(({ delaysMs: [ms] }) => ms);
+    const jitter = { ms: 5, distribution: 'normal' } as const;
+    const delays = ofMany({ delayMs: 50, jitter }, 7, ({ delaysMs: [ms] }) => ms);
     const mean = delays.reduce((sum, ms) => sum + ms, 0) / COUNT;
     expect(Math.abs(mean - 50)).toBeLessThan((3.29 * 5) / Math.sqrt(COUNT));
     const deviation = Math.sqrt(delays.reduce((sum, ms) => sum + (ms - mean) ** 2, 0) / COUNT);
@@ -85,7 +91,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
       { p: 0.05, r: 0.5, k: 1, h: 0 },
       { p: 0.02, r: 0.1, k: 0.999, h: 0.3 },
     ]) {
-      const lost = fates({ burstLoss: { p, r, k, h } }, 8).map((fate) => fate.lost);
+      const lost = ofMany({ burstLoss: { p, r, k, h } }, 8, (fate) => fate.lost);
       const share = ((1 - h) * p + (1 - k) * r) / (p + r);
       // Losses that come together vary more than single ones, by the chain's correlation 1 - p - r.
       const widening = (2 - p - r) / (p + r);
@@ -100,10 +106,9 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
 
   test('two kinds of loss lose what either does', () => {
     const both = { loss: 0.1, burstLoss: { p: 0.02, r: 0.5, k: 1, h: 0 } };
-    const alone = [fates({ loss: both.loss }, 9), fates({ burstLoss: both.burstLoss }, 9)];
-    expect(fates(both, 9).map(({ lost }) => lost)).toEqual(
-      alone[0]!.map(({ lost }, index) => lost || alone[1]![index]!.lost),
-    );
+    const lossesOf = (settings: FaultSettings): boolean[] => ofMany(settings, 9, ({ lost }) => lost);
+    const [single, bursts] = [lossesOf({ loss: both.loss }), lossesOf({ burstLoss: both.burstLoss })];
+    expect(lossesOf(both)).toEqual(single.map((lost, index) => lost || bursts[index]));
   });
 });
 
