@@ -35,7 +35,7 @@ describe('the README', () => {
   test('has an echo server that answers, as written but for the port', async () => {
     const port = String(await closedPort(4));
     const { child, output } = runModule(server.replaceAll('9999', port));
-    const { status } = await udpcat(['send', port, 'hello', '--expect-exact', 'hello', '--retry', '50', '-w', '10s']);
+    const { status } = await udpcat(['send', port, 'hello', '--expect-exact', 'hello', '--retry', '1200', '-w', '4m']);
     child.kill();
     await output;
     expect(status).toBe(0);
@@ -118,7 +118,7 @@ describe('the README', () => {
     const line = block.split('\n')[nth]?.replace('udpcat', commandLine([])).replace('8000', '0') ?? '';
     await using server = shell(`exec ${line}`);
     const address = await server.listening();
-    expect(await udpcat(['send', address, 'hello', '--expect-exact', answer])).toMatchObject({ status: 0 });
+    expect(await udpcat(['send', address, 'hello', '--expect-exact', answer, '-w', '4m'])).toMatchObject({ status: 0 });
   });
 
   test('names the command that runs the tests, and the one that starts the main job', () => {
