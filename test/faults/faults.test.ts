@@ -124,12 +124,12 @@ describe('faults', () => {
   test('send nothing in a blackhole, and afterwards what they would have sent without it', () => {
     const startMs = performance.now();
     const { faults } = begin({ loss: 0.5 }, [
-      { fromMs: 1000, toMs: 2000 },
-      { fromMs: 5000, toMs: Infinity },
+      { fromMs: 1_000_000, toMs: 2_000_000 },
+      { fromMs: 5_000_000, toMs: Infinity },
     ]);
     const { faults: without } = begin({ loss: 0.5 });
-    const at = (later: number, which = faults): string[] => texts(which.apply(answers(100), startMs + later + 500));
-    const all = [0, 1000, 2000, 4000, 5000, 1e9].map((later) => [at(later), at(later, without)] as const);
+    const at = (later: number, which = faults): string[] => texts(which.apply(answers(100), startMs + later + 500_000));
+    const all = [0, 1e6, 2e6, 4e6, 5e6, 1e12].map((later) => [at(later), at(later, without)] as const);
     for (const index of [0, 2, 3]) expect(all[index]![0]).toEqual(all[index]![1]);
     for (const index of [1, 4, 5]) expect(all[index]![0]).toEqual([]);
     expect(faults.fields().blackholed).toBe(300);
