@@ -130,7 +130,7 @@ export class DatagramClient extends DatagramSocket {
     if (!Array.isArray(payloads)) throw wrongArgument('the batch', 'an array of payloads', payloads);
     if (!holds(this.#lastBatch, payloads)) {
       this.#lastBatch = Array.from(payloads as readonly Payload[], (payload, index) =>
-        wrapped(toBytes(payload, `payload ${index}`)),
+        wrapped(toBytes(payload, index)),
       );
     }
     return this.transmit(this.#lastBatch);

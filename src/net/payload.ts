@@ -10,21 +10,25 @@ const PAYLOADS = 'text, a Buffer or another view of memory, an ArrayBuffer or a 
 /**
  * The bytes of a payload. Memory is not copied.
  *
- * @param what The payload, as an error calls it. Default: the payload.
+ * @param index Its place in a batch, which an error names.
  * @throws {DatagramError} `INVALID_PAYLOAD` for anything that is no payload, and for memory that was detached
  */
-export function toBytes(payload: Payload, what = 'the payload'): Uint8Array {
+export function toBytes(payload: Payload, index?: number): Uint8Array {
   if (typeof payload === 'string') return Buffer.from(payload, 'utf8');
   if (types.isUint8Array(payload) && payload.length > 0) return payload;
   if (!ArrayBuffer.isView(payload) && !types.isAnyArrayBuffer(payload)) {
-    throw wrongArgument(what, PAYLOADS, payload, 'INVALID_PAYLOAD');
+    throw wrongArgument(nameOf(index), PAYLOADS, payload, 'INVALID_PAYLOAD');
   }
   try {
     return bytesOf(payload);
   } catch (cause) {
     const why = 'its memory was detached, or is smaller now';
-    throw new DatagramError('INVALID_PAYLOAD', `cannot send ${what}: ${why}`, { cause });
+    throw new DatagramError('INVALID_PAYLOAD', `cannot send ${nameOf(index)}: ${why}`, { cause });
   }
+}
+
+function nameOf(index: number | undefined): string {
+  return index === undefined ? 'the payload' : `payload ${index}`;
 }
 
 /** Throws a TypeError where the memory is gone. */

@@ -144,7 +144,7 @@ export class DatagramServer extends DatagramSocket {
   readonly #wrap = (outgoing: Outgoing<Payload>, index: number): EngineOutgoing => {
     if (!isRecord(outgoing)) throw wrongArgument(`datagram ${index}`, '{ data, remote, local }', outgoing);
     const { remote, local } = outgoing;
-    const data = toBytes(outgoing.data, `payload ${index}`);
+    const data = toBytes(outgoing.data, index);
     return { data, bytes: data.length, remote: this.#check(remote), local: this.#checkLocal(local) };
   };
 
