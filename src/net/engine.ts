@@ -49,9 +49,13 @@ export interface Membership {
 
 /** Options of the socket itself. */
 export interface SocketOptions {
-  /** Kernel receive buffer asked for, in bytes of payload and overhead. Default: 4 MiB, or what the system allows. */
+  /**
+   * Kernel receive buffer asked for, in bytes of payload and overhead. The system may grant less: on Linux
+   * `net.core.rmem_max` is the limit, beyond which only the linux engine gets it, with the privilege CAP_NET_ADMIN
+   * (`SO_RCVBUFFORCE`, socket(7)). Default: 4 MiB, or what the system allows.
+   */
   readonly recvBufferBytes?: number | undefined;
-  /** Kernel send buffer asked for, in bytes. Default: the system's. */
+  /** Kernel send buffer asked for, in bytes, with the limit `net.core.wmem_max` (`SO_SNDBUFFORCE`). Default: the system's. */
   readonly sendBufferBytes?: number | undefined;
   /**
    * How long a datagram is offered again, every millisecond, to a system that has no memory to send it with (`ENOBUFS`,

@@ -5,9 +5,12 @@ import { shell, start, commandLine, type StartOptions, udpcat } from '../support
 
 const ESC = '\x1b[';
 
-/** What serve says when one datagram came and a kernel buffer was smaller than asked for, which is a warning. */
+/**
+ * What serve says when one datagram came and a kernel buffer was smaller than asked for, which is a warning; the linux
+ * engine would get it, were it run by root.
+ */
 async function said(args: readonly string[], options: StartOptions = {}): Promise<string[]> {
-  await using running = start(['serve', '-c', '1', '--recv-buffer', '1023Mi', ...args], options);
+  await using running = start(['serve', '--engine', 'node', '-c', '1', '--recv-buffer', '1023Mi', ...args], options);
   await using peer = await silentServer();
   const [, address = ''] = await running.until(/listening on ([\d.]+:\d+)\D/, 'stderr');
   await peer.send('x', address);

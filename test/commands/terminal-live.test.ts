@@ -52,7 +52,7 @@ describeWith('script', 'the live line', () => {
   );
 
   test('garbles neither the datagrams on the same terminal nor the log', async () => {
-    await using running = terminal(['serve', ...LIVE, '-c', '400', '--recv-buffer', '1023Mi']);
+    await using running = terminal(['serve', '--engine', 'node', ...LIVE, '-c', '400', '--recv-buffer', '1023Mi']);
     const address = await listeningAt(running);
     await using peer = await silentServer();
     const payloads = Array.from({ length: 400 }, (_, index) => `datagram ${index}`);

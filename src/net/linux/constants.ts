@@ -25,6 +25,8 @@ export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
 export const SO_PASSCRED = 16;
 export const SO_BINDTODEVICE = 25;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
 export const SO_TIMESTAMPNS = 35;
 export const SO_MEMINFO = 55;
 

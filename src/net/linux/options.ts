@@ -31,9 +31,11 @@ import {
   SO_ERROR,
   SO_MEMINFO,
   SO_RCVBUF,
+  SO_RCVBUFFORCE,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SO_SNDBUF,
+  SO_SNDBUFFORCE,
   SO_TIMESTAMPNS,
   SOL_IP,
   SOL_IPV6,
@@ -78,8 +80,13 @@ export class SocketOptionCalls {
   /** All else that was asked for, and what the engine itself needs to know; whether the kernel puts datagrams together now. */
   configure(fd: number, { local, dualStack, options }: OpenRequest): { readonly coalesces: boolean } {
     const families: readonly Family[] = dualStack ? [4, 6] : [familyOf(local.address)];
-    this.#set(fd, SOL_SOCKET, SO_RCVBUF, options.recvBufferBytes ?? DEFAULT_RECV_BUFFER_BYTES);
-    if (options.sendBufferBytes !== undefined) this.#set(fd, SOL_SOCKET, SO_SNDBUF, options.sendBufferBytes);
+    const { recvBufferBytes, sendBufferBytes } = options;
+    this.#set(fd, SOL_SOCKET, SO_RCVBUF, recvBufferBytes ?? DEFAULT_RECV_BUFFER_BYTES);
+    if (recvBufferBytes !== undefined) this.#enforce(fd, SO_RCVBUF, SO_RCVBUFFORCE, recvBufferBytes);
+    if (sendBufferBytes !== undefined) {
+      this.#set(fd, SOL_SOCKET, SO_SNDBUF, sendBufferBytes);
+      this.#enforce(fd, SO_SNDBUF, SO_SNDBUFFORCE, sendBufferBytes);
+    }
     if (options.broadcast === true) this.#set(fd, SOL_SOCKET, SO_BROADCAST, 1);
     this.#set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
     // Kernels before 5.0 do not know it, and coalesce nothing.
@@ -88,6 +95,11 @@ export class SocketOptionCalls {
     if (familyOf(local.address) === 6) this.#set(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
     else this.#set(fd, SOL_IP, IP_PKTINFO, 1);
     return { coalesces };
+  }
+
+  /** Sets a buffer beyond the system's limit, if it granted less than was asked for; that takes CAP_NET_ADMIN (socket(7)). */
+  #enforce(fd: number, granted: number, force: number, bytes: number): void {
+    if (this.#get(fd, granted) < bytes * KERNEL_FACTOR) this.#trySet(fd, SOL_SOCKET, force, bytes);
   }
 
   #configureFamily(fd: number, family: Family, options: OpenRequest['options']): void {
