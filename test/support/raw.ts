@@ -6,9 +6,12 @@ import { checksumOf } from '../../src/capture/checksum.js';
 import { hostAndPort } from './sockets.js';
 import { sumOf } from './sums.js';
 
-/** Has socat send an IP packet of protocol 17 on the IPv4 loopback; whether it could. */
-function sendPacket(packet: Uint8Array): boolean {
-  return spawnSync('socat', ['-u', '-', 'IP4-SENDTO:127.0.0.1:17'], { input: packet }).status === 0;
+/** Has socat send an IP packet of protocol 17 on the IPv4 loopback, so many times at once; whether it could. */
+function sendPacket(packet: Uint8Array, copies = 1): boolean {
+  const input = Buffer.concat(Array<Uint8Array>(copies).fill(packet));
+  // Of each block it makes a packet.
+  const block = String(packet.length);
+  return spawnSync('socat', ['-u', '-b', block, '-', 'IP4-SENDTO:127.0.0.1:17'], { input }).status === 0;
 }
 
 // An IP packet too short for a UDP header reaches nobody.
@@ -20,14 +23,15 @@ export function testWithRawSockets(name: string, run: () => Promise<void>): void
   else test.skip(`${name} (skipped: it needs socat and a raw socket, and so root)`, run);
 }
 
-/** Sends a datagram to a port of 127.0.0.1 as if from another port there, whoever has that. */
-export function sendAsIfFrom(sourcePort: number, address: string, data: string): void {
+/** Sends a datagram, so many times, to a port of 127.0.0.1 as if from another port there, whoever has that. */
+export function sendAsIfFrom(sourcePort: number, address: string, data: string, copies = 1): void {
   const header = Buffer.alloc(8);
   header.writeUInt16BE(sourcePort, 0);
   header.writeUInt16BE(hostAndPort(address).port, 2);
   header.writeUInt16BE(header.length + Buffer.byteLength(data), 4);
   // A checksum of 0 is none (RFC 768).
-  if (!sendPacket(Buffer.concat([header, Buffer.from(data)]))) throw new Error('socat could not send the packet');
+  if (!sendPacket(Buffer.concat([header, Buffer.from(data)]), copies))
+    throw new Error('socat could not send the packet');
 }
 
 /** Whether this user may bind ports below 1024. */
@@ -42,11 +46,12 @@ export function mayBindServicePorts(): boolean {
 }
 
 /**
- * A line of bash that sends a datagram from the host it runs on, as if from a port there that somebody else has.
+ * A line of bash that sends a datagram, so many times, from the host it runs on, as if from a port there that somebody
+ * else has.
  *
  * @param from the host's address towards `to`, by IPv4 or IPv6, and the port
  */
-export function forgingLine(from: string, to: string, data: string): string {
+export function forgingLine(from: string, to: string, data: string, copies: number): string {
   const [source, destination] = [hostAndPort(from), hostAndPort(to)];
   const packet = Buffer.concat([Buffer.alloc(8), Buffer.from(data)]);
   packet.writeUInt16BE(source.port, 0);
@@ -61,7 +66,9 @@ export function forgingLine(from: string, to: string, data: string): string {
   }
   const escaped = [...packet].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
   const target = family === 6 ? `[${destination.host}]` : destination.host;
-  return `printf '${escaped}' | socat -u - IP${family}-SENDTO:${target}:17`;
+  const packets = `for copy in $(seq ${copies}); do printf '${escaped}'; done`;
+  // Of each block it makes a packet.
+  return `{ ${packets}; } | socat -u -b ${packet.length} - IP${family}-SENDTO:${target}:17`;
 }
 
 /** The 16 bytes of an address in which `::` stands once. */
