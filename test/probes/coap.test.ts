@@ -6,7 +6,7 @@ import { hex, patched } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
 /** Runs a probe against a service that answers. */
-async function probe(address: string, text: string, options: readonly string[] = ['-w', '1s']) {
+async function probe(address: string, text: string, options: readonly string[] = ['-w', '1m']) {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', ...options]);
   return { status, stderr };
 }
@@ -27,7 +27,7 @@ describeWith('coap-server-notls', 'coap-server-notls', () => {
 
   test('answers a ping', async () => {
     // It now and then leaves one without its Reset, since it sends only so many.
-    expect(await probe(server.address, 'coap', ['-w', '5s', '--retry', '10'])).toEqual({
+    expect(await probe(server.address, 'coap', ['-w', '1m', '--retry', '120'])).toEqual({
       status: 0,
       stderr: 'udpcat: coap: answered the ping\n',
     });
@@ -41,14 +41,14 @@ describeWith('coap-server-notls', 'coap-server-notls', () => {
   });
 
   test('does not find what is not there', async () => {
-    expect(await probe(server.address, 'coap:/nothing/here')).toEqual({
+    expect(await probe(server.address, 'coap:/nothing/here', ['-w', '3s'])).toEqual({
       status: 5,
       stderr: `udpcat: coap: 4.04 Not Found (${server.address})\n`,
     });
   });
 
   test('acknowledges at once and responds later, which is waited for', async () => {
-    expect(await probe(server.address, 'coap:/async?1', ['-w', '10s'])).toEqual({
+    expect(await probe(server.address, 'coap:/async?1')).toEqual({
       status: 0,
       stderr: 'udpcat: coap: 2.05 Content, 4 bytes\n',
     });

@@ -22,9 +22,9 @@ async function discover(...args: readonly string[]) {
       '--probe',
       'mdns',
       '--retry',
-      '50',
+      '600',
       '-w',
-      '10s',
+      '2m',
       '-o',
       'none',
       '--log-level',
@@ -37,8 +37,8 @@ async function discover(...args: readonly string[]) {
 }
 
 describeWith('avahi-daemon', 'two hosts with Avahi', () => {
-  testInNamespaces('are discovered over IPv4, each with its address', async () => {
-    const args = ['224.0.0.251:5353', '--interface', 'lan0', '--probe', 'mdns', '-n', 'all', '-w', '1s'];
+  testInNamespaces.concurrent('are discovered over IPv4, each with its address', async () => {
+    const args = ['224.0.0.251:5353', '--interface', 'lan0', '--probe', 'mdns', '-n', 'all', '-w', '3s'];
     const { status, stdout, stderr } = await discover(...args);
     expect({ status, stderr }).toEqual({
       status: 0,
@@ -48,25 +48,25 @@ describeWith('avahi-daemon', 'two hosts with Avahi', () => {
     expect(stdout).toMatch(/ 10\.9\.8\.2:5353 /);
   });
 
-  testInNamespaces('are discovered over IPv6, each with its address', async () => {
-    const args = ['[ff02::fb%lan0]:5353', '--probe', 'mdns', '-n', 'all', '-w', '1s', '-o', 'none'];
+  testInNamespaces.concurrent('are discovered over IPv6, each with its address', async () => {
+    const args = ['[ff02::fb%lan0]:5353', '--probe', 'mdns', '-n', 'all', '-w', '3s', '-o', 'none'];
     expect(await discover(...args)).toMatchObject({
       status: 0,
       stderr: [`udpcat: ${SERVICES} ([fe80::1%lan0]:5353)`, `udpcat: ${SERVICES} ([fe80::2%lan0]:5353)`],
     });
   });
 
-  testInNamespaces('can be asked for the address of a name, which one of them has', async () => {
-    const args = ['224.0.0.251:5353', '--interface', 'lan0', '--probe', 'mdns:Far.local.,A', '-o', 'none'];
+  testInNamespaces.concurrent('can be asked for the address of a name, which one of them has', async () => {
+    const args = ['224.0.0.251:5353', '--interface', 'lan0', '--probe', 'mdns:Far.local.,A', '-w', '1m', '-o', 'none'];
     expect(await discover(...args)).toMatchObject({
       status: 0,
       stderr: ['udpcat: mdns: Far.local A 10.9.8.2, 1 answer (10.9.8.2:5353)'],
     });
   });
 
-  testInNamespaces('answer alone when they are asked alone', async () => {
+  testInNamespaces.concurrent('answer alone when they are asked alone', async () => {
     const { status, stderr } = await discover(
-      ...['10.9.8.2:5353', '--probe', 'mdns:_workstation._tcp.local', '-o', 'none'],
+      ...['10.9.8.2:5353', '--probe', 'mdns:_workstation._tcp.local', '-w', '1m', '-o', 'none'],
     );
     expect(stderr).toEqual([
       expect.stringMatching(
@@ -76,7 +76,7 @@ describeWith('avahi-daemon', 'two hosts with Avahi', () => {
     expect(status).toBe(0);
   });
 
-  testInNamespaces('are silent about a name that neither has', async () => {
+  testInNamespaces.concurrent('are silent about a name that neither has', async () => {
     const args = ['224.0.0.251:5353', '--interface', 'lan0', '--probe', 'mdns:nobody.local,A', '-w', '1s'];
     expect(await discover(...args)).toMatchObject({
       status: 3,

@@ -20,7 +20,7 @@ describeWith('memcached', 'memcached', () => {
   });
 
   test('tells its version, and the probe says it', async () => {
-    const { status, stderr } = await udpcat(['send', server.address, '--probe', 'memcached', '-o', 'none']);
+    const { status, stderr } = await udpcat(['send', server.address, '--probe', 'memcached', '-o', 'none', '-w', '1m']);
     expect({ status, stderr }).toEqual({
       status: 0,
       stderr: expect.stringMatching(/^udpcat: memcached: version \d+\.\d+\.\d+\S*\n$/),

@@ -27,7 +27,7 @@ describeWith('caddy', 'caddy', () => {
       // Where it keeps its certificates: in the folder in which it is started.
       env: { HOME: '.' },
     });
-    const { status, stderr } = await udpcat(['send', server.address, '--probe', 'quic', '-o', 'none', '-w', '2s']);
+    const { status, stderr } = await udpcat(['send', server.address, '--probe', 'quic', '-o', 'none', '-w', '1m']);
     expect({ status, stderr }).toEqual({
       status: 0,
       stderr: expect.stringMatching(/^udpcat: quic: versions 1, [^\n]+\n$/),

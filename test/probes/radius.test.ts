@@ -53,7 +53,7 @@ function startRadius(kind: 'auth' | 'acct', policy: string): Promise<Daemon> {
   });
 }
 
-async function probe(address: string, text: string, { wait = '10s', env = {} } = {}) {
+async function probe(address: string, text: string, { wait = '1m', env = {} } = {}) {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait], { env });
   return { status, stderr };
 }
@@ -86,7 +86,7 @@ describeWith('freeradius', 'FreeRADIUS', () => {
 
   test('says that it is not well, which is a failure', async () => {
     await using server = await startRadius('auth', 'reject');
-    expect(await probe(server.address, PROBE, { wait: '3s' })).toEqual({
+    expect(await probe(server.address, PROBE, { wait: '6s' })).toEqual({
       status: 5,
       stderr: `udpcat: radius: Access-Reject (${server.address})\n`,
     });

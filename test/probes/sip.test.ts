@@ -7,8 +7,8 @@ import { sip } from './fixtures/sip.js';
 import { startProbe } from './session.js';
 
 /** Runs a probe against a service that answers. */
-async function probe(address: string, text: string) {
-  const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', '1s']);
+async function probe(address: string, text: string, wait = '1m') {
+  const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
   return { status, stderr };
 }
 
@@ -56,7 +56,7 @@ describeWith('kamailio', 'kamailio', () => {
 
   test('is told the URI, and its failure is one of the probe', async () => {
     expect(await probe(server.address, 'sip:sip:up@example.com')).toMatchObject({ status: 0 });
-    expect(await probe(server.address, 'sip:sip:down@example.com')).toEqual({
+    expect(await probe(server.address, 'sip:sip:down@example.com', '3s')).toEqual({
       status: 5,
       stderr: `udpcat: sip: 503 Service Unavailable (${server.address})\n`,
     });

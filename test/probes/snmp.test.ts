@@ -6,7 +6,7 @@ import { hex, patched } from './fixtures/fixture.js';
 import { snmp } from './fixtures/snmp.js';
 import { startProbe } from './session.js';
 
-async function probe(address: string, text: string, wait = '10s') {
+async function probe(address: string, text: string, wait = '1m') {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
   return { status, stderr };
 }
@@ -57,7 +57,7 @@ describeWith('snmpd', 'snmpd of Net-SNMP', () => {
     ['an instance that it does not have', '1.3.6.1.2.1.1.3.1', 'noSuchInstance: 1.3.6.1.2.1.1.3.1'],
     ['an object that it does not have, in v1', '1.3.6.1.2.9.0,version=1', 'error-status noSuchName'],
   ])('says that it knows nothing of %s', async (_, args, says) => {
-    expect(await probe(server.address, `snmp:${args}`, '1s')).toEqual({
+    expect(await probe(server.address, `snmp:${args}`, '3s')).toEqual({
       status: 5,
       stderr: `udpcat: snmp: ${says} (${server.address})\n`,
     });
@@ -65,7 +65,7 @@ describeWith('snmpd', 'snmpd of Net-SNMP', () => {
 
   test('understands the longest object identifier, around which every length has its long form', async () => {
     const oid = `1.3.6.1.4.1${'.4294967295'.repeat(122)}`;
-    const { status, stderr } = await probe(server.address, `snmp:${oid}`, '1s');
+    const { status, stderr } = await probe(server.address, `snmp:${oid}`, '3s');
     expect({ status, stderr }).toEqual({
       status: 5,
       stderr: `udpcat: snmp: noSuchObject: ${oid.slice(0, 280)}... (${server.address})\n`,

@@ -18,7 +18,7 @@ exec minidlnad -d -f /run/minidlna.conf -P /run/minidlna.pid`;
 async function discover(...args: readonly string[]) {
   const send = ['send', '239.255.255.250:1900', '--interface', 'lan0', '-o', 'none'];
   const ready = Object.values(UUIDS).map((uuid) =>
-    commandLine([...send, '--probe', `ssdp:${uuid}`, '--retry', '50', '-w', '10s', '--quiet']),
+    commandLine([...send, '--probe', `ssdp:${uuid}`, '--retry', '600', '-w', '2m', '--quiet']),
   );
   await using running = shellOnTwoHosts(MINIDLNA, `${ready.join(' && ')} && ${commandLine([...send, ...args])}`);
   const { status, stderr } = await running.outcome;
@@ -26,8 +26,8 @@ async function discover(...args: readonly string[]) {
 }
 
 describeWith('minidlnad', 'two hosts with MiniDLNA', () => {
-  testInNamespaces('are discovered, each with its address and where its description is', async () => {
-    const { status, lines } = await discover('--probe', 'ssdp:upnp:rootdevice', '-n', 'all', '-w', '1s');
+  testInNamespaces.concurrent('are discovered, each with its address and where its description is', async () => {
+    const { status, lines } = await discover('--probe', 'ssdp:upnp:rootdevice', '-n', 'all', '-w', '3s');
     expect(lines).toEqual(
       ['10.9.8.1', '10.9.8.2'].map((host) =>
         expect.stringMatching(
@@ -40,8 +40,8 @@ describeWith('minidlnad', 'two hosts with MiniDLNA', () => {
     expect(status).toBe(0);
   });
 
-  testInNamespaces('tell of everything they have', async () => {
-    const { status, lines } = await discover('--probe', 'ssdp', '-n', 'all', '-w', '1s');
+  testInNamespaces.concurrent('tell of everything they have', async () => {
+    const { status, lines } = await discover('--probe', 'ssdp', '-n', 'all', '-w', '3s');
     const targets = lines.map((line) => /^udpcat: ssdp: (\S+) at http:/.exec(line)?.[1]);
     expect(targets).toEqual(
       expect.arrayContaining([UUIDS.near, UUIDS.far, 'urn:schemas-upnp-org:device:MediaServer:1']),
@@ -49,7 +49,7 @@ describeWith('minidlnad', 'two hosts with MiniDLNA', () => {
     expect(status).toBe(0);
   });
 
-  testInNamespaces('are silent about what neither is', async () => {
+  testInNamespaces.concurrent('are silent about what neither is', async () => {
     expect(await discover('--probe', 'ssdp:urn:schemas-upnp-org:device:Printer:1', '-w', '1s')).toEqual({
       status: 3,
       lines: ['udpcat: 239.255.255.250:1900 did not answer within 1s'],

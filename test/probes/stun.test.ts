@@ -20,8 +20,8 @@ function startTurnServer(...more: readonly string[]): Promise<Daemon> {
 }
 
 /** Asks again and again: coturn binds one loopback after the other. */
-async function probe(address: string, more: readonly string[], wait = '10s') {
-  const args = ['send', address, '--probe', 'stun', '-w', wait, '--retry', '50', ...more];
+async function probe(address: string, more: readonly string[], wait = '1m') {
+  const args = ['send', address, '--probe', 'stun', '-w', wait, '--retry', '200', ...more];
   const { status, stdout, stderr } = await udpcat(args);
   return { status, stdout: stdout.toString(), stderr };
 }
@@ -60,7 +60,7 @@ describeWith('turnserver', 'coturn', () => {
 
   test('says why it does not tell', async () => {
     await using server = await startTurnServer('--secure-stun', '--lt-cred-mech', '--realm=example.org', '--user=a:b');
-    expect(await probe(server.address, ['-o', 'none'], '2s')).toMatchObject({
+    expect(await probe(server.address, ['-o', 'none'], '5s')).toMatchObject({
       status: 5,
       stderr: `udpcat: stun: error 401 Unauthorized (${server.address})\n`,
     });

@@ -42,12 +42,12 @@ describeWith('in.tftpd', `tftpd-hpa${isRoot ? '' : ' (skipped: it needs root)'}`
     ['missing', 'error 1 File not found'],
     ['', 'error 1 File not found'],
   ])('asked for "%s", answers from another port, and the probe says what', async (file, says) => {
-    expect(await probe(server.address, file)).toEqual({ status: 0, stderr: `udpcat: tftp: ${says}\n` });
+    expect(await probe(server.address, file, '-w', '1m')).toEqual({ status: 0, stderr: `udpcat: tftp: ${says}\n` });
   });
 
   testAsRoot('must have the file where only data is expected', async () => {
-    expect(await probe(server.address, 'short', ...DATA_ONLY)).toMatchObject({ status: 0 });
-    expect(await probe(server.address, 'missing', ...DATA_ONLY)).toMatchObject({ status: 5 });
+    expect(await probe(server.address, 'short', ...DATA_ONLY, '-w', '1m')).toMatchObject({ status: 0 });
+    expect(await probe(server.address, 'missing', ...DATA_ONLY, '-w', '3s')).toMatchObject({ status: 5 });
   });
 });
 
