@@ -62,7 +62,7 @@ async function skipText(source: ByteSource): Promise<void> {
     const end = bytes.indexOf(0);
     source.skip(end < 0 ? bytes.length : end + 1);
     if (end >= 0) return;
-    if (bytes.length === 0) break;
+    if (bytes.length === 0) throw endedWithin(source);
   }
   throw new CaptureError(offset, 'a text in the header of gzip has no end');
 }
@@ -81,8 +81,12 @@ async function hasAnother(source: ByteSource): Promise<boolean> {
 async function take(source: ByteSource, count: number): Promise<Uint8Array> {
   const bytes = await source.peekExactly(count);
   if (bytes.length < count) {
-    throw new CaptureError(source.offset, 'the file ends in the middle of what gzip compressed');
+    throw endedWithin(source);
   }
   source.skip(count);
   return bytes;
+}
+
+function endedWithin({ offset }: ByteSource): CaptureError {
+  return new CaptureError(offset, 'the file ends in the middle of what gzip compressed');
 }

@@ -5,6 +5,7 @@ import { readChunks } from '../input/file-chunks.js';
 import { type Replayed, ReplaySelection } from '../input/replay.js';
 import { describeSystemError, systemCode } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
+import { formatCount } from '../output/quantity.js';
 import { formatLongDuration } from '../output/time.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
 import { EvenClock, RecordedClock, type ReplayClock } from '../timing/replay-clock.js';
@@ -238,12 +239,12 @@ class ReplayRun {
     tellJoined(this.#joined.count, this.#joined.largestBytes, name, log);
     const untimed = this.#untimed;
     if (untimed > 0) {
-      const were = untimed === 1 ? '1 datagram was' : `${untimed} datagrams were`;
+      const were = untimed === 1 ? '1 datagram was' : `${formatCount(untimed)} datagrams were`;
       log.warn(`${were} sent at once: ${name} does not say when`, { untimed });
     }
     const { size } = this.#senders;
     if (size > 1 && this.#plan.senders !== 'each') {
-      const senders = `${size === MAX_COUNTED_SENDERS ? 'at least ' : ''}${size} senders`;
+      const senders = `${size === MAX_COUNTED_SENDERS ? 'at least ' : ''}${formatCount(size)} senders`;
       log.info(`the ${senders} of ${name} were replayed from one socket (--senders each gives each its own)`);
     }
   }
