@@ -144,12 +144,13 @@ export const parseReplies = completing(['all'], (text): number | 'all' =>
 
 const FACTOR_OF_UNIT: Readonly<Record<string, number>> = { '': 1, k: 1000, M: 1_000_000 };
 
-/** Reads `1000/s`, `50k/s` or `max` as events a second; `max` is Infinity. */
+/** Reads `1000/s`, `50k/s`, a bare number or `max` as events a second; `max` is Infinity. */
 export const parseRate = completing(['max'], (text): number => {
   if (text === 'max') return Infinity;
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(k|M)?\/s$/.exec(text) ?? [];
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(?:(k|M)?\/s)?$/.exec(text) ?? [];
   const perSecond = number === undefined ? 0 : Number(number) * (FACTOR_OF_UNIT[unit] ?? NaN);
-  if (!(perSecond > 0 && perSecond < Infinity)) throw new InvalidArgumentError('A rate is 1000/s, 50k/s or max.');
+  if (!(perSecond > 0 && perSecond < Infinity))
+    throw new InvalidArgumentError('A rate is 1000/s, 50k/s, a number a second, or max.');
   return perSecond;
 });
 

@@ -156,10 +156,10 @@ describe('--rate', () => {
     });
   });
 
-  test.each([['0/s'], ['10'], ['fast'], ['1000/m']])('%s is a usage error', async (rate) => {
+  test.each([['0/s'], ['50k'], ['fast'], ['1000/m']])('%s is a usage error', async (rate) => {
     const { status, stderr } = await udpcat(['send', '127.0.0.1:9', 'x', '--rate', rate]);
     expect(stderr).toMatch(
-      /^udpcat: option '--rate <r>' argument .* is invalid\. A rate is 1000\/s, 50k\/s or max\.\n$/,
+      /^udpcat: option '--rate <r>' argument .* is invalid\. A rate is 1000\/s, 50k\/s, a number a second, or max\.\n$/,
     );
     expect(status).toBe(2);
   });
