@@ -38,7 +38,7 @@ import { lookupInChild } from './name-lookup.js';
 import { familyOption } from './options.js';
 import type { Output } from './output.js';
 import { blamedOnBind, reportBuffers, reportEngine, socketOptions, withoutSelf } from './plan.js';
-import { STDIN } from './replay-plan.js';
+import { pathOfReplay, STDIN } from './replay-plan.js';
 import { checkRetry, type SendPlan } from './send-plan.js';
 import { awaitReplies, sendMessages } from './sending.js';
 
@@ -59,7 +59,7 @@ export async function converse(
   interruption: Interruption,
 ): Promise<Conclusion> {
   const explanation = createExplanation(plan, context);
-  await interruption.orThrow(output.prepare(plan.replay));
+  await interruption.orThrow(output.prepare(plan.replay === undefined ? undefined : pathOfReplay(plan.replay)));
   const family = familyOption(plan) ?? familyOfSource(plan);
   // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
   const bounded = plan.deadline !== undefined || plan.exitCode !== 'udpcat';

@@ -84,7 +84,7 @@ export class Output {
   /**
    * Looks at the file of the recording, if there is one, before a socket is opened.
    *
-   * @param replayed The file that the run reads, if it replays one: it is not written to.
+   * @param replayed The file that the run reads, if it replays one: it is neither written to nor removed.
    * @throws {UsageError} if it holds something else; {@link RecordError} if it cannot be read and written
    */
   async prepare(replayed?: string): Promise<void> {

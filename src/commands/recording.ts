@@ -28,7 +28,7 @@ export interface PreparedRecording {
  * Looks at the file that a recording continues, before anything is bound or sent: a record that was cut off at its end is
  * removed, and told.
  *
- * @param replayed A file that is not written to, as it is read meanwhile.
+ * @param replayed A file that is read meanwhile: it is neither written to nor removed.
  * @throws {UsageError} for a file that holds something else
  * @throws {RecordError} for a file that cannot be read and written
  */

@@ -1,6 +1,7 @@
-import { type BigIntStats, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { ReplayFilter } from '../input/replay.js';
 import type { Address } from '../net/index.js';
+import { isSameFile } from '../record/same-file.js';
 import { UsageError } from './usage-error.js';
 import type { RecordTarget } from './values.js';
 
@@ -38,7 +39,7 @@ export function checkReplay(values: ReplayValues, source: Address | undefined): 
   if (retry !== undefined) {
     throw new UsageError("option '--retry' is for one message and one reply, and a recording holds many: leave it out");
   }
-  if (record?.kind === 'file' && isSameFile(record.path, replay)) {
+  if (record?.kind === 'file' && isSameFile(record.path, pathOfReplay(replay))) {
     const name = replay === STDIN ? `${record.path}, which is stdin and` : `${replay}, which`;
     throw new UsageError(`option '--record' would write to ${name} is to be replayed: record to another file`);
   }
@@ -59,7 +60,7 @@ function checkRepeats({ replay = '', count, duration }: ReplayValues): void {
   const option = count !== undefined && count > 1 ? '--count' : '--duration';
   const repeats = option === '--count' || (count === undefined && duration !== undefined);
   if (!repeats) return;
-  const what = replay === STDIN ? 'stdin' : statusOf(replay)?.isFIFO() === true ? `${replay}, a pipe,` : undefined;
+  const what = replay === STDIN ? 'stdin' : isPipe(replay) ? `${replay}, a pipe,` : undefined;
   if (what === undefined) return;
   throw new UsageError(
     `option '${option}' repeats the recording, and ${what} can be read only once: save it to a file${option === '--duration' ? ', or add --count 1' : ''}`,
@@ -89,16 +90,16 @@ function checkSenders({ senders, join = [] }: ReplayValues, source: Address | un
   }
 }
 
-/** Whether two names lead to one file, by links as well. What cannot be looked at is told when it is opened. */
-function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [statusOf(one), statusOf(other === STDIN ? '/dev/stdin' : other)];
-  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
+/** The path of the file that `--replay` reads. */
+export function pathOfReplay(replay: string): string {
+  return replay === STDIN ? '/dev/stdin' : replay;
 }
 
-function statusOf(path: string): BigIntStats | undefined {
+/** Whether it is a pipe. What cannot be looked at is told when it is opened. */
+function isPipe(path: string): boolean {
   try {
-    return statSync(path, { bigint: true, throwIfNoEntry: false });
+    return statSync(path).isFIFO();
   } catch {
-    return undefined;
+    return false;
   }
 }

@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs';
 import type { RecordFormat } from './formats.js';
 import { ForeignFileError, RecordError } from './record-error.js';
 import { type Found, prepareFile, RecordFile } from './record-file.js';
 import { type Rotation, Row } from './row.js';
+import { isSameFile } from './same-file.js';
 import { wallClockMs } from '../net/clock.js';
 import { describeSystemError, systemCode } from '../net/errors.js';
 
@@ -82,7 +82,7 @@ export class FileRow implements RecordFiles {
   /** The start of a file that is no recording, which was told. */
   #foreign: number | undefined;
 
-  /** @param replayed A file that is not continued, as it is read meanwhile. */
+  /** @param replayed A file that is read meanwhile: it is neither continued nor removed. */
   constructor(
     path: string,
     format: RecordFormat,
@@ -109,7 +109,7 @@ export class FileRow implements RecordFiles {
     [this.#newest, this.#found] = [start, undefined];
     if (start === undefined) return;
     const path = this.#row.path(start);
-    if (this.#replayed !== undefined && isSameFile(path, this.#replayed)) return;
+    if (this.#isReplayed(path)) return;
     try {
       this.#found = await prepareFile(path, this.#format, from);
       if (this.#found !== undefined) warnOf(path, this.#found, this.#warn);
@@ -148,6 +148,10 @@ export class FileRow implements RecordFiles {
     }
   }
 
+  #isReplayed(path: string): boolean {
+    return this.#replayed !== undefined && isSameFile(path, this.#replayed);
+  }
+
   #starts(): number[] {
     try {
       return this.#row.starts();
@@ -158,15 +162,11 @@ export class FileRow implements RecordFiles {
 
   #prune(written: number): void {
     if (this.#rotation.keep === undefined) return;
-    for (const { path, cause } of this.#row.prune(this.#rotation.keep, written)) {
+    const isKept = (path: string): boolean => this.#isReplayed(path);
+    for (const { path, cause } of this.#row.prune(this.#rotation.keep, written, isKept)) {
       this.#warn(`cannot remove ${path}: ${describeSystemError(cause)}`);
     }
   }
-}
-
-function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
-  return a !== undefined && a.ino === b?.ino && a.dev === b.dev;
 }
 
 function warnOf(path: string, { removedBytes, closedParts }: Found, warn: Warn): void {

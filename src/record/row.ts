@@ -50,20 +50,28 @@ export class Row {
   }
 
   /**
-   * Removes all but the newest files, never the one that is being written.
+   * Removes all but the newest files.
    *
+   * @param written The start of the file that is being written: one of the newest, and never removed.
+   * @param isKept Whether the file of a path stays though it is not among the newest.
    * @returns what could not be removed, and why
    */
-  prune(keep: number, written: number): { readonly path: string; readonly cause: unknown }[] {
+  prune(
+    keep: number,
+    written: number,
+    isKept: (path: string) => boolean,
+  ): { readonly path: string; readonly cause: unknown }[] {
     const others = this.starts().filter((start) => start !== written);
-    return others.slice(0, Math.max(0, others.length - (keep - 1))).flatMap((start) => {
+    const excess = others.slice(0, Math.max(0, others.length - (keep - 1))).map((start) => this.path(start));
+    return excess.flatMap((path) => {
+      if (isKept(path)) return [];
       try {
-        unlinkSync(this.path(start));
+        unlinkSync(path);
         return [];
       } catch (cause) {
         // Another command that records to the row may have removed it.
         if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-        return [{ path: this.path(start), cause }];
+        return [{ path, cause }];
       }
     });
   }

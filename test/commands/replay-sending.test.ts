@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
@@ -84,6 +84,20 @@ describe('--replay -', () => {
       status: 2,
       stderr: `udpcat: option '--record' would write to ${path}, which is stdin and is to be replayed: record to another file\n`,
     });
+    expect(readFileSync(path).equals(whole)).toBe(true);
+  });
+
+  test('neither records onto a file of a row that it reads, nor removes it', async () => {
+    await using server = await echoServer();
+    const stem = recordings.path('row');
+    const path = `${stem}.2020-02-29T080000.000001Z.pcap`;
+    copyFileSync(recordings.record(conversation(['a', 'b'])), path);
+    const whole = readFileSync(path);
+    const row = ['--record', `${stem}.pcap`, '--rotate-size', '1', '--keep', '1'];
+    const args = commandLine(['send', server.address, '--replay', '-', '--speed', 'max', ...row]);
+    await using running = shell(`${args} < ${quote(path)}`);
+    expect(await running.outcome).toMatchObject({ status: 0, stderr: '' });
+    expect(await arrivals(server)).toEqual(['a', 'b']);
     expect(readFileSync(path).equals(whole)).toBe(true);
   });
 });

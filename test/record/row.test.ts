@@ -180,13 +180,14 @@ test('where the clock was set back, new files are still the last by name', async
   expect(readdirSync(folder).every((name) => name > FUTURE)).toBe(true);
 });
 
-test('a file that is replayed is not continued', async () => {
+test('a file that is replayed is neither continued nor removed', async () => {
   writeFileSync(join(folder, OLD), (await loadFormat('pcap')).header);
   const replayed = join(folder, OLD);
-  const rotation = { maxBytes: 1000 };
+  const rotation = { maxBytes: 1, keep: 1 };
   const format = await loadFormat('pcap');
   const warn = (): void => undefined;
-  await record(new FileRow(join(folder, 'day.pcap'), format, rotation, { replayed, warn }), 'pcap', [bytes('a')]);
+  const files = new FileRow(join(folder, 'day.pcap'), format, rotation, { replayed, warn });
+  await record(files, 'pcap', [bytes('a', 'b', 'c')]);
   expect(readFileSync(replayed)).toHaveLength(24);
-  expect(readdirSync(folder)).toHaveLength(2);
+  expect(readdirSync(folder)).toEqual([OLD, expect.any(String)]);
 });

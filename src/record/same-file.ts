@@ -1,0 +1,16 @@
+import { statSync } from 'node:fs';
+
+/** Whether two paths lead to one file, by links as well; false where one of them cannot be looked at. */
+export function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map(identityOf);
+  return a !== undefined && a === b;
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const status = statSync(path, { bigint: true });
+    return `${status.dev} ${status.ino}`;
+  } catch {
+    return undefined;
+  }
+}
