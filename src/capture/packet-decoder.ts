@@ -15,7 +15,7 @@ import { IpLayer } from './layers/ip.js';
 import { type Cursor, type Layer, type LayerName, notRead } from './layers/layer.js';
 import { stepOfLinkType } from './layers/link-type.js';
 import { readMpls } from './layers/mpls.js';
-import { readCiscoHdlc, readPpp, readPppoe, readPppSerial } from './layers/ppp.js';
+import { readCiscoHdlc, readPpp, readPppoe, readPppSerial, readPppWithDirection } from './layers/ppp.js';
 import { readUdp } from './layers/udp.js';
 import { Reassembly } from './reassembly.js';
 import type { Skip, SkipTally } from './skip-tally.js';
@@ -55,6 +55,7 @@ export class PacketDecoder {
       'link-pflog': readPflog,
       'link-pktap': readPktap,
       'link-ppi': readPpi,
+      'link-ppp-direction': readPppWithDirection,
       'linux-cooked': readLinuxCooked,
       'linux-cooked-2': readLinuxCooked2,
       llc: readLlc,

@@ -11,8 +11,8 @@ import { ENCAPSULATIONS } from './encapsulations.js';
 import { Blocks, ethernet, ipv4, payloadsOf, pcapFile, readAll, udp } from './files.js';
 
 /**
- * What tshark 4 does not read as it was made: it takes the first address of most pseudowires for a control word, knows no MPLS
- * without Ethernet, and takes fields of NFLOG in the byte order of the file.
+ * What tshark 4 does not read as it was made: it takes the first address of most pseudowires for a control word, knows neither
+ * MPLS without Ethernet nor PPP of pppd, and takes fields of NFLOG in the byte order of the file.
  */
 const UNLIKE_TSHARK = /pseudowire|captured as such|big-endian|PKTAP/;
 

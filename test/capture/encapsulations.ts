@@ -46,6 +46,8 @@ export const ENCAPSULATIONS: readonly [string, number, Buffer][] = [
   ['PPP with a short protocol', 9, bytes('21', v4)],
   ['PPP with MPLS', 9, bytes('ff03 0281', mpls(1, v4))],
   ['PPP with a bridged frame', 9, bytes('ff03 0031 0001', frame)],
+  ['PPP behind its direction', 204, bytes('00 ff03', ppp(v4))],
+  ['PPP behind its direction, captured as such by pppd', 166, bytes('01 ff03', ppp(v6))],
   ['PPP on a serial line', 50, bytes('ff03', ppp(v4))],
   ["Cisco's HDLC on a serial line", 50, bytes('0f00 0800', v4)],
   ["Cisco's HDLC", 104, bytes('8f00 86dd', v6)],

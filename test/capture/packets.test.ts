@@ -194,6 +194,18 @@ describe('fragments', () => {
     );
   });
 
+  test('of an authentication header and the datagram behind it are put together', async () => {
+    const body = Buffer.concat([hex('1104 0000', Buffer.alloc(20, 6)), udp(payload)]);
+    // What the second and third begin with is no authentication header.
+    const cuts = [0, 32, 128, body.length];
+    const pieces = cuts
+      .slice(1)
+      .map((to, n) => ipv4(body.subarray(cuts[n], to), { protocol: 51, offset: cuts[n]!, more: to < body.length }));
+    const { datagrams, skipped } = await readPackets(pieces);
+    expect(skipped).toEqual({});
+    expect(datagrams.map(({ data }) => Buffer.from(data).toString())).toEqual([text]);
+  });
+
   test('may come twice, if they are the same', async () => {
     const [first, second] = fragments(4, payload, cutEvery(64, 108));
     const { datagrams, skipped } = await readPackets([first!, first!, second!]);

@@ -79,16 +79,17 @@ export class IpLayer {
     const hasNoLength = totalBytes === 0;
     if (headerBytes < 20 || (totalBytes < headerBytes && !hasNoLength)) return MALFORMED;
     if (!advance(cursor, headerBytes)) return MALFORMED;
-    const step = stepOfProtocol(skipAuthentication(cursor, data[at + 9] ?? 0));
-    if (typeof step !== 'string') return step;
+    const protocol = data[at + 9] ?? 0;
+    const flagsAndOffset = uint16(data, at + 6);
+    const isFragment = (flagsAndOffset & 0x3fff) !== 0;
+    // Only the first fragment has the authentication header: it is read once all fragments are put together.
+    const isPartOfAuthenticated = isFragment && protocol === AUTHENTICATION;
+    const step = isPartOfAuthenticated ? undefined : stepOfProtocol(skipAuthentication(cursor, protocol));
+    if (typeof step === 'object') return step;
     limit(cursor, at, totalBytes, hasNoLength);
     cursor.from = readIPv4(data, at + 12);
     cursor.to = readIPv4(data, at + 16);
-    const flagsAndOffset = uint16(data, at + 6);
-    if ((flagsAndOffset & 0x3fff) === 0) return step;
-    const protocol = data[at + 9] ?? 0;
-    // What looked like an authentication header is none in a fragment that is not the first.
-    cursor.at = at + headerBytes;
+    if (!isFragment) return step;
     return this.#addFragment(cursor, {
       protocol,
       identification: `${uint16(data, at + 4)}/${protocol}`,

@@ -13,6 +13,7 @@ export type LayerName =
   | 'link-pflog'
   | 'link-pktap'
   | 'link-ppi'
+  | 'link-ppp-direction'
   | 'linux-cooked'
   | 'linux-cooked-2'
   | 'llc'

@@ -67,6 +67,11 @@ function readBridged(cursor: Cursor): Step {
   return kind === 1 ? 'ethernet' : notRead(`bridged PPP of MAC type ${kind ?? 0}`);
 }
 
+/** One byte before PPP tells whether the packet was sent or received. */
+export function readPppWithDirection(cursor: Cursor): Step {
+  return advance(cursor, 1) ? 'ppp' : MALFORMED;
+}
+
 /** The first byte of Cisco's HDLC: a frame to one station, or to all. */
 const CISCO_ADDRESSES: readonly (number | undefined)[] = [0x0f, 0x8f];
 
