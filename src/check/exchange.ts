@@ -1,4 +1,5 @@
 import { wallClockMs } from '../net/clock.js';
+import { timesOfTaken } from '../net/send-times.js';
 import { isBroadcast, isMulticast } from '../net/endpoint.js';
 import {
   type ClientOptions,
@@ -101,11 +102,11 @@ export interface ExchangeEvents {
   strays(batch: readonly Datagram[], local: Endpoint): void;
   /** An ICMP error for something sent earlier. */
   peerError(error: DatagramError): void;
-  /** The kernel took datagrams; why they were sent, from where, and when it was given them, by the wall clock. */
+  /** The kernel took datagrams; why they were sent, from where, and when it was given each, by the wall clock. */
   transmitted?(
     payloads: readonly Uint8Array[],
     why: Transmission,
-    sent: { readonly local: Endpoint; readonly timeMs: number },
+    sent: { readonly local: Endpoint; readonly timesMs: Float64Array },
   ): void | Promise<void>;
   /** A reply was judged; whose replies count. */
   judged?(reply: Datagram, finding: Finding, repliesFrom: ExchangeOptions['repliesFrom']): void;
@@ -471,13 +472,13 @@ export class Exchange implements AsyncDisposable {
     )
       return;
     this.#answered += 1;
-    const timeMs = wallClockMs();
-    this.#askedAtMs = timeMs;
-    const sent = client.sendBatch([payload]).then(
+    this.#askedAtMs = wallClockMs();
+    const timesMs = this.#timesOf([payload]);
+    const sent = client.sendBatch([payload], { timesMs }).then(
       async ([failure]) => {
         try {
           if (failure !== undefined) throw failure.error;
-          await this.#options.events.transmitted?.([payload], 'answer', { local: client.local, timeMs });
+          await this.#tell([payload], 'answer', client, timesMs);
         } catch (error) {
           this.#fail(error as Error);
         }
@@ -551,10 +552,11 @@ export class Exchange implements AsyncDisposable {
       this.#options.measurement?.sentAgain(timeMs);
       for (const { payloads, sender } of bySender(this.#kept ?? [])) {
         const client = sender === undefined ? this.client : await this.#clients.of(sender);
-        const [first] = await client.sendBatch(payloads);
+        const timesMs = this.#timesOf(payloads);
+        const [first] = await client.sendBatch(payloads, { timesMs });
         this.#options.judge.transmitted();
         if (first !== undefined) throw first.error;
-        await this.#options.events.transmitted?.(payloads, 'next address', { local: client.local, timeMs });
+        await this.#tell(payloads, 'next address', client, timesMs);
       }
     } catch (error) {
       this.#fail(error as Error);
@@ -621,12 +623,13 @@ export class Exchange implements AsyncDisposable {
     const clients = this.#clients;
     this.#keep(payloads, sender);
     this.#lastSentMs = performance.now();
-    const { measurement, events } = this.#options;
+    const { measurement } = this.#options;
     const timeMs = wallClockMs();
     this.#askedAtMs ??= timeMs;
     measurement?.sending(payloads.length, timeMs);
     this.#isGiving = true;
-    const failures = await client.sendBatch(payloads);
+    const timesMs = this.#timesOf(payloads);
+    const failures = await client.sendBatch(payloads, { timesMs });
     this.#isGiving = false;
     if (this.#switching !== undefined || clients !== this.#clients) {
       // The address was changed meanwhile, and these messages, which were kept, went to the new one.
@@ -640,9 +643,24 @@ export class Exchange implements AsyncDisposable {
     this.#options.judge.transmitted();
     this.#stillAlive();
     const [first] = failures;
-    if (events.transmitted !== undefined)
-      await events.transmitted(withoutFailed(payloads, failures), 'message', { local: client.local, timeMs });
+    if (timesMs !== undefined) await this.#tell(withoutFailed(payloads, failures), 'message', client, timesMs);
     if (first !== undefined) throw first.error;
+  }
+
+  /** Room for when each is sent, if somebody wants to know. */
+  #timesOf({ length }: readonly Uint8Array[]): Float64Array | undefined {
+    return this.#options.events.transmitted === undefined ? undefined : new Float64Array(length);
+  }
+
+  /** Tells whoever wants to know what the kernel took, and when it was given it. */
+  async #tell(
+    taken: readonly Uint8Array[],
+    why: Transmission,
+    { local }: DatagramClient,
+    timesMs: Float64Array | undefined,
+  ): Promise<void> {
+    if (timesMs === undefined) return;
+    await this.#options.events.transmitted?.(taken, why, { local, timesMs: timesOfTaken(timesMs) });
   }
 
   #fail(error: Error): void {
@@ -704,15 +722,15 @@ export class Exchange implements AsyncDisposable {
   }
 
   async #retransmit(message: Uint8Array): Promise<void> {
-    const timeMs = wallClockMs();
-    this.#askedAtMs = timeMs;
+    this.#askedAtMs = wallClockMs();
     const { client } = this;
-    const [failure] = await client.sendBatch([message]);
+    const timesMs = this.#timesOf([message]);
+    const [failure] = await client.sendBatch([message], { timesMs });
     if (client !== this.client || this.#switching !== undefined) return;
     if (failure !== undefined) throw failure.error;
     this.#retransmitted += 1;
     this.#options.judge.transmitted();
-    await this.#options.events.transmitted?.([message], 'retransmission', { local: client.local, timeMs });
+    await this.#tell([message], 'retransmission', client, timesMs);
   }
 
   /** Has the kernel say, without waiting, whether the last transmission was refused; goes through the addresses left. */

@@ -3,9 +3,9 @@ import { MAX_WAITING, MAX_WAITING_BYTES } from '../answers/delay-line.js';
 import type { Faults } from '../faults/faults.js';
 import { amplifies } from '../guard/amplification.js';
 import type { AnswerPolicy } from '../guard/answer-policy.js';
-import { wallClockMs } from '../net/clock.js';
 import { isLoopback } from '../net/endpoint.js';
 import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint } from '../net/index.js';
+import { timesOfTaken } from '../net/send-times.js';
 import type { PeerTable } from '../stats/peers.js';
 import type { Context } from './context.js';
 import { unlessAborted } from './interruption.js';
@@ -184,12 +184,12 @@ export class Answers {
   async #sendNow(answers: readonly Answer[]): Promise<void> {
     if (answers.length === 0) return;
     const { output, peers } = this.#parts;
-    const timeMs = wallClockMs();
+    const timesMs = output.records ? new Float64Array(answers.length) : undefined;
     this.#policy.sent(answers);
-    const failures = await this.#server.sendBatch(answers);
+    const failures = await this.#server.sendBatch(answers, { timesMs });
     const failed = new Set(failures.map(({ index }) => index));
     const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));
-    await output.recordSent(sent, timeMs);
+    if (timesMs !== undefined) await output.recordSent(sent, timesOfTaken(timesMs));
     output.totals.sent += answers.length - failures.length;
     for (const answer of sent) {
       peers.answered(answer.remote);

@@ -296,13 +296,13 @@ function exchangeEvents(
       void output.recordReceived(at(local, batch));
     },
     ...((explanation !== undefined || output.records) && {
-      transmitted: (payloads, why, { local, timeMs }) => {
+      transmitted: (payloads, why, { local, timesMs }) => {
         if (why === 'message') explanation?.waitBegins();
         explanation?.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
         const { remote } = exchange();
         return output.recordSent(
           payloads.map((data) => ({ data, remote, local })),
-          timeMs,
+          timesMs,
         );
       },
     }),

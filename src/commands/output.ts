@@ -119,13 +119,13 @@ export class Output {
     return kept === batch.length ? batch : batch.slice(0, kept);
   }
 
-  /** Datagrams were sent: for the recording, if there is one. @param timeMs when the kernel was given them */
-  async recordSent(batch: readonly Outgoing[], timeMs: number): Promise<void> {
+  /** Datagrams were sent: for the recording, if there is one. @param timesMs when the kernel was given each of them */
+  async recordSent(batch: readonly Outgoing[], timesMs: Float64Array): Promise<void> {
     if (this.#recording === undefined) return;
-    const sent = batch.map(({ data, remote, local: from }) => {
+    const sent = batch.map(({ data, remote, local: from }, index) => {
       // What was asked of a group is answered from an address of this host's own.
       const local = from === undefined || isMulticast(from.address) ? undefined : from;
-      return { data, remote, local, timeMs };
+      return { data, remote, local, timeMs: timesMs[index] as number };
     });
     await this.#record(this.#recording, sent, 'out');
   }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { wallClockMs } from '../net/clock.js';
 import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
 import { type AnswerPlan, planAnswer, ServedAnswer } from './answer-plan.js';
 import type { Context, Io } from './context.js';
@@ -145,11 +144,13 @@ class Typing {
       return;
     }
     const { remote, local } = this.#last;
-    const timeMs = wallClockMs();
+    const batch = [{ data: payload, remote, local }];
+    const timesMs = new Float64Array(batch.length);
     try {
-      await server.sendto(payload, remote, { local });
+      const [failure] = await server.sendBatch(batch, { timesMs });
+      if (failure !== undefined) throw failure.error;
       totals.sent += 1;
-      await output.recordSent([{ data: payload, remote, local }], timeMs);
+      await output.recordSent(batch, timesMs);
       log.debug(`sent ${payload.length} bytes to ${formatEndpoint(remote)}`);
     } catch (error) {
       const failure = describeFailure(error);

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import { DatagramError, type DatagramErrorCode } from './errors.js';
 
 /** A value as an error message shows it: on one line, and cut where it is long. */
@@ -52,6 +52,12 @@ export function checkFunction(name: string, value: unknown): void {
 /** @throws {DatagramError} `INVALID_OPTION` for a value that is no text */
 export function checkText(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'string') throw wrongArgument(name, 'text', value);
+}
+
+/** @throws {DatagramError} `INVALID_OPTION` for what has no room for a time of each datagram */
+export function checkTimes(value: unknown, count: number): void {
+  if (value === undefined || (types.isFloat64Array(value) && value.length >= count)) return;
+  throw wrongArgument('timesMs', `a Float64Array of at least ${count} places`, value);
 }
 
 const SIGNAL_METHODS = ['addEventListener', 'removeEventListener', 'throwIfAborted'] as const;

@@ -1,8 +1,8 @@
-import { checkOneOf, shown, wrongArgument } from './arguments.js';
+import { checkOneOf, checkTimes, isRecord, shown, wrongArgument } from './arguments.js';
 import type { Payload } from './datagram.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { type Address, type Endpoint, familyOf, formatEndpoint } from './endpoint.js';
-import type { EngineOutgoing, SendFailure } from './engine.js';
+import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engine.js';
 import { DatagramError } from './errors.js';
 import { toBytes } from './payload.js';
 import { resolveAddress, resolveDestination } from './resolve.js';
@@ -122,18 +122,19 @@ export class DatagramClient extends DatagramSocket {
   /**
    * Sends many datagrams, in order and each exactly once; resolves to those that the kernel did not take.
    *
-   * @param more There is no other argument.
    * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_OPTION` before anything is sent, `CLOSED`
    */
-  async sendBatch(payloads: readonly Payload[], ...more: readonly never[]): Promise<readonly SendFailure[]> {
-    this.#refuseMore('sendBatch', more);
+  async sendBatch(payloads: readonly Payload[], options?: SendBatchOptions): Promise<readonly SendFailure[]> {
+    // An address is none of the options.
+    if (!isRecord(options) || !('timesMs' in options)) this.#refuseMore('sendBatch', [options]);
     if (!Array.isArray(payloads)) throw wrongArgument('the batch', 'an array of payloads', payloads);
     if (!holds(this.#lastBatch, payloads)) {
       this.#lastBatch = Array.from(payloads as readonly Payload[], (payload, index) =>
         wrapped(toBytes(payload, index)),
       );
     }
-    return this.transmit(this.#lastBatch);
+    checkTimes(options?.timesMs, payloads.length);
+    return this.transmit(this.#lastBatch, options?.timesMs);
   }
 
   #refuseMore(method: string, [first]: readonly unknown[]): void {

@@ -191,12 +191,18 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /**
    * Gives a batch to the engine; resolves to what the kernel did not take. A batch whose addresses are still being
    * looked up is under way already: `close` waits for it.
+   *
+   * @param timesMs see `SendBatchOptions`
    */
   protected async transmit(
     batch: readonly EngineOutgoing[] | Promise<readonly EngineOutgoing[]>,
+    timesMs?: Float64Array,
   ): Promise<readonly SendFailure[]> {
     if (this.#state !== 'open') throw new DatagramError('CLOSED', 'cannot send: the socket was closed');
-    const sent = batch instanceof Promise ? batch.then((found) => this.#socket.send(found)) : this.#socket.send(batch);
+    const sent =
+      batch instanceof Promise
+        ? batch.then((found) => this.#socket.send(found, timesMs))
+        : this.#socket.send(batch, timesMs);
     this.#sends.add(sent);
     try {
       return await sent;

@@ -136,6 +136,17 @@ export interface EngineOutgoing {
   readonly local?: Endpoint | undefined;
 }
 
+/** Options of sending a batch. */
+export interface SendBatchOptions {
+  /**
+   * Where to write when each datagram of the batch was given to the kernel, in milliseconds since the epoch by the clock of
+   * {@link Datagram}: the moment before the system call that took it. The datagrams of one system call have one time; those
+   * that the kernel did not take have none, and their places are left alone. At least as long as the batch. Default: the
+   * clock is not read.
+   */
+  readonly timesMs?: Float64Array | undefined;
+}
+
 /** One datagram of a batch that the kernel did not take. */
 export interface SendFailure {
   /** Its place in the batch, from 0. */
@@ -160,8 +171,10 @@ export interface EngineSocket {
    * Gives datagrams to the kernel, in order and each exactly once; resolves when it has taken or refused every one.
    * An ICMP error that was pending is reported as an event and the datagram it hit is sent again; an ICMP error for
    * one of these datagrams may come after the promise settled. Never rejects.
+   *
+   * @param timesMs see `SendBatchOptions`
    */
-  send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]>;
+  send(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]>;
 
   /** Tells an engine that stopped reading for want of room that there is some again. Nothing happens after `close`. */
   resume(): void;

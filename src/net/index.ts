@@ -20,7 +20,7 @@ export {
   parseAddress,
   sameEndpoint,
 } from './endpoint.js';
-export type { EngineName, KernelBuffers, Membership, SendFailure, SocketOptions } from './engine.js';
+export type { EngineName, KernelBuffers, Membership, SendBatchOptions, SendFailure, SocketOptions } from './engine.js';
 export { type EngineChoice, ENGINES } from './engine-choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
 export { parseMembership } from './membership.js';

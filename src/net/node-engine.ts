@@ -275,17 +275,18 @@ class NodeSocket implements EngineSocket {
     return new DatagramError('REFUSED', `${whom} refused: ${describeSystemError(cause)}`, { cause, peer });
   }
 
-  send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
-    const sent = this.#sending.then(() => this.#sendInOrder(batch));
+  send(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]> {
+    const sent = this.#sending.then(() => this.#sendInOrder(batch, timesMs));
     this.#sending = sent;
     return sent;
   }
 
-  #sendInOrder(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+  #sendInOrder(batch: readonly EngineOutgoing[], timesMs: Float64Array | undefined): Promise<readonly SendFailure[]> {
     const { noMemoryTimeoutMs = NO_MEMORY_TIMEOUT_MS } = this.#request.options;
     return new Promise((resolve) => {
       const failures: SendFailure[] = [];
       let index = 0;
+      let sentMs = 0;
       let attempts = 0;
       let noMemorySinceMs: number | undefined;
       let ambiguous: unknown;
@@ -299,11 +300,15 @@ class NodeSocket implements EngineSocket {
         if (this.#sendsThisTurn > SENDS_PER_TURN) {
           setImmediate(() => {
             this.#sendsThisTurn = 0;
-            this.#transmit(outgoing, taken);
+            transmit(outgoing);
           });
         } else {
-          this.#transmit(outgoing, taken);
+          transmit(outgoing);
         }
+      };
+      const transmit = (outgoing: EngineOutgoing): void => {
+        if (timesMs !== undefined) sentMs = wallClockMs();
+        this.#transmit(outgoing, taken);
       };
       const taken = (error: Error | null | undefined): void => {
         const code = systemCode(error);
@@ -328,8 +333,11 @@ class NodeSocket implements EngineSocket {
           }
         } else noMemorySinceMs = undefined;
         if (error && outgoing !== undefined) failures.push({ index, error: this.#sendError(error, outgoing) });
-        // A network that stays unreachable is so from this host; what another attempt cures was an earlier datagram's.
-        else if (ambiguous !== undefined && !this.#closed) this.#events.peerError(this.#peerError(ambiguous));
+        else {
+          if (timesMs !== undefined) timesMs[index] = sentMs;
+          // A network that stays unreachable is so from this host; what another attempt cures was an earlier datagram's.
+          if (ambiguous !== undefined && !this.#closed) this.#events.peerError(this.#peerError(ambiguous));
+        }
         ambiguous = undefined;
         attempts = 0;
         index += 1;

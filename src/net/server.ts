@@ -1,5 +1,5 @@
 import type { Arrivals, Datagram, Outgoing, Payload } from './datagram.js';
-import { checkFunction, checkRange, checkRecord, isRecord, wrongArgument } from './arguments.js';
+import { checkFunction, checkRange, checkRecord, checkTimes, isRecord, wrongArgument } from './arguments.js';
 import { DatagramSocket } from './datagram-socket.js';
 import {
   canonicalAddress,
@@ -13,7 +13,7 @@ import {
   noEndpoint,
   sameEndpoint,
 } from './endpoint.js';
-import type { EngineOutgoing, SendFailure } from './engine.js';
+import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engine.js';
 import { DatagramError, systemCode } from './errors.js';
 import { toBytes } from './payload.js';
 import { endpointOf, type Lookup, resolveAddress, resolveDestination } from './resolve.js';
@@ -136,9 +136,14 @@ export class DatagramServer extends DatagramSocket {
    *
    * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_ADDRESS`, `INVALID_OPTION` before anything is sent, `CLOSED`.
    */
-  async sendBatch(batch: readonly Outgoing<Payload>[]): Promise<readonly SendFailure[]> {
+  async sendBatch(
+    batch: readonly Outgoing<Payload>[],
+    options: SendBatchOptions = {},
+  ): Promise<readonly SendFailure[]> {
     if (!Array.isArray(batch)) throw wrongArgument('the batch', 'an array of { data, remote, local }', batch);
-    return this.transmit(Array.from(batch as readonly Outgoing<Payload>[], this.#wrap));
+    checkRecord('options', options);
+    checkTimes(options.timesMs, batch.length);
+    return this.transmit(Array.from(batch as readonly Outgoing<Payload>[], this.#wrap), options.timesMs);
   }
 
   readonly #wrap = (outgoing: Outgoing<Payload>, index: number): EngineOutgoing => {

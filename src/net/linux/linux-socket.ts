@@ -1,5 +1,5 @@
 import { BackOff, NO_MEMORY_TIMEOUT_MS } from '../back-off.js';
-import { useSystemClock } from '../clock.js';
+import { useSystemClock, wallClockMs } from '../clock.js';
 import type { Arrivals, Datagram } from '../datagram.js';
 import { broadcastSource } from '../broadcast-source.js';
 import {
@@ -108,6 +108,7 @@ interface ReadLimits {
 /** A batch on its way to the kernel. */
 interface Delivery {
   readonly batch: readonly EngineOutgoing[];
+  readonly timesMs: Float64Array | undefined;
   readonly failures: SendFailure[];
   /** The first datagram that the kernel has neither taken nor refused. */
   next: number;
@@ -437,9 +438,10 @@ export class LinuxSocket implements EngineSocket {
 
   // --- Sending ---
 
-  send(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+  send(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]> {
     const delivery: Delivery = {
       batch,
+      timesMs,
       failures: [],
       next: 0,
       singlyUntil: 0,
@@ -480,20 +482,23 @@ export class LinuxSocket implements EngineSocket {
   /** Whether the kernel has taken or refused all of it. */
   #deliver(delivery: Delivery): boolean {
     const { transmission, calls } = this.#machinery;
-    const { batch } = delivery;
+    const { batch, timesMs } = delivery;
     while (delivery.next < batch.length) {
       if (this.#sendsThisTurn >= SENDS_PER_TURN && !this.#closed) {
         this.#takeTurn();
         return false;
       }
       const messages = this.#closed ? 0 : transmission.lay(batch, delivery.next, this.#routeOf(delivery));
+      const sentMs = timesMs === undefined ? 0 : wallClockMs();
       const taken = messages === 0 ? 0 : transmission.send(this.#fd, messages);
       this.#sendsThisTurn += Math.max(1, taken);
       // What is closed takes nothing, and what is larger than any datagram, or changed its size, is not even tried.
       if (messages === 0) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
       else if (taken > 0) {
+        const end = transmission.endOf(taken - 1);
+        timesMs?.fill(sentMs, delivery.next, end);
         delivery.noMemorySinceMs = undefined;
-        advance(delivery, transmission.endOf(taken - 1));
+        advance(delivery, end);
       } else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
     }
     return true;
