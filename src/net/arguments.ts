@@ -1,4 +1,5 @@
 import { inspect, types } from 'node:util';
+import type { Endpoint } from './datagram.js';
 import { DatagramError, type DatagramErrorCode } from './errors.js';
 
 /** A value as an error message shows it: on one line, and cut where it is long. */
@@ -74,4 +75,15 @@ export function checkSignal(value: unknown): void {
     typeof value.aborted === 'boolean' &&
     SIGNAL_METHODS.every((method) => typeof value[method] === 'function');
   if (!isSignal) throw wrongArgument('signal', 'an AbortSignal', value);
+}
+
+/** Whether a value has the shape of an endpoint; its address may be no literal still. Asked for each datagram. */
+export function isEndpoint(value: unknown): value is Endpoint {
+  const { address, port } = (value ?? {}) as Partial<Endpoint>;
+  return typeof address === 'string' && typeof port === 'number';
+}
+
+/** The error about a value that is no endpoint. */
+export function noEndpoint(value: unknown, what = 'an endpoint'): DatagramError {
+  return wrongArgument(what, '{ address, port }, text and a number', value, 'INVALID_ADDRESS');
 }

@@ -129,9 +129,12 @@ export class DatagramClient extends DatagramSocket {
     if (!isRecord(options) || !('timesMs' in options)) this.#refuseMore('sendBatch', [options]);
     if (!Array.isArray(payloads)) throw wrongArgument('the batch', 'an array of payloads', payloads);
     if (!holds(this.#lastBatch, payloads)) {
-      this.#lastBatch = Array.from(payloads as readonly Payload[], (payload, index) =>
-        wrapped(toBytes(payload, index)),
-      );
+      const batch: EngineOutgoing[] = [];
+      // Neither `map`, which passes holes over, nor `Array.from`, which takes several times as long.
+      for (let index = 0; index < payloads.length; index += 1) {
+        batch.push(wrapped(toBytes(payloads[index] as Payload, index)));
+      }
+      this.#lastBatch = batch;
     }
     checkTimes(options?.timesMs, payloads.length);
     return this.transmit(this.#lastBatch, options?.timesMs);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 as isIPv6InFull, SocketAddress } from 'node:net';
 import { networkInterfaces, platform } from 'node:os';
-import { isRecord, shown, wrongArgument } from './arguments.js';
+import { isEndpoint, isRecord, noEndpoint, shown, wrongArgument } from './arguments.js';
 import type { Endpoint } from './datagram.js';
 import { DatagramError } from './errors.js';
 
@@ -78,17 +78,6 @@ export function formatAddress(address: Address): string {
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   if (!isEndpoint(a) || !isEndpoint(b)) throw noEndpoint(isEndpoint(a) ? b : a);
   return a.port === b.port && a.address === b.address;
-}
-
-/** Whether a value has the shape of an endpoint; its address may be no literal still. Asked for each datagram. */
-export function isEndpoint(value: unknown): value is Endpoint {
-  const { address, port } = (value ?? {}) as Partial<Endpoint>;
-  return typeof address === 'string' && typeof port === 'number';
-}
-
-/** The error about a value that is no endpoint. */
-export function noEndpoint(value: unknown, what = 'an endpoint'): DatagramError {
-  return wrongArgument(what, '{ address, port }, text and a number', value, 'INVALID_ADDRESS');
 }
 
 /** Whether a value has the shape of an address that may not be resolved yet. */

@@ -1,5 +1,14 @@
 import type { Arrivals, Datagram, Outgoing, Payload } from './datagram.js';
-import { checkFunction, checkRange, checkRecord, checkTimes, isRecord, wrongArgument } from './arguments.js';
+import {
+  checkFunction,
+  checkRange,
+  checkRecord,
+  checkTimes,
+  isEndpoint,
+  isRecord,
+  noEndpoint,
+  wrongArgument,
+} from './arguments.js';
 import { DatagramSocket } from './datagram-socket.js';
 import {
   canonicalAddress,
@@ -9,9 +18,6 @@ import {
   type Endpoint,
   type Family,
   familyOf,
-  isEndpoint,
-  noEndpoint,
-  sameEndpoint,
 } from './endpoint.js';
 import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engine.js';
 import { DatagramError, systemCode } from './errors.js';
@@ -143,15 +149,18 @@ export class DatagramServer extends DatagramSocket {
     if (!Array.isArray(batch)) throw wrongArgument('the batch', 'an array of { data, remote, local }', batch);
     checkRecord('options', options);
     checkTimes(options.timesMs, batch.length);
-    return this.transmit(Array.from(batch as readonly Outgoing<Payload>[], this.#wrap), options.timesMs);
+    const wrapped: EngineOutgoing[] = [];
+    // Neither `map`, which passes holes over, nor `Array.from`, which takes several times as long.
+    for (let index = 0; index < batch.length; index += 1) wrapped.push(this.#wrap(batch[index] as never, index));
+    return this.transmit(wrapped, options.timesMs);
   }
 
-  readonly #wrap = (outgoing: Outgoing<Payload>, index: number): EngineOutgoing => {
+  #wrap(outgoing: Outgoing<Payload>, index: number): EngineOutgoing {
     if (!isRecord(outgoing)) throw wrongArgument(`datagram ${index}`, '{ data, remote, local }', outgoing);
     const { remote, local } = outgoing;
     const data = toBytes(outgoing.data, index);
     return { data, bytes: data.length, remote: this.#check(remote), local: this.#checkLocal(local) };
-  };
+  }
 
   /** Only a name has to wait: all else is sent in the order of the calls. */
   #addressed(
@@ -169,10 +178,10 @@ export class DatagramServer extends DatagramSocket {
   }
 
   /** Answers go to the peer just heard, over and over: the last one checked is remembered. */
-  #check(remote: Endpoint): Endpoint {
+  #check(remote: Endpoint | undefined): Endpoint {
     const { given, checked } = this.#lastRemote;
+    if (remote?.port === given.port && remote.address === given.address) return checked;
     if (!isEndpoint(remote)) throw noEndpoint(remote, 'remote');
-    if (sameEndpoint(remote, given)) return checked;
     const endpoint = this.#canonical(remote);
     checkDestination({ host: { kind: 'literal', address: endpoint.address }, port: endpoint.port });
     this.#lastRemote = { given: { ...remote }, checked: endpoint };
@@ -180,11 +189,11 @@ export class DatagramServer extends DatagramSocket {
   }
 
   /** Answers leave from the address that was asked, which is mostly one and the same. */
-  #checkLocal(local: Endpoint | undefined): Endpoint | undefined {
+  #checkLocal(local: Endpoint | null | undefined): Endpoint | undefined {
     if (local === undefined) return undefined;
     const { given, checked } = this.#lastLocal;
+    if (local?.port === given.port && local.address === given.address) return checked;
     if (!isEndpoint(local)) throw noEndpoint(local, 'local');
-    if (sameEndpoint(local, given)) return checked;
     const endpoint = this.#canonical(local);
     this.#lastLocal = { given: { ...local }, checked: endpoint };
     return endpoint;
