@@ -23,6 +23,8 @@ const config: Config = {
   // Node frees little of what the modules of a test file took: a worker that holds so much makes way for a new one.
   workerIdleMemoryLimit: '400MB',
   maxWorkers: 2,
+  // What the modules of a file take stays in memory: a worker that has so much heap after one is replaced.
+  workerIdleMemoryLimit: '400MB',
   // Of those that mostly wait.
   maxConcurrency: 10,
   reporters: [

@@ -98,22 +98,23 @@ describe('the recipe for', () => {
     expect(await run(kubernetes, 'none')).toMatchObject({ status: 4 });
   });
 
-  /** With the macros replaced as Nagios does. */
+  /** With the macros replaced as Nagios does, and limits for a machine that is busy. */
   const nagios = recipe('nagios', /command_line +(.*)/)
     .replace('$HOSTADDRESS$', '127.0.0.1')
-    .replace('$ARG1$', 'example.com');
+    .replace('$ARG1$', 'example.com')
+    .replace('--warn 200ms --critical 500ms --deadline 8s', '--warn 20s --critical 30s --deadline 60s');
   testInNamespaces(
     'Nagios is OK, with performance data, for a healthy service',
     async () => {
       const { status, stdout } = await run(nagios, 'dns');
-      expect(stdout).toMatch(/^UDPCAT OK - dns: example\.com A 192\.0\.2\.10, .* \| rtt=[\d.]+ms;200;500;0\n$/);
+      expect(stdout).toMatch(/^UDPCAT OK - dns: example\.com A 192\.0\.2\.10, .* \| rtt=[\d.]+ms;20000;30000;0\n$/);
       expect(status).toBe(0);
     },
     ['dnsmasq'],
   );
   testInNamespaces('Nagios is CRITICAL for one that is gone', async () => {
     const { status, stdout } = await run(nagios, 'none');
-    expect(stdout).toMatch(/^UDPCAT CRITICAL - 127\.0\.0\.1:53 refused: .* \| rtt=U;200;500;0\n$/);
+    expect(stdout).toMatch(/^UDPCAT CRITICAL - 127\.0\.0\.1:53 refused: .* \| rtt=U;20000;30000;0\n$/);
     expect(status).toBe(2);
   });
 

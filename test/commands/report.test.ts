@@ -252,7 +252,7 @@ describe('the summary', () => {
   });
 
   test.each(['serve', 'echo'] as const)('of %s is bounded and exact after 3000 peers', async (command) => {
-    const args = [command, '-o', 'json', '--stats', '--log-format', 'json', '-c', '3000', '--idle', '10s'];
+    const args = [command, '-o', 'json', '--stats', '--log-format', 'json', '-c', '3000', '--idle', '1m'];
     await using running = start(args);
     const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
     await sendFromMany((JSON.parse(line) as { address: string }).address, 3000);

@@ -63,7 +63,7 @@ const loopback = { 4: '127.0.0.1', 6: '::1' } as const;
 describeWith('nc', 'send to nc -u -l', () => {
   test.each(families)('over IPv%d is shown, and what is typed there is the reply', async (family) => {
     await using nc = await listening(family, (port) => ['nc', '-u', '-l', loopback[family], port]);
-    await using running = start(['send', nc.address, 'question', '-n', '1', '-w', '10s']);
+    await using running = start(['send', nc.address, 'question', '-n', '1', '-w', '1m']);
     await nc.shows('question');
     nc.stdin.write('answer\n');
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'answer\n' });
@@ -76,7 +76,7 @@ describeWith('ncat', 'send to ncat -u -l --exec cat', () => {
       ...['ncat', `-${family}`, '-u', '-l', loopback[family], port, '--keep-open', '--exec', '/bin/cat'],
     ]);
     for (const message of ['one', 'two\nlines']) {
-      const outcome = await udpcat(['send', ncat.address, message, '--expect-exact', message, '-w', '10s']);
+      const outcome = await udpcat(['send', ncat.address, message, '--expect-exact', message, '-w', '1m']);
       expect(shown(outcome)).toEqual({ status: 0, stdout: `${message}\n` });
     }
   });
@@ -94,7 +94,7 @@ describeWith('socat', 'send to socat', () => {
     const bind = `bind=${family === 4 ? '127.0.0.1' : '[::1]'}`;
     await using socat = await listening(family, (port) => ['socat', `${address(port, family)},${bind}`, action]);
     for (const message of ['one', 'two\nlines']) {
-      const outcome = await udpcat(['send', socat.address, message, '--expect-exact', message, '-w', '10s']);
+      const outcome = await udpcat(['send', socat.address, message, '--expect-exact', message, '-w', '1m']);
       expect(shown(outcome)).toEqual({ status: 0, stdout: `${message}\n` });
     }
   });

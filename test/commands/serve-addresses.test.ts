@@ -246,7 +246,7 @@ testWithLinuxEngine(
       await using running = start([...command, '--engine', 'linux']);
       const { port } = hostAndPort(await running.listening());
       // A connected socket hears only the address that it asked.
-      const args = ['send', `127.0.0.2:${port}`, 'ping', '--bind', '127.0.0.1', '-w', '5s'];
+      const args = ['send', `127.0.0.2:${port}`, 'ping', '--bind', '127.0.0.1', '-w', '1m'];
       expect(await udpcat(args)).toMatchObject({ status: 0 });
     }
   },

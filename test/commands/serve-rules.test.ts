@@ -112,13 +112,13 @@ describe('serve --rules', () => {
     expect((await peer.collect(1))[0]?.data.equals(payload)).toBe(true);
   });
 
-  test('delays what is to be delayed, and nothing else', async () => {
+  test.concurrent('delays what is to be delayed, and nothing else', async () => {
     const { running, address } = await serving({
       rules: [
         {
           when: { exact: 'slow' },
           answers: [
-            { text: 'late', delay: '300ms' },
+            { text: 'late', delay: '3s' },
             { text: 'at once', delay: '0' },
           ],
         },
@@ -133,7 +133,7 @@ describe('serve --rules', () => {
   test('sends at its end what is due soon, and counts what is not', async () => {
     const { running, address } = await serving({
       rules: [
-        { when: { exact: 'soon' }, answer: { text: 'soon', delay: '500ms' } },
+        { when: { exact: 'soon' }, answer: { text: 'soon', delay: '900ms' } },
         { when: { exact: 'late' }, answer: { text: 'late', delay: '1h' } },
         FENCE,
       ],

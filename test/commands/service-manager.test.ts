@@ -124,7 +124,7 @@ testWith('systemd-socket-activate', 'systemd-socket-activate starts the service 
   await using manager = shell(`exec ${listen} ${commandLine(['echo', '--count', '2', ...ENGINE])}`);
   await manager.until('Listening on', 'stderr');
   for (const message of ['first', 'second']) {
-    const { status } = await udpcat(['send', `127.0.0.1:${port}`, message, '--expect-exact', message, '-w', '10s']);
+    const { status } = await udpcat(['send', `127.0.0.1:${port}`, message, '--expect-exact', message, '-w', '1m']);
     expect({ message, status }).toEqual({ message, status: 0 });
   }
   const { stderr, status } = await manager.outcome;
