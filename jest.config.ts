@@ -20,8 +20,6 @@ const config: Config = {
   testTimeout: 300_000,
   // Freeing the memory of many tests takes a worker longer than jest's half second where others work as well.
   workerGracefulExitTimeout: 60_000,
-  // Node frees little of what the modules of a test file took: a worker that holds so much makes way for a new one.
-  workerIdleMemoryLimit: '400MB',
   maxWorkers: 2,
   // What the modules of a file take stays in memory: a worker that has so much heap after one is replaced.
   workerIdleMemoryLimit: '400MB',
