@@ -350,11 +350,10 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
         console.log(message);
       `;
       const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
-        timeout: 120_000,
+        timeout: 240_000,
         killSignal: 'SIGKILL',
       });
       expect(stdout).toBe('by the listener\n');
     },
-    130_000,
   );
 });
