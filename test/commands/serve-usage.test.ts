@@ -59,7 +59,10 @@ describe('a command line that is wrong is one line and status 2:', () => {
       accepted: /192\.0\.2\.0\/24/,
     },
     '--deny': { values: ['10.0.0.0/', 'fe80::1%lo', '1.2.3.4/8/8'], accepted: /192\.0\.2\.0\/24/ },
-    '--rate-limit': { values: ['0/s', '1000', '-1/s', '1/m', 'fast', '1/S'], accepted: /1000\/s, 50k\/s or max/ },
+    '--rate-limit': {
+      values: ['0/s', '0', '-1/s', '1/m', 'fast', '1/S'],
+      accepted: /1000\/s, 50k\/s, a number a second, or max/,
+    },
     '--max-peers': { values: ['0', '1.5'], accepted: COUNT },
     '--delay': { values: ['0', '-1ms'], accepted: DURATION },
     '--jitter': {
