@@ -22,7 +22,7 @@ const config: Config = {
   workerGracefulExitTimeout: 60_000,
   maxWorkers: 2,
   // What the modules of a file take stays in memory: a worker that has so much heap after one is replaced.
-  workerIdleMemoryLimit: '400MB',
+  workerIdleMemoryLimit: '250MB',
   // Of those that mostly wait.
   maxConcurrency: 10,
   reporters: [

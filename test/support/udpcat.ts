@@ -66,6 +66,8 @@ function environment(changes: StartOptions['env'] = {}): NodeJS.ProcessEnv {
     ...Object.fromEntries(inherited),
     LC_ALL: 'C.UTF-8',
     TERM: 'xterm-256color',
+    // A bash in no other shell takes a stdin that is a socket, as Node's pipes are, for a remote login: it reads ~/.bashrc.
+    SHLVL: '1',
     ...changes,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
