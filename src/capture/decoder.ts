@@ -1,6 +1,6 @@
 import type { ByteWindow } from './byte-window.js';
 
-/** Reads one format of recordings, whatever chunks it arrives in. What it finds it gives to whoever made it, in order. */
+/** Reads one format of recordings, in chunks of any size. It gives what it finds, in order, to the function of its constructor. */
 export interface Decoder {
   /**
    * Takes from the window all that is complete there.

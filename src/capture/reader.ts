@@ -91,5 +91,5 @@ function createDecoder(
 
 function unknownFormat(window: ByteWindow): string {
   const bytes = Buffer.from(window.peek(MAGIC_BYTES));
-  return `what begins with the bytes ${bytes.toString('hex')} is no recording; pcap, pcapng and JSON lines are`;
+  return `what begins with the bytes ${bytes.toString('hex')} is no recording; pcap, pcapng and JSON lines are, and editcap makes pcap of other captures`;
 }

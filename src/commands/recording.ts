@@ -66,7 +66,7 @@ function planFiles(
   return new FileRow(path, format, { maxBytes: rotateSize, maxAgeMs: rotateTime, keep }, { replayed, warn });
 }
 
-/** What another program has written, or the user, is not continued unless they say so. */
+/** Turns the error for a file of another program into a usage error, which names the remedy. */
 async function asUsage<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work;

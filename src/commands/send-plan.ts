@@ -47,7 +47,7 @@ export function sendOptions() {
       ),
       replay: option(
         '--replay <file>',
-        'send what a recording holds (pcap, pcapng, jsonl), with its timing; - is stdin',
+        'send the datagrams of a recording (pcap, pcapng, jsonl, also in gzip or zstd), with its timing; - is stdin',
         parsePath,
       ),
       replayFilter: option(

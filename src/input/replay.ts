@@ -39,8 +39,8 @@ export interface Unselected {
 const MAX_PAIRS = 64 * 1024;
 
 /**
- * Tells what of a recording is to be replayed: without a filter what went to the receiver of the first datagram. Answers are
- * what went the other way between the same ends. Those before the first request of these ends have the role `other`, though
+ * Tells which datagrams of a recording are to be sent: without a filter those to the receiver of the first datagram. An
+ * answer goes the other way between the same ends. Before the first request of these ends its role is `other`, though
  * {@link ReplaySelection.unselected} counts them as answers.
  */
 export class ReplaySelection {

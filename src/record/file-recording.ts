@@ -10,14 +10,14 @@ import { type Direction, OrderedRecording } from './recording.js';
 
 /** Above this a chunk is written before the batch is complete. */
 const CHUNK_BYTES = 256 * 1024;
-/** What is less is written at once: to hand it to another thread would take longer. */
+/** A smaller chunk is written in this thread: to hand it to another one would take longer. */
 const LARGE_BYTES = 32 * 1024;
 
 const writeInThread = promisify(write);
 
 /**
- * Written as it happens, so that nothing is lost however the run ends; what a full disk took only a part of is taken out
- * again. While another thread writes much, the next chunk is filled, and the sockets are read.
+ * Writes each batch to a file before the next one, so that nothing is lost however the run ends. A full disk may take part
+ * of a record: that part is removed. Another thread writes large chunks; meanwhile the next chunk is filled.
  */
 export class FileRecording extends OrderedRecording {
   readonly #files: RecordFiles;
@@ -88,7 +88,7 @@ export class FileRecording extends OrderedRecording {
     return this.#files.maxBytes - this.#file.length - this.#onTheWay;
   }
 
-  /** Goes on with the next file, once the last one has taken all that was given to it. @returns whether it could be opened */
+  /** Goes on with the next file. The last one must have taken all its bytes. @returns whether the next could be opened */
   #goOn(): boolean {
     if (this.isClosed) return false;
     try {
@@ -132,7 +132,7 @@ export class FileRecording extends OrderedRecording {
   }
 
   override abandon(): void {
-    // A file takes what it takes.
+    // A file has no reader to wait for.
   }
 
   override async close(): Promise<void> {

@@ -50,7 +50,7 @@ export class FileView {
   }
 }
 
-/** Bytes that are to stand at a place of a file instead of those that are there. */
+/** Bytes that replace as many at a place of a file. */
 export interface Patch {
   readonly at: number;
   readonly bytes: Uint8Array;
@@ -60,11 +60,11 @@ export interface Patch {
 export interface Examination {
   /** Where the last whole record ends. What follows is part of one record, or nothing. */
   readonly wholeBytes: number;
-  /** What the last record lacks, if all of it that matters is there. */
+  /** The last bytes of the last record, such as its newline, where only they are missing. */
   readonly missing?: Uint8Array;
   /**
-   * Part of a record stands before others where one writer was killed and another one wrote on. With these bytes in its
-   * place, readers find the records that follow.
+   * Where one writer was killed and another one wrote on, part of a record stands before whole ones. These bytes make
+   * readers pass over the part.
    */
   readonly patches: readonly Patch[];
   /** Where records end and something else begins that is too large to be part of one record. */

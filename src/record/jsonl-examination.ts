@@ -2,7 +2,7 @@ import type { Examination, FileView, Patch } from './file-view.js';
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
-/** How every line begins that udpcat writes; within a line of its own it cannot stand, as quotes are escaped there. */
+/** The beginning of every line that udpcat writes. It stands nowhere else in a line: quotes in payloads are escaped. */
 const START = Buffer.from('{"v":1,"type":"');
 /** Above the largest datagram as a line. */
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -49,7 +49,7 @@ function parseLine(line: Buffer): { readonly v?: unknown } | undefined {
   }
 }
 
-/** Has spaces stand in place of a part of a line that another line follows, without a newline between them. */
+/** Replaces by spaces each part of a line that is followed by a whole line on the same line. */
 function closeParts(lines: Buffer, at: number): Patch[] {
   const patches: Patch[] = [];
   let lineStart = 0;

@@ -95,7 +95,7 @@ interface Part {
 async function findPart(view: FileView, at: number, previous: number | undefined): Promise<Part | undefined> {
   if (previous !== undefined) {
     const within = await findOwnRecord(view, previous + 1, at);
-    // Records within a payload, which end where it does, are none of this file.
+    // A payload may hold records of pcap. They end where the payload ends, and are no records of this file.
     if (within !== undefined && !(await leadsTo(view, within, at))) return { from: previous, to: within };
   }
   const to = await findOwnRecord(view, at + 1, Math.min(view.size, at + RECORD_HEADER_BYTES + MAX_PACKET_BYTES));
@@ -123,8 +123,8 @@ async function leadsTo(view: FileView, from: number, to: number): Promise<boolea
 }
 
 /**
- * Has a part count as a packet of which the rest was not captured. A part that is too short for that becomes the end of
- * the record before it; undefined if there is none.
+ * Makes a part a packet that was not captured to its end. A part shorter than a record's header becomes the end of the
+ * record before it. @returns undefined if no record is before it
  */
 async function closePart(view: FileView, { from, to }: Part, before: number | undefined): Promise<Patch | undefined> {
   const start = to - from > RECORD_HEADER_BYTES ? from : before;

@@ -8,7 +8,7 @@ import { ForeignFileError, RecordError } from './record-error.js';
 export interface Found {
   /** Where its last whole record ends. */
   readonly wholeBytes: number;
-  /** Bytes of a record that was cut off at its end; they are gone. */
+  /** Bytes of a record that was cut off at its end; they were removed. */
   readonly removedBytes: number;
   /** Parts of records in its midst that readers now pass over. */
   readonly closedParts: number;
@@ -17,7 +17,7 @@ export interface Found {
 const APPENDING = constants.O_RDWR | constants.O_APPEND;
 /** How often the end of a file is looked at again because another command has written to it meanwhile. */
 const MAX_LOOKS = 100;
-/** That many bytes are the same as those that were written only if they are these. */
+/** So many bytes at the end of the file that equal the written ones are those, and not another command's. */
 const TELLING_BYTES = 32;
 
 /**

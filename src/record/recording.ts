@@ -6,32 +6,32 @@ export type Direction = 'in' | 'out';
 /** Keeps datagrams as they pass. */
 export interface Recording {
   /**
-   * Resolves, once they are written, to how many of the first are kept: all, unless the file takes no more, whose reader
-   * is gone, or too many wait already. The others are dropped.
+   * Writes a batch. Resolves, when it is written, to the number of datagrams that are kept, the first of the batch. The
+   * others are dropped: the file takes no more, the reader of stdout is gone, or too many datagrams wait already.
    */
   write(batch: readonly Datagram[], direction: Direction): Promise<number>;
   /** Datagrams that could not be written. */
   dropped(direction: Direction): number;
-  /** Why a file takes no more, if it does not; what it holds is whole. */
+  /** Why the file takes no more, or undefined. Its records are whole in either case. */
   readonly failure: RecordError | undefined;
-  /** Resolves once all that was given is written, or dropped. */
+  /** Resolves when every datagram so far is written or dropped. */
   settled(): Promise<void>;
-  /** Waits for whoever reads no more. */
+  /** Waits for the reader of stdout no more: datagrams that wait are dropped. */
   abandon(): void;
-  /** No more will come; what still waits is dropped. Resolves once a file has what is being written to it. */
+  /** Ends the recording and drops the datagrams that still wait. Resolves when the write that is under way is done. */
   close(): Promise<void>;
 }
 
-/** More than this is not kept in memory while what came before is written: strays and typed lines do not wait for that. */
+/** Datagrams that wait to be written take no more memory: strays and typed lines come without waiting for the file. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
-/** What a datagram takes besides its payload, about. */
+/** About the memory of a datagram besides its payload. */
 const DATAGRAM_BYTES = 256;
 
 /** Received and sent datagrams come from several sides, and are written one batch after the other. */
 export abstract class OrderedRecording implements Recording {
   abstract readonly failure: RecordError | undefined;
   readonly #dropped = { in: 0, out: 0 };
-  /** What was not begun to be written. */
+  /** Datagrams whose write has not begun. */
   readonly #waiting = { in: 0, out: 0 };
   #waitingBytes = 0;
   #closed = false;
@@ -45,7 +45,7 @@ export abstract class OrderedRecording implements Recording {
 
   abstract abandon(): void;
 
-  /** So many of the datagrams no longer wait. */
+  /** Notes that the write of so many datagrams begins: they no longer wait. */
   protected begins(count: number, direction: Direction): void {
     this.#waiting[direction] -= count;
   }

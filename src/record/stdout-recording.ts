@@ -6,7 +6,7 @@ import type { Format } from '../output/formats.js';
 import { type DatagramFormats, wholeOf } from './formats.js';
 import { type Direction, OrderedRecording } from './recording.js';
 
-/** At the pace of whoever reads stdout. Of a file there, what a full disk took only a part of is taken out again. */
+/** Writes at the pace of the reader of stdout. Where stdout is a file on a full disk, a part of a record is removed. */
 export class StdoutRecording extends OrderedRecording {
   readonly failure = undefined;
   readonly #stdout: Writable;
@@ -18,7 +18,7 @@ export class StdoutRecording extends OrderedRecording {
     this.#stdout = stdout;
     this.#formats = formats;
     const createWriter = (format: Format): DatagramWriter => {
-      // Whoever writes to stdout besides tells of its end.
+      // The writer of the output tells that stdout was closed.
       const writer = new DatagramWriter(stdout, { events: false, onEnd: () => undefined });
       writer.format = format;
       return writer;

@@ -113,9 +113,13 @@ test.each([
   [
     'text',
     Buffer.from('hello'),
-    'what begins with the bytes 68656c6c is no recording; pcap, pcapng and JSON lines are',
+    'what begins with the bytes 68656c6c is no recording; pcap, pcapng and JSON lines are, and editcap makes pcap of other captures',
   ],
-  ['two bytes', Buffer.of(1, 2), 'what begins with the bytes 0102 is no recording; pcap, pcapng and JSON lines are'],
+  [
+    'two bytes',
+    Buffer.of(1, 2),
+    'what begins with the bytes 0102 is no recording; pcap, pcapng and JSON lines are, and editcap makes pcap of other captures',
+  ],
   [
     'the beginning of a compressed file',
     Buffer.of(0x1f, 0x8b, 8, 0, 0),
