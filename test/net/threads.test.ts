@@ -6,8 +6,6 @@ import { runModule } from '../support/module.js';
 
 /** A crash is a matter of chance. */
 const ROUNDS = 8;
-/** Ends what hangs. */
-const TEST_MS = 180_000;
 
 /** Two sockets that send to each other what they have, without end. */
 const traffic = (engine: string): string => `
@@ -32,23 +30,19 @@ const traffic = (engine: string): string => `
 `;
 
 describeLinuxEngine('in the main thread, the linux engine', () => {
-  test(
-    'ends with the process, whoever ends it, under traffic too',
-    async () => {
-      for (const end of [
-        'process.exit(0)',
-        "process.kill(process.pid, 'SIGTERM')",
-        'setImmediate(() => process.exit(0))',
-      ]) {
-        for (let round = 0; round < ROUNDS; round += 1) {
-          const body = `${traffic('linux')} process.stdout.write('exits', () => ${end});`;
-          if (end.includes('SIGTERM')) await expect(runModule(body)).rejects.toMatchObject({ signal: 'SIGTERM' });
-          else expect(await runModule(body)).toBe('exits');
-        }
+  test('ends with the process, whoever ends it, under traffic too', async () => {
+    for (const end of [
+      'process.exit(0)',
+      "process.kill(process.pid, 'SIGTERM')",
+      'setImmediate(() => process.exit(0))',
+    ]) {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const body = `${traffic('linux')} process.stdout.write('exits', () => ${end});`;
+        if (end.includes('SIGTERM')) await expect(runModule(body)).rejects.toMatchObject({ signal: 'SIGTERM' });
+        else expect(await runModule(body)).toBe('exits');
       }
-    },
-    TEST_MS,
-  );
+    }
+  });
 });
 
 describeLinuxEngine('in a worker thread, the linux engine', () => {
@@ -67,20 +61,16 @@ describeLinuxEngine('in a worker thread, the linux engine', () => {
     `);
   };
 
-  test(
-    'is an error that says why, and auto takes the node engine and knows why',
-    async () => {
-      const body = `
+  test('is an error that says why, and auto takes the node engine and knows why', async () => {
+    const body = `
       const linux = await net.startUdpServer('127.0.0.1:0', { engine: 'linux' }).catch((error) => error);
       const auto = await net.startUdpServer('127.0.0.1:0', { engine: 'auto' });
       parentPort.postMessage([linux.code, linux.message, auto.engine, auto.engineUnavailable?.message]);
       auto.close();
     `;
-      const found = await runWorker(body, 'process.stdout.write(JSON.stringify(message));');
-      expect(JSON.parse(found)).toEqual(['UNSUPPORTED', why, 'node', why]);
-    },
-    TEST_MS,
-  );
+    const found = await runWorker(body, 'process.stdout.write(JSON.stringify(message));');
+    expect(JSON.parse(found)).toEqual(['UNSUPPORTED', why, 'node', why]);
+  });
 
   const sockets = [
     ['idle', "await net.startUdpServer('127.0.0.1:0', { engine: 'auto' });"],
@@ -100,15 +90,13 @@ describeLinuxEngine('in a worker thread, the linux engine', () => {
       };
       // UDPWrap::OnRecv of Node 20 aborts when a thread is terminated in it; that of Node 22 does not.
       const crashes = how === 'under traffic' && process.version.startsWith('v20.');
-      if (crashes) test.skip(`${name} (skipped: node:dgram of Node 20 crashes there)`, run, TEST_MS);
-      else test(name, run, TEST_MS);
+      if (crashes) test.skip(`${name} (skipped: node:dgram of Node 20 crashes there)`, run);
+      else test(name, run);
     }
   }
 
-  test(
-    'of the main thread goes on when the thread ends',
-    async () => {
-      const then = `
+  test('of the main thread goes on when the thread ends', async () => {
+    const then = `
       const net = await import(${JSON.stringify(await bundledNet())});
       const server = await net.startUdpServer('127.0.0.1:0', { engine: 'linux' });
       await worker.terminate();
@@ -116,8 +104,6 @@ describeLinuxEngine('in a worker thread, the linux engine', () => {
       process.stdout.write((await server.recvfrom()).data);
       server.close();
     `;
-      expect(await runWorker("parentPort.postMessage('ready');", then)).toBe('still here');
-    },
-    TEST_MS,
-  );
+    expect(await runWorker("parentPort.postMessage('ready');", then)).toBe('still here');
+  });
 });

@@ -7,10 +7,10 @@ import { commandLine, quote, type Running, shell, type StartOptions } from './ud
 const possible = hasProgram('strace') && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 
 /** `test`, for one whose system calls fail. */
-export function testWithFailingCalls(name: string, run: () => Promise<void>, timeoutMs?: number): void {
+export function testWithFailingCalls(name: string, run: () => Promise<void>): void {
   if (!hasProgram('strace')) test.skip(without('strace', name), run);
   else if (!possible) test.skip(`${name} (skipped: this user may not trace)`, run);
-  else test(name, run, timeoutMs);
+  else test(name, run);
 }
 
 /** Calls that fail, as `inject` of strace(1) has them: which ones, with which error, and the first, `2..4` or `2+` of each. */
