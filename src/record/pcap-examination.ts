@@ -2,6 +2,8 @@ import { pcapHeader } from '../capture/pcap-writer.js';
 import { FILE_HEADER_BYTES, MAX_PACKET_BYTES, RECORD_HEADER_BYTES } from '../capture/pcap-format.js';
 import type { Examination, FileView, Patch } from './file-view.js';
 
+/** The header of a record, and the first byte of its packet, which holds the version of IP. */
+const BEGINNING_BYTES = RECORD_HEADER_BYTES + 1;
 /** The largest IP and UDP headers that udpcat writes. */
 const PACKET_HEADER_BYTES = 48;
 const NANOSECONDS = 1_000_000_000;
@@ -44,18 +46,23 @@ export async function examinePcap(view: FileView, from = 0): Promise<Examination
 
 /** Where the record ends that begins here; undefined if none does, or not all of it is there. */
 async function endOfRecord(view: FileView, at: number): Promise<number | undefined> {
-  if (!view.holds(at, RECORD_HEADER_BYTES)) await view.load(at);
-  const bytes = view.bytes(at, RECORD_HEADER_BYTES);
-  if (!isRecordHeader(bytes)) return undefined;
+  if (!view.holds(at, BEGINNING_BYTES)) await view.load(at);
+  const bytes = view.bytes(at, BEGINNING_BYTES);
+  if (!isBeginning(bytes)) return undefined;
   const end = at + RECORD_HEADER_BYTES + bytes.readUInt32LE(8);
   return end <= view.size ? end : undefined;
 }
 
-/** Whether a record of any packet may begin so. */
-function isRecordHeader(bytes: Buffer): boolean {
-  if (bytes.length < RECORD_HEADER_BYTES) return false;
+/**
+ * Whether a record of any packet of IP may begin so. Four bytes behind the beginning of a record, the fields that follow
+ * could be the header of one, too; the version of IP tells them apart.
+ */
+function isBeginning(bytes: Buffer): boolean {
+  if (bytes.length < BEGINNING_BYTES) return false;
   const captured = bytes.readUInt32LE(8);
+  const version = bytes.readUInt8(RECORD_HEADER_BYTES) >> 4;
   return (
+    (version === 4 || version === 6) &&
     bytes.readUInt32LE(4) < NANOSECONDS &&
     captured > 0 &&
     captured <= MAX_PACKET_BYTES &&
@@ -67,7 +74,7 @@ function isRecordHeader(bytes: Buffer): boolean {
 function ownRecordBytes(bytes: Buffer): number | undefined {
   // By far the most places are none.
   const version = bytes.length > RECORD_HEADER_BYTES ? bytes[RECORD_HEADER_BYTES] : undefined;
-  if ((version !== 0x45 && version !== 0x60) || !isRecordHeader(bytes)) return undefined;
+  if ((version !== 0x45 && version !== 0x60) || !isBeginning(bytes)) return undefined;
   const packet = bytes.subarray(RECORD_HEADER_BYTES);
   const packetBytes = bytes.readUInt32LE(8);
   const headerBytes = version === 0x45 ? 20 : 40;
@@ -109,8 +116,8 @@ async function findOwnRecord(view: FileView, from: number, before: number): Prom
     if (!view.holds(at, needed)) await view.load(at);
     const recordBytes = ownRecordBytes(view.bytes(at, needed));
     if (recordBytes === undefined || at + recordBytes > view.size) continue;
-    const next = await view.read(at + recordBytes, RECORD_HEADER_BYTES);
-    if (next.length < RECORD_HEADER_BYTES || isRecordHeader(next)) return at;
+    const next = await view.read(at + recordBytes, BEGINNING_BYTES);
+    if (next.length < BEGINNING_BYTES || isBeginning(next)) return at;
   }
   return undefined;
 }

@@ -49,6 +49,18 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
     SLOW_MS,
   );
 
+  // Four bytes further on, the fields of a pcap record could be the header of another one.
+  test.each([1, 2, 3, 4, 5, 8, 12])('finds what follows a record of which %s bytes are missing', async (missing) => {
+    rmSync(path, { force: true });
+    const empty = Buffer.alloc(0);
+    await record(await oneFile(path, name), name, [[empty]]);
+    const [whole = empty] = await recordBytes(name, [empty]);
+    appendFileSync(path, whole.subarray(0, whole.length - 1 - missing));
+    for (const one of await recordBytes(name, [empty, empty])) appendFileSync(path, one);
+    await record(await oneFile(path, name), name, [[Buffer.from('last')]]);
+    expect(await payloadsIn(path)).toEqual([empty, empty, empty, Buffer.from('last')].map(hex));
+  });
+
   test(
     'has readers find all that is whole though one writer was killed in the midst of others',
     async () => {
