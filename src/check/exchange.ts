@@ -117,7 +117,7 @@ export interface ExchangeEvents {
   dropped(count: number): void;
   /** The system had no memory to receive with; it is asked again. */
   receiveError(error: DatagramError): void;
-  /** Replies that had arrived are left, because the wait is over and there was no time to judge them. */
+  /** The wait is over, and so many replies that had arrived are not judged. */
   left?(count: number): void;
 }
 
@@ -246,7 +246,10 @@ export class Exchange implements AsyncDisposable {
     return this.#options.listens;
   }
 
-  /** Replies that the kernel dropped, and those that were left there at the end; undefined where it cannot be known. See `DatagramSocket.kernelDropped`. */
+  /**
+   * Replies that the kernel dropped, and those that were left in the socket at the end; undefined where that cannot be
+   * known. See `DatagramSocket.kernelDropped`.
+   */
   get kernelDropped(): number | undefined {
     // The node engine finds each socket's count among those of all sockets: for many sockets that takes too long.
     const isKnown = this.#options.manySenders !== true || this.client.engine !== 'node';
@@ -356,7 +359,7 @@ export class Exchange implements AsyncDisposable {
     return batch.filter(({ remote }) => remote.address === address);
   }
 
-  /** Whether what is left of replies is judged no more; a slow reader of those that were judged takes none of that time. */
+  /** Whether the time for judging is over. The time in which a slow reader takes judged replies does not count. */
   get #judgedLongEnough(): boolean {
     return this.#lateJudgingMs > MAX_LATE_JUDGING_MS;
   }
@@ -421,7 +424,7 @@ export class Exchange implements AsyncDisposable {
     return next;
   }
 
-  /** Whether a reply that takes long was examined before the time for that was over. */
+  /** Examines a reply that takes long. Resolves to false if the time for that was over first. */
   async #examine({ data }: Datagram): Promise<boolean> {
     this.#isExamining = true;
     if (this.#overSinceMs < Infinity)
