@@ -20,7 +20,8 @@ const config: Config = {
   testTimeout: 300_000,
   // Freeing the memory of many tests takes a worker longer than jest's half second where others work as well.
   workerGracefulExitTimeout: 60_000,
-  maxWorkers: 2,
+  // Tests wait for the programs that they start: twice as many workers as the two cores of a small machine.
+  maxWorkers: 4,
   // What the modules of a file take stays in memory: a worker that has so much heap after one is replaced.
   workerIdleMemoryLimit: '250MB',
   // Of those that mostly wait.

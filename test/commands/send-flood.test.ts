@@ -8,12 +8,10 @@ import { startFlooder } from '../support/flooder.js';
 import { jsonLines } from '../support/service.js';
 import { start, type Outcome } from '../support/udpcat.js';
 
-/** Ends what hangs. */
-const TIMEOUT_MS = 120_000;
 /** How much memory the command may take: 80 MB of its own, the queue twice, and what the collector leaves. */
 const MAX_MEMORY_KB = 250_000;
-/** How late a run may end by its own clock: far more than it is on a quiet machine, less than where a flood is heard out. */
-const MAX_LATE_MS = 4_000;
+/** How late a run may end by its own clock. It would take minutes to judge each reply; a busy machine takes seconds. */
+const MAX_LATE_MS = 20_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-flood-'));
 /** Has the command say on stderr how much memory it took. */
@@ -27,7 +25,7 @@ afterAll(() => {
 });
 
 const memoryOf = ({ stderr }: Outcome): number => Number(/^memory (\d+)$/m.exec(stderr)?.[1]);
-const RUN = { env: { NODE_OPTIONS: `--require ${preload}` }, timeoutMs: TIMEOUT_MS };
+const RUN = { env: { NODE_OPTIONS: `--require ${preload}` } };
 
 interface Summary {
   readonly durationMs: number;
@@ -52,38 +50,30 @@ describe.each(ENGINE_NAMES)('a flood of wrong replies, with the %s engine,', (en
     { title: 'to a probe', bytes: 60_000, args: ['--probe', 'dns:example.com'], status: 5 },
     { title: 'of which all are wanted', bytes: 60_000, args: ['m', '-n', 'all'], status: 0 },
     { title: 'that is recorded', bytes: 2_000, args: ['m', '-n', 'all', ...record], status: 0 },
-  ])(
-    '$title, does not outlast the wait',
-    async ({ bytes, args, status }) => {
-      await using flooder = await startFlooder({ bytes });
-      const send = ['send', flooder.address, ...args, '--wait', '3s', ...QUEUE, '--engine', engine];
-      await using running = start(send, RUN);
-      const outcome = await running.outcome;
-      // It goes on until the command is gone.
-      await flooder.ended;
-      const summary = summaryOf(outcome);
-      expect(outcome.status).toBe(status);
-      expect(summary.received).toBeGreaterThan(0);
-      expect(summary.durationMs).toBeLessThan(3000 + MAX_LATE_MS);
-      expect(memoryOf(outcome)).toBeLessThan(MAX_MEMORY_KB);
-    },
-    TIMEOUT_MS,
-  );
+  ])('$title, does not outlast the wait', async ({ bytes, args, status }) => {
+    await using flooder = await startFlooder({ bytes });
+    const send = ['send', flooder.address, ...args, '--wait', '1500ms', ...QUEUE, '--engine', engine];
+    await using running = start(send, RUN);
+    const outcome = await running.outcome;
+    // It goes on until the command is gone.
+    await flooder.ended;
+    const summary = summaryOf(outcome);
+    expect(outcome.status).toBe(status);
+    expect(summary.received).toBeGreaterThan(0);
+    expect(summary.durationMs).toBeLessThan(1500 + MAX_LATE_MS);
+    expect(memoryOf(outcome)).toBeLessThan(MAX_MEMORY_KB);
+  });
 
-  test(
-    'does not outlast the deadline',
-    async () => {
-      await using flooder = await startFlooder({ bytes: 60_000 });
-      const args = ['m', '--expect-exact', 'no', '--deadline', '8s', ...QUEUE, '--engine', engine];
-      await using running = start(['send', flooder.address, ...args], RUN);
-      const outcome = await running.outcome;
-      await flooder.ended;
-      expect(outcome.status).toBe(5);
-      expect(summaryOf(outcome).durationMs).toBeLessThan(8000 + MAX_LATE_MS);
-      expect(memoryOf(outcome)).toBeLessThan(MAX_MEMORY_KB);
-    },
-    TIMEOUT_MS,
-  );
+  test('does not outlast the deadline', async () => {
+    await using flooder = await startFlooder({ bytes: 60_000 });
+    const args = ['m', '--expect-exact', 'no', '--deadline', '8s', ...QUEUE, '--engine', engine];
+    await using running = start(['send', flooder.address, ...args], RUN);
+    const outcome = await running.outcome;
+    await flooder.ended;
+    expect(outcome.status).toBe(5);
+    expect(summaryOf(outcome).durationMs).toBeLessThan(8000 + MAX_LATE_MS);
+    expect(memoryOf(outcome)).toBeLessThan(MAX_MEMORY_KB);
+  });
 });
 
 describe.each(ENGINE_NAMES)('a flood, with the %s engine,', (engine) => {
@@ -92,21 +82,17 @@ describe.each(ENGINE_NAMES)('a flood, with the %s engine,', (engine) => {
     { command: 'serve', bytes: 20 },
     { command: 'echo', bytes: 60_000 },
     { command: 'echo', bytes: 20 },
-  ])(
-    'of datagrams of $bytes bytes does not outlast the duration of $command',
-    async ({ command, bytes }) => {
-      const args = [command, '127.0.0.1:0', '--duration', '5s', ...QUEUE, '--engine', engine, '--count', '1000000000'];
-      await using running = start(args, RUN);
-      const [, address = ''] = await running.until(/listening on ([\d.:]+)/, 'stderr');
-      await using flooder = await startFlooder({ bytes, to: address });
-      const outcome = await running.outcome;
-      await flooder.ended;
-      const summary = summaryOf(outcome);
-      expect(outcome.status).toBe(3);
-      expect(summary.received).toBeGreaterThan(0);
-      expect(summary.durationMs).toBeLessThan(5000 + MAX_LATE_MS);
-      expect(memoryOf(outcome)).toBeLessThan(MAX_MEMORY_KB);
-    },
-    TIMEOUT_MS,
-  );
+  ])('of datagrams of $bytes bytes does not outlast the duration of $command', async ({ command, bytes }) => {
+    const args = [command, '127.0.0.1:0', '--duration', '3s', ...QUEUE, '--engine', engine, '--count', '1000000000'];
+    await using running = start(args, RUN);
+    const [, address = ''] = await running.until(/listening on ([\d.:]+)/, 'stderr');
+    await using flooder = await startFlooder({ bytes, to: address });
+    const outcome = await running.outcome;
+    await flooder.ended;
+    const summary = summaryOf(outcome);
+    expect(outcome.status).toBe(3);
+    expect(summary.received).toBeGreaterThan(0);
+    expect(summary.durationMs).toBeLessThan(3000 + MAX_LATE_MS);
+    expect(memoryOf(outcome)).toBeLessThan(MAX_MEMORY_KB);
+  });
 });

@@ -5,10 +5,6 @@ import { jsonLines } from '../support/service.js';
 import { answeringServer } from '../support/sockets.js';
 import { udpcat } from '../support/udpcat.js';
 
-/** Ends what hangs. */
-const RUN = { timeoutMs: 120_000 };
-const TEST_MS = 150_000;
-
 /** Letters that no short cut of the search fits: each of them depends on the thousand before it. */
 function letters(): Buffer {
   let state = 1;
@@ -30,51 +26,39 @@ describe('a judgement that takes longer than the wait', () => {
       { engine, limit: ['--wait', '3s'] },
       { engine, limit: ['--deadline', '6s'] },
     ]),
-  )(
-    'ends with it, and is no verdict on the reply: $engine, $limit',
-    async ({ engine, limit }) => {
-      await using server = await answeringServer([LONG_REPLY]);
-      const args = ['send', server.address, '?', '--expect-regex', LONG, ...limit, '--engine', engine, '-o', 'json'];
-      const outcome = await udpcat([...args, '--explain'], RUN);
-      const lines = jsonLines(outcome.stdout);
-      expect(outcome.status).toBe(3);
-      expect(lines.map(({ type }) => type)).toEqual(['datagram', 'verdict', 'summary']);
-      expect(lines[0]).toMatchObject({ data: LONG_REPLY.toString() });
-      expect(lines[1]).toMatchObject({ verdict: 'silent', replies: 0, unjudged: 1 });
-      expect(lines[2]).toMatchObject({ received: 1, dropped: { queue: 0 } });
-      // A judgement that is not ended takes several times as long.
-      expect(lines[2]?.durationMs).toBeLessThan(15_000);
-      expect(outcome.stderr).toMatch(/replied with 65507 bytes: unjudged, was not judged in time/);
-      expect(outcome.stderr).toContain(
-        `${server.address} replied, and 1 of its replies could not be judged within ${limit[1]}\n`,
-      );
-    },
-    TEST_MS,
-  );
+  )('ends with it, and is no verdict on the reply: $engine, $limit', async ({ engine, limit }) => {
+    await using server = await answeringServer([LONG_REPLY]);
+    const args = ['send', server.address, '?', '--expect-regex', LONG, ...limit, '--engine', engine, '-o', 'json'];
+    const outcome = await udpcat([...args, '--explain']);
+    const lines = jsonLines(outcome.stdout);
+    expect(outcome.status).toBe(3);
+    expect(lines.map(({ type }) => type)).toEqual(['datagram', 'verdict', 'summary']);
+    expect(lines[0]).toMatchObject({ data: LONG_REPLY.toString() });
+    expect(lines[1]).toMatchObject({ verdict: 'silent', replies: 0, unjudged: 1 });
+    expect(lines[2]).toMatchObject({ received: 1, dropped: { queue: 0 } });
+    // A judgement that is not ended takes several times as long.
+    expect(lines[2]?.durationMs).toBeLessThan(15_000);
+    expect(outcome.stderr).toMatch(/replied with 65507 bytes: unjudged, was not judged in time/);
+    expect(outcome.stderr).toContain(
+      `${server.address} replied, and 1 of its replies could not be judged within ${limit[1]}\n`,
+    );
+  });
 
-  test.each(ENGINE_NAMES)(
-    'leaves the replies after it the time to be judged, with the %s engine',
-    async (engine) => {
-      await using server = await answeringServer([LONG_REPLY, 'good']);
-      const args = ['send', server.address, '?', '--expect-regex', LONG, '-w', '3s', '--engine', engine, '-o', 'json'];
-      const { status, stdout } = await udpcat(args, RUN);
-      expect(jsonLines(stdout).at(-2)).toMatchObject({ verdict: 'ok', replies: 1, unjudged: 1 });
-      expect(status).toBe(0);
-    },
-    TEST_MS,
-  );
+  test.each(ENGINE_NAMES)('leaves the replies after it the time to be judged, with the %s engine', async (engine) => {
+    await using server = await answeringServer([LONG_REPLY, 'good']);
+    const args = ['send', server.address, '?', '--expect-regex', LONG, '-w', '3s', '--engine', engine, '-o', 'json'];
+    const { status, stdout } = await udpcat(args);
+    expect(jsonLines(stdout).at(-2)).toMatchObject({ verdict: 'ok', replies: 1, unjudged: 1 });
+    expect(status).toBe(0);
+  });
 
-  test(
-    'leaves a measured run its other answers: the one that was not judged is lost',
-    async () => {
-      await using server = await answeringServer((_data, nth) => [nth === 0 ? LONG_REPLY : 'good']);
-      const args = ['send', server.address, 'a', 'b', '--expect-regex', LONG, '-w', '3s', '-o', 'json'];
-      const { status, stdout } = await udpcat(args, RUN);
-      expect(jsonLines(stdout).at(-1)).toMatchObject({ sent: 2, received: 1, lost: 1 });
-      expect(status).toBe(3);
-    },
-    TEST_MS,
-  );
+  test('leaves a measured run its other answers: the one that was not judged is lost', async () => {
+    await using server = await answeringServer((_data, nth) => [nth === 0 ? LONG_REPLY : 'good']);
+    const args = ['send', server.address, 'a', 'b', '--expect-regex', LONG, '-w', '3s', '-o', 'json'];
+    const { status, stdout } = await udpcat(args);
+    expect(jsonLines(stdout).at(-1)).toMatchObject({ sent: 2, received: 1, lost: 1 });
+    expect(status).toBe(3);
+  });
 });
 
 describe('a judgement that may take long', () => {
@@ -94,7 +78,7 @@ describe('a judgement that may take long', () => {
     { args: ['-e', 'hex', ...matching.slice(0, 2), '--expect', '6c ?? 73 74'], status: 0, says: '' },
   ])('comes to what it would come to at once: $args', async ({ args, status, says }) => {
     await using server = await answeringServer([reply]);
-    const outcome = await udpcat(['send', server.address, '00', ...args, '-w', '5s', '-o', 'none'], RUN);
+    const outcome = await udpcat(['send', server.address, '00', ...args, '-w', '5s', '-o', 'none']);
     expect(outcome.stderr).toContain(says);
     expect(outcome.status).toBe(status);
   });
@@ -105,7 +89,6 @@ describe('a judgement that may take long', () => {
     const permission = major >= 23 ? '--permission --allow-net' : '--experimental-permission';
     const NODE_OPTIONS = `${permission} --allow-fs-read=* --allow-fs-write=* --no-warnings`;
     const outcome = await udpcat(['send', server.address, '?', ...matching, '-o', 'none'], {
-      ...RUN,
       env: { NODE_OPTIONS },
     });
     expect(outcome).toMatchObject({ status: 0, stderr: '' });

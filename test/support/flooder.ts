@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { HANG_MS } from './limits.js';
 import { hostAndPort, written } from './sockets.js';
 
 /**
@@ -11,6 +12,7 @@ const PROGRAM = `
   const [, host, bytes, to] = process.argv;
   const socket = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
   const payload = require('node:crypto').randomBytes(Number(bytes));
+  setTimeout(() => process.exit(1), ${HANG_MS}).unref();
   let gone = false;
   const flood = () => {
     if (gone) process.exit();
@@ -33,7 +35,7 @@ const PROGRAM = `
 export interface Flooder extends AsyncDisposable {
   /** Its address; whoever sends there is flooded. Empty if it floods from the start. */
   readonly address: string;
-  /** Whether it has ended, because its victim is gone. */
+  /** Settles when the victim is gone. Rejects if the flood went on to its limit of time. */
   readonly ended: Promise<void>;
 }
 
@@ -52,7 +54,12 @@ export async function startFlooder({
   const child = spawn(process.execPath, ['-e', PROGRAM, ...args, String(bytes), ...port], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const ended = once(child, 'exit').then(() => undefined);
+  const exited = once(child, 'exit');
+  const ended = exited.then(([status]) => {
+    if (status !== 0) throw new Error(`the flood of ${to ?? host} ended with ${status}`);
+  });
+  // A test that has failed before awaits it no more.
+  ended.catch(() => undefined);
   let address = '';
   if (to === undefined) {
     const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
@@ -63,7 +70,7 @@ export async function startFlooder({
     ended,
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL');
-      await ended;
+      await exited;
     },
   };
 }
