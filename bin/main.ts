@@ -2,8 +2,8 @@ import { createReadStream, fstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import type { Ending, Io, StopSignal } from '../src/commands/context.js';
-import { ExitCode, numberingOf, statusIn } from '../src/commands/exit-code.js';
+import type { Ending, Io, StopSignal } from '../src/run/context.js';
+import { ExitCode, numberingOf, statusIn } from '../src/run/exit-code.js';
 import { runCommandLine } from '../src/commands/program.js';
 import { FileStream } from '../src/output/file-stream.js';
 

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import type { Encoding } from '../input/encoding.js';
+import type { Encoding } from '../text/encoding.js';
 import type { WrittenExpectations } from './written-expectations.js';
 
 /** What the thread is told when it starts. */

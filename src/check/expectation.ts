@@ -1,4 +1,4 @@
-import { decode, type Encoding, EncodingError } from '../input/encoding.js';
+import { decode, type Encoding, EncodingError } from '../text/encoding.js';
 
 /** One thing that a reply must be. */
 export interface Expectation {

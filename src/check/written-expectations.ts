@@ -1,4 +1,4 @@
-import type { Encoding } from '../input/encoding.js';
+import type { Encoding } from '../text/encoding.js';
 import {
   type Expectation,
   expectContains,

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { answerEach } from '../answers/answering.js';
-import type { Context, Io } from './context.js';
-import type { ExitCode } from './exit-code.js';
-import { addOptions, type ValuesOf } from './options.js';
-import { planOutput } from './plan.js';
-import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
+import { answerEach } from '../responders/responder.js';
+import type { Context, Io } from '../run/context.js';
+import type { ExitCode } from '../run/exit-code.js';
+import { addOptions, type ValuesOf } from './options/options.js';
+import { planOutput } from './options/plan.js';
+import { planLocal, runService, servingOptions, type ServingPlan } from '../service/service.js';
 
 function echoOptions() {
   return servingOptions('none');

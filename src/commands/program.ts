@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { createLog, type LogFormat } from '../output/log.js';
 import { wantsColor } from '../output/palette.js';
-import { type Context, createContext, type Ending, type Io } from './context.js';
-import { ExitCode, type Numbering, numberingOf, pluginState, statusIn } from './exit-code.js';
-import { describeFailure } from './failure.js';
+import { type Context, createContext, type Ending, type Io } from '../run/context.js';
+import { ExitCode, type Numbering, numberingOf, pluginState, statusIn } from '../run/exit-code.js';
+import { describeFailure } from '../run/failure.js';
 import type { COMMAND_NAMES } from './names.js';
-import type { SharedValues } from './options.js';
-import { formatPluginLine } from './plugin-line.js';
-import { UsageError } from './usage-error.js';
+import type { SharedValues } from './options/options.js';
+import { formatPluginLine } from '../run/plugin-line.js';
+import { UsageError } from '../cli/usage-error.js';
 
 const HELP = `
 Addresses: 127.0.0.1:8000, [::1]:8000, name:8000; 8000 is the loopback, *:8000 every interface.

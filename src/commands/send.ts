@@ -1,19 +1,19 @@
 import type { Command } from 'commander';
 import { DatagramError } from '../net/index.js';
-import { formatDuration, formatMs } from '../output/time.js';
+import { formatDuration, formatMs } from '../text/time.js';
 import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
-import type { Context, Ending, Io, StopSignal } from './context.js';
-import { type Conclusion, converse, countSent } from './conversation.js';
-import { ExitCode, pluginState, type Speed, statusIn } from './exit-code.js';
-import { describeFailure, LocalFailure } from './failure.js';
-import { Interruption } from './interruption.js';
-import { addOptions } from './options.js';
-import { Output } from './output.js';
-import { planOutput } from './plan.js';
-import { formatPluginLine } from './plugin-line.js';
-import { describeProbes, planSend, sendOptions, type SendPlan, type SendValues } from './send-plan.js';
-import { UsageError } from './usage-error.js';
+import type { Context, Ending, Io, StopSignal } from '../run/context.js';
+import { type Conclusion, converse, countSent } from '../exchange/conversation.js';
+import { ExitCode, pluginState, type Speed, statusIn } from '../run/exit-code.js';
+import { describeFailure, LocalFailure } from '../run/failure.js';
+import { Interruption } from '../run/interruption.js';
+import { addOptions } from './options/options.js';
+import { Output } from '../run/output.js';
+import { planOutput } from './options/plan.js';
+import { formatPluginLine } from '../run/plugin-line.js';
+import { describeProbes, planSend, sendOptions, type SendPlan, type SendValues } from './options/send-plan.js';
+import { UsageError } from '../cli/usage-error.js';
 
 const EXAMPLES = `
 Examples:

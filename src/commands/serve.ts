@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
-import { type AnswerPlan, planAnswer, ServedAnswer } from './answer-plan.js';
-import type { Context, Io } from './context.js';
-import { ExitCode } from './exit-code.js';
-import { describeFailure } from './failure.js';
-import { unlessAborted } from './interruption.js';
-import { addOptions, flag, grouped, option, toggle, type ValuesOf } from './options.js';
-import { planOutput } from './plan.js';
-import { planLocal, runService, servingOptions, type ServingPlan } from './serving.js';
-import { readTypedLines } from './typed-lines.js';
-import type { Output } from './output.js';
-import { parseCount, parseDuration, parsePath, parseText } from './values.js';
+import { type AnswerPlan, planAnswer, ServedAnswer } from '../responders/answer-plan.js';
+import type { Context, Io } from '../run/context.js';
+import { ExitCode } from '../run/exit-code.js';
+import { describeFailure } from '../run/failure.js';
+import { unlessAborted } from '../run/interruption.js';
+import { addOptions, flag, grouped, option, toggle, type ValuesOf } from './options/options.js';
+import { planOutput } from './options/plan.js';
+import { planLocal, runService, servingOptions, type ServingPlan } from '../service/service.js';
+import { readTypedLines } from '../input/typed-lines.js';
+import type { Output } from '../run/output.js';
+import { parseCount, parseDuration, parsePath, parseText } from './options/values.js';
 
 function serveOptions() {
   return {

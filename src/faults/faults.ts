@@ -1,5 +1,5 @@
-import type { Answer } from '../answers/answering.js';
-import { DelayLine } from '../answers/delay-line.js';
+import type { Answer } from '../responders/responder.js';
+import { DelayLine } from '../timing/delay-line.js';
 import type { Endpoint } from '../net/index.js';
 import { type Fate, Fates, type FaultSettings } from './fates.js';
 

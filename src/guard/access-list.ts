@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { canonicalAddress } from '../net/endpoint.js';
+import { canonicalAddress } from '../net/address/endpoint.js';
 import { type Endpoint, familyOf } from '../net/index.js';
 
 /** A block of addresses: all whose first `prefixBits` bits are those of `address`. */

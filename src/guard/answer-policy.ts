@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { isLoopback } from '../net/endpoint.js';
+import { isLoopback } from '../net/address/endpoint.js';
 import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 import { CorruptionGuard } from './corruption-guard.js';
 import { LoopGuard } from './loop-guard.js';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { decodeBase64, EncodingError } from './encoding.js';
+import { decodeBase64, EncodingError } from '../text/encoding.js';
 
 /**
  * The payload that one JSON line stands for, or undefined for a line that is no received datagram (an event, an empty

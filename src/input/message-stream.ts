@@ -1,4 +1,4 @@
-import { decode, type Encoding, EncodingError } from './encoding.js';
+import { decode, type Encoding, EncodingError } from '../text/encoding.js';
 import { createCutter, type Frame } from './framing.js';
 import { decodeJsonLine } from './json-datagram.js';
 

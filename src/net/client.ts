@@ -1,11 +1,11 @@
 import { checkOneOf, checkTimes, isRecord, shown, wrongArgument } from './arguments.js';
 import type { Payload } from './datagram.js';
 import { DatagramSocket } from './datagram-socket.js';
-import { type Address, type Endpoint, familyOf, formatEndpoint } from './endpoint.js';
-import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engine.js';
+import { type Address, type Endpoint, familyOf, formatEndpoint } from './address/endpoint.js';
+import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engines/engine.js';
 import { DatagramError } from './errors.js';
 import { toBytes } from './payload.js';
-import { resolveAddress, resolveDestination } from './resolve.js';
+import { resolveAddress, resolveDestination } from './address/resolve.js';
 import {
   type AddressLike,
   checkOptions,

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Arrivals, Datagram } from './datagram.js';
-import type { Endpoint } from './endpoint.js';
+import type { Endpoint } from './address/endpoint.js';
 import type {
   Engine,
   EngineName,
@@ -9,11 +9,11 @@ import type {
   KernelBuffers,
   OpenRequest,
   SendFailure,
-} from './engine.js';
-import { type Chosen, chooseEngine, type EngineChoice } from './engine-choice.js';
+} from './engines/engine.js';
+import { type Chosen, chooseEngine, type EngineChoice } from './engines/choice.js';
 import { DatagramError } from './errors.js';
-import { checkJoinable } from './membership.js';
-import { openApart, ownAddresses } from './own-address.js';
+import { checkJoinable } from './address/membership.js';
+import { openApart, ownAddresses } from './engines/own-address.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { type DatagramSocketOptions, type ReceiveOptions, signalOf, type Strays } from './socket-options.js';
 

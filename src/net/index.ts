@@ -19,12 +19,19 @@ export {
   MAX_PAYLOAD_BYTES,
   parseAddress,
   sameEndpoint,
-} from './endpoint.js';
-export type { EngineName, KernelBuffers, Membership, SendBatchOptions, SendFailure, SocketOptions } from './engine.js';
-export { type EngineChoice, ENGINES } from './engine-choice.js';
+} from './address/endpoint.js';
+export type {
+  EngineName,
+  KernelBuffers,
+  Membership,
+  SendBatchOptions,
+  SendFailure,
+  SocketOptions,
+} from './engines/engine.js';
+export { type EngineChoice, ENGINES } from './engines/choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
-export { parseMembership } from './membership.js';
+export { parseMembership } from './address/membership.js';
 export type { Overflow } from './receive-queue.js';
-export type { Lookup } from './resolve.js';
+export type { Lookup } from './address/resolve.js';
 export { DatagramServer, type SendOptions, type ServerOptions, startUdpServer } from './server.js';
 export type { AddressLike, DatagramSocketOptions, ReceiveOptions, Strays } from './socket-options.js';

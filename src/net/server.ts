@@ -18,11 +18,11 @@ import {
   type Endpoint,
   type Family,
   familyOf,
-} from './endpoint.js';
-import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engine.js';
+} from './address/endpoint.js';
+import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engines/engine.js';
 import { DatagramError, systemCode } from './errors.js';
 import { toBytes } from './payload.js';
-import { endpointOf, type Lookup, resolveAddress, resolveDestination } from './resolve.js';
+import { endpointOf, type Lookup, resolveAddress, resolveDestination } from './address/resolve.js';
 import {
   type AddressLike,
   checkOptions,

@@ -7,13 +7,20 @@ import {
   checkSignal,
   checkText,
 } from './arguments.js';
-import { type Address, checkAddress, type Endpoint, type Family, interfaceExists, parseAddress } from './endpoint.js';
-import { type EngineChoice, ENGINES } from './engine-choice.js';
-import type { SocketOptions } from './engine.js';
+import {
+  type Address,
+  checkAddress,
+  type Endpoint,
+  type Family,
+  interfaceExists,
+  parseAddress,
+} from './address/endpoint.js';
+import { type EngineChoice, ENGINES } from './engines/choice.js';
+import type { SocketOptions } from './engines/engine.js';
 import { DatagramError } from './errors.js';
-import { checkMemberships } from './membership.js';
+import { checkMemberships } from './address/membership.js';
 import { OVERFLOWS, type Overflow } from './receive-queue.js';
-import type { Lookup } from './resolve.js';
+import type { Lookup } from './address/resolve.js';
 
 /**
  * An address as callers may give it: text as {@link parseAddress} reads it (a name is resolved), an address already

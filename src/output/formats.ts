@@ -1,9 +1,9 @@
 import { type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { ChunkBuilder } from './chunk-builder.js';
-import { escapePayload } from './escape.js';
+import { escapePayload } from '../text/escape.js';
 import { formatDatagram } from './json-lines.js';
 import type { Palette } from './palette.js';
-import { formatTime } from './time.js';
+import { formatTime } from '../text/time.js';
 
 /** How received datagrams are written to stdout. */
 export type FormatName = 'utf8' | 'hex' | 'dump' | 'base64' | 'json' | 'raw' | 'none';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
-import { escapeJson } from './escape.js';
-import { formatTime } from './time.js';
+import { escapeJson } from '../text/escape.js';
+import { formatTime } from '../text/time.js';
 
 /** The version of the lines: within it fields and types may be added, and none changes its meaning. */
 const VERSION = 1;

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Logger } from 'pino';
-import { escapeJson, escapeText } from './escape.js';
+import { escapeJson, escapeText } from '../text/escape.js';
 import { createPalette, type Palette } from './palette.js';
 import { StatusLine } from './status-line.js';
 

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
-import { escapeText } from './escape.js';
+import { escapeText } from '../text/escape.js';
 
 /** How often the line changes at most. */
 const UPDATE_MS = 250;

@@ -2,7 +2,7 @@ import { write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Datagram } from '../net/index.js';
 import { ChunkBuilder } from '../output/chunk-builder.js';
-import { type DatagramFormats, wholeOf } from './formats.js';
+import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { RecordError } from './record-error.js';
 import type { RecordFile } from './record-file.js';
 import type { RecordFiles } from './record-files.js';

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { describeSystemError } from '../net/errors.js';
 import { FileView, type Patch } from './file-view.js';
-import type { RecordFormat } from './formats.js';
+import type { RecordFormat } from './formats/table.js';
 import { ForeignFileError, RecordError } from './record-error.js';
 
 /** How a file was found that is to be continued. */

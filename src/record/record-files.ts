@@ -1,4 +1,4 @@
-import type { RecordFormat } from './formats.js';
+import type { RecordFormat } from './formats/table.js';
 import { ForeignFileError, RecordError } from './record-error.js';
 import { type Found, prepareFile, RecordFile } from './record-file.js';
 import { type Rotation, Row } from './row.js';

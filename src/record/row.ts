@@ -1,6 +1,6 @@
 import { readdirSync, unlinkSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { formatTime } from '../output/time.js';
+import { formatTime } from '../text/time.js';
 
 /** When a row of files goes on with a new one, and how many it keeps. */
 export interface Rotation {

@@ -3,7 +3,7 @@ import type { Datagram } from '../net/index.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { FileStream } from '../output/file-stream.js';
 import type { Format } from '../output/formats.js';
-import { type DatagramFormats, wholeOf } from './formats.js';
+import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { type Direction, OrderedRecording } from './recording.js';
 
 /** Writes at the pace of the reader of stdout. Where stdout is a file on a full disk, a part of a record is removed. */

@@ -1,6 +1,6 @@
 import { type Expectation, expectExact, expectSize, type SizeRange } from '../check/expectation.js';
 import { AccessList, type Cidr } from '../guard/access-list.js';
-import { EncodingError } from '../input/encoding.js';
+import { EncodingError } from '../text/encoding.js';
 import type { Question } from './question.js';
 
 /** What an expression captured: the whole match, then its groups; undefined for a group that took no part. */

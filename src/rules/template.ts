@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { decode, EncodingError } from '../input/encoding.js';
+import { decode, EncodingError } from '../text/encoding.js';
 import { formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
-import { formatTime } from '../output/time.js';
+import { formatTime } from '../text/time.js';
 import type { Captures, RegexMatcher } from './matcher.js';
 import type { Question } from './question.js';
 

@@ -1,6 +1,6 @@
 import { type Arrivals, type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
-import { formatRate } from '../output/quantity.js';
-import { formatTime } from '../output/time.js';
+import { formatRate } from '../text/quantity.js';
+import { formatTime } from '../text/time.js';
 
 /** Peers that are counted each by itself, unless another number was asked for. */
 export const MAX_PEERS = 1024;

@@ -1,5 +1,5 @@
 import type { SummaryFields } from '../output/json-lines.js';
-import type { Measurement } from './measurement.js';
+import type { Measurement } from '../check/measurement.js';
 
 /** Datagrams or packets of a recording that were not sent. */
 export interface NotSent {

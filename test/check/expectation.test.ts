@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { expectContains, expectExact, expectRegex, expectSize } from '../../src/check/expectation.js';
-import { EncodingError, ENCODINGS } from '../../src/input/encoding.js';
+import { EncodingError, ENCODINGS } from '../../src/text/encoding.js';
 import { holds, payloads } from '../support/property.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');

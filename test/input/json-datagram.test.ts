@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { EncodingError } from '../../src/input/encoding.js';
+import { EncodingError } from '../../src/text/encoding.js';
 import { decodeJsonLine } from '../../src/input/json-datagram.js';
 import { readMessages } from '../../src/input/message-stream.js';
 import type { Datagram } from '../../src/net/index.js';

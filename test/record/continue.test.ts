@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { loadFormat } from '../../src/record/formats.js';
+import { loadFormat } from '../../src/record/formats/table.js';
 import { ForeignFileError } from '../../src/record/record-error.js';
 import { holdsAsync, payloads } from '../support/property.js';
 import { FORMATS, hex, oneFile, payloadsIn, record, recordBytes } from './recorded.js';

@@ -1,8 +1,8 @@
 /** Recordings to files and back, for tests of this folder. */
 import { createReadStream } from 'node:fs';
-import { readCapture } from '../../src/capture/reader.js';
+import { readCapture } from '../../src/record/reader.js';
 import { FileRecording } from '../../src/record/file-recording.js';
-import { loadFormat, type RecordFormatName } from '../../src/record/formats.js';
+import { loadFormat, type RecordFormatName } from '../../src/record/formats/table.js';
 import { OneFile, type RecordFiles } from '../../src/record/record-files.js';
 import type { Datagram } from '../../src/net/index.js';
 

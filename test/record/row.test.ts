@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { loadFormat, type RecordFormatName } from '../../src/record/formats.js';
+import { loadFormat, type RecordFormatName } from '../../src/record/formats/table.js';
 import { FileRow } from '../../src/record/record-files.js';
 import type { Rotation } from '../../src/record/row.js';
 import { payloads } from '../support/property.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseCidr } from '../../src/guard/access-list.js';
-import { EncodingError } from '../../src/input/encoding.js';
+import { EncodingError } from '../../src/text/encoding.js';
 import { matchExact, matchHex, type Matcher, matchPeer, matchRegex, matchSize } from '../../src/rules/matcher.js';
 import { Question } from '../../src/rules/question.js';
 import { holds, holdsAsync, payloads } from '../support/property.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { EncodingError } from '../../src/input/encoding.js';
+import { EncodingError } from '../../src/text/encoding.js';
 import { matchRegex } from '../../src/rules/matcher.js';
 import { Question } from '../../src/rules/question.js';
 import { parseTemplate } from '../../src/rules/template.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Judge } from '../../src/check/judge.js';
-import { Measurement } from '../../src/stats/measurement.js';
+import { Measurement } from '../../src/check/measurement.js';
 import { Totals } from '../../src/stats/totals.js';
 
 describe('the totals of a run', () => {

@@ -1,6 +1,6 @@
 /** The tests of src/net run for each engine; where one cannot run, they are skipped, and their name says why. */
 import { describe, test } from '@jest/globals';
-import { chooseEngine } from '../../src/net/engine-choice.js';
+import { chooseEngine } from '../../src/net/engines/choice.js';
 import {
   type AddressLike,
   type ClientOptions,

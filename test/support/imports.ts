@@ -65,21 +65,6 @@ export function readSources(root: string, folders: readonly string[] = ['bin', '
     .map((entry) => readSource(root, relative(root, join(entry.parentPath, entry.name))));
 }
 
-/** How far down a file stands: an import may only lead to the same level or further down. */
-function levelOf(path: string): number {
-  if (path.startsWith('bin/')) return 0;
-  if (path.startsWith('src/commands/')) return 1;
-  if (path.startsWith('src/net/')) return 3;
-  return path.startsWith('src/') ? 2 : -1;
-}
-
-/** Imports, as `from → to`, that lead up again or out of bin and src. */
-export function wrongWayImports(sources: readonly Source[]): string[] {
-  return sources.flatMap(({ path, imports }) =>
-    imports.filter((target) => levelOf(target) < levelOf(path)).map((target) => `${path} → ${target}`),
-  );
-}
-
 /** The first cycle found from each file, as `a → b → a`, each cycle once. */
 export function importCycles(sources: readonly Source[]): string[] {
   const importsOf = new Map(sources.map(({ path, imports }) => [path, imports]));

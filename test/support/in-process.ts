@@ -1,7 +1,7 @@
 /** Runs a command line in the process of the test: no start-up, and the same text and status as the built command. */
 import { dirname, join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import type { Ending, Io } from '../../src/commands/context.js';
+import type { Ending, Io } from '../../src/run/context.js';
 import { runCommandLine } from '../../src/commands/program.js';
 import { COMMAND } from './udpcat.js';
 

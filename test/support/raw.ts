@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from '@jest/globals';
-import { checksumOf } from '../../src/capture/checksum.js';
+import { checksumOf } from '../../src/record/packets/checksum.js';
 import { hostAndPort } from './sockets.js';
 import { sumOf } from './sums.js';
 

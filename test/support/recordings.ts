@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CapturedDatagram } from '../../src/capture/captured-datagram.js';
-import { jsonlRecord } from '../../src/capture/jsonl-writer.js';
-import { pcapHeader } from '../../src/capture/pcap-writer.js';
-import { pcapRecord } from '../capture/files.js';
+import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
+import { jsonlRecord } from '../../src/record/formats/jsonl-writer.js';
+import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
+import { pcapRecord } from '../record/files.js';
 import type { Family } from './sockets.js';
 
 const END = { client: ['192.0.2.7', '2001:db8::7'], server: ['192.0.2.53', '2001:db8::53'] } as const;

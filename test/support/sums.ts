@@ -1,4 +1,4 @@
-import { sumWords } from '../../src/capture/checksum.js';
+import { sumWords } from '../../src/record/packets/checksum.js';
 
 /** The sum that {@link sumWords} has for all of the bytes. */
 export function sumOf(bytes: Uint8Array): number {

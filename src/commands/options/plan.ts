@@ -1,0 +1,251 @@
+import { isUtf8 } from 'node:buffer';
+import type { Command } from 'commander';
+import { checkFamily, interfaceExists } from '../../net/address/endpoint.js';
+import {
+  type Address,
+  DatagramError,
+  type DatagramSocket,
+  type DatagramSocketOptions,
+  type Endpoint,
+  type Family,
+  familyOf,
+  type SocketOptions,
+} from '../../net/index.js';
+import { checkJoinable, checkMemberships } from '../../net/address/membership.js';
+import { isSelf, sendsToItself } from '../../net/engines/own-address.js';
+import { endpointOf } from '../../net/address/resolve.js';
+import { decode, type Encoding, EncodingError } from '../../text/encoding.js';
+import type { Context, Io } from '../../run/context.js';
+import { familyOption, type SharedValues } from './options.js';
+import { UsageError } from '../../cli/usage-error.js';
+
+/** Reads an address of the command line; what cannot be one is a usage error. */
+export function readAddress(text: string, parse: (text: string) => Address, values: SharedValues): Address {
+  return asUsage('', () => {
+    const address = parse(text);
+    checkFamily(address, familyOption(values));
+    return address;
+  });
+}
+
+/** What the datagram module finds wrong before anything is opened is a usage error. */
+function asUsage<Value>(option: string, check: () => Value): Value {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof DatagramError) throw new UsageError(`${option}${error.message}`);
+    throw error;
+  }
+}
+
+/** Reads what `--bind` was given; what cannot be an address is a usage error that names the option. */
+export function readBind(text: string, parse: (text: string) => Address, values: SharedValues): Address {
+  try {
+    return readAddress(text, parse, values);
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`option '-b, --bind': ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * Checks that a socket that is bound there will hear the groups it joins, as far as the address is known before a name is
+ * resolved.
+ *
+ * @param family of the socket; undefined for both where it is bound to every interface
+ */
+export function checkJoins(address: Address, family: Family | undefined, values: SharedValues): void {
+  const local = endpointOf(address, family);
+  if (local === undefined) return;
+  const dualStack = address.host.kind === 'any' && family === undefined;
+  asUsage("option '--join': ", () => {
+    checkJoinable({ local, dualStack, options: joinOptions(values) });
+  });
+}
+
+function joinOptions(values: SharedValues): Pick<SocketOptions, 'join' | 'multicastInterface'> {
+  return { join: values.join, multicastInterface: values.interface };
+}
+
+/** Turns an argument into a payload. */
+export function readPayload(text: string, encoding: Encoding, what: string, io: Io): Uint8Array {
+  checkUtf8(text, what, io);
+  try {
+    return decode(Buffer.from(text, 'utf8'), encoding);
+  } catch (error) {
+    if (error instanceof EncodingError)
+      throw new UsageError(`${what} ${JSON.stringify(text)} is not ${encoding}: ${error.message}`);
+    throw error;
+  }
+}
+
+const REPLACEMENT = '\u{fffd}';
+
+/** Node hands over arguments that are no UTF-8 with their bytes replaced: they must not be sent as something else. */
+export function checkUtf8(text: string, what: string, io: Io): void {
+  if (!text.includes(REPLACEMENT)) return;
+  const written = io.argumentBytes()?.filter((argument) => Buffer.from(argument).toString('utf8').includes(text)) ?? [];
+  if (written.length === 0 || !written.every((argument) => isUtf8(argument)))
+    throw new UsageError(`${what} is not valid UTF-8: write such bytes with -e hex`);
+}
+
+/**
+ * The format of stdout, which is not for datagrams as text where a recording goes there, or one line only.
+ *
+ * @throws {UsageError} where both were asked for
+ */
+export function planOutput(command: Command, { output, record, exitCode }: OutputValues): SharedValues['output'] {
+  const taken = [
+    ...(record?.kind === 'stdout' ? ['--record -'] : []),
+    ...(exitCode === 'nagios' ? ['--exit-code nagios'] : []),
+  ];
+  if (taken.length === 0) return output;
+  const asked = output !== 'none' && command.getOptionValueSource('output') === 'cli' ? [`-o ${output}`] : [];
+  const [first, second] = [...asked, ...taken];
+  if (second !== undefined) {
+    throw new UsageError(`stdout is for one thing only: either ${first ?? ''} or ${second}`);
+  }
+  return 'none';
+}
+
+/** What {@link planOutput} looks at; `exitCode` is an option of `send` only. */
+type OutputValues = Pick<SharedValues, 'output' | 'record'> & { readonly exitCode?: string };
+
+/** Checks what the options can contradict each other in, whatever the command. */
+export function checkShared(values: SharedValues, io: Io): void {
+  checkRecord(values);
+  if (values.record?.kind === 'stdout' && io.terminals.stdout && values.force !== true) {
+    throw new UsageError("option '--record -' would write packets to a terminal: redirect it, or add --force");
+  }
+  if (values.output === 'raw' && io.terminals.stdout && values.force !== true) {
+    throw new UsageError("option '-o raw' would write raw bytes to a terminal: redirect it, or add --force");
+  }
+  if (values.interface !== undefined && !interfaceExists(values.interface)) {
+    throw new UsageError(`option '--interface': this host has no interface "${values.interface}"`);
+  }
+  if (values.bindDevice !== undefined && !interfaceExists(values.bindDevice)) {
+    throw new UsageError(`option '--bind-device': this host has no interface "${values.bindDevice}"`);
+  }
+  asUsage("option '--join': ", () => {
+    checkMemberships(joinOptions(values));
+  });
+  const foreign = FOREIGN_OPTIONS.find(([name]) => values[name] !== undefined);
+  if (values.engine === 'node' && foreign !== undefined) {
+    throw new UsageError(`option '${foreign[1]}' is one of the linux engine: leave out --engine node`);
+  }
+}
+
+/** What is said of a recording needs one, in a file; a row of files replaces none. */
+function checkRecord({ record, recordReplace, rotateSize, rotateTime, keep }: SharedValues): void {
+  const [rotation] = [
+    ...(rotateSize === undefined ? [] : ['--rotate-size']),
+    ...(rotateTime === undefined ? [] : ['--rotate-time']),
+  ];
+  const [about] = [
+    ...(rotation === undefined ? [] : [rotation]),
+    ...(keep === undefined ? [] : ['--keep']),
+    ...(recordReplace === undefined ? [] : ['--record-replace']),
+  ];
+  if (about === undefined) return;
+  if (record === undefined) throw new UsageError(`option '${about}' is about a recording: add --record FILE`);
+  if (record.kind === 'stdout') throw new UsageError(`option '${about}' needs a file: --record - writes to stdout`);
+  if (keep !== undefined && rotation === undefined) {
+    throw new UsageError("option '--keep' is about a row of files: add --rotate-size or --rotate-time");
+  }
+  if (recordReplace !== undefined && rotation !== undefined) {
+    throw new UsageError(`option '--record-replace' is about one file: leave it out, or ${rotation}`);
+  }
+}
+
+/** What only the linux engine can do. */
+const FOREIGN_OPTIONS = [
+  ['dscp', '--dscp'],
+  ['dontFragment', '--dont-fragment'],
+  ['bindDevice', '--bind-device'],
+  ['reusePort', '--reuse-port'],
+] as const;
+
+/** The options of the socket; `pays` says whether there is enough to do for the linux engine, which takes time to load. */
+export function socketOptions(values: SharedValues, { pays }: { readonly pays: boolean }): DatagramSocketOptions {
+  const needed = FOREIGN_OPTIONS.some(([name]) => values[name] !== undefined);
+  return {
+    engine: values.engine === 'auto' && !pays && !needed ? 'node' : values.engine,
+    dscp: values.dscp,
+    dontFragment: values.dontFragment,
+    bindDevice: values.bindDevice,
+    reusePort: values.reusePort,
+    exactDrops: values.exactDrops,
+    maxReadQueue: values.queueSize,
+    overflow: values.overflow,
+    family: familyOption(values),
+    recvBufferBytes: values.recvBuffer,
+    sendBufferBytes: values.sendBuffer,
+    ttl: values.ttl,
+    broadcast: values.broadcast === true,
+    ...joinOptions(values),
+  };
+}
+
+/** Says, to whom wants to know, that the linux engine is used, or why it is not where that was tried. */
+export function reportEngine(
+  { engine, engineUnavailable: unavailable }: Pick<DatagramSocket, 'engine' | 'engineUnavailable'>,
+  { log }: Context,
+): void {
+  if (unavailable !== undefined) log.debug(`the node engine is used: ${unavailable.message}`, { engine });
+  else if (engine === 'linux') log.debug('the linux engine is used', { engine });
+}
+
+/** Says so where the kernel granted a smaller buffer than the user asked for. */
+export function reportBuffers(
+  { recvBuffer, sendBuffer }: SharedValues,
+  granted: { readonly recvBytes: number; readonly sendBytes: number },
+  { log }: Context,
+): void {
+  const buffers = [
+    { name: '--recv-buffer', asked: recvBuffer, bytes: granted.recvBytes, limit: 'net.core.rmem_max' },
+    { name: '--send-buffer', asked: sendBuffer, bytes: granted.sendBytes, limit: 'net.core.wmem_max' },
+  ];
+  for (const { name, asked, bytes, limit } of buffers) {
+    if (asked === undefined || bytes >= asked) continue;
+    log.warn(`${name}: the kernel granted ${bytes} of ${asked} bytes (on Linux, ${limit} is the limit)`);
+  }
+}
+
+/** Whether the two addresses can talk: a source of one family reaches no destination of the other. */
+export function checkSource(source: Address, destination: Address, values: SharedValues): void {
+  if (source.host.kind !== 'literal') return;
+  const to = literalOf(destination, values);
+  if (to === undefined || familyOf(source.host.address) === familyOf(to)) return;
+  throw new UsageError(`option '-b, --bind': ${source.host.address} is not of the family of ${to}`);
+}
+
+function literalOf({ host }: Address, values: SharedValues): string | undefined {
+  if (host.kind === 'literal') return host.address;
+  if (host.kind !== 'loopback') return undefined;
+  return familyOption(values) === 6 ? '::1' : '127.0.0.1';
+}
+
+/**
+ * Leaves out the addresses of a name that would be the socket's own: it would hear only itself there.
+ *
+ * @throws {UsageError} where no other is left
+ */
+export function withoutSelf(
+  found: readonly [Endpoint, ...Endpoint[]],
+  source: Address | undefined,
+): readonly [Endpoint, ...Endpoint[]] {
+  if (source === undefined) return found;
+  const localFor = ({ address }: Endpoint): Endpoint | undefined => endpointOf(source, familyOf(address));
+  const [first, ...others] = found.filter((remote) => {
+    const local = localFor(remote);
+    return local === undefined || !isSelf(local, remote);
+  });
+  if (first !== undefined) return [first, ...others];
+  throw blamedOnBind(sendsToItself(localFor(found[0]) ?? found[0], found[0]));
+}
+
+/** An error of opening as the usage error that it is where `--bind` was given and the address cannot be sent to from there. */
+export function blamedOnBind(error: unknown): unknown {
+  if (!(error instanceof DatagramError) || error.code !== 'INVALID_ADDRESS') return error;
+  return new UsageError(`option '-b, --bind': ${error.message}`);
+}

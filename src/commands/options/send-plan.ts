@@ -1,0 +1,312 @@
+import type { ExchangeOptions } from '../../exchange/exchange.js';
+import type { Expectation } from '../../check/expectation.js';
+import type { WrittenExpectations } from '../../check/written-expectations.js';
+import { checkDestination, parseSourceAddress } from '../../net/address/endpoint.js';
+import { type Address, familyOf, parseAddress } from '../../net/index.js';
+import { endpointOf } from '../../net/address/resolve.js';
+import type { ProbeSession } from '../../probes/session.js';
+import type { Io } from '../../run/context.js';
+import { NUMBERINGS } from '../../run/exit-code.js';
+import { readExpectations } from './expectations.js';
+import type { MessageSource } from '../../exchange/messages.js';
+import { familyOption, flag, grouped, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
+import { checkJoins, checkShared, checkSource, checkUtf8, readAddress, readBind, readPayload } from './plan.js';
+import { checkReplay, STDIN } from './replay-plan.js';
+import { UsageError } from '../../cli/usage-error.js';
+import {
+  oneOf,
+  parseCount,
+  parseDuration,
+  parseDurationOrZero,
+  parseFrame,
+  parsePath,
+  parseProbeText,
+  parseRate,
+  parseReplayFilter,
+  parseReplies,
+  parseSizeOrZero,
+  parseSizeRange,
+  parseSpeed,
+  parseText,
+} from './values.js';
+
+export function sendOptions() {
+  return {
+    ...grouped('Messages:', {
+      file: repeatable('--file <path>', 'send the contents of a file as one datagram; - is stdin', parsePath),
+      size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
+      frame: option(
+        '--frame <frame>',
+        'how stdin is cut into datagrams: lines, null, whole, chunk:N, length, json',
+        parseFrame,
+      ),
+      probe: option(
+        '--probe <name[:args]>',
+        'send the request of a known protocol and judge its reply; list shows them, help:NAME tells of one',
+        parseProbeText,
+      ),
+      replay: option(
+        '--replay <file>',
+        'send the datagrams of a recording (pcap, pcapng, jsonl, also in gzip or zstd), with its timing; - is stdin',
+        parsePath,
+      ),
+      replayFilter: option(
+        '--replay-filter <filter>',
+        'which of it: src or dst, and an address, a port or both, or all (default: what went where its first datagram did)',
+        parseReplayFilter,
+      ),
+      senders: option(
+        '--senders <one|each>',
+        'replay from one socket, or from a socket for each recorded sender, at most 1024 (default: one)',
+        oneOf(['one', 'each']),
+      ),
+      speed: option('--speed <x|max>', 'how fast it is replayed: 2 is twice as fast, max without pauses', parseSpeed),
+      interval: option(
+        '--interval <d>',
+        'time from one round of --count to the next (default: 1s), or between the datagrams of a recording',
+        parseDuration,
+      ),
+      rate: option('--rate <r>', 'datagrams a second instead: 1000/s, 50k/s, or max for full speed', parseRate),
+    }),
+    ...grouped('Replies:', {
+      wait: option(
+        '-w, --wait <d>',
+        'wait for replies at most so long; 0 sends and ends (default: 2s if judged)',
+        parseDurationOrZero,
+      ),
+      replies: option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
+      expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
+      expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
+      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
+      expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
+      expectReplay: flag('--expect-replay', 'the replies must be the answers that the recording holds'),
+      retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
+      deadline: option('--deadline <d>', 'bound on everything, from start to exit', parseDuration),
+      anySource: flag('--any-source', 'take replies from any address, and show whose they are'),
+    }),
+    ...grouped('Verdict:', {
+      exitCode: option(
+        '--exit-code <numbering>',
+        `whose exit statuses: ${NUMBERINGS.join(', ')} (one plugin line on stdout)`,
+        oneOf(NUMBERINGS),
+        'udpcat',
+      ),
+      warn: option('--warn <d>', 'a slower reply is a warning to nagios', parseDuration),
+      critical: option('--critical <d>', 'a slower reply is a failure to docker and nagios', parseDuration),
+      explain: flag('--explain', 'tell on stderr what happens: addresses, datagrams, judgements, time left'),
+    }),
+    ...sharedOptions({ output: 'utf8', count: 'send each message n times' }),
+  };
+}
+
+/** The options of `udpcat send`, parsed. */
+export type SendValues = ValuesOf<ReturnType<typeof sendOptions>>;
+
+/** What `udpcat send` was asked to do, parsed and complete. */
+export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | 'probe'> {
+  readonly destination: Address;
+  readonly source: Address | undefined;
+  readonly messages: MessageSource;
+  readonly expectations: readonly Expectation[];
+  /** The same as the user wrote them, in `encoding`. */
+  readonly written: WrittenExpectations;
+  /** Whose datagrams are replies. */
+  readonly repliesFrom: ExchangeOptions['repliesFrom'];
+  /** Whether the exit status tells of the replies. */
+  readonly judged: boolean;
+  /** How long to wait for replies, in ms: 0 for not at all, undefined for until the deadline. */
+  readonly waitMs: number | undefined;
+}
+
+/** What `--probe list` and `--probe help:NAME` are answered with; undefined for a probe to be run. */
+export async function describeProbes(text: string | undefined): Promise<string | undefined> {
+  const [, help, name] = /^(?:list|help(:(.*))?)$/s.exec(text ?? '') ?? [];
+  if (text === undefined || (help === undefined && text !== 'list' && text !== 'help')) return undefined;
+  const { describeProbe, listProbes } = await import('../../probes/describe.js');
+  return name === undefined ? listProbes() : usable(describeProbe(name));
+}
+
+/** What the probes find wrong with an argument is a usage error. */
+async function usable<Value>(reading: Promise<Value>): Promise<Value> {
+  const { ArgumentError } = await import('../../probes/arguments.js');
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof ArgumentError) throw new UsageError(`option '--probe': ${error.message}`);
+    throw error;
+  }
+}
+
+/** Reads the command line of `udpcat send`. @throws {UsageError} */
+export async function planSend(
+  address: string | undefined,
+  messages: readonly string[],
+  values: SendValues,
+  io: Io,
+): Promise<SendPlan> {
+  checkShared(values, io);
+  if (address === undefined) throw new UsageError("missing required argument 'address', such as 127.0.0.1:8000");
+  checkPace(values);
+  const { expect, expectExact, expectRegex, expectSize, probe: writtenProbe, ...rest } = values;
+  const destination = readDestination(address, messages, values);
+  const source = values.bind === undefined ? undefined : readBind(values.bind, parseSourceAddress, values);
+  if (source !== undefined) checkSource(source, destination, values);
+  checkHearing(source, destination, values);
+  const written = { expect, expectExact, expectRegex, expectSize };
+  const expectations = await readExpectations(written, values.encoding, io);
+  const probe = writtenProbe === undefined ? undefined : await readProbe(writtenProbe, io);
+  const from = planMessages(messages, values, probe, io);
+  const judged = isJudged(values, from, expectations);
+  checkOneWay(probe, judged);
+  checkProbe(probe, values);
+  checkWaiting(values, judged);
+  checkRetry(values, from);
+  checkReplay(values, source);
+  checkLimits(values, judged);
+  const probed = probe === undefined || probe.repliesFrom === 'none' ? 'peer' : probe.repliesFrom;
+  return {
+    ...rest,
+    destination,
+    source,
+    messages: from,
+    expectations,
+    written,
+    repliesFrom: values.anySource === true ? 'anyone' : probed,
+    judged,
+    waitMs: planWait(values, from, judged),
+  };
+}
+
+/** What a name stands for, and so the family of the socket, is not known yet. */
+function checkHearing(source: Address | undefined, destination: Address, values: SendValues): void {
+  const asked = familyOption(values);
+  const to = endpointOf(destination, asked);
+  const family = to === undefined ? asked : familyOf(to.address);
+  if (family !== undefined) checkJoins(source ?? { host: { kind: 'any' }, port: 0 }, family, values);
+}
+
+async function readProbe(text: string, io: Io): Promise<ProbeSession> {
+  checkUtf8(text, "option '--probe'", io);
+  const { ProbeSession: Session } = await import('../../probes/session.js');
+  return usable(Session.read(text, io.env));
+}
+
+function checkPace({ rate, interval }: SendValues): void {
+  if (rate === undefined || interval === undefined) return;
+  throw new UsageError("options '--rate' and '--interval' both say when the next datagram is sent: leave one out");
+}
+
+function planWait({ wait, deadline }: SendValues, messages: MessageSource, judged: boolean): number | undefined {
+  if (wait !== undefined) return wait;
+  if (messages.kind === 'typing') return TYPING_WAIT_MS;
+  if (!judged) return 0;
+  return deadline === undefined ? DEFAULT_WAIT_MS : undefined;
+}
+
+const DEFAULT_WAIT_MS = 2000;
+const TYPING_WAIT_MS = 1000;
+
+function readDestination(text: string, messages: readonly string[], values: SendValues): Address {
+  const read = (): Address => readAddress(text, (written) => checkDestination(parseAddress(written)), values);
+  const [port] = messages;
+  // What netcat's users write.
+  if (port === undefined || !/^\d{1,5}$/.test(port) || /:\d+$|^\d+$/.test(text)) return read();
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(error.message.replace(/:PORT$/, `:${port}`));
+    throw error;
+  }
+}
+
+function planMessages(
+  messages: readonly string[],
+  values: SendValues,
+  probe: ProbeSession | undefined,
+  io: Io,
+): MessageSource {
+  const sources = [
+    ...(messages.length > 0 ? ['messages as arguments'] : []),
+    ...(values.file === undefined ? [] : ['--file']),
+    ...(values.size === undefined ? [] : ['--size']),
+    ...(probe === undefined ? [] : ['--probe']),
+    ...(values.replay === undefined ? [] : ['--replay']),
+    ...(values.frame === undefined ? [] : ['--frame, which cuts stdin']),
+  ];
+  if (sources.length > 1) throw new UsageError(`messages come from one source only, not from ${sources.join(' and ')}`);
+  if ((values.file ?? []).filter((path) => path === STDIN).length > 1)
+    throw new UsageError("option '--file': stdin can be read only once, and - is given more than once");
+  if (messages.length > 0) {
+    const payloads = messages.map((text) => readPayload(text, values.encoding, 'the message', io));
+    return { kind: 'payloads', payloads };
+  }
+  if (probe !== undefined) return { kind: 'probe', probe };
+  if (values.replay !== undefined) return { kind: 'replay', path: values.replay };
+  if (values.file !== undefined) return { kind: 'files', paths: values.file };
+  if (values.size !== undefined) return { kind: 'generated', bytes: values.size };
+  const repeats = values.count !== undefined || values.duration !== undefined || values.retry !== undefined;
+  const typing = !repeats && values.frame === undefined && io.terminals.stdin && io.isForeground();
+  if (typing) return { kind: 'typing' };
+  return { kind: 'stream', format: { frame: values.frame ?? { kind: 'lines' }, encoding: values.encoding } };
+}
+
+function isJudged(values: SendValues, messages: MessageSource, expectations: readonly Expectation[]): boolean {
+  const { wait, replies, retry, anySource, expectReplay } = values;
+  if (replies !== undefined || expectations.length > 0 || expectReplay === true) return true;
+  if (messages.kind === 'typing') return false;
+  if (messages.kind === 'probe' && messages.probe.repliesFrom !== 'none') return true;
+  return retry !== undefined || anySource === true || (wait !== undefined && wait > 0);
+}
+
+function checkWaiting({ wait }: SendValues, judged: boolean): void {
+  if (wait === 0 && judged) {
+    throw new UsageError("option '-w, --wait' 0 waits for no reply, and other options ask for one; give it a time");
+  }
+}
+
+function checkOneWay(probe: ProbeSession | undefined, judged: boolean): void {
+  if (probe?.repliesFrom !== 'none' || !judged) return;
+  throw new UsageError(`nothing answers the probe ${probe.name}, and other options ask for replies: leave them out`);
+}
+
+/** Several replies to one request would stand for replies to several: some protocols have no ids to tell them apart. */
+function checkProbe(probe: ProbeSession | undefined, { count = 1, duration }: SendValues): void {
+  if (probe === undefined || probe.repliesFrom === 'none' || (count <= 1 && duration === undefined)) return;
+  const option = count > 1 ? "'-c, --count' above 1" : "'--duration'";
+  throw new UsageError(
+    `option ${option} would send the same request of the probe ${probe.name} again, and a second reply to one could not be told from another's: run the probe once each time`,
+  );
+}
+
+function checkLimits({ warn, critical, exitCode, count = 1, duration }: SendValues, judged: boolean): void {
+  const limit = warn !== undefined ? '--warn' : critical !== undefined ? '--critical' : undefined;
+  if (limit === undefined) return;
+  if (exitCode === 'udpcat') {
+    throw new UsageError(`option '${limit}' changes the exit status only with --exit-code docker or nagios`);
+  }
+  if (!judged) throw new UsageError(`option '${limit}' limits the time of a reply, and none is asked for: add -w`);
+  if (count > 1 || duration !== undefined) {
+    throw new UsageError(`option '${limit}' limits the time of one reply: --count and --duration ask for more`);
+  }
+  if (warn !== undefined && critical !== undefined && critical < warn) {
+    throw new UsageError("option '--critical' is shorter than --warn: a reply would fail before it is worth a warning");
+  }
+}
+
+/** Checks that only one message is sent again, so that its answer is not taken for another's. @throws {UsageError} */
+export function checkRetry(
+  { retry, count, duration, replies }: Pick<SendValues, 'retry' | 'count' | 'duration' | 'replies'>,
+  messages: MessageSource,
+): void {
+  if (retry === undefined) return;
+  const repeats = (count ?? 1) > 1 || duration !== undefined;
+  const several =
+    (messages.kind === 'payloads' && messages.payloads.length > 1) ||
+    (messages.kind === 'files' && messages.paths.length > 1);
+  const manyReplies = typeof replies === 'number' && replies > 1;
+  if (repeats || several || manyReplies) {
+    throw new UsageError(
+      "option '--retry' is for one message and one reply: a second answer to one request could not be told from another's",
+    );
+  }
+}

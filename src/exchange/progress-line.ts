@@ -1,0 +1,72 @@
+import type { Exchange } from './exchange.js';
+import { formatCount } from '../text/quantity.js';
+import { formatMs } from '../text/time.js';
+import type { Measurement } from '../check/measurement.js';
+import type { Context } from '../run/context.js';
+import type { SendPlan } from '../commands/options/send-plan.js';
+
+/** How often it is brought up to date. A run that is over before shows none. */
+const TICK_MS = 250;
+const DEFAULT_INTERVAL_MS = 1000;
+
+/** What it tells of. */
+export interface Progress {
+  readonly exchange: Exchange;
+  readonly measurement: Measurement | undefined;
+  /** Messages in a round, where the run has rounds. */
+  readonly size: number | undefined;
+}
+
+/**
+ * Shows at the bottom of the terminal how far a run of `send` is, and what is left where the end is known. Returns what
+ * takes the line away.
+ */
+export function showProgress(plan: SendPlan, context: Context, progress: Progress): () => void {
+  const { log } = context;
+  const startMs = performance.now();
+  const ticker = setInterval(() => {
+    // A job in the background would write over what the shell and others show.
+    if (context.isForeground()) log.status(describeProgress(plan, progress, startMs));
+  }, TICK_MS).unref();
+  return () => {
+    clearInterval(ticker);
+    log.status(undefined);
+  };
+}
+
+function describeProgress(plan: SendPlan, { exchange, measurement, size }: Progress, startMs: number): string {
+  const { sent } = exchange;
+  const { count } = plan;
+  const all = count === undefined || size === undefined ? undefined : count * size;
+  const parts = [`${formatCount(sent)}${all === undefined ? '' : ` of ${formatCount(all)}`} sent`];
+  // A narrow terminal cuts off what stands at the end.
+  const leftMs = timeLeft(plan, { sent, all, size }, startMs);
+  if (leftMs !== undefined) parts.push(`${Math.ceil(leftMs / 1000)} s left`);
+  if (measurement !== undefined) {
+    const { answered, requests, roundTrips } = measurement;
+    parts.push(`${formatCount(answered)} received, ${formatCount(requests - answered)} unanswered`);
+    const times = roundTrips.summary();
+    if (times !== undefined) parts.push(`median ${formatMs(times.p50Ms)} ms`);
+  } else if (exchange.listens) {
+    parts.push(`${formatCount(exchange.received)} received`);
+  }
+  return parts.join(', ');
+}
+
+/** Until everything is sent, in milliseconds; undefined where that is not known. */
+function timeLeft(
+  { duration, interval = DEFAULT_INTERVAL_MS, rate }: SendPlan,
+  {
+    sent,
+    all,
+    size = 1,
+  }: { readonly sent: number; readonly all: number | undefined; readonly size: number | undefined },
+  startMs: number,
+): number | undefined {
+  const untilEnd = duration === undefined ? Infinity : startMs + duration - performance.now();
+  const stepMs = rate === undefined ? interval / size : 1000 / rate;
+  // At full speed there is no saying when all will be sent.
+  const untilSent = all === undefined || stepMs === 0 ? Infinity : (all - sent) * stepMs;
+  const leftMs = Math.min(untilEnd, untilSent);
+  return leftMs === Infinity ? undefined : Math.max(0, leftMs);
+}

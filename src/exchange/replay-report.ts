@@ -1,0 +1,117 @@
+import type { Skipped, SkipTally } from '../record/skip-tally.js';
+import type { ReplayFilter, Unselected } from '../record/replay.js';
+import { formatCount } from '../text/quantity.js';
+import type { NotSent } from '../stats/totals.js';
+import type { Context } from '../run/context.js';
+
+/** Receivers that a line names; JSON names more. */
+const MAX_TOLD = 5;
+const MAX_LISTED = 100;
+/** Kinds of packets that a line names. */
+const MAX_KINDS = 10;
+
+/** Packets of a capture that are no whole datagram, in words; TCP and its like are named. */
+function describeSkipped({ kind, name = '', count }: Skipped): string {
+  const number = formatCount(count);
+  switch (kind) {
+    case 'cut':
+      return `${number} cut short by the capture`;
+    case 'fragment':
+      return `${number} ${count === 1 ? 'fragment of a datagram that is' : 'fragments of datagrams that are'} not all there`;
+    case 'malformed':
+      return `${number} malformed`;
+    case 'not-read':
+      return `${number} of a kind that is not read: ${name}`;
+    case 'not-udp':
+      return `${number} ${name}`;
+  }
+}
+
+/** What a recording holds and was not sent. */
+export interface LeftOut {
+  readonly unselected: Unselected;
+  readonly tally: SkipTally;
+  /** Whether the answers were compared with the replies: then nothing is missing. */
+  readonly comparesAnswers: boolean;
+}
+
+/** What was not sent, by kind, as it stands in the summary's JSON. */
+export function listNotSent({ unselected, tally, comparesAnswers }: LeftOut): readonly NotSent[] {
+  const { answers, receivers, more } = unselected;
+  const unnamed = more + sum(receivers.slice(MAX_LISTED));
+  return [
+    ...(answers > 0 && !comparesAnswers ? [{ kind: 'answer', count: answers }] : []),
+    ...receivers.slice(0, MAX_LISTED).map(({ to, count }) => ({ kind: 'other receiver', to, count })),
+    ...(unnamed > 0 ? [{ kind: 'other receiver', count: unnamed }] : []),
+    ...tally.entries().map(({ kind, name, count }) => ({ kind, ...(name !== undefined && { name }), count })),
+  ];
+}
+
+/** The same in words; empty if nothing was left out. */
+function describeNotSent({ unselected, tally, comparesAnswers }: LeftOut): string {
+  const { answers, receivers, more } = unselected;
+  const unnamed = more + sum(receivers.slice(MAX_TOLD));
+  const kinds = tally.entries();
+  const otherKinds = sum(kinds.slice(MAX_KINDS));
+  const words = [
+    ...(answers > 0 && !comparesAnswers ? [`${formatCount(answers)} ${answers === 1 ? 'answer' : 'answers'}`] : []),
+    ...receivers.slice(0, MAX_TOLD).map(({ to, count }) => `${formatCount(count)} to ${to}`),
+    ...(unnamed > 0 ? [`${formatCount(unnamed)} to others`] : []),
+    ...kinds.slice(0, MAX_KINDS).map(describeSkipped),
+    ...(otherKinds > 0 ? [`${formatCount(otherKinds)} of other kinds`] : []),
+  ];
+  return words.join(', ');
+}
+
+/** What a recording holds of which nothing was sent: `12 packets: 10 TCP, 2 ARP`; empty if it holds nothing. */
+export function describeHeld(leftOut: LeftOut): string {
+  const count = sum(listNotSent(leftOut));
+  if (count === 0) return '';
+  const what = leftOut.tally.entries().length > 0 ? 'packet' : 'datagram';
+  return `${formatCount(count)} ${what}${count === 1 ? '' : 's'}: ${describeNotSent(leftOut)}`;
+}
+
+function sum(counts: readonly { readonly count: number }[]): number {
+  return counts.reduce((total, { count }) => total + count, 0);
+}
+
+/**
+ * Tells what was not sent, and how it would be: as a warning, unless it is what nobody would expect to be sent, such as
+ * answers or what the user's own filter leaves out.
+ */
+export function tellNotSent(
+  leftOut: LeftOut,
+  name: string,
+  filter: ReplayFilter | undefined,
+  log: Context['log'],
+): void {
+  const words = describeNotSent(leftOut);
+  if (words === '') return;
+  const { unselected, tally } = leftOut;
+  const [other] = unselected.receivers;
+  const isLoss = tally.entries().some(({ mayHideDatagrams }) => mayHideDatagrams);
+  const level = isLoss || (other !== undefined && filter === undefined) ? 'warn' : 'info';
+  log[level](`not sent of ${name}: ${words}${describeRemedy(leftOut, filter)}`, { notSent: listNotSent(leftOut) });
+}
+
+/** Tells of datagrams that a capture shows joined, as far as it can be seen: their number, and the size of the largest. */
+export function tellJoined(count: number, largestBytes: number, name: string, log: Context['log']): void {
+  if (count === 0) return;
+  const what =
+    count === 1
+      ? `a datagram of ${largestBytes} bytes in ${name} may be several that segmentation offload joined: it was sent as one`
+      : `${formatCount(count)} datagrams of up to ${largestBytes} bytes in ${name} may be several each that segmentation offload joined: each was sent as one`;
+  log.warn(
+    `${what}; "ethtool -K INTERFACE gso off gro off tx-udp-segmentation off" before a capture keeps them apart`,
+    {
+      joined: count,
+    },
+  );
+}
+
+function describeRemedy({ unselected, comparesAnswers }: LeftOut, filter: ReplayFilter | undefined): string {
+  const [other] = unselected.receivers;
+  if (filter === undefined && other !== undefined) return `; to send them: --replay-filter 'dst ${other.to}', or all`;
+  if (other === undefined && (unselected.answers === 0 || comparesAnswers)) return '';
+  return '; to send them: --replay-filter all';
+}

@@ -1,0 +1,46 @@
+import type { Readable } from 'node:stream';
+import { decode, type Encoding, EncodingError } from '../text/encoding.js';
+import { createCutter } from './framing.js';
+
+/** Hands over what a person types, line by line, until `stop` is called or the typing ends. */
+export function readTypedLines(
+  stdin: Readable,
+  encoding: Encoding,
+  handlers: {
+    readonly line: (payload: Uint8Array) => void;
+    /** A line that cannot be decoded. */
+    readonly bad: (error: EncodingError) => void;
+    readonly end: () => void;
+  },
+): { stop(): void } {
+  const cutter = createCutter({ kind: 'lines' });
+  const take = (pieces: readonly Uint8Array[]): void => {
+    for (const piece of pieces) {
+      try {
+        handlers.line(decode(piece, encoding));
+      } catch (error) {
+        if (!(error instanceof EncodingError)) throw error;
+        handlers.bad(error);
+      }
+    }
+  };
+  const onData = (chunk: Uint8Array): void => {
+    take(cutter.push(chunk));
+    if (cutter.failure !== undefined) {
+      handlers.bad(new EncodingError(cutter.failure));
+      onEnd();
+    }
+  };
+  const onEnd = (): void => {
+    stop();
+    take(cutter.end());
+    handlers.end();
+  };
+  const stop = (): void => {
+    stdin.off('data', onData).off('end', onEnd).off('error', onEnd);
+    // An open stdin would keep the process from ending.
+    stdin.destroy();
+  };
+  stdin.on('data', onData).on('end', onEnd).on('error', onEnd);
+  return { stop };
+}

@@ -1,0 +1,98 @@
+import { types } from 'node:util';
+import {
+  anyInterface,
+  type Endpoint,
+  familyOf,
+  formatEndpoint,
+  isBroadcast,
+  MAX_PAYLOAD_BYTES,
+} from '../address/endpoint.js';
+import type { EngineOutgoing, Membership, OpenRequest } from './engine.js';
+import { DatagramError, describeSystemError, systemCode } from '../errors.js';
+import { formatMembership } from '../address/membership.js';
+
+const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
+
+/** What a failed opening tells: `cause` is an error of the system, whose `syscall` says what failed. */
+export function openError(cause: unknown, { remote, fd }: OpenRequest, local: Endpoint): DatagramError {
+  if (cause instanceof DatagramError) return cause;
+  const code = systemCode(cause);
+  const syscall = types.isNativeError(cause) && 'syscall' in cause ? cause.syscall : undefined;
+  if (syscall === 'connect' && remote !== undefined) {
+    const forbidden = code === 'EACCES' && isBroadcast(remote.address);
+    const why = forbidden ? NO_BROADCAST : describeSystemError(cause);
+    return new DatagramError(
+      forbidden ? 'BROADCAST_FORBIDDEN' : 'OPEN_FAILED',
+      `cannot send to ${formatEndpoint(remote)}: ${why}`,
+      { cause, peer: remote },
+    );
+  }
+  const opening = fd === undefined ? 'bind' : `adopt descriptor ${fd} as`;
+  const what = syscall === 'bind' || code === 'ERR_INVALID_FD_TYPE' ? opening : 'set the options of a socket on';
+  return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
+    cause,
+  });
+}
+
+/** What a group tells that the system does not let a socket join. */
+export function joinError(cause: unknown, membership: Membership): DatagramError {
+  const what = `cannot join ${formatMembership(membership)}`;
+  return new DatagramError('OPEN_FAILED', `${what}: ${describeRefusedJoin(cause, membership)}`, { cause });
+}
+
+function describeRefusedJoin(cause: unknown, { group, interface: name }: Membership): string {
+  switch (systemCode(cause)) {
+    case 'EADDRINUSE':
+      return 'it is joined already, on the interface that the system chose';
+    case 'ENODEV':
+      if (name !== undefined) break;
+      return `no route says on which interface; name one, as in ${group}%${anyInterface()}`;
+    case 'ENOBUFS':
+    case 'ENOMEM':
+      return 'the system allows no more for one socket (on Linux, net.ipv4.igmp_max_memberships is a limit)';
+    default:
+  }
+  return describeSystemError(cause);
+}
+
+/** Whether the memory of a payload was detached, or changed its size, since the datagram was handed over. */
+export function isChanged({ data, bytes = data.length }: EngineOutgoing): boolean {
+  return data.length !== bytes;
+}
+
+/** What a datagram tells that the system refused to send. */
+export function sendError(
+  cause: unknown,
+  outgoing: EngineOutgoing,
+  socket: { readonly remote: Endpoint | undefined; readonly local: Endpoint; readonly closed: boolean },
+): DatagramError {
+  if (cause instanceof DatagramError) return cause;
+  const { data } = outgoing;
+  const { remote, local, closed } = socket;
+  const whom = remote === undefined ? '' : ` to ${formatEndpoint(remote)}`;
+  const details = { cause, peer: remote };
+  const code = systemCode(cause);
+  if (closed) return new DatagramError('CLOSED', `cannot send${whom}: the socket was closed`, details);
+  if (isChanged(outgoing)) {
+    const why = 'its memory was detached or changed its size while it waited';
+    return new DatagramError('INVALID_PAYLOAD', `cannot send the payload${whom}: ${why}`, { peer: remote });
+  }
+  if (code === 'EMSGSIZE') {
+    const limit = MAX_PAYLOAD_BYTES[familyOf(remote?.address ?? local.address)];
+    const why = data.length > limit ? `the limit is ${limit}` : 'the path or the interface does not carry that much';
+    return new DatagramError('TOO_LARGE', `cannot send ${data.length} bytes${whom}: ${why}`, details);
+  }
+  if (code === 'EACCES' && remote !== undefined && isBroadcast(remote.address)) {
+    return new DatagramError('BROADCAST_FORBIDDEN', `cannot send${whom}: ${NO_BROADCAST}`, details);
+  }
+  return new DatagramError('SEND_FAILED', `cannot send${whom}: ${describeSystemError(cause)}`, details);
+}
+
+/** What a socket tells that the system did not let receive, this time or any more. */
+export function receiveError(cause: unknown, local: Endpoint): DatagramError {
+  return new DatagramError(
+    'RECEIVE_FAILED',
+    `cannot receive on ${formatEndpoint(local)}: ${describeSystemError(cause)}`,
+    { cause },
+  );
+}

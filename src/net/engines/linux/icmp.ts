@@ -1,0 +1,108 @@
+import type { Endpoint } from '../../datagram.js';
+import { formatEndpoint } from '../../address/endpoint.js';
+import { DatagramError, describeSystemError, type IcmpDetail } from '../../errors.js';
+import {
+  EMSGSIZE,
+  IP_RECVERR,
+  IPV6_RECVERR,
+  SO_EE_ORIGIN_ICMP,
+  SO_EE_ORIGIN_ICMP6,
+  SOL_IP,
+  SOL_IPV6,
+} from './constants.js';
+import { aligned, CMSGHDR, type Messages } from './messages.js';
+import type { EndpointReader } from './addresses.js';
+import { systemError } from './system-calls.js';
+
+/** `struct sock_extended_err` of ip(7): offsets in bytes; the address of whoever reported the error follows. */
+const EXTENDED_ERROR = { errno: 0, origin: 4, type: 5, code: 6, info: 8, bytes: 16 } as const;
+
+/** An entry of a socket's error queue. */
+export interface QueuedError {
+  readonly errno: number;
+  /** `undefined` for what this host found out by itself, as it refused to send. */
+  readonly icmp: IcmpDetail | undefined;
+  /** Where the datagram was sent to that met with it. */
+  readonly peer: Endpoint | undefined;
+}
+
+/** Reads the nth message of an error queue; undefined if it is none of IP_RECVERR or IPV6_RECVERR. */
+export function readQueuedError(messages: Messages, nth: number, endpoints: EndpointReader): QueuedError | undefined {
+  const { view } = messages.memory;
+  let at = messages.controlOffset(nth);
+  const end = at + messages.controlLength(nth);
+  while (at + CMSGHDR.bytes <= end) {
+    const level = view.getInt32(at + CMSGHDR.level, true);
+    const type = view.getInt32(at + CMSGHDR.type, true);
+    if ((level === SOL_IP && type === IP_RECVERR) || (level === SOL_IPV6 && type === IPV6_RECVERR)) {
+      const peer = messages.nameLength(nth) === 0 ? undefined : endpoints.readName(view, messages.nameOffset(nth));
+      return readExtendedError(view, at + CMSGHDR.bytes, peer, endpoints);
+    }
+    at += aligned(view.getUint32(at + CMSGHDR.length, true));
+  }
+  return undefined;
+}
+
+function readExtendedError(
+  view: DataView,
+  at: number,
+  peer: Endpoint | undefined,
+  endpoints: EndpointReader,
+): QueuedError {
+  const errno = view.getUint32(at + EXTENDED_ERROR.errno, true);
+  const origin = view.getUint8(at + EXTENDED_ERROR.origin);
+  if (origin !== SO_EE_ORIGIN_ICMP && origin !== SO_EE_ORIGIN_ICMP6) return { errno, icmp: undefined, peer };
+  const icmp: IcmpDetail = {
+    family: origin === SO_EE_ORIGIN_ICMP ? 4 : 6,
+    type: view.getUint8(at + EXTENDED_ERROR.type),
+    code: view.getUint8(at + EXTENDED_ERROR.code),
+    reporter: endpoints.readName(view, at + EXTENDED_ERROR.bytes)?.address,
+    mtu: errno === EMSGSIZE ? view.getUint32(at + EXTENDED_ERROR.info, true) : undefined,
+  };
+  return { errno, icmp, peer };
+}
+
+/** Codes of "destination unreachable" by which somebody refuses: protocol, port, and what is prohibited. */
+const REFUSING = {
+  // RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
+  4: { type: 3, codes: [2, 3, 9, 10, 13] },
+  // RFC 4443 section 3.1
+  6: { type: 1, codes: [1, 4, 5, 6] },
+} as const;
+
+/** What each ICMP error means, where its `errno` does not say as much. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  '4:3:9': 'its network is administratively prohibited',
+  '4:3:10': 'it is administratively prohibited',
+  '4:3:13': 'it is administratively prohibited',
+  '4:3:0': 'its network is unreachable',
+  '4:3:1': 'the host is unreachable',
+  '4:11:0': 'the time to live was over on the way',
+  '6:1:0': 'there is no route to it',
+  '6:1:1': 'it is administratively prohibited',
+  '6:1:3': 'the host is unreachable',
+  '6:1:5': 'its address policy prohibits it',
+  '6:1:6': 'the route to it rejects it',
+  '6:3:0': 'the hop limit was over on the way',
+};
+
+/** An ICMP error as the event that tells it. */
+export function icmpError({ errno, icmp, peer }: QueuedError & { readonly icmp: IcmpDetail }): DatagramError {
+  const cause = systemError('recvmsg', errno);
+  const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);
+  const details = { cause, peer, icmp };
+  const { family, type, code, reporter, mtu } = icmp;
+  const router = reporter === undefined || reporter === peer?.address ? '' : `, as ${reporter} reports`;
+  if (errno === EMSGSIZE) {
+    const limit = mtu === undefined || mtu === 0 ? '' : `, which carries ${mtu} bytes with headers`;
+    return new DatagramError('TOO_LARGE', `a datagram was too large for the path to ${whom}${limit}${router}`, details);
+  }
+  const meaning = MEANINGS[`${family}:${type}:${code}`];
+  const system = describeSystemError(cause);
+  const why = meaning === undefined ? system : `${meaning} (${String((cause as NodeJS.ErrnoException).code)})`;
+  const refusing = REFUSING[family];
+  const refuses = type === refusing.type && (refusing.codes as readonly number[]).includes(code);
+  return refuses
+    ? new DatagramError('REFUSED', `${whom} refused: ${why}${router}`, details)
+    : new DatagramError('UNREACHABLE', `${whom} cannot be reached: ${why}${router}`, details);
+}

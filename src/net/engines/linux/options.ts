@@ -1,0 +1,231 @@
+import { joinError } from '../errors.js';
+import { type Family, familyOf, ipv4Of, isMulticast } from '../../address/endpoint.js';
+import type { KernelBuffers, Membership, OpenRequest } from '../engine.js';
+import { DatagramError } from '../../errors.js';
+import { membershipsOf } from '../../address/membership.js';
+import { AddressWriter } from './addresses.js';
+import {
+  EPERM,
+  IP_MTU_DISCOVER,
+  IP_MULTICAST_ALL,
+  IP_MULTICAST_IF,
+  IP_MULTICAST_TTL,
+  IP_PKTINFO,
+  IP_PMTUDISC_DO,
+  IP_RECVERR,
+  IP_TOS,
+  IP_TTL,
+  IPV6_MTU_DISCOVER,
+  IPV6_MULTICAST_ALL,
+  IPV6_MULTICAST_HOPS,
+  IPV6_MULTICAST_IF,
+  IPV6_RECVERR,
+  IPV6_RECVPKTINFO,
+  IPV6_TCLASS,
+  IPV6_UNICAST_HOPS,
+  IPV6_V6ONLY,
+  MCAST_JOIN_GROUP,
+  MCAST_JOIN_SOURCE_GROUP,
+  SO_BINDTODEVICE,
+  SO_BROADCAST,
+  SO_ERROR,
+  SO_MEMINFO,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SO_TIMESTAMPNS,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+  SOL_UDP,
+  UDP_GRO,
+} from './constants.js';
+import { Memory } from './memory.js';
+import { type SystemCalls, systemError } from './system-calls.js';
+
+/** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
+const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Where `SO_MEMINFO` has the count of dropped datagrams (`SK_MEMINFO_DROPS`), and how much it fills in. */
+const MEMINFO = { drops: 32, bytes: 36 } as const;
+/** `struct group_source_req` of `linux/in.h`, which begins as `struct group_req` does: offsets and sizes in bytes. */
+const GROUP_REQ = { interface: 0, group: 8, bytes: 136, source: 136, bytesWithSource: 264 } as const;
+/** Linux doubles what it grants, to allow for its own bookkeeping (socket(7)). */
+export const KERNEL_FACTOR = 2;
+
+/** Sets and reads the options of sockets. */
+export class SocketOptionCalls {
+  readonly #calls: SystemCalls;
+  readonly #value: Memory;
+  readonly #addresses: AddressWriter;
+
+  constructor(calls: SystemCalls) {
+    this.#calls = calls;
+    this.#value = new Memory(GROUP_REQ.bytesWithSource, calls.addressOf);
+    this.#addresses = new AddressWriter(calls);
+  }
+
+  /** All that has to be set before the socket is bound. @throws what `setsockopt` fails with, or a {@link DatagramError} */
+  beforeBind(fd: number, { local, dualStack, options }: OpenRequest): void {
+    const family = familyOf(local.address);
+    if (family === 6) this.#set(fd, SOL_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
+    // Every socket that is bound to a group gets its datagrams: sharing it takes nothing from another.
+    if (isMulticast(local.address)) this.#set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (options.reusePort === true) this.#set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (options.bindDevice !== undefined) this.#bindToDevice(fd, options.bindDevice);
+  }
+
+  /** All else that was asked for, and what the engine itself needs to know; whether the kernel puts datagrams together now. */
+  configure(fd: number, { local, dualStack, options }: OpenRequest): { readonly coalesces: boolean } {
+    const families: readonly Family[] = dualStack ? [4, 6] : [familyOf(local.address)];
+    const { recvBufferBytes, sendBufferBytes } = options;
+    this.#set(fd, SOL_SOCKET, SO_RCVBUF, recvBufferBytes ?? DEFAULT_RECV_BUFFER_BYTES);
+    if (recvBufferBytes !== undefined) this.#enforce(fd, SO_RCVBUF, SO_RCVBUFFORCE, recvBufferBytes);
+    if (sendBufferBytes !== undefined) {
+      this.#set(fd, SOL_SOCKET, SO_SNDBUF, sendBufferBytes);
+      this.#enforce(fd, SO_SNDBUF, SO_SNDBUFFORCE, sendBufferBytes);
+    }
+    if (options.broadcast === true) this.#set(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    this.#set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    // Kernels before 5.0 do not know it, and coalesce nothing.
+    const coalesces = options.exactDrops !== true && this.#trySet(fd, SOL_UDP, UDP_GRO, 1);
+    for (const family of families) this.#configureFamily(fd, family, options);
+    if (familyOf(local.address) === 6) this.#set(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+    else this.#set(fd, SOL_IP, IP_PKTINFO, 1);
+    return { coalesces };
+  }
+
+  /** Sets a buffer beyond the system's limit, if it granted less than was asked for; that takes CAP_NET_ADMIN (socket(7)). */
+  #enforce(fd: number, granted: number, force: number, bytes: number): void {
+    if (this.#get(fd, granted) < bytes * KERNEL_FACTOR) this.#trySet(fd, SOL_SOCKET, force, bytes);
+  }
+
+  #configureFamily(fd: number, family: Family, options: OpenRequest['options']): void {
+    const { ttl, dscp, dontFragment, multicastInterface } = options;
+    const is4 = family === 4;
+    const set = (forIpv4: number, forIpv6: number, value: number): void => {
+      this.#set(fd, is4 ? SOL_IP : SOL_IPV6, is4 ? forIpv4 : forIpv6, value);
+    };
+    set(IP_RECVERR, IPV6_RECVERR, 1);
+    if (ttl !== undefined) {
+      set(IP_TTL, IPV6_UNICAST_HOPS, ttl);
+      set(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, ttl);
+    }
+    // The two bits below are those of explicit congestion notification (RFC 3168).
+    if (dscp !== undefined) set(IP_TOS, IPV6_TCLASS, dscp << 2);
+    if (dontFragment === true) set(IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, IP_PMTUDISC_DO);
+    if (multicastInterface !== undefined) this.#setMulticastInterface(fd, family, multicastInterface);
+  }
+
+  #indexOf(name: string): number {
+    const index = this.#calls.if_nametoindex(name);
+    if (index === 0) throw new DatagramError('OPEN_FAILED', `the interface "${name}" is gone`);
+    return index;
+  }
+
+  #setMulticastInterface(fd: number, family: Family, name: string): void {
+    const index = this.#indexOf(name);
+    if (family === 6) {
+      this.#set(fd, SOL_IPV6, IPV6_MULTICAST_IF, index);
+      return;
+    }
+    // Without an address of its own nothing would leave there.
+    ipv4Of(name);
+    // `struct ip_mreqn` of ip(7): group, address, number of the interface.
+    const { view } = this.#value;
+    view.setUint32(0, 0);
+    view.setUint32(4, 0);
+    view.setInt32(8, index, true);
+    this.#setBytes(fd, SOL_IP, IP_MULTICAST_IF, 12);
+  }
+
+  /** Joins the groups asked for, and has the socket hear no others. @throws {DatagramError} `OPEN_FAILED` */
+  join(fd: number, { options }: OpenRequest): void {
+    const memberships = membershipsOf(options);
+    if (memberships.length === 0) return;
+    // What other sockets of the host have joined; each is refused by sockets of the other family, and by older kernels.
+    this.#trySet(fd, SOL_IP, IP_MULTICAST_ALL, 0);
+    this.#trySet(fd, SOL_IPV6, IPV6_MULTICAST_ALL, 0);
+    for (const membership of memberships) this.#join(fd, membership);
+  }
+
+  #join(fd: number, membership: Membership): void {
+    const { group, source, interface: name } = membership;
+    const family = familyOf(group);
+    const value = this.#value;
+    value.view.setUint32(GROUP_REQ.interface, name === undefined ? 0 : this.#indexOf(name), true);
+    this.#addresses.writeName(value, GROUP_REQ.group, { address: group, port: 0 }, family);
+    if (source !== undefined) {
+      this.#addresses.writeName(value, GROUP_REQ.source, { address: source, port: 0 }, family);
+    }
+    try {
+      this.#setBytes(
+        fd,
+        family === 4 ? SOL_IP : SOL_IPV6,
+        source === undefined ? MCAST_JOIN_GROUP : MCAST_JOIN_SOURCE_GROUP,
+        source === undefined ? GROUP_REQ.bytes : GROUP_REQ.bytesWithSource,
+      );
+    } catch (cause) {
+      throw joinError(cause, membership);
+    }
+  }
+
+  #bindToDevice(fd: number, name: string): void {
+    this.#value.bytes.set(Buffer.from(`${name}\0`));
+    try {
+      this.#setBytes(fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.byteLength(name) + 1);
+    } catch (cause) {
+      const why =
+        (cause as NodeJS.ErrnoException).errno === -EPERM ? 'it takes the privilege CAP_NET_RAW' : 'it failed';
+      throw new DatagramError('OPEN_FAILED', `cannot bind to the interface "${name}": ${why}`, { cause });
+    }
+  }
+
+  #set(fd: number, level: number, option: number, value: number): void {
+    this.#value.view.setInt32(0, value, true);
+    this.#setBytes(fd, level, option, 4);
+  }
+
+  #setBytes(fd: number, level: number, option: number, bytes: number): void {
+    if (this.#calls.setsockopt(fd, level, option, this.#value.address, bytes) === 0) return;
+    throw systemError('setsockopt', this.#calls.errno());
+  }
+
+  #trySet(fd: number, level: number, option: number, value: number): boolean {
+    this.#value.view.setInt32(0, value, true);
+    return this.#calls.setsockopt(fd, level, option, this.#value.address, 4) === 0;
+  }
+
+  /** What the kernel granted. */
+  buffers(fd: number): KernelBuffers {
+    return {
+      recvBytes: this.#get(fd, SO_RCVBUF) / KERNEL_FACTOR,
+      sendBytes: this.#get(fd, SO_SNDBUF) / KERNEL_FACTOR,
+    };
+  }
+
+  /** Datagrams that the kernel dropped at the socket so far; undefined from kernels before 4.12. */
+  drops(fd: number): number | undefined {
+    const { view } = this.#value;
+    return this.#read(fd, SO_MEMINFO, 64) >= MEMINFO.bytes ? view.getUint32(MEMINFO.drops, true) : undefined;
+  }
+
+  /** Reads and clears the error that is pending on the socket. */
+  pendingError(fd: number): number {
+    return this.#get(fd, SO_ERROR);
+  }
+
+  #get(fd: number, option: number): number {
+    return this.#read(fd, option, 4) === 4 ? this.#value.view.getInt32(0, true) : 0;
+  }
+
+  /** Reads an option of the socket level into the memory; returns its length, or 0. */
+  #read(fd: number, option: number, room: number): number {
+    const { view, address } = this.#value;
+    view.setUint32(64, room, true);
+    const failed = this.#calls.getsockopt(fd, SOL_SOCKET, option, address, address + 64) !== 0;
+    return failed ? 0 : view.getUint32(64, true);
+  }
+}

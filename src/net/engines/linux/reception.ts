@@ -1,0 +1,166 @@
+import { wallClockMs } from '../../clock.js';
+import type { Arrivals, Datagram } from '../../datagram.js';
+import { EndpointReader } from './addresses.js';
+import {
+  IP_PKTINFO,
+  IPV6_PKTINFO,
+  MSG_DONTWAIT,
+  SO_TIMESTAMPNS,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+  SOL_UDP,
+  UDP_GRO,
+} from './constants.js';
+import { Memory } from './memory.js';
+import { aligned, CMSGHDR, Messages } from './messages.js';
+import { readTimespec } from './system-clock.js';
+import type { SystemCalls } from './system-calls.js';
+
+/** Messages that one system call takes in at most; with UDP_GRO each may hold many datagrams. */
+export const RECEIVED_AT_ONCE = 32;
+/** The largest message: a whole IP packet, or datagrams that the kernel coalesced up to that size. */
+const MESSAGE_BYTES = 65_536;
+/** A timestamp, the address asked for and the size of segments, in either family, take less. */
+const CONTROL_BYTES = 256;
+/** Received payloads are cut from blocks of this size. */
+const SLAB_BYTES = 65_536;
+/** A payload that is larger has a block of its own. */
+const LARGE_BYTES = SLAB_BYTES / 4;
+
+/**
+ * Memory into which datagrams are received, one for all sockets, because nothing is left in it between two calls: each
+ * payload is copied out once, into a block that is never written again.
+ */
+export class Reception {
+  /** Addresses of senders, and those that datagrams were sent to. */
+  readonly remotes: EndpointReader;
+  readonly locals: EndpointReader;
+  readonly #calls: SystemCalls;
+  readonly #messages: Messages;
+  readonly #payloads: Memory;
+  /** How many headers hold what the last call left in them. */
+  #used = RECEIVED_AT_ONCE;
+  #slab = new ArrayBuffer(0);
+  #slabBytes = new Uint8Array(this.#slab);
+  #slabUsed = 0;
+  /** What the control data of the message at hand say; 0 and undefined where they say nothing. */
+  #segmentBytes = 0;
+  #receivedMs = 0;
+  #local: Datagram['local'];
+
+  constructor(calls: SystemCalls) {
+    this.#calls = calls;
+    this.remotes = new EndpointReader(calls);
+    this.locals = new EndpointReader(calls);
+    this.#messages = new Messages(RECEIVED_AT_ONCE, CONTROL_BYTES, calls.addressOf);
+    this.#payloads = new Memory(RECEIVED_AT_ONCE * MESSAGE_BYTES, calls.addressOf);
+    for (let nth = 0; nth < RECEIVED_AT_ONCE; nth += 1) {
+      this.#messages.setBuffer(nth, this.#payloads.address + nth * MESSAGE_BYTES, MESSAGE_BYTES);
+    }
+  }
+
+  /** Takes in what has arrived, without waiting: how many messages, at most `most`, or -1 with `errno`. */
+  receive(fd: number, most: number, flags = 0): number {
+    const messages = this.#messages;
+    messages.offerRoom(this.#used);
+    const received = this.#calls.recvmmsg(fd, messages.memory.address, most, MSG_DONTWAIT | flags, 0);
+    // A failed call may have begun to fill the first one.
+    this.#used = Math.max(received, 1);
+    return received;
+  }
+
+  /** The headers of what was received last. */
+  get messages(): Messages {
+    return this.#messages;
+  }
+
+  /**
+   * The datagrams of what was received last, in order of arrival: coalesced ones are told apart again.
+   *
+   * @param port of the socket
+   * @param fallback what `local` is where the kernel did not say to which address a datagram was sent
+   */
+  datagrams(received: number, port: number, fallback: Datagram['local']): Datagram[] {
+    const batch: Datagram[] = [];
+    const messages = this.#messages;
+    const { view } = messages.memory;
+    for (let nth = 0; nth < received; nth += 1) {
+      const remote = this.remotes.readName(view, messages.nameOffset(nth));
+      const bytes = messages.length(nth);
+      this.#readControl(nth, port);
+      if (remote === undefined) continue;
+      const local = this.#local ?? fallback;
+      const timeMs = this.#timeMs();
+      let at = this.#keep(nth * MESSAGE_BYTES, bytes);
+      const end = at + bytes;
+      const segment = this.#segmentBytes === 0 ? bytes : this.#segmentBytes;
+      do {
+        const data = Buffer.from(this.#slab, at, Math.min(segment, end - at));
+        batch.push({ data, remote, local, timeMs });
+        at += segment;
+      } while (at < end);
+    }
+    return batch;
+  }
+
+  /** What the messages that were received last hold, in order of arrival, told of without payloads. */
+  arrivals(received: number): Arrivals[] {
+    const messages = this.#messages;
+    const { view } = messages.memory;
+    const all: Arrivals[] = [];
+    for (let nth = 0; nth < received; nth += 1) {
+      const remote = this.remotes.readName(view, messages.nameOffset(nth));
+      const bytes = messages.length(nth);
+      this.#readControl(nth, 0);
+      if (remote === undefined) continue;
+      const largest = this.#segmentBytes === 0 ? bytes : Math.min(this.#segmentBytes, bytes);
+      const count = Math.ceil(bytes / largest) || 1;
+      const smallest = bytes - (count - 1) * largest;
+      all.push({ remote, count, bytes, smallest, largest, timeMs: this.#timeMs() });
+    }
+    return all;
+  }
+
+  /** Copies a payload to where it stays; returns its place in the slab. */
+  #keep(from: number, bytes: number): number {
+    if (bytes > this.#slab.byteLength - this.#slabUsed) {
+      const size = bytes > LARGE_BYTES ? bytes : SLAB_BYTES;
+      this.#slab = Buffer.allocUnsafeSlow(size).buffer;
+      this.#slabBytes = new Uint8Array(this.#slab);
+      this.#slabUsed = 0;
+    }
+    const at = this.#slabUsed;
+    this.#slabBytes.set(new Uint8Array(this.#payloads.bytes.buffer, from, bytes), at);
+    this.#slabUsed += bytes;
+    return at;
+  }
+
+  #readControl(nth: number, port: number): void {
+    this.#segmentBytes = 0;
+    this.#receivedMs = 0;
+    this.#local = undefined;
+    const messages = this.#messages;
+    const { view } = messages.memory;
+    let at = messages.controlOffset(nth);
+    const end = at + messages.controlLength(nth);
+    while (at + CMSGHDR.bytes <= end) {
+      const length = view.getUint32(at + CMSGHDR.length, true);
+      const level = view.getInt32(at + CMSGHDR.level, true);
+      const type = view.getInt32(at + CMSGHDR.type, true);
+      const data = at + CMSGHDR.bytes;
+      if (level === SOL_SOCKET && type === SO_TIMESTAMPNS) this.#receivedMs = readTimespec(view, data);
+      else if (level === SOL_UDP && type === UDP_GRO) this.#segmentBytes = view.getInt32(data, true);
+      else if (level === SOL_IP && type === IP_PKTINFO) this.#local = this.locals.ipv4(view.getUint32(data + 8), port);
+      else if (level === SOL_IPV6 && type === IPV6_PKTINFO) {
+        this.#local = this.locals.ipv6(view, data, view.getUint32(data + 16, true), port);
+      }
+      at += aligned(length);
+    }
+  }
+
+  /** When the message at hand was received, by the clock that the kernel stamps by. */
+  #timeMs(): number {
+    return this.#receivedMs === 0 ? wallClockMs() : this.#receivedMs;
+  }
+}

@@ -1,0 +1,211 @@
+import type * as Koffi from 'koffi';
+import { arch, endianness, platform } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
+import { DatagramError } from '../../errors.js';
+import {
+  AF_UNIX,
+  MSG_DONTWAIT,
+  SCM_CREDENTIALS,
+  SO_PASSCRED,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+} from './constants.js';
+import { CMSGHDR, IOVEC, Messages, MMSGHDR } from './messages.js';
+import { Memory } from './memory.js';
+
+/** What a socket is waited for. */
+export interface Readiness {
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+/** The event loop's watch over one descriptor, see `uv_poll_t` of libuv. */
+export interface Watch {
+  /** Watches for this from now on; errors are always watched for. */
+  start(readiness: Readiness & { readonly disconnect?: boolean }, callback: (status: number) => void): void;
+  /** Watches for nothing, not even errors, until the next start. */
+  stop(): void;
+  /** Has to come before the descriptor is closed. */
+  close(): void;
+}
+
+/**
+ * The functions of the C library that the engine needs. Pointers are addresses; what fails returns -1, and `errno` tells
+ * why until the next call.
+ */
+export interface SystemCalls {
+  readonly errno: () => number;
+  readonly addressOf: (buffer: ArrayBuffer) => number;
+  /** Watches a descriptor. The callback runs where promises and ticks do not go on by themselves: see `setImmediate`. */
+  readonly watch: (
+    fd: number,
+    readiness: Readiness & { readonly disconnect?: boolean },
+    callback: (status: number) => void,
+  ) => Watch;
+  readonly socket: (family: number, type: number, protocol: number) => number;
+  readonly socketpair: (family: number, type: number, protocol: number, fds: number) => number;
+  readonly bind: (fd: number, address: number, length: number) => number;
+  readonly connect: (fd: number, address: number, length: number) => number;
+  readonly getsockname: (fd: number, address: number, length: number) => number;
+  readonly setsockopt: (fd: number, level: number, option: number, value: number, length: number) => number;
+  readonly getsockopt: (fd: number, level: number, option: number, value: number, length: number) => number;
+  readonly recvmmsg: (fd: number, messages: number, count: number, flags: number, timeout: number) => number;
+  readonly sendmmsg: (fd: number, messages: number, count: number, flags: number) => number;
+  readonly sendto: (
+    fd: number,
+    data: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ) => number;
+  readonly close: (fd: number) => number;
+  readonly getpid: () => number;
+  readonly if_nametoindex: (name: string) => number;
+  readonly if_indextoname: (index: number, name: number) => string | null;
+  readonly clock_gettime: (clock: number, time: number) => number;
+}
+
+/**
+ * Loads `koffi`, finds the functions, and checks that structures look as this engine lays them out.
+ *
+ * @throws {DatagramError} `UNSUPPORTED`, saying why not here
+ */
+export async function loadSystemCalls(): Promise<SystemCalls> {
+  if (platform() !== 'linux') throw unavailable(`this system is ${platform()}`);
+  if (!['x64', 'arm64'].includes(arch()) || endianness() !== 'LE') {
+    throw unavailable(`it knows the structures of x64 and arm64, not those of ${arch()}`);
+  }
+  // A thread that is terminated closes its handles without JavaScript, and koffi's watch would call it even then: a crash.
+  if (!isMainThread) throw unavailable('it runs in the main thread only, and this is a worker thread');
+  let koffi: typeof Koffi;
+  try {
+    koffi = await import('koffi');
+  } catch (cause) {
+    throw unavailable('the package koffi is not installed, or does not load; npm install koffi', cause);
+  }
+  let calls: SystemCalls;
+  try {
+    checkSizes(koffi);
+    calls = findFunctions(koffi);
+  } catch (cause) {
+    if (cause instanceof DatagramError) throw cause;
+    throw unavailable(`koffi ${koffi.version} does not find what it needs`, cause);
+  }
+  checkByUse(calls);
+  return calls;
+}
+
+function unavailable(why: string, cause?: unknown): DatagramError {
+  return new DatagramError('UNSUPPORTED', `the linux engine is not available: ${why}`, { cause });
+}
+
+function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCalls {
+  // Declared by koffi's types, but not in its documentation.
+  if (typeof node.poll !== 'function') throw new Error('koffi.node.poll is missing');
+  const library = load(null);
+  const find = (name: string, result: string, ...parameters: readonly string[]): never =>
+    library.func(name, result, [...parameters]) as never;
+  return {
+    errno,
+    addressOf: (buffer) => Number(address(buffer)),
+    watch: (fd, readiness, callback) => node.poll(fd, readiness, callback as never) as unknown as Watch,
+    socket: find('socket', 'int', 'int', 'int', 'int'),
+    socketpair: find('socketpair', 'int', 'int', 'int', 'int', 'uintptr_t'),
+    bind: find('bind', 'int', 'int', 'uintptr_t', 'uint32_t'),
+    connect: find('connect', 'int', 'int', 'uintptr_t', 'uint32_t'),
+    getsockname: find('getsockname', 'int', 'int', 'uintptr_t', 'uintptr_t'),
+    setsockopt: find('setsockopt', 'int', 'int', 'int', 'int', 'uintptr_t', 'uint32_t'),
+    getsockopt: find('getsockopt', 'int', 'int', 'int', 'int', 'uintptr_t', 'uintptr_t'),
+    recvmmsg: find('recvmmsg', 'int', 'int', 'uintptr_t', 'uint32_t', 'int', 'uintptr_t'),
+    sendmmsg: find('sendmmsg', 'int', 'int', 'uintptr_t', 'uint32_t', 'int'),
+    sendto: find('sendto', 'int', 'int', 'const void *', 'size_t', 'int', 'const void *', 'uint32_t'),
+    close: find('close', 'int', 'int'),
+    getpid: find('getpid', 'int'),
+    if_nametoindex: find('if_nametoindex', 'uint32_t', 'str'),
+    if_indextoname: find('if_indextoname', 'str', 'uint32_t', 'uintptr_t'),
+    clock_gettime: find('clock_gettime', 'int', 'int', 'uintptr_t'),
+  };
+}
+
+/** Has the C types of the library measured by koffi, which follows the rules of the processor. */
+function checkSizes({ struct, sizeof, offsetof }: typeof Koffi): void {
+  const iovec = struct({ base: 'void *', length: 'size_t' });
+  const msghdr = struct({
+    name: 'void *',
+    nameLength: 'uint32_t',
+    vector: 'void *',
+    vectorLength: 'size_t',
+    control: 'void *',
+    controlLength: 'size_t',
+    flags: 'int',
+  });
+  const mmsghdr = struct({ header: msghdr, length: 'unsigned int' });
+  const cmsghdr = struct({ length: 'size_t', level: 'int', type: 'int' });
+  const { bytes, length, ...members } = MMSGHDR;
+  const found = [
+    sizeof(mmsghdr) === bytes,
+    offsetof(mmsghdr, 'length') === length,
+    ...Object.entries(members).map(([member, offset]) => offsetof(msghdr, member) === offset),
+    sizeof(iovec) === IOVEC.bytes,
+    offsetof(iovec, 'length') === IOVEC.length,
+    sizeof(cmsghdr) === CMSGHDR.bytes,
+    offsetof(cmsghdr, 'level') === CMSGHDR.level,
+    offsetof(cmsghdr, 'type') === CMSGHDR.type,
+  ];
+  if (found.includes(false)) throw unavailable(`the structures of ${arch()} are not laid out as it expects`);
+}
+
+/**
+ * Sends two messages through the C library from one socket to another, which needs no network, and reads them back:
+ * their bytes and lengths, and in the control data who sent them.
+ */
+function checkByUse(calls: SystemCalls): void {
+  const { addressOf } = calls;
+  const scratch = new Memory(64, addressOf);
+  if (calls.socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, scratch.address) !== 0) {
+    throw unavailable('it could not try it out', systemError('socketpair', calls.errno()));
+  }
+  const [from, to] = [scratch.view.getInt32(0, true), scratch.view.getInt32(4, true)];
+  try {
+    scratch.view.setInt32(0, 1, true);
+    const asked = calls.setsockopt(to, SOL_SOCKET, SO_PASSCRED, scratch.address, 4) === 0;
+    scratch.bytes.set(Buffer.from('onethree'), 8);
+    const sent = new Messages(2, 64, addressOf);
+    const received = new Messages(2, 64, addressOf);
+    for (const [nth, length] of [3, 5].entries()) {
+      sent.setBuffer(nth, scratch.address + 8 + nth * 3, length);
+      sent.setNameLength(nth, 0);
+      sent.setControlLength(nth, 0);
+      received.setBuffer(nth, scratch.address + 16 + nth * 16, 16);
+    }
+    received.offerRoom(2);
+    const wereSent = calls.sendmmsg(from, sent.memory.address, 2, 0) === 2;
+    const wereReceived = calls.recvmmsg(to, received.memory.address, 2, MSG_DONTWAIT, 0) === 2;
+    const { view } = received.memory;
+    const control = received.controlOffset(1);
+    const fits =
+      asked &&
+      wereSent &&
+      wereReceived &&
+      [received.length(0), received.length(1), sent.length(1)].join() === '3,5,5' &&
+      Buffer.from(scratch.bytes.subarray(16, 37)).toString('latin1').replaceAll('\0', '') === 'onethree' &&
+      view.getUint32(control + CMSGHDR.length, true) === CMSGHDR.bytes + 12 &&
+      view.getInt32(control + CMSGHDR.level, true) === SOL_SOCKET &&
+      view.getInt32(control + CMSGHDR.type, true) === SCM_CREDENTIALS &&
+      view.getInt32(control + CMSGHDR.bytes, true) === calls.getpid();
+    if (!fits) throw unavailable('the C library did not do what it expects when it was tried out');
+  } finally {
+    calls.close(from);
+    calls.close(to);
+  }
+}
+
+/** A failed call as Node's own errors are: `bind EADDRINUSE`, with `code`, `errno` and `syscall`. */
+export function systemError(syscall: string, errno: number): Error {
+  const code = getSystemErrorName(-errno);
+  return Object.assign(new Error(`${syscall} ${code}`), { errno: -errno, code, syscall });
+}

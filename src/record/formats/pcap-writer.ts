@@ -1,0 +1,174 @@
+import { type Family, familyOf, MAX_PAYLOAD_BYTES } from '../../net/index.js';
+import type { ChunkBuilder } from '../../output/chunk-builder.js';
+import { addressToBytes } from '../packets/address-bytes.js';
+import type { CapturedDatagram } from '../captured-datagram.js';
+import { checksumOf, sumWords } from '../packets/checksum.js';
+import {
+  FILE_HEADER_BYTES,
+  LINK_RAW,
+  MAGIC_NANOSECONDS,
+  MAX_PACKET_BYTES,
+  RECORD_HEADER_BYTES,
+} from './pcap-format.js';
+
+const IP_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
+const UDP_HEADER_BYTES = 8;
+const UDP = 17;
+/** Time to live and hop limit, which nobody told: what Linux sends with. */
+const HOPS = 64;
+/** To 224.0.0.0/24, which no router forwards (RFC 5771 section 4), and to multicast DNS there (RFC 6762 section 11). */
+const HOPS_LOCAL_CONTROL = 1;
+const HOPS_MULTICAST_DNS = 255;
+
+/** The beginning of a pcap file: little-endian, nanoseconds, packets that begin with their IP header. */
+export function pcapHeader(): Uint8Array {
+  const header = Buffer.alloc(FILE_HEADER_BYTES);
+  header.writeUInt32LE(MAGIC_NANOSECONDS, 0);
+  header.writeUInt16LE(2, 4);
+  header.writeUInt16LE(4, 6);
+  header.writeUInt32LE(MAX_PACKET_BYTES, 16);
+  header.writeUInt32LE(LINK_RAW, 20);
+  return header;
+}
+
+/** What the packets from one address to another have in common. */
+interface Pair {
+  readonly source: string;
+  readonly destination: string;
+  readonly family: Family;
+  /** The IP header, where lengths and the checksum of IPv4 are still 0, as big-endian words of four bytes. */
+  readonly header: readonly number[];
+  /** The sum of that header, for IPv4. */
+  readonly headerSum: number;
+  /** The sum of the pseudo-header without the length (RFC 768, RFC 8200 section 8.1). */
+  readonly pseudoSum: number;
+}
+
+/** Conversations have few pairs of addresses and many datagrams; beyond this many their memory begins anew. */
+const MOST_PAIRS = 4096;
+
+/** Writes datagrams as records of such a file: times, and packets with one IP and one UDP header and valid checksums. */
+export class PcapRecords {
+  readonly #pairs = new Map<string, Pair>();
+  #last = createPair('0.0.0.0', '0.0.0.0');
+
+  /**
+   * Writes one datagram, never in fragments. Packets have no zones; the wildcard address stands as that of the other
+   * end's family.
+   *
+   * @param datagram Its time from 1970 to 2106.
+   * @throws {RangeError} If the payload is larger than any packet can carry.
+   */
+  write({ timeMs, source, destination, data }: CapturedDatagram, chunk: ChunkBuilder): void {
+    const { family, header, headerSum, pseudoSum } = this.#pairOf(source.address, destination.address);
+    if (data.length > MAX_PAYLOAD_BYTES[family]) {
+      throw new RangeError(`an IPv${family} packet carries ${MAX_PAYLOAD_BYTES[family]} bytes, not ${data.length}`);
+    }
+    const udpBytes = UDP_HEADER_BYTES + data.length;
+    const packetBytes = IP_HEADER_BYTES[family] + udpBytes;
+    const at = chunk.extend(RECORD_HEADER_BYTES + packetBytes);
+    const { buffer, view } = chunk;
+    const ipAt = at + RECORD_HEADER_BYTES;
+    const udpAt = ipAt + IP_HEADER_BYTES[family];
+    const dataAt = udpAt + UDP_HEADER_BYTES;
+    writeRecordHeader(view, at, timeMs, packetBytes);
+    for (let nth = 0; nth < header.length; nth += 1) view.setUint32(ipAt + 4 * nth, header[nth] as number);
+    if (family === 4) {
+      view.setUint16(ipAt + 2, packetBytes);
+      view.setUint16(ipAt + 10, checksumOf(headerSum + packetBytes));
+    } else {
+      // It does not count the header itself, so that a UDP length of 65535 fits.
+      view.setUint16(ipAt + 4, udpBytes);
+    }
+    buffer.set(data, dataAt);
+    const ownSum = source.port + destination.port + udpBytes;
+    const checksum = checksumOf(pseudoSum + udpBytes + ownSum + sumWords(view, dataAt, dataAt + data.length));
+    view.setUint16(udpAt, source.port);
+    view.setUint16(udpAt + 2, destination.port);
+    view.setUint16(udpAt + 4, udpBytes);
+    // 0 would say that there is none.
+    view.setUint16(udpAt + 6, checksum === 0 ? 0xffff : checksum);
+  }
+
+  #pairOf(source: string, destination: string): Pair {
+    const last = this.#last;
+    if (last.source === source && last.destination === destination) return last;
+    const key = `${source} ${destination}`;
+    let pair = this.#pairs.get(key);
+    if (pair === undefined) {
+      pair = createPair(source, destination);
+      if (this.#pairs.size >= MOST_PAIRS) this.#pairs.clear();
+      this.#pairs.set(key, pair);
+    }
+    this.#last = pair;
+    return pair;
+  }
+}
+
+function createPair(source: string, destination: string): Pair {
+  const family = packetFamily(source, destination);
+  const bytes = new Uint8Array(IP_HEADER_BYTES[family]);
+  const header = new DataView(bytes.buffer);
+  if (family === 4) writeIPv4Header(header, hopsTo(destination));
+  else writeIPv6Header(header);
+  const addressBytes = family === 4 ? 4 : 16;
+  // In both headers the addresses stand last.
+  const addressesAt = bytes.length - 2 * addressBytes;
+  bytes.set(bytesIn(family, source), addressesAt);
+  bytes.set(bytesIn(family, destination), addressesAt + addressBytes);
+  return {
+    source,
+    destination,
+    family,
+    header: Array.from({ length: bytes.length / 4 }, (_, nth) => header.getUint32(4 * nth)),
+    headerSum: sumWords(header, 0, bytes.length),
+    pseudoSum: sumWords(header, addressesAt, bytes.length) + UDP,
+  };
+}
+
+/** IPv4 can stand in IPv6, as a mapped address, and the wildcard address in either. */
+function packetFamily(source: string, destination: string): Family {
+  const needsIPv6 = (address: string): boolean => familyOf(address) === 6 && address !== '::';
+  if (needsIPv6(source) || needsIPv6(destination)) return 6;
+  return familyOf(source) === 6 && familyOf(destination) === 6 ? 6 : 4;
+}
+
+const WILDCARD: Readonly<Record<Family, Uint8Array>> = { 4: new Uint8Array(4), 6: new Uint8Array(16) };
+
+function bytesIn(family: Family, address: string): Uint8Array {
+  if (familyOf(address) === family) return addressToBytes(address);
+  if (address === '::' || address === '0.0.0.0') return WILDCARD[family];
+  return addressToBytes(`::ffff:${address}`);
+}
+
+function writeRecordHeader(view: DataView, at: number, timeMs: number, packetBytes: number): void {
+  let seconds = Math.floor(timeMs / 1000);
+  let nanoseconds = Math.round((timeMs - seconds * 1000) * 1e6);
+  if (nanoseconds === 1e9) {
+    seconds += 1;
+    nanoseconds = 0;
+  }
+  view.setUint32(at, seconds, true);
+  view.setUint32(at + 4, nanoseconds, true);
+  view.setUint32(at + 8, packetBytes, true);
+  view.setUint32(at + 12, packetBytes, true);
+}
+
+/** Wireshark complains of any other. */
+function hopsTo(ipv4: string): number {
+  if (!ipv4.startsWith('224.0.0.')) return HOPS;
+  return ipv4 === '224.0.0.251' ? HOPS_MULTICAST_DNS : HOPS_LOCAL_CONTROL;
+}
+
+/** RFC 791. Never to be fragmented, so that its identification may be 0 (RFC 6864). */
+function writeIPv4Header(header: DataView, hops: number): void {
+  header.setUint16(0, 0x4500);
+  header.setUint16(6, 0x4000);
+  header.setUint16(8, (hops << 8) | UDP);
+}
+
+/** RFC 8200 section 3. */
+function writeIPv6Header(header: DataView): void {
+  header.setUint16(0, 0x6000);
+  header.setUint16(6, (UDP << 8) | HOPS);
+}

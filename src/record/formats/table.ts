@@ -1,0 +1,78 @@
+import type { Datagram, Endpoint } from '../../net/index.js';
+import { ChunkBuilder } from '../../output/chunk-builder.js';
+import type { Format } from '../../output/formats.js';
+import type { Examination, FileView } from '../file-view.js';
+import type { Direction } from '../recording.js';
+
+export type RecordFormatName = 'pcap' | 'jsonl';
+
+/** How datagrams of both directions are written. */
+export type DatagramFormats = Readonly<Record<Direction, Format>>;
+
+/** A format of recordings. */
+export interface RecordFormat {
+  /** What stands at the beginning of a file. */
+  readonly header: Uint8Array;
+  /** @param bound stands for the local address of datagrams whose own is not known */
+  formats(bound: Endpoint): DatagramFormats;
+  /** Finds how far a file is whole; undefined if it does not begin as udpcat's own. */
+  examine(view: FileView, from?: number): Promise<Examination | undefined>;
+}
+
+const LOADERS: Readonly<Record<RecordFormatName, () => Promise<RecordFormat>>> = { pcap: loadPcap, jsonl: loadJsonl };
+
+/** Loads what a format needs. */
+export function loadFormat(name: RecordFormatName): Promise<RecordFormat> {
+  return LOADERS[name]();
+}
+
+async function loadPcap(): Promise<RecordFormat> {
+  const { pcapHeader, PcapRecords } = await import('./pcap-writer.js');
+  return {
+    header: pcapHeader(),
+    formats: (bound) => {
+      const [received, sent] = [new PcapRecords(), new PcapRecords()];
+      return {
+        in: ({ timeMs, data, remote, local = bound }, chunk) => {
+          received.write({ timeMs, data, source: remote, destination: local }, chunk);
+        },
+        out: ({ timeMs, data, remote, local = bound }, chunk) => {
+          sent.write({ timeMs, data, source: local, destination: remote }, chunk);
+        },
+      };
+    },
+    examine: async (view, from) => (await import('./pcap-examination.js')).examinePcap(view, from),
+  };
+}
+
+async function loadJsonl(): Promise<RecordFormat> {
+  const { jsonlRecord } = await import('./jsonl-writer.js');
+  return {
+    header: new Uint8Array(),
+    formats: (bound) => ({
+      in: ({ timeMs, data, remote, local = bound }, chunk) => {
+        chunk.text(jsonlRecord({ timeMs, data, source: remote, destination: local }, 'in'));
+      },
+      out: ({ timeMs, data, remote, local = bound }, chunk) => {
+        chunk.text(jsonlRecord({ timeMs, data, source: local, destination: remote }, 'out'));
+      },
+    }),
+    examine: async (view, from) => (await import('./jsonl-examination.js')).examineJsonl(view, from),
+  };
+}
+
+/** How many of the first datagrams, and bytes of them, are whole within so many bytes. */
+export function wholeOf(
+  batch: readonly Datagram[],
+  format: Format,
+  written: number,
+): { readonly count: number; readonly bytes: number } {
+  const again = new ChunkBuilder();
+  let bytes = 0;
+  for (const [index, datagram] of batch.entries()) {
+    format(datagram, again);
+    if (again.length > written) return { count: index, bytes };
+    bytes = again.length;
+  }
+  return { count: batch.length, bytes };
+}

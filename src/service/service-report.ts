@@ -1,0 +1,90 @@
+import type { LogFields } from '../output/log.js';
+import { formatBytes, formatCount, formatRate } from '../text/quantity.js';
+import { formatDuration } from '../text/time.js';
+import type { PeerTable } from '../stats/peers.js';
+import { type Rate, rateBetween, type Traffic } from '../stats/rate.js';
+import type { Context } from '../run/context.js';
+import type { Output } from '../run/output.js';
+
+/** How often the live line is brought up to date. */
+const TICK_MS = 250;
+/** The rate in the live line is that of so many ticks: long enough to be read, short enough to be live. */
+const TICKS_OF_RATE = 4;
+
+/** What a serving command tells of its traffic while it runs: a report when it is asked for, and a live line. */
+export class ServingReport {
+  readonly #context: Context;
+  readonly #output: Output;
+  readonly #peers: PeerTable;
+  readonly #start: Traffic;
+  readonly #endReports: () => void;
+  /** At the last ticks, the oldest first. */
+  readonly #ticks: Traffic[] = [];
+  #ticker: NodeJS.Timeout | undefined;
+  #lastReport: Traffic | undefined;
+
+  /** @param live whether there is a live line */
+  constructor(context: Context, output: Output, peers: PeerTable, live: boolean) {
+    this.#context = context;
+    this.#output = output;
+    this.#peers = peers;
+    this.#start = this.#traffic();
+    this.#endReports = context.onReport(() => {
+      this.#report();
+    });
+    if (!live) return;
+    this.#tick();
+    this.#ticker = setInterval(() => {
+      this.#tick();
+    }, TICK_MS).unref();
+  }
+
+  #traffic(): Traffic {
+    return { received: this.#output.totals.received, bytes: this.#peers.bytes, timeMs: performance.now() };
+  }
+
+  #report(): void {
+    const now = this.#traffic();
+    const since = this.#lastReport;
+    this.#lastReport = now;
+    const whole = rateBetween(this.#start, now);
+    const latest = since && { ...rateBetween(since, now), durationMs: Math.round(now.timeMs - since.timeMs) };
+    const fields: LogFields = { rate: fieldsOf(whole), ...(latest && { sinceLastReport: fieldsOf(latest) }) };
+    const line =
+      `${describe(whole)} since the start` +
+      (latest === undefined ? '' : `, ${describe(latest)} in the last ${formatDuration(latest.durationMs)}`);
+    this.#output.report({ fields, lines: [line] });
+  }
+
+  #tick(): void {
+    const now = this.#traffic();
+    this.#ticks.push(now);
+    if (this.#ticks.length > TICKS_OF_RATE + 1) this.#ticks.shift();
+    // A job in the background would write over what the shell and others show.
+    if (!this.#context.isForeground()) return;
+    const { perSecond, bytesPerSecond } = rateBetween(this.#ticks[0] ?? now, now);
+    const { kernel, queue, output } = this.#output.fields().dropped;
+    const { size, isFull } = this.#peers;
+    const peers = `${isFull ? 'more than ' : ''}${formatCount(size)} ${size === 1 ? 'peer' : 'peers'}`;
+    const dropped = formatCount((kernel ?? 0) + queue + output);
+    this.#context.log.status(
+      `${formatCount(now.received)} received (${formatRate(perSecond)}, ${formatBytes(bytesPerSecond)}/s), ` +
+        `${peers}, ${dropped} dropped`,
+    );
+  }
+
+  /** The end of the traffic: nothing more is told, and the line is taken away. */
+  stop(): void {
+    this.#endReports();
+    clearInterval(this.#ticker);
+    this.#context.log.status(undefined);
+  }
+}
+
+function describe({ perSecond, bytesPerSecond }: Rate): string {
+  return `${formatRate(perSecond)} (${formatBytes(bytesPerSecond)}/s)`;
+}
+
+function fieldsOf({ perSecond, bytesPerSecond, ...more }: Rate): LogFields {
+  return { ...more, perSecond: Math.round(perSecond * 1000) / 1000, bytesPerSecond: Math.round(bytesPerSecond) };
+}

@@ -1,0 +1,472 @@
+import { isIPv6 } from 'node:net';
+import type { Answering } from '../responders/responder.js';
+import { AccessList } from '../guard/access-list.js';
+import type { Faults } from '../faults/faults.js';
+import { AnswerPolicy } from '../guard/answer-policy.js';
+import { isLoopback, isWildcard } from '../net/address/endpoint.js';
+import {
+  type Address,
+  type Arrivals,
+  type Datagram,
+  DatagramError,
+  type DatagramServer,
+  type Endpoint,
+  formatEndpoint,
+  parseAddress,
+  startUdpServer,
+} from '../net/index.js';
+import { formatDuration } from '../text/time.js';
+import { PeerTable } from '../stats/peers.js';
+import { Totals } from '../stats/totals.js';
+import { Alarm } from '../timing/alarm.js';
+import { type AnswerParts, Answers } from './responses.js';
+import type { Context, Io } from '../run/context.js';
+import { ExitCode } from '../run/exit-code.js';
+import { createFaults, faultOptions } from '../commands/options/faults.js';
+import {
+  familyOption,
+  flag,
+  grouped,
+  option,
+  repeatable,
+  sharedOptions,
+  unlessFlag,
+  type ValuesOf,
+} from '../commands/options/options.js';
+import { countInherited, findInherited } from './inherited-socket.js';
+import { Output } from '../run/output.js';
+import {
+  checkJoins,
+  checkShared,
+  readAddress,
+  readBind,
+  reportBuffers,
+  reportEngine,
+  socketOptions,
+} from '../commands/options/plan.js';
+import { ServiceManager } from './service-manager.js';
+import { ServingReport } from './service-report.js';
+import { UsageError } from '../cli/usage-error.js';
+import { parseAddressBlock, parseCount, parseRate } from '../commands/options/values.js';
+
+/** The options that `serve` and `echo` share. */
+export function servingOptions(output: 'utf8' | 'none') {
+  return {
+    ...grouped('Whom to hear and to answer:', {
+      allow: repeatable('--allow <cidr>', 'take datagrams only from these addresses', parseAddressBlock),
+      deny: repeatable('--deny <cidr>', 'take none from these', parseAddressBlock),
+      rateLimit: option('--rate-limit <rate>', 'answers for each peer, such as 100/s', parseRate),
+      loopGuard: unlessFlag('--no-loop-guard', 'answer more than 100 identical datagrams a second from one peer'),
+      answerServicePorts: flag('--answer-service-ports', 'answer source ports below 1024 as well'),
+      amplify: flag('--amplify', 'give answers larger than 3 times the question to anybody, not only under --allow'),
+      maxPeers: option(
+        '--max-peers <n>',
+        'peers remembered at once (default: 1024 in the summary, 65536 to guard against loops and floods)',
+        parseCount,
+      ),
+    }),
+    ...faultOptions(),
+    ...sharedOptions({ output, count: 'stop after n datagrams' }),
+  };
+}
+
+/** What a serving command was asked to do. */
+export interface ServingPlan extends ValuesOf<ReturnType<typeof servingOptions>> {
+  /** Address to bind; port 0 lets the kernel choose. */
+  readonly local: Address;
+  /** A socket that is bound there already; undefined where one is to be bound. */
+  readonly fd?: number | undefined;
+}
+
+/**
+ * The address to bind: the only argument, or `--bind`; without either the socket that a service manager passed, or
+ * loopback with a port of the kernel's choice.
+ */
+export async function planLocal(
+  args: readonly string[],
+  values: ValuesOf<ReturnType<typeof servingOptions>>,
+  io: Io,
+): Promise<Pick<ServingPlan, 'local' | 'fd'>> {
+  checkShared(values, io);
+  const found = await readLocal(args, values, io);
+  checkJoins(found.local, familyOption(values), values);
+  return found;
+}
+
+async function readLocal(
+  args: readonly string[],
+  values: ValuesOf<ReturnType<typeof servingOptions>>,
+  io: Io,
+): Promise<Pick<ServingPlan, 'local' | 'fd'>> {
+  const [argument, ...more] = args;
+  if (argument !== undefined && more.length > 0) throw new UsageError(describeExcess(argument, more));
+  if (argument !== undefined && values.bind !== undefined) {
+    throw new UsageError(`two addresses: "${argument}", and "${values.bind}" by option '-b, --bind'; give one of them`);
+  }
+  const inherited = countInherited(io);
+  const written = values.bind ?? argument;
+  if (inherited > 0 && written !== undefined) {
+    throw new UsageError(
+      `two addresses: "${written}", and that of the socket which the service manager passed (LISTEN_FDS); leave out one`,
+    );
+  }
+  if (inherited > 0) return findInherited(inherited, values, io);
+  if (values.bind !== undefined) return { local: readBind(values.bind, parseAddress, values) };
+  return { local: readAddress(argument ?? '0', parseAddress, values) };
+}
+
+/** Says how to write what users of netcat write as two arguments. */
+function describeExcess(argument: string, more: readonly string[]): string {
+  const [port = ''] = more;
+  const said = `one address is what the command takes: "${argument}" is followed by "${more.join(' ')}"`;
+  if (more.length > 1 || !/^\d{1,5}$/.test(port) || /^\d+$/.test(argument)) return said;
+  return `${said}; write ${isIPv6(argument) ? `[${argument}]` : argument}:${port}`;
+}
+
+/** What a serving command does with the datagrams it takes. */
+export interface Service {
+  /** How it answers; undefined if it answers nothing by itself. */
+  readonly answering?: Answering | undefined;
+  /** Called once the server is bound; what it returns is called at the end. */
+  readonly start?: (server: DatagramServer, output: Output) => () => void;
+  /** Called with every batch that was taken, before it is written. */
+  readonly taken?: ((batch: readonly Datagram[]) => void) | undefined;
+  /** Whether time and addresses stand before each datagram unless the user says otherwise. */
+  readonly meta: boolean;
+  /** Whether the user wants to type at the terminal, where a live line would stand in the way. Default: false. */
+  readonly typing?: boolean;
+}
+
+/** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
+export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
+  const totals = new Totals();
+  const peers = new PeerTable(service.answering !== undefined, plan.maxPeers);
+  const faults = createFaults(plan);
+  if (faults !== undefined && service.answering === undefined) {
+    throw new UsageError(
+      'there are faults for answers, and nothing answers; --reply, --reply-file, --exec or --rules does',
+    );
+  }
+  const outputEnded = new AbortController();
+  const output = new Output(
+    plan,
+    context,
+    totals,
+    () => {
+      outputEnded.abort();
+    },
+    () => ({
+      fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
+      lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
+    }),
+  );
+  const manager = new ServiceManager(context, plan.engine);
+  try {
+    await output.prepare();
+    const ends = AbortSignal.any([context.stop, outputEnded.signal]);
+    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, faults, ends, manager });
+    output.finish();
+    await output.written();
+    return judgeRun(plan, context, { output, endings, address: formatEndpoint(local) });
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    output.failure(error);
+    output.finish();
+    await output.written();
+    return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
+  } finally {
+    await manager.told();
+  }
+}
+
+/** Only if it was asked for, and nothing stands at the terminal that it would garble: raw bytes end in no newline. */
+function hasLiveLine({ stats, output }: ServingPlan, { log, terminals }: Context, { typing }: Service): boolean {
+  return stats === true && log.hasStatus && typing !== true && !(terminals.stdout && output === 'raw');
+}
+
+/** Whether anything is to be known of datagrams but who sent how many of which size. */
+function needsPayloads({ output, record, count }: ServingPlan, { answering, taken }: Service): boolean {
+  return output !== 'none' || record !== undefined || count !== undefined || !!answering || !!taken;
+}
+
+/** Resolves once the socket is closed, and what it dropped is known. */
+async function serveUntilEnd(
+  plan: ServingPlan,
+  context: Context,
+  {
+    service,
+    output,
+    peers,
+    faults,
+    ends,
+    manager,
+  }: {
+    readonly service: Service;
+    readonly output: Output;
+    readonly peers: PeerTable;
+    readonly faults: Faults | undefined;
+    readonly ends: AbortSignal;
+    readonly manager: ServiceManager;
+  },
+): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
+  const intake = new Intake(plan, output.totals, peers);
+  await using server = await startUdpServer(plan.local, {
+    ...socketOptions(plan, { pays: true }),
+    fd: plan.fd,
+    onArrivals: needsPayloads(plan, service) ? undefined : intake.count,
+  });
+  output.watchKernel(server);
+  output.askKernel();
+  await output.begin({ bound: server.local, meta: service.meta });
+  await announce(server, plan, context, { output, answers: service.answering !== undefined, seed: faults?.seed });
+  manager.ready();
+  const answers =
+    service.answering && createAnswers(plan, server, service.answering, { context, output, peers, faults });
+  const isBusy = (): boolean => server.queued > 0 || answers?.isTaking === true;
+  const endings = new Endings(plan, ends, isBusy, () => {
+    manager.stopping();
+    if (answers === undefined) server.close();
+    else answers.hurry();
+  });
+  intake.onArrival = () => {
+    endings.arrived();
+  };
+  const stopService = service.start?.(server, output);
+  const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
+  try {
+    await serveBatches(server, { plan, service, output, intake, answers });
+    // A signal may end the wait for them, too.
+    await answers?.settled();
+  } catch (error) {
+    answers?.hurry();
+    await answers?.settled();
+    throw error;
+  } finally {
+    endings.stop();
+    manager.stopping();
+    stopService?.();
+    report.stop();
+  }
+  await output.recorded();
+  return { endings, local: server.local };
+}
+
+function createAnswers(
+  plan: ServingPlan,
+  server: DatagramServer,
+  answering: Answering,
+  parts: Omit<AnswerParts, 'copies'>,
+): Answers {
+  const policy = new AnswerPolicy({
+    local: server.local,
+    loopGuard: plan.loopGuard,
+    servicePorts: plan.answerServicePorts === true,
+    ratePerSecond: plan.rateLimit,
+    maxPeers: plan.maxPeers,
+    onCorruptedLoop:
+      plan.corrupt === undefined
+        ? undefined
+        : tellOfLoops(parts.context, 'more than 100 answers to it were corrupted in one'),
+    onReturnLoop:
+      answering.varies === true ? tellOfLoops(parts.context, 'it sent back one answer after another') : undefined,
+  });
+  const mayAmplify = plan.allow !== undefined || plan.amplify === true;
+  const copies = mayAmplify ? 0 : plan.duplicate === undefined ? 1 : 2;
+  return new Answers(server, answering, policy, { ...parts, copies });
+}
+
+/** Tells of the first peer that is not answered because answers to it seem to go round. */
+function tellOfLoops({ log }: Context, why: string): (peer: Endpoint) => void {
+  let told = false;
+  return (peer) => {
+    if (!told) {
+      log.warn(
+        `${formatEndpoint(peer)} is not answered for a second: ${why}, as where two servers answer each other; ` +
+          '--no-loop-guard lifts that',
+      );
+    }
+    told = true;
+  };
+}
+
+async function announce(
+  server: DatagramServer,
+  plan: ServingPlan,
+  context: Context,
+  {
+    output,
+    answers,
+    seed,
+  }: {
+    readonly output: Output;
+    readonly answers: boolean;
+    /** Undefined without faults. */
+    readonly seed: number | undefined;
+  },
+): Promise<void> {
+  server.on('drop', (count) => {
+    output.queueDropped(count);
+  });
+  server.on('peerError', (error) => {
+    output.peerError(error);
+  });
+  server.on('receiveError', (error) => {
+    output.receiveError(error);
+  });
+  reportEngine(server, context);
+  reportBuffers(plan, server.kernelBuffers, context);
+  const address = formatEndpoint(server.local);
+  context.log.announce(`listening on ${address}`, { address });
+  output.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
+  if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} has the same again`, { seed });
+  const { allow, rateLimit = Infinity } = plan;
+  if (answers && server.engine === 'node' && isWildcard(server.local.address)) {
+    context.log.warn(
+      'on a host with several addresses, answers may leave from another than was asked (node engine): bind the one to be asked',
+    );
+  }
+  if (answers && !isLoopback(server.local.address) && allow === undefined && rateLimit === Infinity) {
+    context.log.warn(`whoever reaches ${address} is answered, however often; --allow or --rate-limit bounds that`);
+  }
+  await context.log.flush();
+}
+
+async function serveBatches(
+  server: DatagramServer,
+  parts: {
+    readonly plan: ServingPlan;
+    readonly service: Service;
+    readonly output: Output;
+    readonly intake: Intake;
+    readonly answers: Answers | undefined;
+  },
+): Promise<void> {
+  const { plan, service, output, intake, answers } = parts;
+  for await (const batch of server.batches()) {
+    const taken = intake.take(batch);
+    if (taken.length === 0) continue;
+    const kept = await output.recordReceived(taken);
+    if (kept.length > 0) {
+      service.taken?.(kept);
+      // Neither waits for the other: a slow program holds back no output.
+      await Promise.all([answers?.give(kept), output.writer.write(kept)]);
+    }
+    if (output.totals.received === plan.count) break;
+  }
+  // Nobody wanted what comes while the last answers wait: it is not lost.
+  server.removeAllListeners('drop');
+}
+
+function judgeRun(
+  plan: ServingPlan,
+  { log }: Context,
+  { output, endings, address }: { readonly output: Output; readonly endings: Endings; readonly address: string },
+): ExitCode {
+  const { received } = output.totals;
+  if (output.writer.failure !== undefined) {
+    output.writerFailure();
+    return ExitCode.failure;
+  }
+  if (plan.count !== undefined && received < plan.count && endings.timeOut !== undefined) {
+    log.error(`${received} of ${plan.count} datagrams came on ${address} ${endings.timeOut}`);
+    return ExitCode.silent;
+  }
+  return output.failsOnDrop() ? ExitCode.dropped : ExitCode.ok;
+}
+
+/** Whose datagrams are taken, and how many; counts them, and those kept out. */
+class Intake {
+  readonly #admission: AccessList;
+  readonly #most: number;
+  readonly #totals: Totals;
+  readonly #peers: PeerTable;
+  /** Called whenever something is taken. */
+  onArrival = (): void => undefined;
+
+  constructor({ allow = [], deny = [], count = Infinity }: ServingPlan, totals: Totals, peers: PeerTable) {
+    this.#admission = new AccessList(allow, deny);
+    this.#most = count;
+    this.#totals = totals;
+    this.#peers = peers;
+  }
+
+  /** The datagrams that are taken, at most as many as are still wanted. */
+  take(batch: readonly Datagram[]): readonly Datagram[] {
+    const admission = this.#admission;
+    const totals = this.#totals;
+    let taken = admission.open ? batch : batch.filter(({ remote }) => admission.admits(remote));
+    totals.denied += batch.length - taken.length;
+    const left = this.#most - totals.received;
+    if (taken.length > left) taken = taken.slice(0, left);
+    if (taken.length === 0) return taken;
+    totals.received += taken.length;
+    this.#peers.count(taken);
+    this.onArrival();
+    return taken;
+  }
+
+  /** Counts what nobody looks at; only where there is no end to how many are wanted. */
+  readonly count = (arrivals: Arrivals): void => {
+    const { remote, count } = arrivals;
+    if (!this.#admission.open && !this.#admission.admits(remote)) {
+      this.#totals.denied += count;
+      return;
+    }
+    this.#totals.received += count;
+    this.#peers.countTogether(arrivals);
+    this.onArrival();
+  };
+}
+
+/** When a service ends: by a signal, when its output takes no more, after `--duration`, after `--idle`. */
+class Endings {
+  readonly #plan: ServingPlan;
+  readonly #signal: AbortSignal;
+  readonly #isBusy: () => boolean;
+  readonly #receiveNoMore: () => void;
+  readonly #duration = new Alarm(() => {
+    this.#endInTime(`within ${formatDuration(this.#plan.duration ?? 0)}`);
+  });
+  readonly #idle = new Alarm(() => {
+    if (this.#isBusy()) this.arrived();
+    else this.#endInTime(`before nothing came for ${formatDuration(this.#plan.idle ?? 0)}`);
+  });
+  #timeOut: string | undefined;
+
+  /** @param isBusy whether something that has arrived still waits */
+  constructor(plan: ServingPlan, signal: AbortSignal, isBusy: () => boolean, receiveNoMore: () => void) {
+    this.#plan = plan;
+    this.#signal = signal;
+    this.#isBusy = isBusy;
+    this.#receiveNoMore = receiveNoMore;
+    if (plan.duration !== undefined) this.#duration.set(plan.duration);
+    this.arrived();
+    if (signal.aborted) this.#end();
+    else signal.addEventListener('abort', this.#end, { once: true });
+  }
+
+  /** Which time was over, in words; undefined if none was. */
+  get timeOut(): string | undefined {
+    return this.#timeOut;
+  }
+
+  arrived(): void {
+    if (this.#plan.idle !== undefined && this.#timeOut === undefined) this.#idle.set(this.#plan.idle);
+  }
+
+  #endInTime(timeOut: string): void {
+    this.#timeOut = timeOut;
+    this.#end();
+  }
+
+  readonly #end = (): void => {
+    this.stop();
+    this.#receiveNoMore();
+  };
+
+  stop(): void {
+    this.#duration.stop();
+    this.#idle.stop();
+    this.#signal.removeEventListener('abort', this.#end);
+  }
+}

@@ -1,0 +1,96 @@
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { readCapture } from '../../src/record/reader.js';
+import type { Context } from '../../src/run/context.js';
+import { prepareRecording } from '../../src/run/prepared-recording.js';
+import type { Datagram } from '../../src/net/index.js';
+import type { Recording } from '../../src/record/recording.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'udpcat-recording-'));
+let files = 0;
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const [near, far] = [
+  { address: '127.0.0.1', port: 1 },
+  { address: '127.0.0.1', port: 2 },
+];
+
+const NO_ROTATION = { rotateSize: undefined, rotateTime: undefined, keep: undefined, recordReplace: undefined };
+
+/** A new recording, to a file, for which nothing else of a run is needed. */
+async function open(format: 'pcap' | 'jsonl'): Promise<{ readonly path: string; readonly recording: Recording }> {
+  files += 1;
+  const path = join(folder, `${files}.${format}`);
+  const prepared = await prepareRecording({ kind: 'file', path, format }, NO_ROTATION, {} as Context);
+  return { path, recording: await prepared.open(near) };
+}
+
+/** So many datagrams of a size, which begin with their numbers. */
+const numbered = (from: number, count: number, size: number): Datagram[] =>
+  Array.from({ length: count }, (_, nth) => {
+    const data = Buffer.alloc(size, 'x');
+    data.write(`${from + nth} `);
+    return { timeMs: 1_795_334_400_000 + nth, remote: far, local: near, data };
+  });
+
+/** The numbers in a recording, those of sent datagrams as negative ones. */
+async function numbersIn(path: string): Promise<number[]> {
+  const found: number[] = [];
+  for await (const batch of readCapture(createReadStream(path))) {
+    for (const { data, source } of batch) {
+      found.push(Number.parseInt(Buffer.from(data).toString('latin1')) * (source.port === near.port ? -1 : 1));
+    }
+  }
+  return found;
+}
+
+const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, nth) => from + nth);
+
+describe.each(['pcap', 'jsonl'] as const)('a recording to a file, as %s', (format) => {
+  test('has batches of both directions one after the other, of any size', async () => {
+    const { path, recording } = await open(format);
+    const kept = await Promise.all([
+      recording.write(numbered(1, 1000, 1400), 'in'),
+      recording.write(numbered(1, 3, 100), 'out'),
+      recording.write(numbered(1001, 1, 60_000), 'in'),
+      recording.write(numbered(1002, 40, 1400), 'in'),
+    ]);
+    expect(kept).toEqual([1000, 3, 1, 40]);
+    expect(await numbersIn(path)).toEqual([...range(1, 1000), -1, -2, -3, ...range(1001, 41)]);
+    await recording.close();
+    expect([recording.dropped('in'), recording.dropped('out')]).toEqual([0, 0]);
+  });
+
+  test('that is closed while it is written is whole, and counts what it does not hold', async () => {
+    const { path, recording } = await open(format);
+    const kept = recording.write(numbered(1, 1000, 1400), 'in');
+    const late = recording.write(numbered(1, 7, 100), 'out');
+    // The first of it is on its way to the disk.
+    await new Promise(setImmediate);
+    await recording.close();
+    expect(await recording.write(numbered(1001, 5, 100), 'in')).toBe(0);
+    expect(await late).toBe(0);
+    expect(recording.dropped('out')).toBe(7);
+    expect(await kept).toBeGreaterThan(0);
+    expect(recording.dropped('in')).toBe(1000 - (await kept) + 5);
+    expect(await numbersIn(path)).toEqual(range(1, await kept));
+  });
+
+  test('keeps no more in memory than it may while it is written, and counts the others', async () => {
+    const { path, recording } = await open(format);
+    const batches = await Promise.all(
+      range(0, 200).map((nth) => recording.write(numbered(1 + nth * 100, 100, 1400), 'in')),
+    );
+    const kept = batches.filter((count) => count === 100).length;
+    expect(batches).toEqual([...Array<number>(kept).fill(100), ...Array<number>(200 - kept).fill(0)]);
+    expect(kept).toBeLessThan(200);
+    expect(recording.dropped('in')).toBe((200 - kept) * 100);
+    expect(await numbersIn(path)).toEqual(range(1, kept * 100));
+    await recording.close();
+  });
+});

@@ -1,0 +1,127 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { decode, type Encoding, EncodingError, ENCODINGS } from '../../src/text/encoding.js';
+import { holds, payloads } from '../support/property.js';
+
+/** What the text stands for, in hex. */
+function decoded(written: string, encoding: Encoding): string {
+  return Buffer.from(decode(Buffer.from(written, 'utf8'), encoding)).toString('hex');
+}
+
+const escapeByte = (byte: number): string => `\\x${byte.toString(16).padStart(2, '0')}`;
+
+const encoders: Readonly<Record<Encoding, (payload: Uint8Array) => Uint8Array>> = {
+  utf8: (payload) => payload,
+  hex: (payload) => Buffer.from(Buffer.from(payload).toString('hex')),
+  base64: (payload) => Buffer.from(Buffer.from(payload).toString('base64')),
+  escaped: (payload) => Buffer.from(Array.from(payload, escapeByte).join('')),
+};
+
+/** Bytes of which many mean something to one encoding or another. */
+const junk = fc.oneof(
+  payloads,
+  fc
+    .string({ unit: fc.constantFrom(...Array.from('0aF9 \n\\xnrt=+/-_gÿ€')), size: '+1' })
+    .map((text) => Buffer.from(text, 'utf8')),
+);
+
+describe.each(ENCODINGS)('%s', (encoding) => {
+  test('gives back any payload that was written in it', () => {
+    holds(
+      fc.property(payloads, (payload) => {
+        expect(Buffer.from(decode(encoders[encoding](payload), encoding))).toEqual(Buffer.from(payload));
+      }),
+    );
+  });
+
+  test('turns junk into bytes or an EncodingError, and nothing else', () => {
+    holds(
+      fc.property(junk, (written) => {
+        try {
+          expect(decode(written, encoding)).toBeInstanceOf(Uint8Array);
+        } catch (error) {
+          expect(error).toBeInstanceOf(EncodingError);
+          expect((error as Error).message).not.toBe('');
+        }
+      }),
+    );
+  });
+
+  test('takes nothing for an empty payload', () => {
+    expect(decoded('', encoding)).toBe('');
+  });
+});
+
+test('utf8 leaves the bytes as they are, be they UTF-8 or not', () => {
+  const bytes = Uint8Array.of(0xff, 0x5c, 0x6e, 0x00, 0xef, 0xbb, 0xbf);
+  expect(decode(bytes, 'utf8')).toEqual(bytes);
+});
+
+test.each([
+  ['0aff', '0aff'],
+  ['0AfF', '0aff'],
+  [' 0a ff\t00\r\n', '0aff00'],
+  ['\n', ''],
+])('hex takes %j', (written, bytes) => {
+  expect(decoded(written, 'hex')).toBe(bytes);
+});
+
+test.each([
+  ['0', /pairs/],
+  ['0a f', /pairs/],
+  ['0 a', /pairs/],
+  ['0x0a', /"x" is not a hex digit/],
+  ['0a,ff', /"," is not a hex digit/],
+  ['é0', /"é" is not a hex digit/],
+  ['0a\u00a0ff', /not a hex digit/],
+  ['😀', /"😀" is not a hex digit/],
+  ['??', /"\?" is not a hex digit/],
+])('hex refuses %j and says why', (written, why) => {
+  expect(() => decoded(written, 'hex')).toThrow(why);
+});
+
+test('hex takes no byte for white space that is none in ASCII', () => {
+  expect(() => decode(Uint8Array.of(0x30, 0x61, 0xa0, 0x30, 0x61), 'hex')).toThrow(EncodingError);
+});
+
+test.each([
+  ['aGk=', '6869'],
+  ['aGk', '6869'],
+  ['aG k\n=', '6869'],
+  ['+/+/', 'fbffbf'],
+])('base64 takes %j', (written, bytes) => {
+  expect(decoded(written, 'base64')).toBe(bytes);
+});
+
+test.each(['aGk==', 'aGl=', 'a', '=', '-_-_', 'aGk=aGk=', 'aGk!', 'aG\u00a0k'])('base64 refuses %j', (written) => {
+  expect(() => decoded(written, 'base64')).toThrow(/it is not base64/);
+});
+
+test.each([
+  ['\\n\\r\\t\\\\\\0', '0a0d095c00'],
+  ['a\\x0a\\xFFb', '610aff62'],
+  ['\\01', '0031'],
+  ['\\\\n', '5c6e'],
+  ['é', 'c3a9'],
+])('escaped takes %j', (written, bytes) => {
+  expect(decoded(written, 'escaped')).toBe(bytes);
+});
+
+test.each([
+  ['\\', /"\\" is no escape/],
+  ['a\\', /"\\" is no escape/],
+  ['\\a', /"\\a" is no escape/],
+  ['\\N', /"\\N" is no escape/],
+  ['\\X41', /"\\X" is no escape/],
+  ['\\x4', /"\\x" is no escape/],
+  ['\\x4g', /"\\x" is no escape/],
+  ['\\u0041', /"\\u" is no escape/],
+  ['\\é', /"\\é" is no escape/],
+  ['\\"', /\\n \\r \\t \\\\ \\0 \\xNN are/],
+])('escaped refuses %j and says what is accepted', (written, why) => {
+  expect(() => decoded(written, 'escaped')).toThrow(why);
+});
+
+test('escaped leaves bytes that are no UTF-8 as they are', () => {
+  expect(decode(Uint8Array.of(0xff, 0x5c, 0x30, 0x80), 'escaped')).toEqual(Buffer.of(0xff, 0x00, 0x80));
+});
