@@ -132,7 +132,8 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     { near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'], far: ['echo'] },
     { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{counter}'], counts: returned(COPIES) },
     { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{random:8}'], counts: returned(COPIES) },
-    { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', 'at {time}'], counts: returned(COPIES) },
+    // How many go round depends on the clock: two answers of one moment are the same, and count as one.
+    { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', 'at {time}'] },
     { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', '{counter}', '--duplicate', '100%'] },
     { near: ['echo', '--jitter', '5ms', '--duplicate', '50%'], far: ['serve', '-o', 'none', '--rules', '{random:8}'] },
     // Nothing tells these two from clients.
