@@ -1,4 +1,6 @@
 import { decode, type Encoding, EncodingError } from '../text/encoding.js';
+import { ValueError } from '../net/errors.js';
+import { readSize } from '../text/size.js';
 
 /** One thing that a reply must be. */
 export interface Expectation {
@@ -119,4 +121,17 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}
+
+/** Reads the bounds of a size: `5`, `5..`, `..9` or `5..9`. */
+export function parseSizeRange(text: string): SizeRange {
+  const [, from = '', dots, to = ''] = /^([^.]*)(\.\.)?([^.]*)$/.exec(text) ?? [];
+  const min = readSize(from);
+  const max = dots === undefined ? min : readSize(to);
+  const wellFormed =
+    (from === '' || min !== undefined) && (to === '' || max !== undefined) && (from !== '' || to !== '');
+  if (!wellFormed || (min !== undefined && max !== undefined && min > max)) {
+    throw new ValueError('A size in bytes is 5, 5.., ..9 or 5..9.');
+  }
+  return { ...(min !== undefined && { min }), ...(max !== undefined && { max }) };
 }

@@ -1,7 +1,7 @@
 import { Argument, type Command, type Option } from 'commander';
 import { PROBES } from '../probes/table.js';
-import { DeclaredOption } from './options/options.js';
-import type { Completes } from './options/values.js';
+import { DeclaredOption } from '../cli/options.js';
+import type { Completes } from '../text/value.js';
 
 /** The shells that there are completions for, and how each is told of a program. */
 const SHELLS = { bash: forBash, zsh: forZsh, fish: forFish } as const;

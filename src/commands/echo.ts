@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { answerEach } from '../responders/responder.js';
 import type { Context, Io } from '../run/context.js';
 import type { ExitCode } from '../run/exit-code.js';
-import { addOptions, type ValuesOf } from './options/options.js';
+import { addOptions, type ValuesOf } from '../cli/options.js';
 import { planOutput } from './options/plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from '../service/service.js';
 

@@ -5,7 +5,7 @@ import { type Context, createContext, type Ending, type Io } from '../run/contex
 import { ExitCode, type Numbering, numberingOf, pluginState, statusIn } from '../run/exit-code.js';
 import { describeFailure } from '../run/failure.js';
 import type { COMMAND_NAMES } from './names.js';
-import type { SharedValues } from './options/options.js';
+import type { SharedValues } from './options/shared.js';
 import { formatPluginLine } from '../run/plugin-line.js';
 import { UsageError } from '../cli/usage-error.js';
 

@@ -8,11 +8,12 @@ import { type Conclusion, converse, countSent } from '../exchange/conversation.j
 import { ExitCode, pluginState, type Speed, statusIn } from '../run/exit-code.js';
 import { describeFailure, LocalFailure } from '../run/failure.js';
 import { Interruption } from '../run/interruption.js';
-import { addOptions } from './options/options.js';
+import { addOptions } from '../cli/options.js';
 import { Output } from '../run/output.js';
 import { planOutput } from './options/plan.js';
 import { formatPluginLine } from '../run/plugin-line.js';
-import { describeProbes, planSend, sendOptions, type SendPlan, type SendValues } from './options/send-plan.js';
+import { describeProbes, planSend, type SendPlan } from './options/send-plan.js';
+import { sendOptions, type SendValues } from './options/send.js';
 import { UsageError } from '../cli/usage-error.js';
 
 const EXAMPLES = `

@@ -5,12 +5,14 @@ import type { Context, Io } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
 import { describeFailure } from '../run/failure.js';
 import { unlessAborted } from '../run/interruption.js';
-import { addOptions, flag, grouped, option, toggle, type ValuesOf } from './options/options.js';
+import { addOptions, flag, grouped, option, toggle, type ValuesOf } from '../cli/options.js';
 import { planOutput } from './options/plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from '../service/service.js';
 import { readTypedLines } from '../input/typed-lines.js';
 import type { Output } from '../run/output.js';
-import { parseCount, parseDuration, parsePath, parseText } from './options/values.js';
+import { parseDuration } from '../text/duration.js';
+import { parseCount } from '../text/number.js';
+import { parsePath, parseText } from '../text/value.js';
 
 function serveOptions() {
   return {

@@ -35,7 +35,7 @@ import {
   streamMessages,
 } from './messages.js';
 import { lookupInChild } from '../run/name-lookup.js';
-import { familyOption } from '../commands/options/options.js';
+import { familyOption } from '../commands/options/socket.js';
 import type { Output } from '../run/output.js';
 import { blamedOnBind, reportBuffers, reportEngine, socketOptions, withoutSelf } from '../commands/options/plan.js';
 import { pathOfReplay, STDIN } from '../commands/options/replay-plan.js';

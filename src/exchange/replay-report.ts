@@ -1,5 +1,6 @@
 import type { Skipped, SkipTally } from '../record/skip-tally.js';
-import type { ReplayFilter, Unselected } from '../record/replay.js';
+import type { Unselected } from '../record/replay.js';
+import type { ReplayFilter } from '../record/replay-filter.js';
 import { formatCount } from '../text/quantity.js';
 import type { NotSent } from '../stats/totals.js';
 import type { Context } from '../run/context.js';

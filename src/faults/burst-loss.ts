@@ -1,4 +1,6 @@
 import type { Random } from './random.js';
+import { ValueError } from '../net/errors.js';
+import { readPercentage } from '../text/number.js';
 
 /**
  * The four parameters of the Gilbert-Elliott model, each a probability from 0 to 1, under the names of the literature
@@ -34,4 +36,14 @@ export class BurstLoss {
     if (this.#random.fraction() < (this.#bad ? r : p)) this.#bad = !this.#bad;
     return lost;
   }
+}
+
+/** Reads `p:r`, `p:r:k` or `p:r:k:h`, percentages; without k and h everything passes between bursts, and nothing in them. */
+export function parseBurstLoss(text: string): BurstLossParameters {
+  const parts = text.split(':').map(readPercentage);
+  const [p, r, k = 1, h = 0] = parts;
+  if (p === undefined || r === undefined || parts.includes(undefined) || parts.length > 4) {
+    throw new ValueError('A burst loss is p:r, p:r:k or p:r:k:h, such as 1%:25% or 1%:25%:100%:10%.');
+  }
+  return { p, r, k, h };
 }

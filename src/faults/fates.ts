@@ -1,15 +1,6 @@
 import { BurstLoss, type BurstLossParameters } from './burst-loss.js';
+import { deviation, type Jitter } from './jitter.js';
 import { type Random, randomStreams } from './random.js';
-
-/** How delays differ from the one that was asked for. */
-export interface Jitter {
-  readonly ms: number;
-  /**
-   * `uniform`: anything from `ms` less to `ms` more. `normal`: `ms` is the standard deviation, of the sum of twelve uniform
-   * numbers, so that no delay is off by more than six of it, and no platform rounds it differently.
-   */
-  readonly distribution: 'uniform' | 'normal';
-}
 
 /** Which faults there are. Probabilities are from 0 to 1 and apply to each answer by itself. */
 export interface FaultSettings {
@@ -38,9 +29,6 @@ export interface Fate {
 
 /** Bits of a corrupted answer that are flipped at most. */
 const MAX_FLIPPED_BITS = 4;
-/** A sum of so many uniform numbers has a variance of 1. */
-const SUMMANDS_OF_NORMAL = 12;
-
 /**
  * Decides what becomes of each answer, by nothing but the seed and the answer's number. Each fault has random numbers of
  * its own, and takes as many for every answer: to turn one on or off, or to answer something else, changes none of the others.
@@ -119,11 +107,4 @@ export class Fates {
     if (jitter === undefined) return delayMs;
     return Math.max(0, delayMs + jitter.ms * deviation(jitter.distribution, this.#random.jitter));
   }
-}
-
-function deviation(distribution: Jitter['distribution'], random: Random): number {
-  if (distribution === 'uniform') return 2 * random.fraction() - 1;
-  let sum = -SUMMANDS_OF_NORMAL / 2;
-  for (let count = 0; count < SUMMANDS_OF_NORMAL; count += 1) sum += random.fraction();
-  return sum;
 }

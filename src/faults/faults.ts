@@ -1,14 +1,8 @@
 import type { Answer } from '../responders/responder.js';
 import { DelayLine } from '../timing/delay-line.js';
 import type { Endpoint } from '../net/index.js';
+import type { Blackhole } from './blackhole.js';
 import { type Fate, Fates, type FaultSettings } from './fates.js';
-
-/** A time in which no answer leaves, in milliseconds since the start: from the first moment to before the second. */
-export interface Blackhole {
-  readonly fromMs: number;
-  /** Infinity for one that never ends. */
-  readonly toMs: number;
-}
 
 /**
  * What the faults did so far. `answers` and `duplicated` together are what was sent or could not be, `lost`, `blackholed`,

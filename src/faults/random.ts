@@ -1,3 +1,5 @@
+import { parseInteger } from '../text/number.js';
+
 /** The state of {@link Random}: four words of 32 bits, not all 0. */
 export type RandomState = readonly [number, number, number, number];
 
@@ -60,4 +62,9 @@ export function randomStreams(seed: number, count: number): readonly Random[] {
   };
   // The mixing maps no two counters to one word, so that of four in a row at most one is 0.
   return Array.from({ length: count }, () => new Random([word(), word(), word(), word()]));
+}
+
+/** Reads a seed, 0 to 4294967295. */
+export function parseSeed(text: string): number {
+  return parseInteger(text, 0, 0xffff_ffff, 'A seed is a whole number from 0 to 4294967295.');
 }

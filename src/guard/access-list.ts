@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { canonicalAddress } from '../net/address/endpoint.js';
 import { type Endpoint, familyOf } from '../net/index.js';
+import { ValueError } from '../net/errors.js';
 
 /** A block of addresses: all whose first `prefixBits` bits are those of `address`. */
 export interface Cidr {
@@ -77,4 +78,13 @@ class Blocks {
     const [withoutZone = ''] = address.split('%');
     return this.#lists[family].check(withoutZone, `ipv${family}`);
   }
+}
+
+/** Reads a block of addresses. */
+export function parseAddressBlock(text: string): Cidr {
+  const block = parseCidr(text);
+  if (block === undefined) {
+    throw new ValueError('An address block is 192.0.2.0/24, 2001:db8::/32, or one address.');
+  }
+  return block;
 }

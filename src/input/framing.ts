@@ -1,3 +1,7 @@
+import { ValueError } from '../net/errors.js';
+import { readSize } from '../text/size.js';
+import { completing } from '../text/value.js';
+
 /** How a byte stream is cut into datagrams. */
 export type Frame =
   | { readonly kind: 'lines' | 'null' | 'whole' | 'length' | 'json' }
@@ -192,3 +196,16 @@ class LengthCutter implements Cutter {
     return [];
   }
 }
+
+const PLAIN_FRAMES = ['lines', 'null', 'whole', 'length', 'json'] as const;
+
+/** Reads the name of a frame. */
+export const parseFrame = completing([...PLAIN_FRAMES, 'chunk:'], (text): Frame => {
+  const plain = PLAIN_FRAMES.find((kind) => kind === text);
+  if (plain !== undefined) return { kind: plain };
+  const bytes = text.startsWith('chunk:') ? readSize(text.slice('chunk:'.length)) : undefined;
+  if (bytes === undefined || bytes < 1) {
+    throw new ValueError('A frame is lines, null, whole, chunk:N (N bytes from 1), length or json.');
+  }
+  return { kind: 'chunk', bytes };
+});

@@ -110,3 +110,6 @@ export function describeSystemError(error: unknown): string {
   if (code !== undefined && code in REASONS) return `${REASONS[code] ?? ''} (${code})`;
   return types.isNativeError(error) ? error.message : String(error);
 }
+
+/** Text that is not a value of its kind. The message says what is accepted, in one sentence. */
+export class ValueError extends Error {}

@@ -1,15 +1,6 @@
 import type { CapturedDatagram } from './captured-datagram.js';
+import type { ReplayFilter } from './replay-filter.js';
 import { type Endpoint, formatEndpoint } from '../net/index.js';
-
-/** Which datagrams of a recording are sent: those from, or to, an address, a port or both; or all. */
-export type ReplayFilter = 'all' | EndFilter;
-
-interface EndFilter {
-  readonly end: 'src' | 'dst';
-  /** In canonical form. A link-local one without its zone stands for that of any zone. */
-  readonly address: string | undefined;
-  readonly port: number | undefined;
-}
 
 /** One datagram of a recording: one that is to be sent, that answered one, or of another conversation. */
 export interface Replayed {

@@ -1,18 +1,19 @@
 import { isUtf8 } from 'node:buffer';
 import { dirname, resolve } from 'node:path';
-import { InvalidArgumentError } from 'commander';
 import type { InferOutput } from 'valibot';
 import type { Document, LineCounter } from 'yaml';
 import { decodeBase64, EncodingError } from '../text/encoding.js';
 import { readPayloadFile } from '../input/payload.js';
-import { describeSystemError } from '../net/errors.js';
+import { describeSystemError, ValueError } from '../net/errors.js';
 import { MAX_PAYLOAD_BYTES } from '../net/index.js';
 import { matchExact, matchHex, type Matcher, matchPeer, matchRegex, matchSize, type RegexMatcher } from './matcher.js';
 import type { Rule, RuleAnswer } from '../responders/rules.js';
 import { checkPayloadSize, fixedTemplate, parseTemplate, type Template } from './template.js';
 import { LocalFailure } from '../run/failure.js';
 import { UsageError } from '../cli/usage-error.js';
-import { parseAddressBlock, parseDurationOrZero, parseSizeRange } from '../commands/options/values.js';
+import { parseSizeRange } from '../check/expectation.js';
+import { parseAddressBlock } from '../guard/access-list.js';
+import { parseDurationOrZero } from '../text/duration.js';
 
 /** More is no file of rules but a mistake. */
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -125,7 +126,7 @@ class RulesSource {
     try {
       return await read();
     } catch (error) {
-      if (!(error instanceof EncodingError || error instanceof InvalidArgumentError)) throw error;
+      if (!(error instanceof EncodingError || error instanceof ValueError)) throw error;
       throw this.error(path, `${this.#quote(path)}${error.message}`);
     }
   }

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { createLog, type Log, type LogLevel } from '../output/log.js';
 import { createPalette, type Palette, wantsColor } from '../output/palette.js';
-import type { SharedValues } from '../commands/options/options.js';
+import type { SharedValues } from '../commands/options/shared.js';
 
 /** A signal that ends a command in order. */
 export type StopSignal = 'SIGINT' | 'SIGTERM';

@@ -1,6 +1,6 @@
 import type { Context } from './context.js';
 import { describeFailure } from './failure.js';
-import type { SharedValues } from '../commands/options/options.js';
+import type { SharedValues } from '../commands/options/shared.js';
 import type { PreparedRecording } from './prepared-recording.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats.js';

@@ -6,9 +6,9 @@ import { FileRow, OneFile, type RecordFiles } from '../record/record-files.js';
 import type { Recording } from '../record/recording.js';
 import { StdoutRecording } from '../record/stdout-recording.js';
 import type { Context } from './context.js';
-import type { SharedValues } from '../commands/options/options.js';
+import type { SharedValues } from '../commands/options/shared.js';
 import { UsageError } from '../cli/usage-error.js';
-import type { RecordTarget } from '../commands/options/values.js';
+import type { RecordTarget } from '../record/target.js';
 
 /** What the options say of a recording. */
 export type RecordValues = Pick<SharedValues, 'rotateSize' | 'rotateTime' | 'keep' | 'recordReplace'>;

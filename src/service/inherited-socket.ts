@@ -2,7 +2,7 @@ import { type Address, parseAddress } from '../net/index.js';
 import type { Io } from '../run/context.js';
 import { LocalFailure } from '../run/failure.js';
 import { readAddress } from '../commands/options/plan.js';
-import type { SharedValues } from '../commands/options/options.js';
+import type { SharedValues } from '../commands/options/shared.js';
 
 /** The first descriptor that is passed (`SD_LISTEN_FDS_START`, sd_listen_fds(3)). */
 const FIRST_DESCRIPTOR = 3;

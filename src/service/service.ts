@@ -23,16 +23,9 @@ import { type AnswerParts, Answers } from './responses.js';
 import type { Context, Io } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
 import { createFaults, faultOptions } from '../commands/options/faults.js';
-import {
-  familyOption,
-  flag,
-  grouped,
-  option,
-  repeatable,
-  sharedOptions,
-  unlessFlag,
-  type ValuesOf,
-} from '../commands/options/options.js';
+import { flag, grouped, option, repeatable, unlessFlag, type ValuesOf } from '../cli/options.js';
+import { sharedOptions } from '../commands/options/shared.js';
+import { familyOption } from '../commands/options/socket.js';
 import { countInherited, findInherited } from './inherited-socket.js';
 import { Output } from '../run/output.js';
 import {
@@ -47,7 +40,8 @@ import {
 import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './service-report.js';
 import { UsageError } from '../cli/usage-error.js';
-import { parseAddressBlock, parseCount, parseRate } from '../commands/options/values.js';
+import { parseAddressBlock } from '../guard/access-list.js';
+import { parseCount, parseRate } from '../text/number.js';
 
 /** The options that `serve` and `echo` share. */
 export function servingOptions(output: 'utf8' | 'none') {

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MAX_WAITING } from '../../src/timing/delay-line.js';
 import type { FaultSettings } from '../../src/faults/fates.js';
-import { type Blackhole, Faults } from '../../src/faults/faults.js';
+import { Faults } from '../../src/faults/faults.js';
+import type { Blackhole } from '../../src/faults/blackhole.js';
 import type { Outgoing } from '../../src/net/index.js';
 import { holds } from '../support/property.js';
 

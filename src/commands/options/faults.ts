@@ -1,7 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { Faults } from '../../faults/faults.js';
-import { grouped, option, repeatable, type ValuesOf } from './options.js';
-import { parseBlackhole, parseBurstLoss, parseDuration, parseJitter, parsePercentage, parseSeed } from './values.js';
+import { grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
+import { parseBlackhole } from '../../faults/blackhole.js';
+import { parseBurstLoss } from '../../faults/burst-loss.js';
+import { parseJitter } from '../../faults/jitter.js';
+import { parseSeed } from '../../faults/random.js';
+import { parseDuration } from '../../text/duration.js';
+import { parsePercentage } from '../../text/number.js';
 
 /** The options that have answers lost, late or damaged. */
 export function faultOptions() {

@@ -16,7 +16,8 @@ import { isSelf, sendsToItself } from '../../net/engines/own-address.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import { decode, type Encoding, EncodingError } from '../../text/encoding.js';
 import type { Context, Io } from '../../run/context.js';
-import { familyOption, type SharedValues } from './options.js';
+import type { SharedValues } from './shared.js';
+import { familyOption } from './socket.js';
 import { UsageError } from '../../cli/usage-error.js';
 
 /** Reads an address of the command line; what cannot be one is a usage error. */

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
-import type { ReplayFilter } from '../../record/replay.js';
+import type { ReplayFilter } from '../../record/replay-filter.js';
 import type { Address } from '../../net/index.js';
 import { isSameFile } from '../../record/same-file.js';
 import { UsageError } from '../../cli/usage-error.js';
-import type { RecordTarget } from './values.js';
+import type { RecordTarget } from '../../record/target.js';
 
 /** The name by which `--replay` and `--file` mean stdin. */
 export const STDIN = '-';

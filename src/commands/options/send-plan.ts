@@ -6,101 +6,13 @@ import { type Address, familyOf, parseAddress } from '../../net/index.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import type { ProbeSession } from '../../probes/session.js';
 import type { Io } from '../../run/context.js';
-import { NUMBERINGS } from '../../run/exit-code.js';
 import { readExpectations } from './expectations.js';
+import type { SendValues } from './send.js';
 import type { MessageSource } from '../../exchange/messages.js';
-import { familyOption, flag, grouped, option, repeatable, sharedOptions, type ValuesOf } from './options.js';
+import { familyOption } from './socket.js';
 import { checkJoins, checkShared, checkSource, checkUtf8, readAddress, readBind, readPayload } from './plan.js';
 import { checkReplay, STDIN } from './replay-plan.js';
 import { UsageError } from '../../cli/usage-error.js';
-import {
-  oneOf,
-  parseCount,
-  parseDuration,
-  parseDurationOrZero,
-  parseFrame,
-  parsePath,
-  parseProbeText,
-  parseRate,
-  parseReplayFilter,
-  parseReplies,
-  parseSizeOrZero,
-  parseSizeRange,
-  parseSpeed,
-  parseText,
-} from './values.js';
-
-export function sendOptions() {
-  return {
-    ...grouped('Messages:', {
-      file: repeatable('--file <path>', 'send the contents of a file as one datagram; - is stdin', parsePath),
-      size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
-      frame: option(
-        '--frame <frame>',
-        'how stdin is cut into datagrams: lines, null, whole, chunk:N, length, json',
-        parseFrame,
-      ),
-      probe: option(
-        '--probe <name[:args]>',
-        'send the request of a known protocol and judge its reply; list shows them, help:NAME tells of one',
-        parseProbeText,
-      ),
-      replay: option(
-        '--replay <file>',
-        'send the datagrams of a recording (pcap, pcapng, jsonl, also in gzip or zstd), with its timing; - is stdin',
-        parsePath,
-      ),
-      replayFilter: option(
-        '--replay-filter <filter>',
-        'which of it: src or dst, and an address, a port or both, or all (default: what went where its first datagram did)',
-        parseReplayFilter,
-      ),
-      senders: option(
-        '--senders <one|each>',
-        'replay from one socket, or from a socket for each recorded sender, at most 1024 (default: one)',
-        oneOf(['one', 'each']),
-      ),
-      speed: option('--speed <x|max>', 'how fast it is replayed: 2 is twice as fast, max without pauses', parseSpeed),
-      interval: option(
-        '--interval <d>',
-        'time from one round of --count to the next (default: 1s), or between the datagrams of a recording',
-        parseDuration,
-      ),
-      rate: option('--rate <r>', 'datagrams a second instead: 1000/s, 50k/s, or max for full speed', parseRate),
-    }),
-    ...grouped('Replies:', {
-      wait: option(
-        '-w, --wait <d>',
-        'wait for replies at most so long; 0 sends and ends (default: 2s if judged)',
-        parseDurationOrZero,
-      ),
-      replies: option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
-      expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
-      expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
-      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
-      expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
-      expectReplay: flag('--expect-replay', 'the replies must be the answers that the recording holds'),
-      retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
-      deadline: option('--deadline <d>', 'bound on everything, from start to exit', parseDuration),
-      anySource: flag('--any-source', 'take replies from any address, and show whose they are'),
-    }),
-    ...grouped('Verdict:', {
-      exitCode: option(
-        '--exit-code <numbering>',
-        `whose exit statuses: ${NUMBERINGS.join(', ')} (one plugin line on stdout)`,
-        oneOf(NUMBERINGS),
-        'udpcat',
-      ),
-      warn: option('--warn <d>', 'a slower reply is a warning to nagios', parseDuration),
-      critical: option('--critical <d>', 'a slower reply is a failure to docker and nagios', parseDuration),
-      explain: flag('--explain', 'tell on stderr what happens: addresses, datagrams, judgements, time left'),
-    }),
-    ...sharedOptions({ output: 'utf8', count: 'send each message n times' }),
-  };
-}
-
-/** The options of `udpcat send`, parsed. */
-export type SendValues = ValuesOf<ReturnType<typeof sendOptions>>;
 
 /** What `udpcat send` was asked to do, parsed and complete. */
 export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | 'probe'> {

@@ -3,18 +3,11 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { Command } from 'commander';
 import type { Io } from '../../../src/run/context.js';
-import {
-  addOptions,
-  flag,
-  option,
-  type OptionTable,
-  repeatable,
-  sharedOptions,
-  toggle,
-} from '../../../src/commands/options/options.js';
+import { addOptions, flag, option, type OptionTable, repeatable, toggle } from '../../../src/cli/options.js';
+import { sharedOptions } from '../../../src/commands/options/shared.js';
 import { runCommandLine } from '../../../src/commands/program.js';
 import { servingOptions } from '../../../src/service/service.js';
-import { parseCount } from '../../../src/commands/options/values.js';
+import { parseCount } from '../../../src/text/number.js';
 
 /** Runs a command line that ends before it opens anything, at no terminal. */
 async function run(...args: string[]): Promise<{ status: unknown; stdout: string; stderr: string }> {

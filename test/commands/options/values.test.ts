@@ -1,7 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
-import { InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
-import * as values from '../../../src/commands/options/values.js';
+import * as check from '../../../src/check/expectation.js';
+import * as socket from '../../../src/commands/options/socket.js';
+import { parseReplies } from '../../../src/commands/options/send.js';
+import { parseBlackhole } from '../../../src/faults/blackhole.js';
+import { parseBurstLoss } from '../../../src/faults/burst-loss.js';
+import { parseJitter } from '../../../src/faults/jitter.js';
+import { parseSeed } from '../../../src/faults/random.js';
+import { parseAddressBlock } from '../../../src/guard/access-list.js';
+import { parseFrame } from '../../../src/input/framing.js';
+import { ValueError } from '../../../src/net/errors.js';
+import * as duration from '../../../src/text/duration.js';
+import * as number from '../../../src/text/number.js';
+import * as size from '../../../src/text/size.js';
+import { oneOf, parseText } from '../../../src/text/value.js';
 import { holds } from '../../support/property.js';
 
 /** What each of these texts is read as, and which are refused. */
@@ -15,7 +27,7 @@ function reads<Value>(
   });
 
   test.each(refused)('%j is refused, with what is accepted instead', (text) => {
-    expect(() => parse(text)).toThrow(InvalidArgumentError);
+    expect(() => parse(text)).toThrow(ValueError);
     expect(() => parse(text)).toThrow(/^(A|An|It|Replies) .*(is|are) .*\.$/);
   });
 
@@ -31,7 +43,7 @@ function reads<Value>(
           try {
             expect(parse(text)).not.toBeNaN();
           } catch (error) {
-            expect(error).toBeInstanceOf(InvalidArgumentError);
+            expect(error).toBeInstanceOf(ValueError);
           }
         },
       ),
@@ -71,15 +83,15 @@ describe('a duration', () => {
     '9e9h',
     '1\n',
   ];
-  reads(values.parseDuration, accepted, [...refused, '0', '0s', '0.0ms', '0.0001ms']);
+  reads(duration.parseDuration, accepted, [...refused, '0', '0s', '0.0ms', '0.0001ms']);
   describe('that may be 0', () => {
-    reads(values.parseDurationOrZero, [...accepted, ['0', 0], ['0ms', 0], ['0.0h', 0]], refused);
+    reads(duration.parseDurationOrZero, [...accepted, ['0', 0], ['0ms', 0], ['0.0h', 0]], refused);
   });
 
   test('with decimals is what was written, to the microsecond', () => {
     holds(
       fc.property(fc.nat(1e9), fc.constantFrom<keyof typeof units>('ms', 's', 'm', 'h'), (thousandths, unit) => {
-        const ms = values.parseDurationOrZero(`${(thousandths / 1000).toFixed(3)}${unit}`);
+        const ms = duration.parseDurationOrZero(`${(thousandths / 1000).toFixed(3)}${unit}`);
         expect(ms).toBe((thousandths * units[unit]) / 1000);
       }),
     );
@@ -97,12 +109,12 @@ describe('a size', () => {
     ['1MiB', 1_048_576],
   ] as const;
   const refused = [...NO_NUMBERS, '1.5k', '1K', '1kB', '1MB', '1m', '1G', '1 k', 'k', '1B', '9007199254740993'];
-  reads(values.parseSize, accepted, [...refused, '0', '0k']);
+  reads(size.parseSize, accepted, [...refused, '0', '0k']);
   describe('that may be 0', () => {
-    reads(values.parseSizeOrZero, [...accepted, ['0', 0], ['0Ki', 0]], refused);
+    reads(size.parseSizeOrZero, [...accepted, ['0', 0], ['0Ki', 0]], refused);
   });
   describe('of a kernel buffer', () => {
-    reads(values.parseBufferSize, [...accepted, ['1073741823', 1_073_741_823]], [...refused, '0', '1024Mi', '2000M']);
+    reads(socket.parseBufferSize, [...accepted, ['1073741823', 1_073_741_823]], [...refused, '0', '1024Mi', '2000M']);
   });
 
   describe('of a file', () => {
@@ -112,14 +124,14 @@ describe('a size', () => {
       ['2GiB', 2_147_483_648],
     ] as const;
     const wrong = [...refused.filter((text) => text !== '1G'), '0', '0G', '1.5G', '1GB', '9007199254740993G'];
-    reads(values.parseFileSize, [...accepted, ...gigabytes], wrong);
+    reads(size.parseFileSize, [...accepted, ...gigabytes], wrong);
   });
 
   test('is its number of its units', () => {
     const units = { '': 1, k: 1e3, M: 1e6, Ki: 1024, KiB: 1024, Mi: 1_048_576, MiB: 1_048_576 } as const;
     holds(
       fc.property(fc.nat(), fc.constantFrom(...(Object.keys(units) as (keyof typeof units)[])), (count, unit) => {
-        expect(values.parseSizeOrZero(`${count}${unit}`)).toBe(count * units[unit]);
+        expect(size.parseSizeOrZero(`${count}${unit}`)).toBe(count * units[unit]);
       }),
     );
   });
@@ -127,7 +139,7 @@ describe('a size', () => {
 
 describe('the bounds of a size', () => {
   reads(
-    values.parseSizeRange,
+    check.parseSizeRange,
     [
       ['5', { min: 5, max: 5 }],
       ['0', { min: 0, max: 0 }],
@@ -144,8 +156,8 @@ describe('the bounds of a size', () => {
     holds(
       fc.property(fc.nat(), fc.nat(), (one, other) => {
         const [min, max] = [Math.min(one, other), Math.max(one, other)];
-        expect(values.parseSizeRange(`${min}..${max}`)).toEqual({ min, max });
-        if (min < max) expect(() => values.parseSizeRange(`${max}..${min}`)).toThrow(InvalidArgumentError);
+        expect(check.parseSizeRange(`${min}..${max}`)).toEqual({ min, max });
+        if (min < max) expect(() => check.parseSizeRange(`${max}..${min}`)).toThrow(ValueError);
       }),
     );
   });
@@ -154,7 +166,7 @@ describe('the bounds of a size', () => {
 describe('a count', () => {
   const refused = [...NO_NUMBERS, '0', '1.0', '1k', ' 1', '1 ', '9007199254740992'];
   reads(
-    values.parseCount,
+    number.parseCount,
     [
       ['1', 1],
       ['4000', 4000],
@@ -164,7 +176,7 @@ describe('a count', () => {
   );
   describe('of replies', () => {
     reads(
-      values.parseReplies,
+      parseReplies,
       [
         ['1', 1],
         ['all', 'all'],
@@ -176,7 +188,7 @@ describe('a count', () => {
 
 describe('a hop limit', () => {
   reads(
-    values.parseTtl,
+    socket.parseTtl,
     [
       ['1', 1],
       ['255', 255],
@@ -187,7 +199,7 @@ describe('a hop limit', () => {
 
 describe('a rate', () => {
   reads(
-    values.parseRate,
+    number.parseRate,
     [
       ['1000/s', 1000],
       ['1000', 1000],
@@ -216,7 +228,7 @@ describe('a rate', () => {
 
 describe('a percentage', () => {
   reads(
-    values.parsePercentage,
+    number.parsePercentage,
     [
       ['5%', 0.05],
       ['0.1%', 0.001],
@@ -230,7 +242,7 @@ describe('a percentage', () => {
 
 describe('a burst loss', () => {
   reads(
-    values.parseBurstLoss,
+    parseBurstLoss,
     [
       ['1%:25%', { p: 0.01, r: 0.25, k: 1, h: 0 }],
       ['1%:25%:99%', { p: 0.01, r: 0.25, k: 0.99, h: 0 }],
@@ -242,7 +254,7 @@ describe('a burst loss', () => {
 
 describe('a jitter', () => {
   reads(
-    values.parseJitter,
+    parseJitter,
     [
       ['5ms', { ms: 5, distribution: 'uniform' }],
       ['0.5:uniform', { ms: 500, distribution: 'uniform' }],
@@ -254,7 +266,7 @@ describe('a jitter', () => {
 
 describe('a blackhole', () => {
   reads(
-    values.parseBlackhole,
+    parseBlackhole,
     [
       ['2s..5s', { fromMs: 2000, toMs: 5000 }],
       ['0..1.5s', { fromMs: 0, toMs: 1500 }],
@@ -268,7 +280,7 @@ describe('a blackhole', () => {
 
 describe('a seed', () => {
   reads(
-    values.parseSeed,
+    parseSeed,
     [
       ['0', 0],
       ['4294967295', 4_294_967_295],
@@ -279,7 +291,7 @@ describe('a seed', () => {
 
 describe('a frame', () => {
   reads(
-    values.parseFrame,
+    parseFrame,
     [
       ['lines', { kind: 'lines' }],
       ['null', { kind: 'null' }],
@@ -295,7 +307,7 @@ describe('a frame', () => {
 
 describe('a block of addresses', () => {
   reads(
-    values.parseAddressBlock,
+    parseAddressBlock,
     [
       ['192.0.2.0/24', { address: '192.0.2.0', prefixBits: 24 }],
       ['::1', { address: '::1', prefixBits: 128 }],
@@ -306,7 +318,7 @@ describe('a block of addresses', () => {
 
 describe('one word of several', () => {
   reads(
-    values.oneOf(['pretty', 'json']),
+    oneOf(['pretty', 'json']),
     [
       ['pretty', 'pretty'],
       ['json', 'json'],
@@ -315,10 +327,10 @@ describe('one word of several', () => {
   );
 
   test('that is refused is answered with all of them', () => {
-    expect(() => values.oneOf(['pretty', 'json'])('xml')).toThrow('It is one of pretty, json.');
+    expect(() => oneOf(['pretty', 'json'])('xml')).toThrow('It is one of pretty, json.');
   });
 });
 
 test('text is taken as it stands', () => {
-  expect(values.parseText(' \0ä ')).toBe(' \0ä ');
+  expect(parseText(' \0ä ')).toBe(' \0ä ');
 });

@@ -1,0 +1,44 @@
+import { ValueError } from '../net/errors.js';
+
+const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1000,
+  M: 1_000_000,
+  Ki: 1024,
+  KiB: 1024,
+  Mi: 1_048_576,
+  MiB: 1_048_576,
+};
+
+/** Reads `1400`, `64k`, `1M` (powers of 1000), `64Ki`, `64KiB`, `1Mi` or `1MiB` (of 1024) as bytes, at least 1. */
+export function parseSize(text: string): number {
+  const bytes = readSize(text);
+  if (bytes === undefined || bytes < 1) {
+    throw new ValueError('A size from 1 is bytes such as 1400, 64k, 1M, 64Ki or 1MiB.');
+  }
+  return bytes;
+}
+
+/** Reads the size of a file as {@link parseSize} does, or `2G`, `2Gi` or `2GiB`. */
+export function parseFileSize(text: string): number {
+  const [, number, unit = ''] = /^(\d+)(G|GiB?)$/.exec(text) ?? [];
+  const bytes = number === undefined ? readSize(text) : Number(number) * (unit === 'G' ? 1e9 : 1024 ** 3);
+  if (bytes === undefined || bytes < 1 || !Number.isSafeInteger(bytes)) {
+    throw new ValueError('A size of files is bytes from 1, such as 64k, 100M, 2G, 64Ki or 2GiB.');
+  }
+  return bytes;
+}
+
+/** Reads a size as {@link parseSize} does, or 0. */
+export function parseSizeOrZero(text: string): number {
+  const bytes = readSize(text);
+  if (bytes === undefined) throw new ValueError('A size is bytes such as 0, 1400, 64k, 1M, 64Ki or 1MiB.');
+  return bytes;
+}
+
+export function readSize(text: string): number | undefined {
+  const [, number, unit = ''] = /^(\d+)(k|M|Ki|KiB|Mi|MiB)?$/.exec(text) ?? [];
+  if (number === undefined) return undefined;
+  const bytes = Number(number) * (BYTES_OF_UNIT[unit] ?? NaN);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
