@@ -3,7 +3,7 @@ import { createLog, type LogFormat } from '../output/log.js';
 import { wantsColor } from '../output/palette.js';
 import { type Context, createContext, type Ending, type Io } from '../run/context.js';
 import { ExitCode, type Numbering, numberingOf, pluginState, statusIn } from '../run/exit-code.js';
-import { describeFailure } from '../run/failure.js';
+import { describeFailure } from '../text/failure.js';
 import type { COMMAND_NAMES } from './names.js';
 import type { SharedValues } from './options/shared.js';
 import { formatPluginLine } from '../run/plugin-line.js';

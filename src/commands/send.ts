@@ -6,7 +6,7 @@ import { Alarm } from '../timing/alarm.js';
 import type { Context, Ending, Io, StopSignal } from '../run/context.js';
 import { type Conclusion, converse, countSent } from '../exchange/conversation.js';
 import { ExitCode, pluginState, type Speed, statusIn } from '../run/exit-code.js';
-import { describeFailure, LocalFailure } from '../run/failure.js';
+import { describeFailure, LocalFailure } from '../text/failure.js';
 import { Interruption } from '../run/interruption.js';
 import { addOptions } from '../cli/options.js';
 import { Output } from '../run/output.js';

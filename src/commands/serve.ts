@@ -3,7 +3,7 @@ import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index
 import { type AnswerPlan, planAnswer, ServedAnswer } from '../responders/answer-plan.js';
 import type { Context, Io } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
-import { describeFailure } from '../run/failure.js';
+import { describeFailure } from '../text/failure.js';
 import { unlessAborted } from '../run/interruption.js';
 import { addOptions, flag, grouped, option, toggle, type ValuesOf } from '../cli/options.js';
 import { planOutput } from './options/plan.js';

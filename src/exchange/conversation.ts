@@ -22,7 +22,7 @@ import type { Measurement } from '../check/measurement.js';
 import type { Context } from '../run/context.js';
 import { type ExitCode, exitCodeOf } from '../run/exit-code.js';
 import { createExplanation, type Explanation } from './explanation.js';
-import { LocalFailure } from '../run/failure.js';
+import { LocalFailure } from '../text/failure.js';
 import type { Interruption } from '../run/interruption.js';
 import {
   checkPayload,

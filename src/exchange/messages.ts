@@ -9,7 +9,7 @@ import type { ProbeSession } from '../probes/session.js';
 import type { Measurement } from '../check/measurement.js';
 import type { Totals } from '../stats/totals.js';
 import type { Io } from '../run/context.js';
-import { LocalFailure } from '../run/failure.js';
+import { LocalFailure } from '../text/failure.js';
 import type { Interruption } from '../run/interruption.js';
 import { STDIN } from '../commands/options/replay-plan.js';
 import { UsageError } from '../cli/usage-error.js';

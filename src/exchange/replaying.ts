@@ -10,7 +10,7 @@ import { formatLongDuration } from '../text/time.js';
 import { Alarm, waitUntil } from '../timing/alarm.js';
 import { EvenClock, RecordedClock, type ReplayClock } from '../timing/replay-clock.js';
 import type { Context } from '../run/context.js';
-import { LocalFailure } from '../run/failure.js';
+import { LocalFailure } from '../text/failure.js';
 import { unlessAborted } from '../run/interruption.js';
 import { type Conversation, readStdin, type Replay } from './messages.js';
 import { describeHeld, type LeftOut, listNotSent, tellJoined, tellNotSent } from './replay-report.js';

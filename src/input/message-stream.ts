@@ -1,14 +1,19 @@
 import { decode, type Encoding, EncodingError } from '../text/encoding.js';
+import { LocalFailure } from '../text/failure.js';
 import { createCutter, type Frame } from './framing.js';
 import { decodeJsonLine } from './json-datagram.js';
 
 /** A piece of the input that cannot be sent. All before it were delivered, none after it is. */
-export class StreamError extends Error {
+export class StreamError extends LocalFailure {
   override readonly name = 'StreamError';
 
   /** @param piece Its number, from 1: a line, or whatever the frame cuts. */
   constructor(piece: number, noun: string, reason: string) {
     super(`${noun} ${piece} cannot be sent: ${reason}`);
+  }
+
+  override get code(): string {
+    return 'BAD_INPUT';
   }
 }
 

@@ -1,5 +1,7 @@
+import { LocalFailure } from '../text/failure.js';
+
 /** A recording cannot be begun, or takes no more. The message says which file and why; the system's error is the `cause`. */
-export class RecordError extends Error {
+export class RecordError extends LocalFailure {
   override readonly name: string = 'RecordError';
 }
 

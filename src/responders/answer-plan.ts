@@ -9,7 +9,7 @@ import { describeSystemError, systemCode } from '../net/errors.js';
 import { type Address, type Family, familyOf, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { RuleAnswers } from './rules.js';
 import type { Context, Io } from '../run/context.js';
-import { describeFailure, LocalFailure } from '../run/failure.js';
+import { describeFailure, LocalFailure } from '../text/failure.js';
 import { checkUtf8, readPayload } from '../commands/options/plan.js';
 import { UsageError } from '../cli/usage-error.js';
 

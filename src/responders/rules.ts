@@ -1,23 +1,8 @@
 import type { Answer, Answering, AnswerSink } from './responder.js';
 import { DelayLine } from '../timing/delay-line.js';
 import type { Datagram } from '../net/index.js';
-import type { Captures, Matcher } from '../rules/matcher.js';
 import { Question } from '../rules/question.js';
-import type { Template } from '../rules/template.js';
-
-/** One datagram of an answer. */
-export interface RuleAnswer {
-  readonly template: Template;
-  /** Counted from when the question was taken up. */
-  readonly delayMs: number;
-}
-
-/** What is answered to questions that meet all conditions, or to all if there are none. */
-export interface Rule {
-  readonly matchers: readonly Matcher[];
-  /** Empty for no answer. */
-  readonly answers: readonly RuleAnswer[];
-}
+import { CountedRule, type Rule } from '../rules/rule.js';
 
 /** When the server is about to end, answers that are due later than in that time are given up. */
 const GRACE_MS = 5000;
@@ -26,7 +11,7 @@ const GRACE_MS = 5000;
 export class RuleAnswers implements Answering {
   readonly varies = true;
   readonly #force: AbortSignal;
-  readonly #line = new DelayLine((answers) => {
+  readonly #line = new DelayLine<Answer>((answers) => {
     this.#sink.send(answers);
     return Promise.resolve();
   });
@@ -91,27 +76,5 @@ export class RuleAnswers implements Answering {
   async settled(): Promise<void> {
     await this.#line.empty();
     this.#force.removeEventListener('abort', this.#onForce);
-  }
-}
-
-class CountedRule {
-  readonly #rule: Rule;
-  #counter = 0;
-
-  constructor(rule: Rule) {
-    this.#rule = rule;
-  }
-
-  /** Undefined if the question does not match. */
-  answersTo(question: Question) {
-    let captures: Captures = [];
-    for (const matcher of this.#rule.matchers) {
-      const captured = matcher.match(question);
-      if (captured === undefined) return undefined;
-      if (captured.length > 0) captures = captured;
-    }
-    this.#counter += 1;
-    const values = { question, captures, counter: this.#counter };
-    return this.#rule.answers.map(({ template, delayMs }) => ({ data: template(values), delayMs }));
   }
 }

@@ -1,5 +1,5 @@
 import type { Context } from './context.js';
-import { describeFailure } from './failure.js';
+import { describeFailure } from '../text/failure.js';
 import type { SharedValues } from '../commands/options/shared.js';
 import type { PreparedRecording } from './prepared-recording.js';
 import { DatagramWriter } from '../output/datagram-writer.js';

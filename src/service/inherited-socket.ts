@@ -1,6 +1,6 @@
 import { type Address, parseAddress } from '../net/index.js';
 import type { Io } from '../run/context.js';
-import { LocalFailure } from '../run/failure.js';
+import { LocalFailure } from '../text/failure.js';
 import { readAddress } from '../commands/options/plan.js';
 import type { SharedValues } from '../commands/options/shared.js';
 

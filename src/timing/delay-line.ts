@@ -1,6 +1,5 @@
-import { type Endpoint, formatEndpoint } from '../net/index.js';
+import { type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
 import { Alarm } from './alarm.js';
-import type { Answer } from '../responders/responder.js';
 
 /** Datagrams that wait at once. */
 export const MAX_WAITING = 65_536;
@@ -11,9 +10,9 @@ export const MAX_HELD_BACK_MS = 250;
 /** How many are released at once, so that those that the kernel has no room for wait here, where they are counted. */
 const MAX_RELEASED = 1024;
 
-interface Waiting {
+interface Waiting<Item> {
   /** Undefined once it was taken out. */
-  outgoing: Answer | undefined;
+  outgoing: Item | undefined;
   readonly dueMs: number;
   /** By which those that are due at the same moment are ordered. */
   readonly order: number;
@@ -22,17 +21,17 @@ interface Waiting {
 }
 
 /** A datagram that waited for another one, and when it would have been due by itself. */
-export interface Overtaken {
-  readonly outgoing: Answer;
+export interface Overtaken<Item> {
+  readonly outgoing: Item;
   readonly dueMs: number;
 }
 
 /** Datagrams that are to leave later: a heap with one timer, bounded in number and in memory. Moments are those of `performance.now()`. */
-export class DelayLine {
-  readonly #release: (due: readonly Answer[]) => Promise<void>;
-  #heap: Waiting[] = [];
+export class DelayLine<Item extends Outgoing> {
+  readonly #release: (due: readonly Item[]) => Promise<void>;
+  #heap: Waiting<Item>[] = [];
   /** By peer. */
-  readonly #heldBack = new Map<string, Set<Waiting>>();
+  readonly #heldBack = new Map<string, Set<Waiting<Item>>>();
   readonly #alarm = new Alarm(() => {
     void this.#releaseDue();
   });
@@ -44,7 +43,7 @@ export class DelayLine {
   #whenEmpty: (() => void)[] = [];
 
   /** @param release called with what is due, in order, and not again before its promise has settled. It must not reject. */
-  constructor(release: (due: readonly Answer[]) => Promise<void>) {
+  constructor(release: (due: readonly Item[]) => Promise<void>) {
     this.#release = release;
   }
 
@@ -54,17 +53,17 @@ export class DelayLine {
   }
 
   /** Has a datagram leave at that moment; false if there is no room for it. */
-  add(outgoing: Answer, dueMs: number): boolean {
+  add(outgoing: Item, dueMs: number): boolean {
     return this.#put(outgoing, dueMs, false);
   }
 
   /** Has a datagram leave after the next one to its peer, see {@link overtake}, or `MAX_HELD_BACK_MS` after that moment. */
-  holdBack(outgoing: Answer, dueMs: number): boolean {
+  holdBack(outgoing: Item, dueMs: number): boolean {
     return this.#put(outgoing, dueMs + MAX_HELD_BACK_MS, true);
   }
 
   /** Takes out what was held back until another datagram leaves to this peer, in order. */
-  overtake(remote: Endpoint): readonly Overtaken[] {
+  overtake(remote: Endpoint): readonly Overtaken<Item>[] {
     if (this.#heldBack.size === 0) return [];
     const peer = formatEndpoint(remote);
     const all = this.#heldBack.get(peer) ?? [];
@@ -104,7 +103,7 @@ export class DelayLine {
     return size - this.#size;
   }
 
-  #giveUp(waiting: Waiting): void {
+  #giveUp(waiting: Waiting<Item>): void {
     const outgoing = this.#takeOut(waiting);
     if (outgoing !== undefined && waiting.heldBack) this.#waitsNoMore(waiting, outgoing.remote);
   }
@@ -114,7 +113,7 @@ export class DelayLine {
     return this.cut(-Infinity);
   }
 
-  #put(outgoing: Answer, dueMs: number, heldBack: boolean): boolean {
+  #put(outgoing: Item, dueMs: number, heldBack: boolean): boolean {
     const { data, remote } = outgoing;
     // What was taken out of the middle takes up room until its moment.
     if (this.#heap.length >= MAX_WAITING || this.#bytes + data.length > MAX_WAITING_BYTES) return false;
@@ -134,7 +133,7 @@ export class DelayLine {
     return true;
   }
 
-  #takeOut(waiting: Waiting): Answer | undefined {
+  #takeOut(waiting: Waiting<Item>): Item | undefined {
     const { outgoing } = waiting;
     if (outgoing === undefined) return undefined;
     waiting.outgoing = undefined;
@@ -157,9 +156,9 @@ export class DelayLine {
     else this.#alarm.set(next.dueMs - performance.now());
   }
 
-  #takeDue(): readonly Answer[] {
+  #takeDue(): readonly Item[] {
     const untilMs = this.#hurried ? Infinity : performance.now();
-    const due: Answer[] = [];
+    const due: Item[] = [];
     for (let [first] = this.#heap; first !== undefined && first.dueMs <= untilMs; [first] = this.#heap) {
       if (due.length >= MAX_RELEASED) break;
       pop(this.#heap);
@@ -171,7 +170,7 @@ export class DelayLine {
     return due;
   }
 
-  #waitsNoMore(waiting: Waiting, remote: Endpoint): void {
+  #waitsNoMore(waiting: Waiting<Item>, remote: Endpoint): void {
     const peer = formatEndpoint(remote);
     const all = this.#heldBack.get(peer);
     all?.delete(waiting);
@@ -184,16 +183,16 @@ export class DelayLine {
   }
 }
 
-function isBefore(a: Waiting, b: Waiting): boolean {
+function isBefore(a: Waiting<unknown>, b: Waiting<unknown>): boolean {
   return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 }
 
 /** Puts one into a binary heap whose first is the one that is due first. */
-function push(heap: Waiting[], waiting: Waiting): void {
+function push<Item>(heap: Waiting<Item>[], waiting: Waiting<Item>): void {
   let at = heap.length;
   while (at > 0) {
     const above = (at - 1) >> 1;
-    const parent = heap[above] as Waiting;
+    const parent = heap[above] as Waiting<Item>;
     if (!isBefore(waiting, parent)) break;
     heap[at] = parent;
     at = above;
@@ -202,14 +201,14 @@ function push(heap: Waiting[], waiting: Waiting): void {
 }
 
 /** Takes the first out of a heap that is not empty. */
-function pop(heap: Waiting[]): void {
-  const last = heap.pop() as Waiting;
+function pop<Item>(heap: Waiting<Item>[]): void {
+  const last = heap.pop() as Waiting<Item>;
   const { length } = heap;
   if (length === 0) return;
   let at = 0;
   for (let below = 1; below < length; below = 2 * at + 1) {
-    if (below + 1 < length && isBefore(heap[below + 1] as Waiting, heap[below] as Waiting)) below += 1;
-    const child = heap[below] as Waiting;
+    if (below + 1 < length && isBefore(heap[below + 1] as Waiting<Item>, heap[below] as Waiting<Item>)) below += 1;
+    const child = heap[below] as Waiting<Item>;
     if (isBefore(last, child)) break;
     heap[at] = child;
     at = below;

@@ -1,6 +1,7 @@
 import type { ByteWindow } from '../byte-window.js';
 import { CaptureError } from '../capture-error.js';
-import type { Decoder, Packet } from './decoder.js';
+import type { Packet } from '../packets/packet.js';
+import type { Decoder } from './decoder.js';
 import {
   FILE_HEADER_BYTES,
   MAGIC_MICROSECONDS,

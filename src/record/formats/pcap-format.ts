@@ -12,6 +12,3 @@ export const MODIFIED_RECORD_HEADER_BYTES = 24;
 
 /** The most that libpcap takes for one packet, and what tcpdump captures of each unless told otherwise. */
 export const MAX_PACKET_BYTES = 262_144;
-
-/** Packets that begin with their IPv4 or IPv6 header (LINKTYPE_RAW). */
-export const LINK_RAW = 101;

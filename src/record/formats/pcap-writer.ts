@@ -3,13 +3,8 @@ import type { ChunkBuilder } from '../../output/chunk-builder.js';
 import { addressToBytes } from '../packets/address-bytes.js';
 import type { CapturedDatagram } from '../captured-datagram.js';
 import { checksumOf, sumWords } from '../packets/checksum.js';
-import {
-  FILE_HEADER_BYTES,
-  LINK_RAW,
-  MAGIC_NANOSECONDS,
-  MAX_PACKET_BYTES,
-  RECORD_HEADER_BYTES,
-} from './pcap-format.js';
+import { LINK_RAW } from '../packets/link-type.js';
+import { FILE_HEADER_BYTES, MAGIC_NANOSECONDS, MAX_PACKET_BYTES, RECORD_HEADER_BYTES } from './pcap-format.js';
 
 const IP_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
 const UDP_HEADER_BYTES = 8;

@@ -1,7 +1,8 @@
 import { uint16In, uint32In } from '../byte-order.js';
 import type { ByteWindow } from '../byte-window.js';
 import { CaptureError } from '../capture-error.js';
-import { type Decoder, isTime, type Packet } from './decoder.js';
+import type { Packet } from '../packets/packet.js';
+import { type Decoder, isTime } from './decoder.js';
 import { MAX_PACKET_BYTES } from './pcap-format.js';
 
 /** Block types and options of https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng/ */

@@ -1,5 +1,7 @@
-import { LINK_RAW } from '../formats/pcap-format.js';
 import { type LayerName, notRead, type Step } from './layer.js';
+
+/** Packets that begin with their IPv4 or IPv6 header (LINKTYPE_RAW). */
+export const LINK_RAW = 101;
 
 /** Link types that are read: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcaplinktype-14.html */
 const LAYERS: ReadonlyMap<number, LayerName> = new Map([

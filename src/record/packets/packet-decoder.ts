@@ -1,5 +1,5 @@
 import type { CapturedDatagram } from '../captured-datagram.js';
-import type { Packet } from '../formats/decoder.js';
+import type { Packet } from './packet.js';
 import { readAddressFamily, readEnc, readNflog, readPflog, readPktap, readPpi } from './encapsulated.js';
 import { readEthernet, readLinuxCooked, readLinuxCooked2, readLlc, readNsh, readPbb, readVlan } from './ethernet.js';
 import { readEtherIp, readGre } from './gre.js';

@@ -1,19 +1,20 @@
-import { StreamError } from '../input/message-stream.js';
 import { systemCode } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
-import { RecordError } from '../record/record-error.js';
 
-/** A local failure of this program's surroundings, such as a file that cannot be read: told in one line, status 1. */
+/** The surroundings of this program fail it, for example a file that cannot be read: one line, status 1. */
 export class LocalFailure extends Error {
-  override readonly name = 'LocalFailure';
+  override readonly name: string = 'LocalFailure';
+
+  /** The code in JSON: that of the system's error, else `FAILED`. */
+  get code(): string {
+    return systemCode(this.cause) ?? 'FAILED';
+  }
 }
 
-/** A failure in the words that the user gets, with its code; undefined for what only a mistake in this program can cause. */
+/** A failure in words for the user, and its code. Undefined for a mistake in this program. */
 export function describeFailure(error: unknown): { readonly code: string; readonly message: string } | undefined {
   if (error instanceof DatagramError) return { code: error.code, message: `${error.message}${remedy(error)}` };
-  if (error instanceof StreamError) return { code: 'BAD_INPUT', message: error.message };
-  if (error instanceof LocalFailure || error instanceof RecordError)
-    return { code: systemCode(error.cause) ?? 'FAILED', message: error.message };
+  if (error instanceof LocalFailure) return { code: error.code, message: error.message };
   return undefined;
 }
 
