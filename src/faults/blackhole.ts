@@ -1,5 +1,6 @@
 import { ValueError } from '../net/errors.js';
 import { readDuration } from '../text/duration.js';
+import type { Fault } from './fault.js';
 
 /** A time in which no answer leaves, in milliseconds since the start: from the first moment to before the second. */
 export interface Blackhole {
@@ -18,3 +19,18 @@ export function parseBlackhole(text: string): Blackhole {
   }
   return { fromMs, toMs };
 }
+
+/** Sends nothing in some times since the start. */
+export const blackhole: Fault<readonly Blackhole[], Blackhole> = {
+  flags: '--blackhole <from..to>',
+  help: 'send none in this time since the start: 2s..5s',
+  read: parseBlackhole,
+  isRepeatable: true,
+  // It draws no numbers.
+  stream: 0,
+  create:
+    (blackholes) =>
+    (fate, { sinceStartMs }) => {
+      fate.blackholed = blackholes.some(({ fromMs, toMs }) => sinceStartMs >= fromMs && sinceStartMs < toMs);
+    },
+};

@@ -1,3 +1,4 @@
+import type { Fault } from './fault.js';
 import type { Random } from './random.js';
 import { ValueError } from '../net/errors.js';
 import { readPercentage } from '../text/number.js';
@@ -19,7 +20,7 @@ export interface BurstLossParameters {
 }
 
 /** Loss in bursts: a chain of two states, begun in the good one. */
-export class BurstLoss {
+class BurstLoss {
   readonly #parameters: BurstLossParameters;
   readonly #random: Random;
   #bad = false;
@@ -47,3 +48,17 @@ export function parseBurstLoss(text: string): BurstLossParameters {
   }
   return { p, r, k, h };
 }
+
+/** Loses datagrams in bursts. */
+export const burstLoss: Fault<BurstLossParameters> = {
+  flags: '--burst-loss <p:r>',
+  help: 'lose them in bursts (Gilbert-Elliott): p from good to bad, r back; p:r:k:h with what passes in good and in bad',
+  read: parseBurstLoss,
+  stream: 1,
+  create: (parameters, random) => {
+    const chain = new BurstLoss(parameters, random);
+    return (fate) => {
+      if (chain.loses()) fate.lost = true;
+    };
+  },
+};

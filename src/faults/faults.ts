@@ -1,8 +1,14 @@
-import type { Answer } from '../responders/responder.js';
+import { type Endpoint, type Outgoing } from '../net/index.js';
 import { DelayLine } from '../timing/delay-line.js';
-import type { Endpoint } from '../net/index.js';
-import type { Blackhole } from './blackhole.js';
-import { type Fate, Fates, type FaultSettings } from './fates.js';
+import type { Fate } from './fault.js';
+import { Fates } from './fates.js';
+import type { FaultSettings } from './table.js';
+
+/** A datagram that the faults act on. */
+export interface Grouped extends Outgoing {
+  /** The same object for all datagrams of one group, copies included. Undefined: it is the only one. */
+  readonly together?: object | undefined;
+}
 
 /**
  * What the faults did so far. `answers` and `duplicated` together are what was sent or could not be, `lost`, `blackholed`,
@@ -30,86 +36,86 @@ export interface FaultFields {
   readonly unsent: number;
 }
 
-/** What {@link Faults} tells whoever uses it. */
+/** What {@link Faults} tells its user. */
 export interface FaultEvents {
-  /** Answers are due that were delayed. Not called again before the promise has settled, which must not reject. */
-  readonly onDue: (due: readonly Answer[]) => Promise<void>;
-  /** The bits of an answer to this peer were changed. */
+  /** Delayed datagrams are due. It is not called again before its promise has settled, and must not reject. */
+  readonly onDue: (due: readonly Grouped[]) => Promise<void>;
+  /** Bits of a datagram to this peer were flipped. */
   readonly onCorrupted: (remote: Endpoint) => void;
-  /** There is no room for an answer to wait. Called once. */
+  /** There is no room for a datagram to wait. Called once. */
   readonly onOverflow: () => void;
 }
 
-/** Does to answers what a bad network would, the same every time for the same seed. */
+/** Does to datagrams what a bad network does, and the same every time for the same seed. */
 export class Faults {
   readonly seed: number;
   readonly #fates: Fates;
-  readonly #blackholes: readonly Blackhole[];
-  readonly #line = new DelayLine((due) => this.#events?.onDue(due) ?? Promise.resolve());
+  readonly #line = new DelayLine<Grouped>((due) => this.#events?.onDue(due) ?? Promise.resolve());
   #events: FaultEvents | undefined;
   #startMs = performance.now();
-  #answers = 0;
-  #lost = 0;
-  #blackholed = 0;
-  #duplicated = 0;
-  #reordered = 0;
-  #delayed = 0;
-  #corrupted = 0;
-  #truncated = 0;
-  #overflowed = 0;
-  #unsent = 0;
+  readonly #counts = {
+    answers: 0,
+    lost: 0,
+    blackholed: 0,
+    duplicated: 0,
+    reordered: 0,
+    delayed: 0,
+    corrupted: 0,
+    truncated: 0,
+    overflowed: 0,
+    unsent: 0,
+  };
 
   /** @param seed 0 to 2^32 - 1 */
-  constructor(settings: FaultSettings, blackholes: readonly Blackhole[], seed: number) {
+  constructor(settings: FaultSettings, seed: number) {
     this.seed = seed;
     this.#fates = new Fates(settings, seed);
-    this.#blackholes = blackholes;
   }
 
-  /** The start, from which the time of blackholes counts. */
+  /** The start. The time of blackholes counts from here. */
   begin(events: FaultEvents): void {
     this.#events = events;
     this.#startMs = performance.now();
   }
 
   /**
-   * Takes answers that are ready; returns what is to be sent now. What is to be sent later comes by `onDue`. Payloads are
-   * copied before they are changed.
+   * Takes datagrams that are ready. Returns those that are to be sent now; the others come by `onDue`. A payload is copied
+   * before it is changed.
    */
-  apply(answers: readonly Answer[], nowMs = performance.now()): Answer[] {
-    const now: Answer[] = [];
+  apply(ready: readonly Grouped[], nowMs = performance.now()): Grouped[] {
+    const now: Grouped[] = [];
     const sinceStartMs = nowMs - this.#startMs;
-    const inBlackhole = this.#blackholes.some(({ fromMs, toMs }) => sinceStartMs >= fromMs && sinceStartMs < toMs);
-    for (const answer of answers) {
-      this.#answers += 1;
-      // In a blackhole as well, so that those after it have the same fate however many fell into it.
-      const fate = this.#fates.next(answer.data.length);
-      if (inBlackhole) this.#blackholed += 1;
-      else if (fate.lost) this.#lost += 1;
-      else this.#send(this.#change(answer, fate), fate, nowMs, now);
+    for (const outgoing of ready) {
+      this.#counts.answers += 1;
+      // Also in a blackhole: the datagrams after it have the same fate however many fell into it.
+      const fate = this.#fates.next(outgoing.data.length, sinceStartMs);
+      if (fate.blackholed) this.#counts.blackholed += 1;
+      else if (fate.lost) this.#counts.lost += 1;
+      else this.#send(this.#change(outgoing, fate), fate, nowMs, now);
     }
     return now;
   }
 
-  #change(answer: Answer, { keptBytes, flippedBits }: Fate): Answer {
-    if (keptBytes === undefined && flippedBits.length === 0) return answer;
-    const { data, remote } = answer;
+  #change(outgoing: Grouped, fate: Fate): Grouped {
+    const { data, remote } = outgoing;
+    const { keptBytes, flippedBits } = fate;
+    if (keptBytes === undefined && flippedBits.length === 0) return outgoing;
     const changed = new Uint8Array(data.subarray(0, keptBytes));
-    if (keptBytes !== undefined) this.#truncated += 1;
+    if (keptBytes !== undefined) this.#counts.truncated += 1;
     for (const bit of flippedBits) changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     if (flippedBits.length > 0) {
-      this.#corrupted += 1;
+      this.#counts.corrupted += 1;
       this.#events?.onCorrupted(remote);
     }
-    return { ...answer, data: changed };
+    return { ...outgoing, data: changed };
   }
 
-  #send(answer: Answer, { duplicated, reordered, delaysMs }: Fate, nowMs: number, now: Answer[]): void {
-    const outgoing = duplicated ? { ...answer, together: answer.together ?? {} } : answer;
-    if (duplicated) this.#duplicated += 1;
-    if (reordered) this.#reordered += 1;
+  #send(changed: Grouped, { duplicated, reordered, delaysMs }: Fate, nowMs: number, now: Grouped[]): void {
+    const outgoing = duplicated ? { ...changed, together: changed.together ?? {} } : changed;
+    if (duplicated) this.#counts.duplicated += 1;
+    if (reordered) this.#counts.reordered += 1;
     for (const delayMs of delaysMs.slice(0, duplicated ? 2 : 1)) {
-      if (delayMs > 0) this.#delayed += 1;
+      if (delayMs > 0) this.#counts.delayed += 1;
       const dueMs = nowMs + delayMs;
       if (!reordered) this.#leave(outgoing, dueMs, nowMs, now);
       else if (!this.#line.holdBack(outgoing, dueMs)) this.#overflow();
@@ -121,52 +127,39 @@ export class Faults {
     }
   }
 
-  #leave(outgoing: Answer, dueMs: number, nowMs: number, now: Answer[]): void {
+  #leave(outgoing: Grouped, dueMs: number, nowMs: number, now: Grouped[]): void {
     if (dueMs <= nowMs) now.push(outgoing);
     else if (!this.#line.add(outgoing, dueMs)) this.#overflow();
   }
 
   #overflow(): void {
-    if (this.#overflowed === 0) this.#events?.onOverflow();
-    this.#overflowed += 1;
+    if (this.#counts.overflowed === 0) this.#events?.onOverflow();
+    this.#counts.overflowed += 1;
   }
 
-  /** Resolves once no answer waits any more. */
+  /** Resolves once no datagram waits any more. */
   empty(): Promise<void> {
     return this.#line.empty();
   }
 
-  /** Has everything that waits come by `onDue` now. */
+  /** Has all that wait come by `onDue` now. */
   hurry(): void {
     this.#line.hurry();
   }
 
-  /** Nothing more comes; what waits is counted. */
+  /** Nothing more comes by `onDue`. Datagrams that still wait are counted as unsent. */
   stop(): void {
-    this.#unsent += this.#line.stop();
+    this.#counts.unsent += this.#line.stop();
   }
 
   fields(): FaultFields {
-    return {
-      seed: this.seed,
-      answers: this.#answers,
-      lost: this.#lost,
-      blackholed: this.#blackholed,
-      duplicated: this.#duplicated,
-      reordered: this.#reordered,
-      delayed: this.#delayed,
-      corrupted: this.#corrupted,
-      truncated: this.#truncated,
-      overflowed: this.#overflowed,
-      unsent: this.#unsent,
-    };
+    return { seed: this.seed, ...this.#counts };
   }
 
-  /** The counts in words, those that are 0 left out. */
+  /** The counts in words, without those that are 0. */
   describe(): string {
-    const { seed, ...counts } = this.fields();
-    const said = Object.entries(counts).filter(([name, count]) => name === 'answers' || count > 0);
+    const said = Object.entries(this.#counts).filter(([name, count]) => name === 'answers' || count > 0);
     const inWords = said.map(([name, count]) => `${count} ${name === 'answers' && count === 1 ? 'answer' : name}`);
-    return `faults (--seed ${seed}): ${inWords.join(', ')}`;
+    return `faults (--seed ${this.seed}): ${inWords.join(', ')}`;
   }
 }

@@ -1,5 +1,6 @@
 import { ValueError } from '../net/errors.js';
 import { readDuration } from '../text/duration.js';
+import type { Fault } from './fault.js';
 import type { Random } from './random.js';
 
 /** How delays differ from the one that was asked for. */
@@ -16,7 +17,7 @@ export interface Jitter {
 const SUMMANDS_OF_NORMAL = 12;
 
 /** How much longer or shorter than asked for: a part of `ms` of the jitter. */
-export function deviation(distribution: Jitter['distribution'], random: Random): number {
+function deviation(distribution: Jitter['distribution'], random: Random): number {
   if (distribution === 'uniform') return 2 * random.fraction() - 1;
   let sum = -SUMMANDS_OF_NORMAL / 2;
   for (let count = 0; count < SUMMANDS_OF_NORMAL; count += 1) sum += random.fraction();
@@ -32,3 +33,18 @@ export function parseJitter(text: string): Jitter {
   }
   return { ms, distribution };
 }
+
+/** Varies the delay of each datagram, and of its copy by itself. No delay is below 0. */
+export const jitter: Fault<Jitter> = {
+  flags: '--jitter <d>',
+  help: 'vary the delay: up to d less or more; d:normal for d as the standard deviation',
+  read: parseJitter,
+  stream: 6,
+  create:
+    ({ ms, distribution }, random) =>
+    ({ delaysMs }) => {
+      for (const copy of [0, 1] as const) {
+        delaysMs[copy] = Math.max(0, delaysMs[copy] + ms * deviation(distribution, random));
+      }
+    },
+};

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Fate, Fates, type FaultSettings } from '../../src/faults/fates.js';
+import type { Fate } from '../../src/faults/fault.js';
+import { Fates } from '../../src/faults/fates.js';
+import type { FaultSettings } from '../../src/faults/table.js';
 import { holds } from '../support/property.js';
 
 const COUNT = 100_000;
@@ -61,7 +63,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
 
   test('jitter is uniform, to both sides of the delay, unless it was asked to be normal', () => {
     const jitter = { ms: 5, distribution: 'uniform' } as const;
-    const delays = ofMany({ delayMs: 20, jitter }, 6, ({ delaysMs: [ms] }) => ms);
+    const delays = ofMany({ delay: 20, jitter }, 6, ({ delaysMs: [ms] }) => ms);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(15);
     expect(Math.max(...delays)).toBeLessThan(25);
     for (const ms of [16, 18, 20, 23]) expectRate(delays.filter((delay) => delay < ms).length, (ms - 15) / 10);
@@ -69,7 +71,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
 
   test('normal jitter has its standard deviation, mean and tails', () => {
     const jitter = { ms: 5, distribution: 'normal' } as const;
-    const delays = ofMany({ delayMs: 50, jitter }, 7, ({ delaysMs: [ms] }) => ms);
+    const delays = ofMany({ delay: 50, jitter }, 7, ({ delaysMs: [ms] }) => ms);
     const mean = delays.reduce((sum, ms) => sum + ms, 0) / COUNT;
     expect(Math.abs(mean - 50)).toBeLessThan((3.29 * 5) / Math.sqrt(COUNT));
     const deviation = Math.sqrt(delays.reduce((sum, ms) => sum + (ms - mean) ** 2, 0) / COUNT);
@@ -116,7 +118,7 @@ describe('the same seed', () => {
   const probability = fc.double({ min: 0, max: 1, noNaN: true });
   const settings: fc.Arbitrary<FaultSettings> = fc.record(
     {
-      delayMs: fc.nat(1000),
+      delay: fc.nat(1000),
       jitter: fc.record({ ms: fc.nat(100), distribution: fc.constantFrom('uniform', 'normal') }),
       loss: probability,
       burstLoss: fc.record({ p: probability, r: probability, k: probability, h: probability }),
@@ -153,7 +155,7 @@ describe('the same seed', () => {
                 one.duplicate !== undefined && duplicated,
                 one.reorder !== undefined && reordered,
                 one.truncate !== undefined && sizes[index] !== 0 && keptBytes !== undefined,
-                one.jitter !== undefined && one.delayMs !== undefined && delaysMs,
+                one.jitter !== undefined && one.delay !== undefined && delaysMs,
               ]),
             );
           expect(chosen(sizes.map((size) => among.next(size)))).toBe(chosen(sizes.map(() => alone.next(100))));
@@ -168,7 +170,7 @@ describe('the same seed', () => {
 
   test('gives these fates on every platform', () => {
     const all = {
-      delayMs: 10,
+      delay: 10,
       jitter: { ms: 4, distribution: 'normal' as const },
       loss: 0.2,
       burstLoss: { p: 0.1, r: 0.5, k: 1, h: 0.25 },
@@ -220,7 +222,7 @@ test('a payload is cut to fewer bytes, its bits are flipped once each and within
 
 test('no delay is below 0, however large the jitter', () => {
   for (const distribution of ['uniform', 'normal'] as const) {
-    const delays = fates({ delayMs: 1, jitter: { ms: 10, distribution } }, 12, 10_000).flatMap(
+    const delays = fates({ delay: 1, jitter: { ms: 10, distribution } }, 12, 10_000).flatMap(
       ({ delaysMs }) => delaysMs,
     );
     expect(Math.min(...delays)).toBe(0);

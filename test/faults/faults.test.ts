@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MAX_WAITING } from '../../src/timing/delay-line.js';
-import type { FaultSettings } from '../../src/faults/fates.js';
+import type { FaultSettings } from '../../src/faults/table.js';
 import { Faults } from '../../src/faults/faults.js';
 import type { Blackhole } from '../../src/faults/blackhole.js';
 import type { Outgoing } from '../../src/net/index.js';
@@ -17,7 +17,7 @@ const texts = (all: readonly Outgoing[]): string[] => all.map(({ data }) => Buff
 
 /** Faults that have begun, and what came of them later. */
 function begin(settings: FaultSettings, blackholes: readonly Blackhole[] = [], seed = 1) {
-  const faults = new Faults(settings, blackholes, seed);
+  const faults = new Faults({ ...settings, ...(blackholes.length > 0 && { blackhole: blackholes }) }, seed);
   const later: Outgoing[] = [];
   const told = { corrupted: 0, overflows: 0 };
   faults.begin({
@@ -38,7 +38,7 @@ function begin(settings: FaultSettings, blackholes: readonly Blackhole[] = [], s
 describe('faults', () => {
   test('account for every answer and every copy', async () => {
     const { faults, later } = begin({
-      delayMs: 1,
+      delay: 1,
       jitter: { ms: 2, distribution: 'uniform' },
       loss: 0.1,
       burstLoss: { p: 0.05, r: 0.5, k: 1, h: 0 },
@@ -60,7 +60,7 @@ describe('faults', () => {
     const asked = answers(100).map((one) => ({ ...one, local }));
     const { faults, later } = begin({ corrupt: 0.3, truncate: 0.3, duplicate: 0.3 });
     const now = faults.apply(asked);
-    const { faults: slow, later: late } = begin({ corrupt: 0.3, delayMs: 2, reorder: 0.3 });
+    const { faults: slow, later: late } = begin({ corrupt: 0.3, delay: 2, reorder: 0.3 });
     now.push(...slow.apply(asked));
     await slow.empty();
     const all = [...now, ...later, ...late];
@@ -70,7 +70,7 @@ describe('faults', () => {
 
   test('keep payloads intact that are delayed, reordered and sent twice', async () => {
     const { faults, later } = begin({
-      delayMs: 3,
+      delay: 3,
       jitter: { ms: 3, distribution: 'normal' },
       reorder: 0.3,
       duplicate: 1,
@@ -137,7 +137,7 @@ describe('faults', () => {
   });
 
   test('tell of the first overflow, and count all', () => {
-    const { faults, told } = begin({ delayMs: 60_000 });
+    const { faults, told } = begin({ delay: 60_000 });
     const [one] = answers(1);
     for (let count = 0; count < MAX_WAITING + 10; count += 1) faults.apply([one!]);
     expect(told.overflows).toBe(1);
@@ -155,7 +155,7 @@ describe('faults', () => {
   });
 
   test('send all that waits when they are told to hurry', async () => {
-    const { faults, later } = begin({ delayMs: 60_000 });
+    const { faults, later } = begin({ delay: 60_000 });
     expect(faults.apply(answers(3000))).toEqual([]);
     faults.hurry();
     await faults.empty();

@@ -1,0 +1,11 @@
+import { parsePercentage } from '../text/number.js';
+import { happening } from './fault.js';
+
+/** Sends a datagram twice. */
+export const duplicate = happening(
+  { flags: '--duplicate <p>', help: 'send them twice', stream: 2 },
+  parsePercentage,
+  (fate) => {
+    fate.duplicated = true;
+  },
+);
