@@ -20,8 +20,6 @@ const PENDING_IMPORTS: readonly string[] = [
   'src/exchange/replaying.ts → src/commands/options/replay-plan.ts',
   'src/exchange/replaying.ts → src/commands/options/send-plan.ts',
   'src/exchange/sending.ts → src/commands/options/send-plan.ts',
-  'src/responders/answer-plan.ts → src/commands/options/plan.ts',
-  'src/responders/answer-plan.ts → src/run/context.ts',
   'src/run/context.ts → src/commands/options/shared.ts',
   'src/run/output.ts → src/commands/options/shared.ts',
   'src/run/prepared-recording.ts → src/commands/options/shared.ts',

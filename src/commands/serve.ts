@@ -1,40 +1,21 @@
 import type { Command } from 'commander';
 import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
-import { type AnswerPlan, planAnswer, ServedAnswer } from '../responders/answer-plan.js';
+import { LoadedResponder } from '../responders/load.js';
+import type { ResponsePlan } from '../responders/plan.js';
+import { planResponse, responseOptions } from './options/responses.js';
 import type { Context, Io } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
 import { describeFailure } from '../text/failure.js';
 import { unlessAborted } from '../run/interruption.js';
-import { addOptions, flag, grouped, option, toggle, type ValuesOf } from '../cli/options.js';
+import { addOptions, type ValuesOf } from '../cli/options.js';
 import { planOutput } from './options/plan.js';
 import { planLocal, runService, servingOptions, type ServingPlan } from '../service/service.js';
 import { readTypedLines } from '../input/typed-lines.js';
 import type { Output } from '../run/output.js';
-import { parseDuration } from '../text/duration.js';
-import { parseCount } from '../text/number.js';
-import { parsePath, parseText } from '../text/value.js';
 
 function serveOptions() {
   return {
-    ...grouped('Answers:', {
-      reply: option('--reply <message>', 'answer every datagram with this message', parseText),
-      replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parsePath),
-      rules: option('--rules <file>', 'answer by the rules in a YAML or JSON file, read again on SIGHUP', parsePath),
-      exec: option(
-        '--exec <command>',
-        'run a program for each datagram: its stdin is the payload, its stdout the answer',
-        parseText,
-      ),
-      shell: flag('--shell', 'have the shell run the command of --exec'),
-      execTimeout: option('--exec-timeout <d>', 'kill what runs for longer (default: 5s)', parseDuration),
-      execConcurrency: option('--exec-concurrency <n>', 'programs that run at a time (default: 16)', parseCount),
-      interactive: toggle(
-        '-i, --interactive',
-        '--no-interactive',
-        'send typed lines to the peer that spoke last (default: at a terminal)',
-        'leave stdin alone',
-      ),
-    }),
+    ...responseOptions(),
     ...servingOptions('utf8'),
   };
 }
@@ -42,7 +23,7 @@ function serveOptions() {
 /** What `udpcat serve` was asked to do, parsed and complete. */
 export interface ServePlan extends ServingPlan {
   /** How every datagram is answered; undefined for not at all. */
-  readonly answer?: AnswerPlan | undefined;
+  readonly answer?: ResponsePlan | undefined;
   /** Whether typed lines are sent to the peer that spoke last. */
   readonly typing: boolean;
   /** Whether the user said so; undefined where the terminal decided. */
@@ -79,12 +60,12 @@ async function planServe(
 ): Promise<ServePlan> {
   const { local, fd } = await planLocal(args, values, io);
   const typing = values.interactive ?? (io.terminals.stdin && io.isForeground());
-  return { ...values, local, fd, typing, answer: await planAnswer(values, local, io) };
+  return { ...values, local, fd, typing, answer: await planResponse(values, local, io) };
 }
 
 /** Serves until told to end; resolves to the exit status. */
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
-  using answer = new ServedAnswer(plan.answer, context);
+  using answer = new LoadedResponder(plan.answer, context);
   const loading = answer.load().then((answering) => ({ answering }));
   const loaded = await unlessAborted(loading, [context.stop], () => undefined);
   if (loaded === undefined) return ExitCode.ok;

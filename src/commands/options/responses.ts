@@ -1,0 +1,93 @@
+import { flag, grouped, option, toggle, type ValuesOf } from '../../cli/options.js';
+import { UsageError } from '../../cli/usage-error.js';
+import { type Address, type Family, familyOf } from '../../net/index.js';
+import { checkReplySize, type ResponsePlan } from '../../responders/plan.js';
+import type { Program } from '../../responders/program-run.js';
+import type { Io } from '../../run/context.js';
+import { parseDuration } from '../../text/duration.js';
+import type { Encoding } from '../../text/encoding.js';
+import { parseCount } from '../../text/number.js';
+import { parsePath, parseText } from '../../text/value.js';
+import { checkUtf8, readPayload } from './plan.js';
+
+/** How `serve` responds. */
+export function responseOptions() {
+  return grouped('Answers:', {
+    reply: option('--reply <message>', 'answer every datagram with this message', parseText),
+    replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parsePath),
+    rules: option('--rules <file>', 'answer by the rules in a YAML or JSON file, read again on SIGHUP', parsePath),
+    exec: option(
+      '--exec <command>',
+      'run a program for each datagram: its stdin is the payload, its stdout the answer',
+      parseText,
+    ),
+    shell: flag('--shell', 'have the shell run the command of --exec'),
+    execTimeout: option('--exec-timeout <d>', 'kill what runs for longer (default: 5s)', parseDuration),
+    execConcurrency: option('--exec-concurrency <n>', 'programs that run at a time (default: 16)', parseCount),
+    interactive: toggle(
+      '-i, --interactive',
+      '--no-interactive',
+      'send typed lines to the peer that spoke last (default: at a terminal)',
+      'leave stdin alone',
+    ),
+  });
+}
+
+/** The options that say how to respond. */
+interface ResponseValues extends Omit<ValuesOf<ReturnType<typeof responseOptions>>, 'interactive'> {
+  readonly encoding: Encoding;
+  readonly ipv6: true | undefined;
+}
+
+const EXEC_TIMEOUT_MS = 5000;
+const EXEC_CONCURRENCY = 16;
+
+/** Reads how to respond. Undefined: not at all. @throws {UsageError} */
+export async function planResponse(values: ResponseValues, local: Address, io: Io): Promise<ResponsePlan | undefined> {
+  const { reply, replyFile, rules, exec } = values;
+  const given = Object.entries({ '--reply': reply, '--reply-file': replyFile, '--rules': rules, '--exec': exec });
+  const [first, second] = given.flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (second !== undefined) {
+    throw new UsageError(`option '${first ?? ''}' and option '${second}' both give the answer; give one of them`);
+  }
+  if (exec !== undefined) return planProgram(exec, values, io);
+  const { shell, execTimeout, execConcurrency } = values;
+  const idle = Object.entries({
+    '--shell': shell,
+    '--exec-timeout': execTimeout,
+    '--exec-concurrency': execConcurrency,
+  }).find(([, value]) => value !== undefined);
+  if (idle !== undefined) throw new UsageError(`option '${idle[0]}' says how --exec runs, which is not there`);
+  if (rules !== undefined) return { kind: 'rules', path: rules };
+  const family = replyFamily(local, values);
+  if (replyFile !== undefined) return { kind: 'file', path: replyFile, family };
+  if (reply === undefined) return undefined;
+  const payload = readPayload(reply, values.encoding, "option '--reply':", io);
+  checkReplySize(payload, '--reply', family);
+  return { kind: 'payload', payload };
+}
+
+/** Of the two that it may be, the one to which less can be sent. */
+function replyFamily({ host }: Address, { ipv6 }: ResponseValues): Family {
+  const onlyIpv6 = ipv6 === true || (host.kind === 'literal' && familyOf(host.address) === 6);
+  return onlyIpv6 ? 6 : 4;
+}
+
+async function planProgram(exec: string, values: ResponseValues, io: Io): Promise<ResponsePlan> {
+  checkUtf8(exec, "option '--exec'", io);
+  const { shell, execTimeout: timeoutMs = EXEC_TIMEOUT_MS, execConcurrency: concurrency = EXEC_CONCURRENCY } = values;
+  const program: Program = shell === true ? { kind: 'shell', line: exec } : await splitWords(exec);
+  if (exec.trim() === '') throw new UsageError("option '--exec' names no program");
+  return { kind: 'program', program, timeoutMs, concurrency };
+}
+
+/** Words as a POSIX shell would split them, by blanks and quotes; nothing else in them means anything. */
+async function splitWords(exec: string): Promise<Program> {
+  const { split } = await import('shlex');
+  try {
+    const [file = '', ...args] = split(exec);
+    return { kind: 'words', file, args };
+  } catch {
+    throw new UsageError(`option '--exec': a quote is not closed in ${JSON.stringify(exec)}`);
+  }
+}
