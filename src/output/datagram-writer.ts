@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import { wallClockMs } from '../net/clock.js';
 import type { Datagram } from '../net/index.js';
 import { ChunkBuilder } from './chunk-builder.js';
-import type { Format } from './formats.js';
+import type { Format } from './formats/format.js';
 import { formatEvent, type JsonEvent } from './json-lines.js';
 import { type Progress, progressOf } from './progress.js';
 

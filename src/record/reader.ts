@@ -1,18 +1,11 @@
-import { uint32 } from './byte-order.js';
 import { ByteWindow } from './byte-window.js';
 import { CaptureError } from './capture-error.js';
 import type { CapturedDatagram } from './captured-datagram.js';
 import type { Decoder } from './formats/decoder.js';
-import type { Packet } from './packets/packet.js';
+import { createDecoder, MAGIC_BYTES } from './formats/decoders.js';
 import { Decompression } from './compression/decompression.js';
-import { JsonlDecoder } from './formats/jsonl-decoder.js';
 import { PacketDecoder } from './packets/packet-decoder.js';
-import { PcapDecoder } from './formats/pcap-decoder.js';
-import { PcapngDecoder } from './formats/pcapng-decoder.js';
 import { SkipTally } from './skip-tally.js';
-
-/** Bytes that tell the format. */
-const MAGIC_BYTES = 4;
 
 /**
  * The datagrams of a recording, in its order, in arrays of those that one chunk completes: pcap, pcapng or JSON lines,
@@ -72,25 +65,4 @@ export async function* readCapture(
   } finally {
     packets.end();
   }
-}
-
-function createDecoder(
-  window: ByteWindow,
-  packets: PacketDecoder,
-  take: (datagram: CapturedDatagram) => void,
-): Decoder {
-  const takePacket = (packet: Packet): void => {
-    const datagram = packets.decode(packet);
-    if (datagram !== undefined) take(datagram);
-  };
-  const start = uint32(window.peek(MAGIC_BYTES), 0);
-  if (PcapDecoder.recognizes(start)) return new PcapDecoder(takePacket);
-  if (PcapngDecoder.recognizes(start)) return new PcapngDecoder(takePacket);
-  if (JsonlDecoder.recognizes(start >>> 24)) return new JsonlDecoder(take);
-  throw new CaptureError(window.offset, unknownFormat(window));
-}
-
-function unknownFormat(window: ByteWindow): string {
-  const bytes = Buffer.from(window.peek(MAGIC_BYTES));
-  return `what begins with the bytes ${bytes.toString('hex')} is no recording; pcap, pcapng and JSON lines are, and editcap makes pcap of other captures`;
 }

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { Datagram } from '../net/index.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { FileStream } from '../output/file-stream.js';
-import type { Format } from '../output/formats.js';
+import type { Format } from '../output/formats/format.js';
 import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { type Direction, OrderedRecording } from './recording.js';
 

@@ -1,16 +1,18 @@
 import { ValueError } from '../net/errors.js';
 import { completing } from '../text/value.js';
+import { RECORD_FORMAT_NAMES, type RecordFormatName } from './formats/table.js';
 
 /** Where a recording goes, and how it is written. `stdout` is pcap. */
 export type RecordTarget =
-  { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string; readonly format: 'pcap' | 'jsonl' };
+  { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string; readonly format: RecordFormatName };
 
 /** Reads where a recording goes, by the end of its name. */
 export const parseRecordTarget = completing('file', (text): RecordTarget => {
   if (text === '-') return { kind: 'stdout' };
-  const [, format] = /[^/]\.(pcap|jsonl)$/.exec(text) ?? [];
-  if (format !== 'pcap' && format !== 'jsonl') {
-    throw new ValueError('A recording is a file that ends in .pcap or .jsonl, or - for pcap on stdout.');
+  const format = RECORD_FORMAT_NAMES.find((name) => text.endsWith(`.${name}`) && /[^/]\.[a-z]+$/.test(text));
+  if (format === undefined) {
+    const endings = RECORD_FORMAT_NAMES.map((name) => `.${name}`).join(' or ');
+    throw new ValueError(`A recording is a file that ends in ${endings}, or - for pcap on stdout.`);
   }
   return { kind: 'file', path: text, format };
 });

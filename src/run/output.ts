@@ -3,7 +3,7 @@ import { describeFailure } from '../text/failure.js';
 import type { SharedValues } from '../commands/options/shared.js';
 import type { PreparedRecording } from './prepared-recording.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
-import { createFormat } from '../output/formats.js';
+import { createFormat } from '../output/formats/table.js';
 import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
 import type { LogFields } from '../output/log.js';
 import { describeRoundTrips, drawHistogram } from '../stats/round-trip-lines.js';

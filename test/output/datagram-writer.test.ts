@@ -11,7 +11,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Datagram } from '../../src/net/index.js';
 import { DatagramWriter } from '../../src/output/datagram-writer.js';
-import { createFormat, type FormatName } from '../../src/output/formats.js';
+import { createFormat, type FormatName } from '../../src/output/formats/table.js';
 import { createPalette } from '../../src/output/palette.js';
 
 const palette = await createPalette(false);

@@ -1,5 +1,5 @@
 import { flag, grouped, option, type OptionSpec, toggle } from '../../cli/options.js';
-import { type FormatName, FORMAT_NAMES } from '../../output/formats.js';
+import { type FormatName, FORMAT_NAMES } from '../../output/formats/table.js';
 import { parseRecordTarget } from '../../record/target.js';
 import { parseDuration } from '../../text/duration.js';
 import { ENCODINGS } from '../../text/encoding.js';

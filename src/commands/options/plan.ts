@@ -15,6 +15,7 @@ import { checkJoinable, checkMemberships } from '../../net/address/membership.js
 import { isSelf, sendsToItself } from '../../net/engines/own-address.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import { decode, type Encoding, EncodingError } from '../../text/encoding.js';
+import { FORMATS } from '../../output/formats/table.js';
 import type { Context, Io } from '../../run/context.js';
 import type { SharedValues } from './shared.js';
 import { familyOption } from './socket.js';
@@ -118,7 +119,7 @@ export function checkShared(values: SharedValues, io: Io): void {
   if (values.record?.kind === 'stdout' && io.terminals.stdout && values.force !== true) {
     throw new UsageError("option '--record -' would write packets to a terminal: redirect it, or add --force");
   }
-  if (values.output === 'raw' && io.terminals.stdout && values.force !== true) {
+  if (FORMATS[values.output].isRaw === true && io.terminals.stdout && values.force !== true) {
     throw new UsageError("option '-o raw' would write raw bytes to a terminal: redirect it, or add --force");
   }
   if (values.interface !== undefined && !interfaceExists(values.interface)) {

@@ -1,5 +1,5 @@
 import type { ValuesOf } from '../../cli/options.js';
-import type { FormatName } from '../../output/formats.js';
+import type { FormatName } from '../../output/formats/table.js';
 import { datagramOptions } from './datagrams.js';
 import { kernelOptions } from './kernel.js';
 import { socketOptions } from './socket.js';

@@ -1,10 +1,11 @@
 import type { Datagram, Endpoint } from '../../net/index.js';
 import { ChunkBuilder } from '../../output/chunk-builder.js';
-import type { Format } from '../../output/formats.js';
+import type { Format } from '../../output/formats/format.js';
 import type { Examination, FileView } from '../file-view.js';
 import type { Direction } from '../recording.js';
 
-export type RecordFormatName = 'pcap' | 'jsonl';
+/** A format by the ending of its files. */
+export type RecordFormatName = keyof typeof LOADERS;
 
 /** How datagrams of both directions are written. */
 export type DatagramFormats = Readonly<Record<Direction, Format>>;
@@ -19,7 +20,10 @@ export interface RecordFormat {
   examine(view: FileView, from?: number): Promise<Examination | undefined>;
 }
 
-const LOADERS: Readonly<Record<RecordFormatName, () => Promise<RecordFormat>>> = { pcap: loadPcap, jsonl: loadJsonl };
+/** The formats that are written, by the ending of their files. The code of each is loaded when it is needed. */
+const LOADERS = { pcap: loadPcap, jsonl: loadJsonl } satisfies Readonly<Record<string, () => Promise<RecordFormat>>>;
+
+export const RECORD_FORMAT_NAMES = Object.keys(LOADERS) as readonly RecordFormatName[];
 
 /** Loads what a format needs. */
 export function loadFormat(name: RecordFormatName): Promise<RecordFormat> {

@@ -1,0 +1,46 @@
+import type { ChunkBuilder } from '../chunk-builder.js';
+import { describe, type OutputFormat } from './format.js';
+
+/** As `hexdump -C -v` shows it, below a line with time, addresses and size. */
+export const dump: OutputFormat = {
+  create: (options) => (datagram, chunk) => {
+    chunk.text(`${describe(datagram, options)}\n`);
+    writeDump(datagram.data, chunk);
+  },
+};
+
+const NEWLINE = 0x0a;
+const BYTES_A_LINE = 16;
+/** Where the bytes of a line begin, three columns each, with another space in the middle; then the gutter. */
+const BYTES_COLUMN = 10;
+const GUTTER_COLUMN = 60;
+const HEX_DIGITS = Buffer.from('0123456789abcdef');
+const [SPACE, DOT, BAR, TILDE] = [0x20, 0x2e, 0x7c, 0x7e];
+
+/** The line being written, used again for each. */
+const dumpLine = Buffer.alloc(GUTTER_COLUMN + BYTES_A_LINE + '||\n'.length);
+
+/** As `hexdump -C -v`: offset, two groups of eight bytes, printable ASCII, and the length on a line of its own. */
+function writeDump(data: Uint8Array, chunk: ChunkBuilder): void {
+  for (let offset = 0; offset < data.length; offset += BYTES_A_LINE) {
+    dumpLine.fill(SPACE);
+    dumpLine.write(formatOffset(offset), 'latin1');
+    let column = BYTES_COLUMN;
+    let gutter = GUTTER_COLUMN;
+    dumpLine[gutter++] = BAR;
+    for (const byte of data.subarray(offset, offset + BYTES_A_LINE)) {
+      dumpLine[column] = HEX_DIGITS[byte >> 4] ?? 0;
+      dumpLine[column + 1] = HEX_DIGITS[byte & 0xf] ?? 0;
+      column += gutter === GUTTER_COLUMN + BYTES_A_LINE / 2 ? 4 : 3;
+      dumpLine[gutter++] = byte >= SPACE && byte <= TILDE ? byte : DOT;
+    }
+    dumpLine[gutter++] = BAR;
+    dumpLine[gutter++] = NEWLINE;
+    chunk.bytes(dumpLine.subarray(0, gutter));
+  }
+  if (data.length > 0) chunk.text(`${formatOffset(data.length)}\n`);
+}
+
+function formatOffset(offset: number): string {
+  return offset.toString(16).padStart(8, '0');
+}

@@ -1,0 +1,22 @@
+import { dump } from './dump.js';
+import { base64, hex } from './encoded.js';
+import type { Format, FormatOptions, OutputFormat } from './format.js';
+import { json } from './json.js';
+import { none } from './none.js';
+import { raw } from './raw.js';
+import { utf8 } from './utf8.js';
+
+const TABLE = { utf8, hex, dump, base64, json, raw, none };
+
+/** How received datagrams are written to stdout. */
+export type FormatName = keyof typeof TABLE;
+
+/** All formats, by name, in the order of the help. */
+export const FORMATS: Readonly<Record<FormatName, OutputFormat>> = TABLE;
+
+export const FORMAT_NAMES = Object.keys(TABLE) as readonly FormatName[];
+
+/** The format of that name. Undefined: it writes nothing. */
+export function createFormat(name: FormatName, options: FormatOptions): Format | undefined {
+  return FORMATS[name].create?.(options);
+}
