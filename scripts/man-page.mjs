@@ -29,7 +29,7 @@ const SEE_ALSO = [
  * @returns {Promise<string>} its source in man(7)
  */
 export async function manPage({ outdir, version, date }) {
-  const program = await declaredProgram(outdir, version);
+  const { program, statuses } = await declaredProgram(outdir, version);
   const readme = await readFile(join(root, 'README.md'), 'utf8');
   const helper = program.createHelp();
   const commands = program.commands.map((command) => ({
@@ -60,7 +60,9 @@ export async function manPage({ outdir, version, date }) {
     ...['.SS Options that the commands share', ...groups(shared).slice(1)],
     ...['.SS Options without a command', ...groups(optionsOf(program)).slice(1)],
     ...['.SH ADDRESSES', ...addresses(sectionOf(readme, 'Addresses and values'))],
-    ...['.SH EXIT STATUS', ...table(sectionOf(readme, 'Exit status'), ([status, meaning]) => [status, meaning])],
+    '.SH EXIT STATUS',
+    ...statuses.flatMap(({ status, meaning }) => tagged({ term: prose(`\`${status}\``), text: meaning })),
+    ...afterTable(sectionOf(readme, 'Exit status')),
     '.SH EXAMPLES',
     ...commands.flatMap(({ examples }) => examples).flatMap(example),
     '.SH SEE ALSO',
@@ -68,18 +70,22 @@ export async function manPage({ outdir, version, date }) {
   ].join('\n')}\n`;
 }
 
-/** The program as the command itself declares it. */
+/** The program as the command itself declares it, and the meanings of its exit statuses. */
 async function declaredProgram(outdir, version) {
   const outfile = join(outdir, 'program.mjs');
   await esbuild.build({
     ...{ absWorkingDir: root, bundle: true, platform: 'node', target: 'node20.19', format: 'esm', outfile },
-    entryPoints: ['src/commands/program.ts'],
+    stdin: {
+      contents: `export { declareProgram } from './src/commands/program.ts';
+        export { EXIT_STATUSES } from './src/run/exit-code.ts';`,
+      resolveDir: root,
+    },
     packages: 'external',
     logLevel: 'warning',
   });
   try {
-    const { declareProgram } = await import(pathToFileURL(outfile).href);
-    return await declareProgram({ version });
+    const { declareProgram, EXIT_STATUSES } = await import(pathToFileURL(outfile).href);
+    return { program: await declareProgram({ version }), statuses: EXIT_STATUSES };
   } finally {
     await rm(outfile);
   }
@@ -154,18 +160,23 @@ const firstParagraph = (readme) => /^udpcat is .*$/m.exec(readme)?.[0] ?? '';
 
 /** The rows of the table in a section, each as a term and a text, and the paragraphs after it. */
 function table(section, read) {
-  const [rows, rest] = [
-    section.split('\n').filter((line) => line.startsWith('|')),
-    section.split('\n').filter((line) => line !== '' && !line.startsWith('|')),
-  ];
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
   return [
     ...rows.slice(2).flatMap((row) => {
       const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
       const [term, text] = read(cells.slice(1, -1));
       return tagged({ term: prose(/`/.test(term) ? term : `\`${term}\``), text });
     }),
-    ...rest.flatMap(paragraphs),
+    ...afterTable(section),
   ];
+}
+
+/** The paragraphs of a section that are no rows of its table. */
+function afterTable(section) {
+  return section
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('|'))
+    .flatMap(paragraphs);
 }
 
 const addresses = (section) =>

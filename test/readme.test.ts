@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EXIT_STATUSES } from '../src/run/exit-code.js';
 import { testWith } from './support/peers.js';
 import { closedPort, echoServer } from './support/sockets.js';
 import { commandLine, shell, start, udpcat } from './support/udpcat.js';
@@ -30,6 +31,15 @@ function runModule(code: string) {
 }
 
 describe('the README', () => {
+  test('says of each exit status what the manual page says', () => {
+    const [, section = ''] = /^## Exit status\n(.*?)(?=^## )/ms.exec(readme) ?? [];
+    const rows = [...section.matchAll(/^\| ([\d, ]+) \| (.*) \|$/gm)].map(([, status, meaning]) => ({
+      status,
+      meaning,
+    }));
+    expect(rows).toEqual(EXIT_STATUSES.map(({ status, meaning }) => ({ status, meaning })));
+  });
+
   const [server = '', client = ''] = blocks('js');
 
   test('has an echo server that answers, as written but for the port', async () => {

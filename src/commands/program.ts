@@ -2,18 +2,19 @@ import { Command, CommanderError } from 'commander';
 import { createLog, type LogFormat } from '../output/log.js';
 import { wantsColor } from '../output/palette.js';
 import { type Context, createContext, type Ending, type Io } from '../run/context.js';
-import { ExitCode, type Numbering, numberingOf, pluginState, statusIn } from '../run/exit-code.js';
+import { EXIT_STATUSES, ExitCode, type Numbering, numberingOf, pluginState, statusIn } from '../run/exit-code.js';
 import { describeFailure } from '../text/failure.js';
-import type { COMMAND_NAMES } from './names.js';
-import type { SharedValues } from './options/shared.js';
+import { COMMANDS, type Running } from './index.js';
 import { formatPluginLine } from '../run/plugin-line.js';
 import { UsageError } from '../cli/usage-error.js';
+
+/** The longest line of the text after the commands, in characters. */
+const HELP_COLUMNS = 100;
 
 const HELP = `
 Addresses: 127.0.0.1:8000, [::1]:8000, name:8000; 8000 is the loopback, *:8000 every interface.
 
-Exit status: 0 done or answered, 1 local failure, 2 usage, 3 silent, 4 refused, 5 wrong reply,
-6 only strangers replied, 7 datagrams dropped; send ends by the signal that stopped it.
+${describeStatuses()}
 
 Examples:
   udpcat serve 8000                              print what arrives
@@ -25,50 +26,19 @@ Examples:
 udpcat <command> --help tells more.
 `;
 
-/** Turns the function that runs a command into what commander calls with the plan. */
-type Running = <Plan extends SharedValues>(
-  run: (plan: Plan, context: Context) => Promise<Ending>,
-) => (plan: Plan) => Promise<void>;
-
-/** The commands. The file of each is read only if it is the one asked for. */
-const COMMANDS: readonly {
-  readonly name: (typeof COMMAND_NAMES)[number];
-  readonly summary: string;
-  readonly declare: (command: Command, io: Io, running: Running) => Promise<void>;
-}[] = [
-  {
-    name: 'serve',
-    summary: 'bind, print what arrives, optionally answer',
-    declare: async (command, io, running) => {
-      const { declareServe, runServe } = await import('./serve.js');
-      declareServe(command, io, running(runServe));
-    },
-  },
-  {
-    name: 'send',
-    summary: 'send datagrams, optionally wait for and judge the replies',
-    declare: async (command, io, running) => {
-      const { declareSend, runSend } = await import('./send.js');
-      declareSend(command, io, running(runSend));
-    },
-  },
-  {
-    name: 'echo',
-    summary: 'send every datagram back to its sender',
-    declare: async (command, io, running) => {
-      const { declareEcho, runEcho } = await import('./echo.js');
-      declareEcho(command, io, running(runEcho));
-    },
-  },
-  {
-    name: 'completion',
-    summary: 'print what a shell needs to complete these commands',
-    declare: async (command, io) => {
-      const { declareCompletion } = await import('./completion.js');
-      declareCompletion(command, () => declareProgram(io));
-    },
-  },
-];
+/** The exit statuses for the help, as many on a line as fit. */
+function describeStatuses(): string {
+  const numbers = EXIT_STATUSES.flatMap(({ status, brief }) => (/^\d$/.test(status) ? [`${status} ${brief}`] : []));
+  const signals = EXIT_STATUSES.flatMap(({ status, brief }) => (/^\d$/.test(status) ? [] : [brief]));
+  const items = [...numbers.slice(0, -1).map((item) => `${item},`), `${numbers.at(-1) ?? ''};`];
+  const lines = ['Exit status:'];
+  for (const item of items) {
+    const line = `${lines.at(-1) ?? ''} ${item}`;
+    if (line.length <= HELP_COLUMNS) lines[lines.length - 1] = line;
+    else lines.push(item);
+  }
+  return `${lines.join('\n')} ${signals.join(', ')}.`;
+}
 
 /** Runs the command line; resolves to how the process is to end. Whatever goes wrong is told in one line on stderr. */
 export async function runCommandLine(args: readonly string[], io: Io): Promise<Ending> {
@@ -81,7 +51,7 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
 
   const program = createProgram(io);
   program.hook('preSubcommand', async (_, chosen) => {
-    await COMMANDS.find(({ name }) => name === chosen.name())?.declare(chosen, io, running);
+    await COMMANDS.find(({ name }) => name === chosen.name())?.declare(chosen, io, running, () => declareProgram(io));
   });
   try {
     if (args.length === 0) throw new UsageError('which command? serve, send or echo; udpcat --help tells more');
@@ -101,7 +71,7 @@ export async function declareProgram(io: Io): Promise<Command> {
   const program = createProgram(io);
   const running: Running = () => () => Promise.resolve();
   for (const command of program.commands) {
-    await COMMANDS.find(({ name }) => name === command.name())?.declare(command, io, running);
+    await COMMANDS.find(({ name }) => name === command.name())?.declare(command, io, running, () => declareProgram(io));
   }
   return program;
 }

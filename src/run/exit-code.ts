@@ -22,6 +22,57 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** One exit status in words. */
+export interface ExitStatus {
+  /** The number, or the numbers. */
+  readonly status: string;
+  /** A few words for `--help`. */
+  readonly brief: string;
+  /** The meaning for the manual page and the documentation. */
+  readonly meaning: string;
+}
+
+const MEANINGS: Readonly<Record<keyof typeof ExitCode, Omit<ExitStatus, 'status'>>> = {
+  ok: {
+    brief: 'done or answered',
+    meaning: 'done: everything sent; or the replies asked for came and matched; or `serve`, `echo` ended as told',
+  },
+  failure: {
+    brief: 'local failure',
+    meaning: 'local failure: cannot resolve, bind, open, read, send or write; nothing to send',
+  },
+  usage: { brief: 'usage', meaning: 'usage error: nothing was opened or sent' },
+  silent: {
+    brief: 'silent',
+    meaning: 'silent: no reply in time, or too few; or fewer datagrams than `serve --count` when the time was over',
+  },
+  refused: {
+    brief: 'refused',
+    meaning:
+      'refused: nobody listens there, it is prohibited, or, with the linux engine, a router says that it cannot be reached',
+  },
+  mismatch: { brief: 'wrong reply', meaning: 'mismatch: the address asked replied, and not as expected' },
+  stray: { brief: 'only strangers replied', meaning: 'stray: replies came, all from other addresses' },
+  dropped: {
+    brief: 'datagrams dropped',
+    meaning:
+      'datagrams were dropped: by the full queue under `--overflow fail`, or, with `--fail-on-drop`, by the kernel, the queue or the output where the status would be 0',
+  },
+};
+
+/** The statuses of udpcat's own numbering, in order. Help, manual page and documentation say the same. */
+export const EXIT_STATUSES: readonly ExitStatus[] = [
+  ...Object.entries(ExitCode).map(([name, status]) => ({
+    status: String(status),
+    ...MEANINGS[name as keyof typeof ExitCode],
+  })),
+  {
+    status: '130, 143',
+    brief: 'send ends by the signal that stopped it',
+    meaning: "`send` was ended by SIGINT, SIGTERM: by the signal itself, so that a shell's loop ends too",
+  },
+];
+
 /** The status that tells a verdict. */
 export function exitCodeOf(verdict: Verdict): ExitCode {
   return ExitCode[verdict];
