@@ -4,14 +4,17 @@ import type { Context, Io } from '../run/context.js';
 import type { ExitCode } from '../run/exit-code.js';
 import { addOptions, type ValuesOf } from '../cli/options.js';
 import { planOutput } from './options/plan.js';
-import { planLocal, runService, servingOptions, type ServingPlan } from '../service/service.js';
+import { planLocal } from './options/local.js';
+import { servingOptions } from './options/serving.js';
+import type { ServicePlan } from '../service/plan.js';
+import { runService } from '../service/service.js';
 
 function echoOptions() {
   return servingOptions('none');
 }
 
 /** What `udpcat echo` was asked to do, parsed and complete. */
-export type EchoPlan = ServingPlan;
+export type EchoPlan = ServicePlan;
 
 const EXAMPLES = `
 Examples:

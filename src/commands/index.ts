@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { Context, Ending, Io } from '../run/context.js';
 import type { COMMAND_NAMES } from './names.js';
-import type { SharedValues } from './options/shared.js';
+import type { RunPlan } from '../run/plan.js';
 
 /** Turns the function that runs a command into what commander calls with the plan. */
-export type Running = <Plan extends SharedValues>(
+export type Running = <Plan extends RunPlan>(
   run: (plan: Plan, context: Context) => Promise<Ending>,
 ) => (plan: Plan) => Promise<void>;
 

@@ -9,7 +9,11 @@ import { describeFailure } from '../text/failure.js';
 import { unlessAborted } from '../run/interruption.js';
 import { addOptions, type ValuesOf } from '../cli/options.js';
 import { planOutput } from './options/plan.js';
-import { planLocal, runService, servingOptions, type ServingPlan } from '../service/service.js';
+import { planLocal } from './options/local.js';
+import { servingOptions } from './options/serving.js';
+import type { ServicePlan } from '../service/plan.js';
+import { runService } from '../service/service.js';
+import type { Encoding } from '../text/encoding.js';
 import { readTypedLines } from '../input/typed-lines.js';
 import type { Output } from '../run/output.js';
 
@@ -21,9 +25,11 @@ function serveOptions() {
 }
 
 /** What `udpcat serve` was asked to do, parsed and complete. */
-export interface ServePlan extends ServingPlan {
+export interface ServePlan extends ServicePlan {
   /** How every datagram is answered; undefined for not at all. */
   readonly answer?: ResponsePlan | undefined;
+  /** The encoding of typed lines. */
+  readonly encoding: Encoding;
   /** Whether typed lines are sent to the peer that spoke last. */
   readonly typing: boolean;
   /** Whether the user said so; undefined where the terminal decided. */
@@ -58,9 +64,9 @@ async function planServe(
   values: ValuesOf<ReturnType<typeof serveOptions>>,
   io: Io,
 ): Promise<ServePlan> {
-  const { local, fd } = await planLocal(args, values, io);
+  const socket = await planLocal(args, values, io);
   const typing = values.interactive ?? (io.terminals.stdin && io.isForeground());
-  return { ...values, local, fd, typing, answer: await planResponse(values, local, io) };
+  return { ...values, ...socket, typing, answer: await planResponse(values, socket.local, io) };
 }
 
 /** Serves until told to end; resolves to the exit status. */

@@ -37,7 +37,8 @@ import {
 import { lookupInChild } from '../run/name-lookup.js';
 import { familyOption } from '../commands/options/socket.js';
 import type { Output } from '../run/output.js';
-import { blamedOnBind, reportBuffers, reportEngine, socketOptions, withoutSelf } from '../commands/options/plan.js';
+import { reportBuffers, reportEngine } from '../run/socket-report.js';
+import { blamedOnBind, socketOptions, withoutSelf } from '../commands/options/plan.js';
 import { pathOfReplay, STDIN } from '../commands/options/replay-plan.js';
 import { checkRetry, type SendPlan } from '../commands/options/send-plan.js';
 import { awaitReplies, sendMessages } from './sending.js';

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { createLog, type Log, type LogLevel } from '../output/log.js';
 import { createPalette, type Palette, wantsColor } from '../output/palette.js';
-import type { SharedValues } from '../commands/options/shared.js';
+import type { LogPlan } from './plan.js';
 
 /** A signal that ends a command in order. */
 export type StopSignal = 'SIGINT' | 'SIGTERM';
@@ -53,19 +53,19 @@ export interface Context extends Io {
 }
 
 /** The context that the options ask for. */
-export async function createContext(io: Io, values: SharedValues): Promise<Context> {
+export async function createContext(io: Io, plan: LogPlan): Promise<Context> {
   const log = createLog(() => io.stderr, {
-    level: logLevel(values),
-    format: values.logFormat,
-    colored: wantsColor(values.color, io.env, io.terminals.stderr),
-    hasStatus: io.terminals.stderr && io.env.TERM !== 'dumb' && values.logFormat === 'pretty' && values.quiet !== true,
+    level: logLevel(plan),
+    format: plan.logFormat,
+    colored: wantsColor(plan.color, io.env, io.terminals.stderr),
+    hasStatus: io.terminals.stderr && io.env.TERM !== 'dumb' && plan.logFormat === 'pretty' && plan.quiet !== true,
   });
-  const palette = await createPalette(wantsColor(values.color, io.env, io.terminals.stdout));
+  const palette = await createPalette(wantsColor(plan.color, io.env, io.terminals.stdout));
   // Not by spreading: stdin is opened by the first who asks for it.
   return Object.assign(Object.create(io) as Io, { log, palette });
 }
 
-function logLevel({ logLevel: level, verbose, quiet }: SharedValues): LogLevel {
+function logLevel({ logLevel: level, verbose, quiet }: LogPlan): LogLevel {
   if (verbose === true) return 'debug';
   return quiet === true ? 'error' : (level ?? 'info');
 }

@@ -1,6 +1,6 @@
 import type { Context } from './context.js';
 import { describeFailure } from '../text/failure.js';
-import type { SharedValues } from '../commands/options/shared.js';
+import type { RunPlan } from './plan.js';
 import type { PreparedRecording } from './prepared-recording.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat } from '../output/formats/table.js';
@@ -37,7 +37,7 @@ const NO_DETAILS: Details = { fields: {}, lines: [] };
 export class Output {
   readonly writer: DatagramWriter;
   readonly totals: Totals;
-  readonly #values: SharedValues;
+  readonly #plan: RunPlan;
   readonly #context: Context;
   readonly #details: () => Details;
   readonly #unreportedDrops = { kernel: 0, queue: 0 };
@@ -60,21 +60,15 @@ export class Output {
    * @param onEnd called when stdout, or the file of the recording, takes no more
    * @param details what the summary and reports tell besides the totals. Default: nothing.
    */
-  constructor(
-    values: SharedValues,
-    context: Context,
-    totals: Totals,
-    onEnd: () => void,
-    details = (): Details => NO_DETAILS,
-  ) {
-    this.#values = values;
+  constructor(plan: RunPlan, context: Context, totals: Totals, onEnd: () => void, details = (): Details => NO_DETAILS) {
+    this.#plan = plan;
     this.#context = context;
     this.#details = details;
     this.#onEnd = onEnd;
     this.totals = totals;
     const { log, terminals } = context;
     this.writer = new DatagramWriter(context.stdout, {
-      events: values.output === 'json',
+      events: plan.output === 'json',
       onEnd,
       beforeWrite: terminals.stdout && log.hasStatus ? () => log.putStatusAside() : undefined,
     });
@@ -88,10 +82,10 @@ export class Output {
    * @throws {UsageError} if it holds something else; {@link RecordError} if it cannot be read and written
    */
   async prepare(replayed?: string): Promise<void> {
-    const { record } = this.#values;
+    const { record } = this.#plan;
     if (record === undefined) return;
     const { prepareRecording } = await import('./prepared-recording.js');
-    this.#preparedRecording = await prepareRecording(record, this.#values, this.#context, replayed);
+    this.#preparedRecording = await prepareRecording(record, this.#plan, this.#context, replayed);
   }
 
   /**
@@ -101,8 +95,8 @@ export class Output {
    */
   async begin({ bound, meta }: { readonly bound: Endpoint; readonly meta: boolean }): Promise<void> {
     this.#recording = await this.#preparedRecording?.open(bound);
-    this.writer.format = createFormat(this.#values.output, {
-      meta: this.#values.meta ?? meta,
+    this.writer.format = createFormat(this.#plan.output, {
+      meta: this.#plan.meta ?? meta,
       terminal: this.#context.terminals.stdout,
       palette: this.#context.palette,
       bound,
@@ -153,7 +147,7 @@ export class Output {
 
   /** Whether datagrams that are sent are recorded. */
   get records(): boolean {
-    return this.#values.record !== undefined;
+    return this.#plan.record !== undefined;
   }
 
   /** Waits for whoever reads stdout no more: what is under way, and anything that follows, counts as lost. */
@@ -206,9 +200,7 @@ export class Output {
     this.totals.queueDropped += count;
     if (!this.#queueDropsWereSaid) {
       this.#queueDropsWereSaid = true;
-      this.#context.log.warn(
-        `the queue of ${this.#values.queueSize} is full, and datagrams are dropped (--queue-size)`,
-      );
+      this.#context.log.warn(`the queue of ${this.#plan.queueSize} is full, and datagrams are dropped (--queue-size)`);
     }
     this.#toBeReported('queue', count);
   }
@@ -234,11 +226,11 @@ export class Output {
 
   /** Whether the counts are written or judged at the end. */
   get countsAreRead(): boolean {
-    return this.#values.failOnDrop === true || this.#values.output === 'json' || this.#tellsTotals;
+    return this.#plan.failOnDrop === true || this.#plan.output === 'json' || this.#tellsTotals;
   }
 
   get #tellsTotals(): boolean {
-    const { stats, quiet } = this.#values;
+    const { stats, quiet } = this.#plan;
     return stats ?? (this.#context.terminals.stderr && quiet !== true);
   }
 
@@ -330,7 +322,7 @@ export class Output {
 
   /** Whether the user asked to be told by the status that datagrams were dropped, and they were; says which on stderr. */
   failsOnDrop(): boolean {
-    if (this.#values.failOnDrop !== true) return false;
+    if (this.#plan.failOnDrop !== true) return false;
     const { log } = this.#context;
     if (this.#kernelPoll !== undefined && this.totals.kernelDropped === undefined) {
       log.warn('--fail-on-drop: what the kernel dropped cannot be known here, and does not count');

@@ -2,16 +2,13 @@ import type { Endpoint } from '../net/index.js';
 import { FileRecording } from '../record/file-recording.js';
 import { loadFormat, type RecordFormat } from '../record/formats/table.js';
 import { ForeignFileError } from '../record/record-error.js';
+import type { RecordFilesPlan } from '../record/record-plan.js';
+import type { RecordTarget } from '../record/target.js';
 import { FileRow, OneFile, type RecordFiles } from '../record/record-files.js';
 import type { Recording } from '../record/recording.js';
 import { StdoutRecording } from '../record/stdout-recording.js';
 import type { Context } from './context.js';
-import type { SharedValues } from '../commands/options/shared.js';
 import { UsageError } from '../cli/usage-error.js';
-import type { RecordTarget } from '../record/target.js';
-
-/** What the options say of a recording. */
-export type RecordValues = Pick<SharedValues, 'rotateSize' | 'rotateTime' | 'keep' | 'recordReplace'>;
 
 /** A recording that is not open yet. */
 export interface PreparedRecording {
@@ -34,7 +31,7 @@ export interface PreparedRecording {
  */
 export async function prepareRecording(
   target: RecordTarget,
-  values: RecordValues,
+  plan: RecordFilesPlan,
   context: Pick<Context, 'log' | 'stdout'>,
   replayed?: string,
 ): Promise<PreparedRecording> {
@@ -44,7 +41,7 @@ export async function prepareRecording(
       open: (bound) => Promise.resolve(new StdoutRecording(context.stdout, format.header, format.formats(bound))),
     };
   }
-  const files = planFiles(target.path, format, { ...values, replayed }, context);
+  const files = planFiles(target.path, format, { ...plan, replayed }, context);
   await asUsage(files.prepare());
   return {
     open: async (bound) => new FileRecording(files, await asUsage(files.first()), format.formats(bound)),
@@ -54,7 +51,13 @@ export async function prepareRecording(
 function planFiles(
   path: string,
   format: RecordFormat,
-  { rotateSize, rotateTime, keep, recordReplace, replayed }: RecordValues & { readonly replayed: string | undefined },
+  {
+    rotateSize,
+    rotateTime,
+    keep,
+    recordReplace,
+    replayed,
+  }: RecordFilesPlan & { readonly replayed: string | undefined },
   { log }: Pick<Context, 'log'>,
 ): RecordFiles {
   const warn = (message: string): void => {

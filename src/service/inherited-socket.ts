@@ -1,8 +1,5 @@
-import { type Address, parseAddress } from '../net/index.js';
 import type { Io } from '../run/context.js';
 import { LocalFailure } from '../text/failure.js';
-import { readAddress } from '../commands/options/plan.js';
-import type { SharedValues } from '../commands/options/shared.js';
 
 /** The first descriptor that is passed (`SD_LISTEN_FDS_START`, sd_listen_fds(3)). */
 const FIRST_DESCRIPTOR = 3;
@@ -29,8 +26,8 @@ type Found =
 /** A socket that this process was started with. */
 export interface InheritedSocket {
   readonly fd: number;
-  /** Where it is bound. */
-  readonly local: Address;
+  /** The address that it is bound to, as `127.0.0.1:8000` or `[::1]:8000`. */
+  readonly written: string;
 }
 
 /**
@@ -48,7 +45,7 @@ export function countInherited({ env, pid }: Io): number {
  *
  * @throws {LocalFailure} where there are several, or it is no UDP socket
  */
-export async function findInherited(count: number, values: SharedValues, io: Io): Promise<InheritedSocket> {
+export async function findInherited(count: number, io: Io): Promise<InheritedSocket> {
   if (count > 1) {
     throw new LocalFailure(
       `cannot serve on ${count} sockets, which the service manager passed (LISTEN_FDS): one ListenDatagram= to a unit`,
@@ -64,7 +61,7 @@ export async function findInherited(count: number, values: SharedValues, io: Io)
   }
   const { address, port, family } = found;
   const written = family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
-  return { fd: FIRST_DESCRIPTOR, local: readAddress(written, parseAddress, values) };
+  return { fd: FIRST_DESCRIPTOR, written };
 }
 
 async function look({ execPath, env }: Io): Promise<Found> {

@@ -63,7 +63,7 @@ export class ServiceManager {
   #isStopping = false;
 
   /** @param engine the engine asked for; with `node` no system calls are loaded */
-  constructor(context: Context, engine: EngineChoice) {
+  constructor(context: Context, engine: EngineChoice | undefined) {
     this.#context = context;
     const { NOTIFY_SOCKET: socket = '' } = context.env;
     if (socket === '') return;

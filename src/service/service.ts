@@ -1,18 +1,16 @@
-import { isIPv6 } from 'node:net';
 import type { Answering } from '../responders/responder.js';
 import { AccessList } from '../guard/access-list.js';
+import { createFaults } from '../faults/fault-plan.js';
 import type { Faults } from '../faults/faults.js';
 import { AnswerPolicy } from '../guard/answer-policy.js';
 import { isLoopback, isWildcard } from '../net/address/endpoint.js';
 import {
-  type Address,
   type Arrivals,
   type Datagram,
   DatagramError,
   type DatagramServer,
   type Endpoint,
   formatEndpoint,
-  parseAddress,
   startUdpServer,
 } from '../net/index.js';
 import { formatDuration } from '../text/time.js';
@@ -20,102 +18,14 @@ import { PeerTable } from '../stats/peers.js';
 import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 import { type AnswerParts, Answers } from './responses.js';
-import type { Context, Io } from '../run/context.js';
+import type { Context } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
-import { createFaults, faultOptions } from '../commands/options/faults.js';
-import { flag, grouped, option, repeatable, unlessFlag, type ValuesOf } from '../cli/options.js';
-import { sharedOptions } from '../commands/options/shared.js';
-import { familyOption } from '../commands/options/socket.js';
-import { countInherited, findInherited } from './inherited-socket.js';
+import type { ServicePlan } from './plan.js';
 import { Output } from '../run/output.js';
-import {
-  checkJoins,
-  checkShared,
-  readAddress,
-  readBind,
-  reportBuffers,
-  reportEngine,
-  socketOptions,
-} from '../commands/options/plan.js';
+import { reportBuffers, reportEngine } from '../run/socket-report.js';
 import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './service-report.js';
 import { UsageError } from '../cli/usage-error.js';
-import { parseAddressBlock } from '../guard/access-list.js';
-import { parseCount, parseRate } from '../text/number.js';
-
-/** The options that `serve` and `echo` share. */
-export function servingOptions(output: 'utf8' | 'none') {
-  return {
-    ...grouped('Whom to hear and to answer:', {
-      allow: repeatable('--allow <cidr>', 'take datagrams only from these addresses', parseAddressBlock),
-      deny: repeatable('--deny <cidr>', 'take none from these', parseAddressBlock),
-      rateLimit: option('--rate-limit <rate>', 'answers for each peer, such as 100/s', parseRate),
-      loopGuard: unlessFlag('--no-loop-guard', 'answer more than 100 identical datagrams a second from one peer'),
-      answerServicePorts: flag('--answer-service-ports', 'answer source ports below 1024 as well'),
-      amplify: flag('--amplify', 'give answers larger than 3 times the question to anybody, not only under --allow'),
-      maxPeers: option(
-        '--max-peers <n>',
-        'peers remembered at once (default: 1024 in the summary, 65536 to guard against loops and floods)',
-        parseCount,
-      ),
-    }),
-    ...faultOptions(),
-    ...sharedOptions({ output, count: 'stop after n datagrams' }),
-  };
-}
-
-/** What a serving command was asked to do. */
-export interface ServingPlan extends ValuesOf<ReturnType<typeof servingOptions>> {
-  /** Address to bind; port 0 lets the kernel choose. */
-  readonly local: Address;
-  /** A socket that is bound there already; undefined where one is to be bound. */
-  readonly fd?: number | undefined;
-}
-
-/**
- * The address to bind: the only argument, or `--bind`; without either the socket that a service manager passed, or
- * loopback with a port of the kernel's choice.
- */
-export async function planLocal(
-  args: readonly string[],
-  values: ValuesOf<ReturnType<typeof servingOptions>>,
-  io: Io,
-): Promise<Pick<ServingPlan, 'local' | 'fd'>> {
-  checkShared(values, io);
-  const found = await readLocal(args, values, io);
-  checkJoins(found.local, familyOption(values), values);
-  return found;
-}
-
-async function readLocal(
-  args: readonly string[],
-  values: ValuesOf<ReturnType<typeof servingOptions>>,
-  io: Io,
-): Promise<Pick<ServingPlan, 'local' | 'fd'>> {
-  const [argument, ...more] = args;
-  if (argument !== undefined && more.length > 0) throw new UsageError(describeExcess(argument, more));
-  if (argument !== undefined && values.bind !== undefined) {
-    throw new UsageError(`two addresses: "${argument}", and "${values.bind}" by option '-b, --bind'; give one of them`);
-  }
-  const inherited = countInherited(io);
-  const written = values.bind ?? argument;
-  if (inherited > 0 && written !== undefined) {
-    throw new UsageError(
-      `two addresses: "${written}", and that of the socket which the service manager passed (LISTEN_FDS); leave out one`,
-    );
-  }
-  if (inherited > 0) return findInherited(inherited, values, io);
-  if (values.bind !== undefined) return { local: readBind(values.bind, parseAddress, values) };
-  return { local: readAddress(argument ?? '0', parseAddress, values) };
-}
-
-/** Says how to write what users of netcat write as two arguments. */
-function describeExcess(argument: string, more: readonly string[]): string {
-  const [port = ''] = more;
-  const said = `one address is what the command takes: "${argument}" is followed by "${more.join(' ')}"`;
-  if (more.length > 1 || !/^\d{1,5}$/.test(port) || /^\d+$/.test(argument)) return said;
-  return `${said}; write ${isIPv6(argument) ? `[${argument}]` : argument}:${port}`;
-}
 
 /** What a serving command does with the datagrams it takes. */
 export interface Service {
@@ -132,7 +42,7 @@ export interface Service {
 }
 
 /** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
-export async function runService(plan: ServingPlan, context: Context, service: Service): Promise<ExitCode> {
+export async function runService(plan: ServicePlan, context: Context, service: Service): Promise<ExitCode> {
   const totals = new Totals();
   const peers = new PeerTable(service.answering !== undefined, plan.maxPeers);
   const faults = createFaults(plan);
@@ -154,7 +64,7 @@ export async function runService(plan: ServingPlan, context: Context, service: S
       lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
     }),
   );
-  const manager = new ServiceManager(context, plan.engine);
+  const manager = new ServiceManager(context, plan.socket.engine);
   try {
     await output.prepare();
     const ends = AbortSignal.any([context.stop, outputEnded.signal]);
@@ -174,18 +84,18 @@ export async function runService(plan: ServingPlan, context: Context, service: S
 }
 
 /** Only if it was asked for, and nothing stands at the terminal that it would garble: raw bytes end in no newline. */
-function hasLiveLine({ stats, output }: ServingPlan, { log, terminals }: Context, { typing }: Service): boolean {
+function hasLiveLine({ stats, output }: ServicePlan, { log, terminals }: Context, { typing }: Service): boolean {
   return stats === true && log.hasStatus && typing !== true && !(terminals.stdout && output === 'raw');
 }
 
 /** Whether anything is to be known of datagrams but who sent how many of which size. */
-function needsPayloads({ output, record, count }: ServingPlan, { answering, taken }: Service): boolean {
+function needsPayloads({ output, record, count }: ServicePlan, { answering, taken }: Service): boolean {
   return output !== 'none' || record !== undefined || count !== undefined || !!answering || !!taken;
 }
 
 /** Resolves once the socket is closed, and what it dropped is known. */
 async function serveUntilEnd(
-  plan: ServingPlan,
+  plan: ServicePlan,
   context: Context,
   {
     service,
@@ -205,7 +115,7 @@ async function serveUntilEnd(
 ): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
   const intake = new Intake(plan, output.totals, peers);
   await using server = await startUdpServer(plan.local, {
-    ...socketOptions(plan, { pays: true }),
+    ...plan.socket,
     fd: plan.fd,
     onArrivals: needsPayloads(plan, service) ? undefined : intake.count,
   });
@@ -246,7 +156,7 @@ async function serveUntilEnd(
 }
 
 function createAnswers(
-  plan: ServingPlan,
+  plan: ServicePlan,
   server: DatagramServer,
   answering: Answering,
   parts: Omit<AnswerParts, 'copies'>,
@@ -285,7 +195,7 @@ function tellOfLoops({ log }: Context, why: string): (peer: Endpoint) => void {
 
 async function announce(
   server: DatagramServer,
-  plan: ServingPlan,
+  plan: ServicePlan,
   context: Context,
   {
     output,
@@ -328,7 +238,7 @@ async function announce(
 async function serveBatches(
   server: DatagramServer,
   parts: {
-    readonly plan: ServingPlan;
+    readonly plan: ServicePlan;
     readonly service: Service;
     readonly output: Output;
     readonly intake: Intake;
@@ -352,7 +262,7 @@ async function serveBatches(
 }
 
 function judgeRun(
-  plan: ServingPlan,
+  plan: ServicePlan,
   { log }: Context,
   { output, endings, address }: { readonly output: Output; readonly endings: Endings; readonly address: string },
 ): ExitCode {
@@ -377,7 +287,7 @@ class Intake {
   /** Called whenever something is taken. */
   onArrival = (): void => undefined;
 
-  constructor({ allow = [], deny = [], count = Infinity }: ServingPlan, totals: Totals, peers: PeerTable) {
+  constructor({ allow = [], deny = [], count = Infinity }: ServicePlan, totals: Totals, peers: PeerTable) {
     this.#admission = new AccessList(allow, deny);
     this.#most = count;
     this.#totals = totals;
@@ -414,7 +324,7 @@ class Intake {
 
 /** When a service ends: by a signal, when its output takes no more, after `--duration`, after `--idle`. */
 class Endings {
-  readonly #plan: ServingPlan;
+  readonly #plan: ServicePlan;
   readonly #signal: AbortSignal;
   readonly #isBusy: () => boolean;
   readonly #receiveNoMore: () => void;
@@ -428,7 +338,7 @@ class Endings {
   #timeOut: string | undefined;
 
   /** @param isBusy whether something that has arrived still waits */
-  constructor(plan: ServingPlan, signal: AbortSignal, isBusy: () => boolean, receiveNoMore: () => void) {
+  constructor(plan: ServicePlan, signal: AbortSignal, isBusy: () => boolean, receiveNoMore: () => void) {
     this.#plan = plan;
     this.#signal = signal;
     this.#isBusy = isBusy;

@@ -1,7 +1,5 @@
-import { randomInt } from 'node:crypto';
-import { grouped, option, type OptionSpec, repeatable, type ValuesOf } from '../../cli/options.js';
+import { grouped, option, type OptionSpec, repeatable } from '../../cli/options.js';
 import type { Fault } from '../../faults/fault.js';
-import { Faults } from '../../faults/faults.js';
 import { parseSeed } from '../../faults/random.js';
 import { type FaultName, FAULTS, type FaultSettings } from '../../faults/table.js';
 
@@ -18,14 +16,4 @@ export function faultOptions() {
 
 function faultOption({ flags, help, read, isRepeatable }: Fault<unknown>): OptionSpec<unknown> {
   return isRepeatable === true ? repeatable(flags, help, read) : option(flags, help, read);
-}
-
-/** The values of {@link faultOptions}. */
-type FaultValues = ValuesOf<ReturnType<typeof faultOptions>>;
-
-/** The faults that were asked for. Undefined: none were; a seed alone is no fault. */
-export function createFaults(values: FaultValues): Faults | undefined {
-  const names = Object.keys(FAULTS) as FaultName[];
-  if (names.every((name) => values[name] === undefined)) return undefined;
-  return new Faults(values, values.seed ?? randomInt(0x1_0000_0000));
 }

@@ -4,7 +4,6 @@ import { checkFamily, interfaceExists } from '../../net/address/endpoint.js';
 import {
   type Address,
   DatagramError,
-  type DatagramSocket,
   type DatagramSocketOptions,
   type Endpoint,
   type Family,
@@ -16,7 +15,7 @@ import { isSelf, sendsToItself } from '../../net/engines/own-address.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import { decode, type Encoding, EncodingError } from '../../text/encoding.js';
 import { FORMATS } from '../../output/formats/table.js';
-import type { Context, Io } from '../../run/context.js';
+import type { Io } from '../../run/context.js';
 import type { SharedValues } from './shared.js';
 import { familyOption } from './socket.js';
 import { UsageError } from '../../cli/usage-error.js';
@@ -186,31 +185,6 @@ export function socketOptions(values: SharedValues, { pays }: { readonly pays: b
     broadcast: values.broadcast === true,
     ...joinOptions(values),
   };
-}
-
-/** Says, to whom wants to know, that the linux engine is used, or why it is not where that was tried. */
-export function reportEngine(
-  { engine, engineUnavailable: unavailable }: Pick<DatagramSocket, 'engine' | 'engineUnavailable'>,
-  { log }: Context,
-): void {
-  if (unavailable !== undefined) log.debug(`the node engine is used: ${unavailable.message}`, { engine });
-  else if (engine === 'linux') log.debug('the linux engine is used', { engine });
-}
-
-/** Says so where the kernel granted a smaller buffer than the user asked for. */
-export function reportBuffers(
-  { recvBuffer, sendBuffer }: SharedValues,
-  granted: { readonly recvBytes: number; readonly sendBytes: number },
-  { log }: Context,
-): void {
-  const buffers = [
-    { name: '--recv-buffer', asked: recvBuffer, bytes: granted.recvBytes, limit: 'net.core.rmem_max' },
-    { name: '--send-buffer', asked: sendBuffer, bytes: granted.sendBytes, limit: 'net.core.wmem_max' },
-  ];
-  for (const { name, asked, bytes, limit } of buffers) {
-    if (asked === undefined || bytes >= asked) continue;
-    log.warn(`${name}: the kernel granted ${bytes} of ${asked} bytes (on Linux, ${limit} is the limit)`);
-  }
 }
 
 /** Whether the two addresses can talk: a source of one family reaches no destination of the other. */

@@ -6,7 +6,7 @@ import type { Io } from '../../../src/run/context.js';
 import { addOptions, flag, option, type OptionTable, repeatable, toggle } from '../../../src/cli/options.js';
 import { sharedOptions } from '../../../src/commands/options/shared.js';
 import { runCommandLine } from '../../../src/commands/program.js';
-import { servingOptions } from '../../../src/service/service.js';
+import { servingOptions } from '../../../src/commands/options/serving.js';
 import { parseCount } from '../../../src/text/number.js';
 
 /** Runs a command line that ends before it opens anything, at no terminal. */

@@ -1,0 +1,16 @@
+import { randomInt } from 'node:crypto';
+import { Faults } from './faults.js';
+import { type FaultName, FAULTS, type FaultSettings } from './table.js';
+
+/** The options about faults. A fault that is undefined does not happen. */
+export interface FaultPlan extends FaultSettings {
+  /** From 0 to 2^32 - 1. Default: a random one. */
+  readonly seed: number | undefined;
+}
+
+/** The faults of a plan; undefined if it has none. A seed alone is no fault. */
+export function createFaults(plan: FaultPlan): Faults | undefined {
+  const names = Object.keys(FAULTS) as FaultName[];
+  if (names.every((name) => plan[name] === undefined)) return undefined;
+  return new Faults(plan, plan.seed ?? randomInt(0x1_0000_0000));
+}

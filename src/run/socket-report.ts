@@ -1,0 +1,28 @@
+import type { DatagramSocket } from '../net/index.js';
+import type { Context } from './context.js';
+import type { BufferPlan } from './plan.js';
+
+/** Tells, at the level `debug`, that the linux engine is used, or why it is not although it was tried. */
+export function reportEngine(
+  { engine, engineUnavailable: unavailable }: Pick<DatagramSocket, 'engine' | 'engineUnavailable'>,
+  { log }: Context,
+): void {
+  if (unavailable !== undefined) log.debug(`the node engine is used: ${unavailable.message}`, { engine });
+  else if (engine === 'linux') log.debug('the linux engine is used', { engine });
+}
+
+/** Warns of each buffer that the kernel made smaller than the user asked. */
+export function reportBuffers(
+  { recvBuffer, sendBuffer }: BufferPlan,
+  granted: { readonly recvBytes: number; readonly sendBytes: number },
+  { log }: Context,
+): void {
+  const buffers = [
+    { name: '--recv-buffer', asked: recvBuffer, bytes: granted.recvBytes, limit: 'net.core.rmem_max' },
+    { name: '--send-buffer', asked: sendBuffer, bytes: granted.sendBytes, limit: 'net.core.wmem_max' },
+  ];
+  for (const { name, asked, bytes, limit } of buffers) {
+    if (asked === undefined || bytes >= asked) continue;
+    log.warn(`${name}: the kernel granted ${bytes} of ${asked} bytes (on Linux, ${limit} is the limit)`);
+  }
+}
