@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
 import { DatagramError } from '../net/index.js';
 import { formatDuration, formatMs } from '../text/time.js';
-import { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Context, Ending, Io, StopSignal } from '../run/context.js';
-import { type Conclusion, converse, countSent } from '../exchange/conversation.js';
+import { type Conclusion, type ConversationParts, converse, countSent } from '../exchange/conversation.js';
 import { ExitCode, pluginState, type Speed, statusIn } from '../run/exit-code.js';
 import { describeFailure, LocalFailure } from '../text/failure.js';
 import { Interruption } from '../run/interruption.js';
 import { addOptions } from '../cli/options.js';
-import { Output } from '../run/output.js';
+import { Report } from '../run/report.js';
+import { RunOutput } from '../run/tap.js';
 import { planOutput } from './options/plan.js';
 import { formatPluginLine } from '../run/plugin-line.js';
 import { describeProbes, planSend, type SendPlan } from './options/send-plan.js';
@@ -54,9 +54,10 @@ const LAST_WRITES_MS = 50;
 /** Sends, waits and judges; resolves to the exit status, or to the signal by which to end. */
 export async function runSend(plan: SendPlan, context: Context): Promise<Ending> {
   const interruption = new Interruption(context.stop, plan.deadline);
-  const output = new Output(plan, context, new Totals(), () => {
+  const output = new RunOutput(plan, context, () => {
     interruption.interrupt('output');
   });
+  const report = new Report(plan, context, output);
   if (plan.deadline !== undefined) context.leaveBy(plan.deadline);
   interruption.signal.addEventListener('abort', () => {
     if (interruption.reason !== 'deadline') return;
@@ -66,16 +67,18 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   });
   let conclusion: Conclusion;
   try {
-    conclusion = await converse(plan, context, output, interruption);
-    await output.written();
-    if (output.writer.failure !== undefined) conclusion = { code: ExitCode.failure, says: output.writerFailure() };
-    else if (conclusion.code === ExitCode.ok && output.failsOnDrop()) {
-      conclusion = { ...conclusion, code: ExitCode.dropped, says: output.totals.describeDrops() };
+    const { finished, ...concluded } = await converse(plan, context, { output, report, interruption });
+    conclusion = concluded;
+    const written = await finished.written();
+    const writeFailure = written.tellWriteFailure();
+    if (writeFailure !== undefined) conclusion = { code: ExitCode.failure, says: writeFailure };
+    else if (conclusion.code === ExitCode.ok && written.tellFailOnDrop()) {
+      conclusion = { ...conclusion, code: ExitCode.dropped, says: report.totals.describeDrops() };
     }
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    conclusion = fail(plan, output, error, interruption);
-    await output.recordingClosed();
+    conclusion = fail(plan, error, { report, interruption });
+    await report.finish(output.close()).recordingClosed;
   } finally {
     interruption.stop();
   }
@@ -85,14 +88,17 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   return tell(plan, context, { code: ExitCode.failure, says: `ended by ${signal}` });
 }
 
-function fail({ deadline = 0 }: SendPlan, output: Output, error: unknown, interruption: Interruption): Conclusion {
+function fail(
+  { deadline = 0 }: SendPlan,
+  error: unknown,
+  { report, interruption }: Pick<ConversationParts, 'report' | 'interruption'>,
+): Conclusion {
   let failure: unknown;
-  if (error !== interruption) failure = withCount(error, output.totals.sent);
+  if (error !== interruption) failure = withCount(error, report.totals.sent);
   else if (interruption.reason === 'deadline') {
     failure = new LocalFailure(`the deadline of ${formatDuration(deadline)} came before ${interruption.milestone}`);
   }
-  if (failure !== undefined) output.failure(failure);
-  output.finish();
+  if (failure !== undefined) report.failure(failure);
   const queueFull = error instanceof DatagramError && error.code === 'QUEUE_FULL';
   return {
     code: queueFull ? ExitCode.dropped : ExitCode.failure,

@@ -12,10 +12,9 @@ import { planOutput } from './options/plan.js';
 import { planLocal } from './options/local.js';
 import { servingOptions } from './options/serving.js';
 import type { ServicePlan } from '../service/plan.js';
-import { runService } from '../service/service.js';
+import { runService, type ServiceParts } from '../service/service.js';
 import type { Encoding } from '../text/encoding.js';
 import { readTypedLines } from '../input/typed-lines.js';
-import type { Output } from '../run/output.js';
 
 function serveOptions() {
   return {
@@ -80,7 +79,7 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
     meta: context.terminals.stdout,
     typing: plan.interactive === true,
     answering: loaded.answering,
-    start: (server, output) => typing.start(server, output),
+    start: (server, parts) => typing.start(server, parts),
     taken: plan.typing
       ? (batch) => {
           typing.heard(batch);
@@ -106,12 +105,12 @@ class Typing {
   }
 
   /** Begins to read, if there is typing; returns what ends it. */
-  start(server: DatagramServer, output: Output): () => void {
+  start(server: DatagramServer, parts: ServiceParts): () => void {
     if (!this.#plan.typing) return () => undefined;
     const { stdin, log } = this.#context;
     const reader = readTypedLines(stdin, this.#plan.encoding, {
       line: (payload) => {
-        void this.#send(server, output, payload);
+        void this.#send(server, parts, payload);
       },
       bad: (error) => {
         log.warn(`not sent: ${error.message}`);
@@ -123,11 +122,10 @@ class Typing {
     };
   }
 
-  async #send(server: DatagramServer, output: Output, payload: Uint8Array): Promise<void> {
+  async #send(server: DatagramServer, { report, tap }: ServiceParts, payload: Uint8Array): Promise<void> {
     const { log } = this.#context;
-    const { totals } = output;
     // The run is over, which the failure tells.
-    if (output.recordingFailed) return;
+    if (tap.recordingFailed) return;
     if (this.#last === undefined) {
       log.warn('not sent: nobody has spoken yet');
       return;
@@ -138,8 +136,8 @@ class Typing {
     try {
       const [failure] = await server.sendBatch(batch, { timesMs });
       if (failure !== undefined) throw failure.error;
-      totals.sent += 1;
-      await output.recordSent(batch, timesMs);
+      report.totals.sent += 1;
+      await tap.recordSent(batch, timesMs);
       log.debug(`sent ${payload.length} bytes to ${formatEndpoint(remote)}`);
     } catch (error) {
       const failure = describeFailure(error);

@@ -36,7 +36,8 @@ import {
 } from './messages.js';
 import { lookupInChild } from '../run/name-lookup.js';
 import { familyOption } from '../commands/options/socket.js';
-import type { Output } from '../run/output.js';
+import type { FinishedReport, Report } from '../run/report.js';
+import type { RunOutput, Tap } from '../run/tap.js';
 import { reportBuffers, reportEngine } from '../run/socket-report.js';
 import { blamedOnBind, socketOptions, withoutSelf } from '../commands/options/plan.js';
 import { pathOfReplay, STDIN } from '../commands/options/replay-plan.js';
@@ -52,15 +53,22 @@ export interface Conclusion {
   readonly rttMs?: number | undefined;
 }
 
+/** What a run of `send` writes to, and what may end it before its end. */
+export interface ConversationParts {
+  readonly output: RunOutput;
+  readonly report: Report;
+  readonly interruption: Interruption;
+}
+
 /** One run of `send`, from the name to the verdict. */
 export async function converse(
   plan: SendPlan,
   context: Context,
-  output: Output,
-  interruption: Interruption,
-): Promise<Conclusion> {
+  { output, report, interruption }: ConversationParts,
+): Promise<Conclusion & { readonly finished: FinishedReport }> {
   const explanation = createExplanation(plan, context);
-  await interruption.orThrow(output.prepare(plan.replay === undefined ? undefined : pathOfReplay(plan.replay)));
+  const replayed = plan.replay === undefined ? undefined : pathOfReplay(plan.replay);
+  const preparedTap = await interruption.orThrow(output.prepare(replayed));
   const family = familyOption(plan) ?? familyOfSource(plan);
   // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
   const bounded = plan.deadline !== undefined || plan.exitCode !== 'udpcat';
@@ -75,13 +83,13 @@ export async function converse(
   const limitBytes = MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)];
   const answers = plan.expectReplay === true ? await createAnswers() : undefined;
   const prepared = await interruption.orThrow(
-    prepareMessages(plan, context, { limitBytes, answers, totals: output.totals }),
+    prepareMessages(plan, context, { limitBytes, answers, totals: report.totals }),
   );
   const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
   const examiner = new Examiner(context.examiner, { written: plan.written, encoding: plan.encoding });
   const judge = new Judge(plan.expectations, (answers ?? probe)?.judge, examiner);
   const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], prepared));
-  if (measurement !== undefined) output.totals.measure(measurement);
+  if (measurement !== undefined) report.totals.measure(measurement);
   const opening = Exchange.open({
     candidates,
     client: {
@@ -98,7 +106,13 @@ export async function converse(
     idleMs: plan.idle,
     rewrite: rewriteOf(plan),
     manySenders: plan.senders === 'each',
-    events: exchangeEvents(plan, context, { output, explanation, measurement, exchange: () => exchange }),
+    events: exchangeEvents(plan, context, {
+      report,
+      explanation,
+      measurement,
+      exchange: () => exchange,
+      tapOpening: () => tapOpening,
+    }),
   });
   if (plan.source?.host.kind === 'name') interruption.milestone = `${plan.source.host.name} was resolved`;
   await using exchange = await interruption.orThrow(opening).catch((error: unknown) => {
@@ -107,22 +121,24 @@ export async function converse(
     throw plan.source === undefined ? error : blamedOnBind(error);
   });
   interruption.milestone = milestone;
+  // At once, so that replies that come now find it.
+  const tapOpening = preparedTap.open({ bound: exchange.local, meta: exchange.hearsEverybody });
+  const tap = await tapOpening;
   const messages = typeof prepared === 'function' ? await prepared(exchange) : prepared;
-  await output.begin({ bound: exchange.local, meta: exchange.hearsEverybody });
-  if (exchange.listens) output.watchKernel(exchange);
+  if (exchange.listens) report.drops.watchKernel(exchange);
   // It takes a millisecond, which a check that is over in a few need not spend on what nobody reads.
-  const countsKernel = exchange.listens && output.countsAreRead;
-  if (countsKernel) output.askKernel();
+  const countsKernel = exchange.listens && report.countsAreRead;
+  if (countsKernel) report.drops.askKernel();
   reportEngine(exchange.client, context);
   reportBuffers(plan, exchange.client.kernelBuffers, context);
   explanation?.say(`sending from ${formatEndpoint(exchange.local)} to ${formatEndpoint(exchange.remote)}`);
   const tally = (): void => {
-    output.totals.sent = exchange.transmitted;
-    output.totals.received = exchange.received;
+    report.totals.sent = exchange.transmitted;
+    report.totals.received = exchange.received;
   };
   const endReports = context.onReport(() => {
     tally();
-    output.report();
+    report.progress();
   });
   const hideProgress = await startProgress(plan, context, { messages, exchange, measurement });
   try {
@@ -133,7 +149,7 @@ export async function converse(
     if (exchange.failure !== undefined) throw exchange.failure;
   } finally {
     // The address, and with it the socket, may have changed since.
-    if (countsKernel) output.askKernel();
+    if (countsKernel) report.drops.askKernel();
     const isStuck = exchange.isSending;
     await exchange.close(interruption.reason !== undefined);
     hideProgress();
@@ -141,10 +157,10 @@ export async function converse(
     tally();
     if (isStuck) interruption.milestone += `; ${countSent(exchange.transmitted)}`;
   }
-  await output.recorded();
+  await tap.recorded();
   const mustSend = interruption.reason === undefined && (plan.judged || messages !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
-  return conclude(plan, context, { output, exchange, judge, answers, interruption });
+  return conclude(plan, context, { output, report, interruption, exchange, judge, answers });
 }
 
 /** How much was sent of what was to be, where the kernel took no more. */
@@ -260,48 +276,59 @@ function exchangeEvents(
   plan: SendPlan,
   { log }: Context,
   {
-    output,
+    report,
     explanation,
     measurement,
     exchange,
+    tapOpening,
   }: {
-    readonly output: Output;
+    readonly report: Report;
     readonly explanation: Explanation | undefined;
     readonly measurement: Measurement | undefined;
     /** Whose events they are. */
     readonly exchange: () => Exchange;
+    /** The tap that its datagrams go through. */
+    readonly tapOpening: () => Promise<Tap>;
   },
 ): ExchangeEvents {
   const isProbe = plan.messages.kind === 'probe';
+  const { record } = plan;
   let learned = 0;
+  let tap: Tap | undefined;
   const at = (local: Endpoint, batch: readonly Datagram[]): readonly Datagram[] =>
     batch.map((datagram) => (datagram.local === undefined ? { ...datagram, local } : datagram));
   return {
     replies: async (batch, local) => {
-      const kept = output.records ? await output.recordReceived(at(local, batch)) : batch;
-      await output.writer.write(kept.length === batch.length ? batch : batch.slice(0, kept.length));
+      tap ??= await tapOpening();
+      const kept = record === undefined ? batch : await tap.recordReceived(at(local, batch));
+      await tap.write(kept.length === batch.length ? batch : batch.slice(0, kept.length));
     },
     strays: (batch, local) => {
       for (const { remote, data } of batch) {
         const from = formatEndpoint(remote);
-        output.totals.strays += 1;
-        if (output.totals.strays <= MAX_STRAY_LINES) {
+        report.totals.strays += 1;
+        if (report.totals.strays <= MAX_STRAY_LINES) {
           log.warn(`${from} sent ${data.length} bytes, and is not the address asked: left out (--any-source)`, {
             from,
           });
         }
         if (plan.explain === true)
           explanation?.say(`${from} sent ${describePayloads([data])}, and is not the address asked`);
-        output.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
+        report.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
-      void output.recordReceived(at(local, batch));
+      if (record === undefined) return;
+      const recorded = (opened: Tap): unknown => opened.recordReceived(at(local, batch));
+      // A recording that cannot be opened ends the run by itself.
+      tapOpening().then(recorded, () => undefined);
     },
-    ...((explanation !== undefined || output.records) && {
-      transmitted: (payloads, why, { local, timesMs }) => {
+    ...((explanation !== undefined || record !== undefined) && {
+      transmitted: async (payloads, why, { local, timesMs }) => {
         if (why === 'message') explanation?.waitBegins();
         explanation?.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
         const { remote } = exchange();
-        return output.recordSent(
+        if (record === undefined) return;
+        tap ??= await tapOpening();
+        await tap.recordSent(
           payloads.map((data) => ({ data, remote, local })),
           timesMs,
         );
@@ -325,20 +352,20 @@ function exchangeEvents(
     }),
     peerError: (error) => {
       if (measurement !== undefined && error.code === 'REFUSED') measurement.refused += 1;
-      output.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
+      report.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
       if (plan.explain === true) explanation?.say(error.message);
     },
     nextAddress: (_refused, next, why) => {
       explanation?.say(`${why.message}; trying ${formatEndpoint(next)}`);
     },
     dropped: (count) => {
-      output.queueDropped(count);
+      report.drops.queueDropped(count);
     },
     receiveError: (error) => {
-      output.receiveError(error);
+      report.receiveError(error);
     },
     left: (count) => {
-      output.queueLeft(count);
+      report.drops.queueLeft(count);
       explanation?.say(`${count} more replies came, and were not judged in time`);
     },
   };
@@ -354,14 +381,8 @@ function describePayloads(payloads: readonly Uint8Array[]): string {
 function conclude(
   plan: SendPlan,
   { log }: Context,
-  {
-    output,
-    exchange,
-    judge,
-    answers,
-    interruption,
-  }: Outcome & { readonly output: Output; readonly interruption: Interruption },
-): Conclusion {
+  { output, report, exchange, judge, answers, interruption }: Outcome & ConversationParts,
+): Conclusion & { readonly finished: FinishedReport } {
   const peer = formatEndpoint(exchange.remote);
   const verdict = plan.judged
     ? judge.verdict(exchange.wanted)
@@ -377,7 +398,7 @@ function conclude(
   const missed = verdict === 'silent' || verdict === 'stray';
   const givenUp = interruption.reason === 'signal' || (interruption.reason === 'output' && missed);
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
-  output.finish({
+  const finished = report.finish(output.close(), {
     type: 'verdict',
     verdict,
     replies: judge.matching,
@@ -387,7 +408,7 @@ function conclude(
     ...(answers !== undefined && { differs: answers.differing, missing: answers.missing }),
     ...(plan.messages.kind === 'probe' && { probe: plan.messages.probe.name, says }),
   });
-  return { code: exitCodeOf(verdict), says, rttMs };
+  return { code: exitCodeOf(verdict), says, rttMs, finished };
 }
 
 interface Outcome {

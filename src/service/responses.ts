@@ -9,7 +9,8 @@ import { timesOfTaken } from '../net/send-times.js';
 import type { PeerTable } from '../stats/peers.js';
 import type { Context } from '../run/context.js';
 import { unlessAborted } from '../run/interruption.js';
-import type { Output } from '../run/output.js';
+import type { Report } from '../run/report.js';
+import type { Tap } from '../run/tap.js';
 
 /** How long after the end answers that faults delay leave at their time; then all that are left do at once. */
 const LATE_ANSWERS_MS = 1000;
@@ -17,7 +18,8 @@ const LATE_ANSWERS_MS = 1000;
 /** Where a service's answers go, what becomes of them, and who counts them. */
 export interface AnswerParts {
   readonly context: Context;
-  readonly output: Output;
+  readonly report: Report;
+  readonly tap: Tap;
   readonly peers: PeerTable;
   readonly faults: Faults | undefined;
   /** How often an answer may be sent at most; 0 if it may be as large as it is. */
@@ -183,14 +185,14 @@ export class Answers {
 
   async #sendNow(answers: readonly Answer[]): Promise<void> {
     if (answers.length === 0) return;
-    const { output, peers } = this.#parts;
-    const timesMs = output.records ? new Float64Array(answers.length) : undefined;
+    const { report, tap, peers } = this.#parts;
+    const timesMs = tap.records ? new Float64Array(answers.length) : undefined;
     this.#policy.sent(answers);
     const failures = await this.#server.sendBatch(answers, { timesMs });
     const failed = new Set(failures.map(({ index }) => index));
     const sent = failed.size === 0 ? answers : answers.filter((_, index) => !failed.has(index));
-    if (timesMs !== undefined) await output.recordSent(sent, timesOfTaken(timesMs));
-    output.totals.sent += answers.length - failures.length;
+    if (timesMs !== undefined) await tap.recordSent(sent, timesOfTaken(timesMs));
+    report.totals.sent += answers.length - failures.length;
     for (const answer of sent) {
       peers.answered(answer.remote);
       this.#countLeft(answer);
@@ -198,7 +200,7 @@ export class Answers {
     for (const { index, error } of failures) {
       this.#countFailed(answers[index]?.together);
       // One line tells it; a flood of them would tell no more.
-      if (!this.#sendFailed) output.peerError(error);
+      if (!this.#sendFailed) report.peerError(error);
       this.#sendFailed = true;
     }
     this.#countUnanswered();
@@ -220,11 +222,11 @@ export class Answers {
   }
 
   #fail(remote: Endpoint, why: string): void {
-    const { context, output } = this.#parts;
+    const { context, report } = this.#parts;
     const peer = formatEndpoint(remote);
     const message = `no answer to ${peer}: ${why}`;
     context.log.warn(message, { code: 'ANSWER_FAILED', peer });
-    output.event({ type: 'error', code: 'ANSWER_FAILED', message, peer });
+    report.event({ type: 'error', code: 'ANSWER_FAILED', message, peer });
     this.#givenUp += 1;
     this.#countUnanswered();
   }
@@ -238,6 +240,6 @@ export class Answers {
   }
 
   #countUnanswered(): void {
-    this.#parts.output.totals.unanswered = this.#policy.declined + this.#givenUp + this.#failed;
+    this.#parts.report.totals.unanswered = this.#policy.declined + this.#givenUp + this.#failed;
   }
 }

@@ -4,7 +4,7 @@ import { formatDuration } from '../text/time.js';
 import type { PeerTable } from '../stats/peers.js';
 import { type Rate, rateBetween, type Traffic } from '../stats/rate.js';
 import type { Context } from '../run/context.js';
-import type { Output } from '../run/output.js';
+import type { Report } from '../run/report.js';
 
 /** How often the live line is brought up to date. */
 const TICK_MS = 250;
@@ -14,7 +14,7 @@ const TICKS_OF_RATE = 4;
 /** What a serving command tells of its traffic while it runs: a report when it is asked for, and a live line. */
 export class ServingReport {
   readonly #context: Context;
-  readonly #output: Output;
+  readonly #summary: Report;
   readonly #peers: PeerTable;
   readonly #start: Traffic;
   readonly #endReports: () => void;
@@ -24,9 +24,9 @@ export class ServingReport {
   #lastReport: Traffic | undefined;
 
   /** @param live whether there is a live line */
-  constructor(context: Context, output: Output, peers: PeerTable, live: boolean) {
+  constructor(context: Context, summary: Report, peers: PeerTable, live: boolean) {
     this.#context = context;
-    this.#output = output;
+    this.#summary = summary;
     this.#peers = peers;
     this.#start = this.#traffic();
     this.#endReports = context.onReport(() => {
@@ -40,7 +40,7 @@ export class ServingReport {
   }
 
   #traffic(): Traffic {
-    return { received: this.#output.totals.received, bytes: this.#peers.bytes, timeMs: performance.now() };
+    return { received: this.#summary.totals.received, bytes: this.#peers.bytes, timeMs: performance.now() };
   }
 
   #report(): void {
@@ -53,7 +53,7 @@ export class ServingReport {
     const line =
       `${describe(whole)} since the start` +
       (latest === undefined ? '' : `, ${describe(latest)} in the last ${formatDuration(latest.durationMs)}`);
-    this.#output.report({ fields, lines: [line] });
+    this.#summary.progress({ fields, lines: [line] });
   }
 
   #tick(): void {
@@ -63,7 +63,7 @@ export class ServingReport {
     // A job in the background would write over what the shell and others show.
     if (!this.#context.isForeground()) return;
     const { perSecond, bytesPerSecond } = rateBetween(this.#ticks[0] ?? now, now);
-    const { kernel, queue, output } = this.#output.fields().dropped;
+    const { kernel, queue, output } = this.#summary.fields().dropped;
     const { size, isFull } = this.#peers;
     const peers = `${isFull ? 'more than ' : ''}${formatCount(size)} ${size === 1 ? 'peer' : 'peers'}`;
     const dropped = formatCount((kernel ?? 0) + queue + output);

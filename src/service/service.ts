@@ -15,13 +15,14 @@ import {
 } from '../net/index.js';
 import { formatDuration } from '../text/time.js';
 import { PeerTable } from '../stats/peers.js';
-import { Totals } from '../stats/totals.js';
+import type { Totals } from '../stats/totals.js';
 import { Alarm } from '../timing/alarm.js';
 import { type AnswerParts, Answers } from './responses.js';
 import type { Context } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
 import type { ServicePlan } from './plan.js';
-import { Output } from '../run/output.js';
+import { Report, type WrittenReport } from '../run/report.js';
+import { type PreparedTap, RunOutput, type Tap } from '../run/tap.js';
 import { reportBuffers, reportEngine } from '../run/socket-report.js';
 import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './service-report.js';
@@ -32,7 +33,7 @@ export interface Service {
   /** How it answers; undefined if it answers nothing by itself. */
   readonly answering?: Answering | undefined;
   /** Called once the server is bound; what it returns is called at the end. */
-  readonly start?: (server: DatagramServer, output: Output) => () => void;
+  readonly start?: (server: DatagramServer, parts: ServiceParts) => () => void;
   /** Called with every batch that was taken, before it is written. */
   readonly taken?: ((batch: readonly Datagram[]) => void) | undefined;
   /** Whether time and addresses stand before each datagram unless the user says otherwise. */
@@ -41,9 +42,14 @@ export interface Service {
   readonly typing?: boolean;
 }
 
+/** What a service writes to. */
+export interface ServiceParts {
+  readonly report: Report;
+  readonly tap: Tap;
+}
+
 /** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
 export async function runService(plan: ServicePlan, context: Context, service: Service): Promise<ExitCode> {
-  const totals = new Totals();
   const peers = new PeerTable(service.answering !== undefined, plan.maxPeers);
   const faults = createFaults(plan);
   if (faults !== undefined && service.answering === undefined) {
@@ -52,31 +58,32 @@ export async function runService(plan: ServicePlan, context: Context, service: S
     );
   }
   const outputEnded = new AbortController();
-  const output = new Output(
-    plan,
-    context,
-    totals,
-    () => {
-      outputEnded.abort();
-    },
-    () => ({
-      fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
-      lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
-    }),
-  );
+  const output = new RunOutput(plan, context, () => {
+    outputEnded.abort();
+  });
+  const report = new Report(plan, context, output, () => ({
+    fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
+    lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
+  }));
   const manager = new ServiceManager(context, plan.socket.engine);
   try {
-    await output.prepare();
+    const preparedTap = await output.prepare();
     const ends = AbortSignal.any([context.stop, outputEnded.signal]);
-    const { endings, local } = await serveUntilEnd(plan, context, { service, output, peers, faults, ends, manager });
-    output.finish();
-    await output.written();
-    return judgeRun(plan, context, { output, endings, address: formatEndpoint(local) });
+    const { endings, local } = await serveUntilEnd(plan, context, {
+      service,
+      report,
+      preparedTap,
+      peers,
+      faults,
+      ends,
+      manager,
+    });
+    const written = await report.finish(output.close()).written();
+    return judgeRun(plan, context, { report, written, endings, address: formatEndpoint(local) });
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    output.failure(error);
-    output.finish();
-    await output.written();
+    report.failure(error);
+    await report.finish(output.close()).written();
     return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
   } finally {
     await manager.told();
@@ -99,33 +106,35 @@ async function serveUntilEnd(
   context: Context,
   {
     service,
-    output,
+    report,
+    preparedTap,
     peers,
     faults,
     ends,
     manager,
   }: {
     readonly service: Service;
-    readonly output: Output;
+    readonly report: Report;
+    readonly preparedTap: PreparedTap;
     readonly peers: PeerTable;
     readonly faults: Faults | undefined;
     readonly ends: AbortSignal;
     readonly manager: ServiceManager;
   },
 ): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
-  const intake = new Intake(plan, output.totals, peers);
+  const intake = new Intake(plan, report.totals, peers);
   await using server = await startUdpServer(plan.local, {
     ...plan.socket,
     fd: plan.fd,
     onArrivals: needsPayloads(plan, service) ? undefined : intake.count,
   });
-  output.watchKernel(server);
-  output.askKernel();
-  await output.begin({ bound: server.local, meta: service.meta });
-  await announce(server, plan, context, { output, answers: service.answering !== undefined, seed: faults?.seed });
+  report.drops.watchKernel(server);
+  report.drops.askKernel();
+  const tap = await preparedTap.open({ bound: server.local, meta: service.meta });
+  await announce(server, plan, context, { report, answers: service.answering !== undefined, seed: faults?.seed });
   manager.ready();
   const answers =
-    service.answering && createAnswers(plan, server, service.answering, { context, output, peers, faults });
+    service.answering && createAnswers(plan, server, service.answering, { context, report, tap, peers, faults });
   const isBusy = (): boolean => server.queued > 0 || answers?.isTaking === true;
   const endings = new Endings(plan, ends, isBusy, () => {
     manager.stopping();
@@ -135,10 +144,10 @@ async function serveUntilEnd(
   intake.onArrival = () => {
     endings.arrived();
   };
-  const stopService = service.start?.(server, output);
-  const report = new ServingReport(context, output, peers, hasLiveLine(plan, context, service));
+  const stopService = service.start?.(server, { report, tap });
+  const live = new ServingReport(context, report, peers, hasLiveLine(plan, context, service));
   try {
-    await serveBatches(server, { plan, service, output, intake, answers });
+    await serveBatches(server, { plan, service, report, tap, intake, answers });
     // A signal may end the wait for them, too.
     await answers?.settled();
   } catch (error) {
@@ -149,9 +158,9 @@ async function serveUntilEnd(
     endings.stop();
     manager.stopping();
     stopService?.();
-    report.stop();
+    live.stop();
   }
-  await output.recorded();
+  await tap.recorded();
   return { endings, local: server.local };
 }
 
@@ -198,30 +207,30 @@ async function announce(
   plan: ServicePlan,
   context: Context,
   {
-    output,
+    report,
     answers,
     seed,
   }: {
-    readonly output: Output;
+    readonly report: Report;
     readonly answers: boolean;
     /** Undefined without faults. */
     readonly seed: number | undefined;
   },
 ): Promise<void> {
   server.on('drop', (count) => {
-    output.queueDropped(count);
+    report.drops.queueDropped(count);
   });
   server.on('peerError', (error) => {
-    output.peerError(error);
+    report.peerError(error);
   });
   server.on('receiveError', (error) => {
-    output.receiveError(error);
+    report.receiveError(error);
   });
   reportEngine(server, context);
   reportBuffers(plan, server.kernelBuffers, context);
   const address = formatEndpoint(server.local);
   context.log.announce(`listening on ${address}`, { address });
-  output.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
+  report.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
   if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} has the same again`, { seed });
   const { allow, rateLimit = Infinity } = plan;
   if (answers && server.engine === 'node' && isWildcard(server.local.address)) {
@@ -240,22 +249,23 @@ async function serveBatches(
   parts: {
     readonly plan: ServicePlan;
     readonly service: Service;
-    readonly output: Output;
+    readonly report: Report;
+    readonly tap: Tap;
     readonly intake: Intake;
     readonly answers: Answers | undefined;
   },
 ): Promise<void> {
-  const { plan, service, output, intake, answers } = parts;
+  const { plan, service, report, tap, intake, answers } = parts;
   for await (const batch of server.batches()) {
     const taken = intake.take(batch);
     if (taken.length === 0) continue;
-    const kept = await output.recordReceived(taken);
+    const kept = await tap.recordReceived(taken);
     if (kept.length > 0) {
       service.taken?.(kept);
       // Neither waits for the other: a slow program holds back no output.
-      await Promise.all([answers?.give(kept), output.writer.write(kept)]);
+      await Promise.all([answers?.give(kept), tap.write(kept)]);
     }
-    if (output.totals.received === plan.count) break;
+    if (report.totals.received === plan.count) break;
   }
   // Nobody wanted what comes while the last answers wait: it is not lost.
   server.removeAllListeners('drop');
@@ -264,18 +274,25 @@ async function serveBatches(
 function judgeRun(
   plan: ServicePlan,
   { log }: Context,
-  { output, endings, address }: { readonly output: Output; readonly endings: Endings; readonly address: string },
+  {
+    report,
+    written,
+    endings,
+    address,
+  }: {
+    readonly report: Report;
+    readonly written: WrittenReport;
+    readonly endings: Endings;
+    readonly address: string;
+  },
 ): ExitCode {
-  const { received } = output.totals;
-  if (output.writer.failure !== undefined) {
-    output.writerFailure();
-    return ExitCode.failure;
-  }
+  const { received } = report.totals;
+  if (written.tellWriteFailure() !== undefined) return ExitCode.failure;
   if (plan.count !== undefined && received < plan.count && endings.timeOut !== undefined) {
     log.error(`${received} of ${plan.count} datagrams came on ${address} ${endings.timeOut}`);
     return ExitCode.silent;
   }
-  return output.failsOnDrop() ? ExitCode.dropped : ExitCode.ok;
+  return written.tellFailOnDrop() ? ExitCode.dropped : ExitCode.ok;
 }
 
 /** Whose datagrams are taken, and how many; counts them, and those kept out. */

@@ -1,0 +1,121 @@
+import type { Totals } from '../stats/totals.js';
+import { Alarm } from '../timing/alarm.js';
+import type { Context } from './context.js';
+import type { RunPlan } from './plan.js';
+import type { RunOutput } from './tap.js';
+
+/** How often drops are reported while they go on, and the kernel is asked for its own. */
+const DROP_REPORT_MS = 250;
+
+/** Counts the drops of the kernel: of one socket, or of several together. */
+export interface KernelCounter {
+  /** Drops so far; undefined where the system does not tell. */
+  readonly kernelDropped: number | undefined;
+  /** Whether the kernel may have dropped more than `kernelDropped` said last. */
+  readonly kernelDropsAreLowerBound: boolean;
+}
+
+/** Counts the datagrams that the kernel, the queue and the output drop, and tells of them while the run goes on. */
+export class DropWatch {
+  readonly #plan: RunPlan;
+  readonly #context: Context;
+  readonly #totals: Totals;
+  readonly #output: RunOutput;
+  readonly #unreported = { kernel: 0, queue: 0 };
+  readonly #warned = { kernel: false, queue: false };
+  #kernelCounter: KernelCounter | undefined;
+  #kernelWasAsked = false;
+  #kernelPoll: NodeJS.Timeout | undefined;
+  readonly #reportAlarm = new Alarm(() => {
+    // A reader that does not read must not make events fill the memory.
+    if (this.#context.stdout.writableLength > 0) this.#reportAlarm.set(DROP_REPORT_MS);
+    else this.#report();
+  });
+
+  constructor(plan: RunPlan, context: Context, totals: Totals, output: RunOutput) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#totals = totals;
+    this.#output = output;
+  }
+
+  /** The queue was full, and dropped datagrams. */
+  queueDropped(count: number): void {
+    this.#totals.queueDropped += count;
+    this.#warn('queue', `the queue of ${this.#plan.queueSize} is full, and datagrams are dropped (--queue-size)`);
+    this.#add('queue', count);
+  }
+
+  /** Replies are left in the queue at the end. */
+  queueLeft(count: number): void {
+    this.#totals.queueDropped += count;
+    this.#context.log.warn(`the time is over, and ${count} replies that had arrived are dropped without being judged`);
+    this.#add('queue', count);
+  }
+
+  /** Asks a counter again and again until {@link close}. What it says at the end counts only after {@link askKernel}. */
+  watchKernel(counter: KernelCounter): void {
+    this.#kernelCounter = counter;
+    this.#kernelPoll = setInterval(() => {
+      this.askKernel();
+    }, DROP_REPORT_MS).unref();
+  }
+
+  /** Whether the kernel is asked, and does not tell. */
+  get kernelIsUnknown(): boolean {
+    return this.#kernelPoll !== undefined && this.#totals.kernelDropped === undefined;
+  }
+
+  /** Counts the drops of the kernel now. */
+  askKernel(): void {
+    this.#kernelWasAsked = true;
+    const dropped = this.#kernelCounter?.kernelDropped;
+    if (dropped === undefined) return;
+    this.#totals.kernelIsLowerBound = this.#kernelCounter?.kernelDropsAreLowerBound === true;
+    const count = dropped - (this.#totals.kernelDropped ?? 0);
+    this.#totals.kernelDropped = dropped;
+    if (count === 0) return;
+    this.#warn('kernel', "the kernel's receive buffer is full, and datagrams are dropped (--recv-buffer)");
+    this.#add('kernel', count);
+  }
+
+  /** Counts the drops of the kernel again, if they were counted before. */
+  askKernelAgain(): void {
+    if (this.#kernelWasAsked) this.askKernel();
+  }
+
+  /** Counts the drops of the output now. */
+  countOutput(): void {
+    this.#totals.outputDropped = this.#output.dropped;
+    this.#totals.unrecorded = this.#output.unrecorded;
+  }
+
+  /** Ends the watch: counts all drops a last time, and tells those of the kernel and the queue that are not told yet. */
+  close(): void {
+    clearInterval(this.#kernelPoll);
+    this.askKernelAgain();
+    this.#report();
+    this.countOutput();
+  }
+
+  #warn(where: 'kernel' | 'queue', message: string): void {
+    if (this.#warned[where]) return;
+    this.#warned[where] = true;
+    this.#context.log.warn(message);
+  }
+
+  #add(where: 'kernel' | 'queue', count: number): void {
+    const { kernel, queue } = this.#unreported;
+    if (kernel + queue === 0) this.#reportAlarm.set(DROP_REPORT_MS);
+    this.#unreported[where] += count;
+  }
+
+  #report(): void {
+    this.#reportAlarm.stop();
+    for (const where of ['kernel', 'queue'] as const) {
+      const count = this.#unreported[where];
+      if (count > 0) this.#output.event({ type: 'drop', where, count });
+      this.#unreported[where] = 0;
+    }
+  }
+}
