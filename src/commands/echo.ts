@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { answerEach } from '../responders/responder.js';
+import { respondEach } from '../responders/responder.js';
 import type { Context, Io } from '../run/context.js';
 import type { ExitCode } from '../run/exit-code.js';
 import { addOptions, type ValuesOf } from '../cli/options.js';
@@ -40,5 +40,5 @@ export function declareEcho(command: Command, io: Io, run: (plan: EchoPlan) => P
 
 /** Echoes until told to end; resolves to the exit status. */
 export function runEcho(plan: EchoPlan, context: Context): Promise<ExitCode> {
-  return runService(plan, context, { meta: false, answering: answerEach((data) => data) });
+  return runService(plan, context, { meta: false, responder: respondEach((data) => data) });
 }

@@ -25,8 +25,8 @@ function serveOptions() {
 
 /** What `udpcat serve` was asked to do, parsed and complete. */
 export interface ServePlan extends ServicePlan {
-  /** How every datagram is answered; undefined for not at all. */
-  readonly answer?: ResponsePlan | undefined;
+  /** How the service responds; undefined for not at all. */
+  readonly response?: ResponsePlan | undefined;
   /** The encoding of typed lines. */
   readonly encoding: Encoding;
   /** Whether typed lines are sent to the peer that spoke last. */
@@ -65,20 +65,20 @@ async function planServe(
 ): Promise<ServePlan> {
   const socket = await planLocal(args, values, io);
   const typing = values.interactive ?? (io.terminals.stdin && io.isForeground());
-  return { ...values, ...socket, typing, answer: await planResponse(values, socket.local, io) };
+  return { ...values, ...socket, typing, response: await planResponse(values, socket.local, io) };
 }
 
 /** Serves until told to end; resolves to the exit status. */
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
-  using answer = new LoadedResponder(plan.answer, context);
-  const loading = answer.load().then((answering) => ({ answering }));
+  using served = new LoadedResponder(plan.response, context);
+  const loading = served.load().then((responder) => ({ responder }));
   const loaded = await unlessAborted(loading, [context.stop], () => undefined);
   if (loaded === undefined) return ExitCode.ok;
   const typing = new Typing(plan, context);
   return await runService(plan, context, {
     meta: context.terminals.stdout,
     typing: plan.interactive === true,
-    answering: loaded.answering,
+    responder: loaded.responder,
     start: (server, parts) => typing.start(server, parts),
     taken: plan.typing
       ? (batch) => {

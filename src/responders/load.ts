@@ -8,8 +8,8 @@ import { MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Log } from '../output/log.js';
 import { describeFailure, LocalFailure } from '../text/failure.js';
 import { checkReplySize, type ResponsePlan } from './plan.js';
-import { answerEach, type Answering } from './responder.js';
-import type { RuleAnswers } from './rules.js';
+import { respondEach, type Responder } from './responder.js';
+import type { RuleResponder } from './rule-responder.js';
 
 /** What a responder needs of the process that it runs in. */
 export interface Surroundings {
@@ -23,7 +23,7 @@ export interface Surroundings {
   killGroup(group: number): void;
 }
 
-/** What a service manager tells a service alone: sockets passed to it (sd_listen_fds(3)), whom to notify (sd_notify(3)). */
+/** Variables by which a service manager speaks to this process alone (sd_listen_fds(3), sd_notify(3)). Programs do not get them. */
 const FOR_THIS_PROCESS: ReadonlySet<string> = new Set([
   'LISTEN_FDS',
   'LISTEN_PID',
@@ -37,8 +37,8 @@ export class LoadedResponder {
   readonly #plan: ResponsePlan | undefined;
   readonly #context: Surroundings;
   #endReloads = (): void => undefined;
-  #rules: RuleAnswers | undefined;
-  /** One after the other, so that the last one holds. */
+  #rules: RuleResponder | undefined;
+  /** The readings of the file, one after the other, so that the last one holds. */
   #reloading = Promise.resolve();
 
   constructor(plan: ResponsePlan | undefined, context: Surroundings) {
@@ -47,21 +47,22 @@ export class LoadedResponder {
   }
 
   /**
-   * How to answer; undefined for not at all.
+   * The responder; undefined if the plan has none.
    *
-   * @throws {LocalFailure} for what cannot be read or run; {@link UsageError} for what cannot be an answer
+   * @throws {LocalFailure} for a file that cannot be read, or a program that cannot be run
+   * @throws {UsageError} for contents that cannot be a response
    */
-  async load(): Promise<Answering | undefined> {
+  async load(): Promise<Responder | undefined> {
     const plan = this.#plan;
     switch (plan?.kind) {
       case undefined:
         return undefined;
       case 'payload':
-        return answerEach(() => plan.payload);
+        return respondEach(() => plan.payload);
       case 'file': {
         const payload = await readReply(plan.path);
         checkReplySize(payload, '--reply-file', plan.family);
-        return answerEach(() => payload);
+        return respondEach(() => payload);
       }
       case 'program':
         return this.#loadProgram(plan);
@@ -70,24 +71,24 @@ export class LoadedResponder {
     }
   }
 
-  async #loadProgram({ program, timeoutMs, concurrency }: ResponsePlan & { kind: 'program' }): Promise<Answering> {
+  async #loadProgram({ program, timeoutMs, concurrency }: ResponsePlan & { kind: 'program' }): Promise<Responder> {
     const context = this.#context;
     const { log, force } = context;
     const env = withoutServiceManager(context.env);
     if (program.kind === 'words') await checkProgram(program.file, env.PATH);
-    const { ProgramAnswers } = await import('./program.js');
+    const { ProgramResponder } = await import('./program-responder.js');
     const killGroup = (group: number): void => {
       context.killGroup(group);
     };
-    return new ProgramAnswers({ program, timeoutMs, concurrency, env, log, force, killGroup });
+    return new ProgramResponder({ program, timeoutMs, concurrency, env, log, force, killGroup });
   }
 
-  async #loadRules(path: string): Promise<Answering> {
+  async #loadRules(path: string): Promise<Responder> {
     // From now on the signal ends nothing; one that comes while the file is being read has it read once more.
     this.#endReloads = this.#context.onReload(() => {
       this.#reloading = this.#reloading.then(() => this.#reload(path));
     });
-    const loading = readRuleAnswers(path, this.#context.force);
+    const loading = readRuleResponder(path, this.#context.force);
     this.#reloading = loading.then(
       () => undefined,
       () => undefined,
@@ -119,9 +120,12 @@ function withoutServiceManager(env: Surroundings['env']): Surroundings['env'] {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !FOR_THIS_PROCESS.has(name)));
 }
 
-async function readRuleAnswers(path: string, force: AbortSignal): Promise<RuleAnswers> {
-  const [{ readRules }, { RuleAnswers }] = await Promise.all([import('../rules/rules-file.js'), import('./rules.js')]);
-  return new RuleAnswers(await readRules(path), force);
+async function readRuleResponder(path: string, force: AbortSignal): Promise<RuleResponder> {
+  const [{ readRules }, { RuleResponder }] = await Promise.all([
+    import('../rules/rules-file.js'),
+    import('./rule-responder.js'),
+  ]);
+  return new RuleResponder(await readRules(path), force);
 }
 
 async function readReply(path: string): Promise<Uint8Array> {
@@ -132,9 +136,9 @@ async function readReply(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Finds out before there is a first datagram whether there is such a program. @throws {LocalFailure} */
+/** Checks, before the first datagram, that there is such a program. @throws {LocalFailure} */
 async function checkProgram(file: string, path = ''): Promise<void> {
-  // What else may be run there, and how it is found, is a matter of its own.
+  // Windows finds programs in other ways.
   if (platform() === 'win32') return;
   const places = file.includes('/') ? [file] : path.split(delimiter).map((folder) => join(folder, file));
   let cause: unknown;

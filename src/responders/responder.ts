@@ -1,63 +1,66 @@
 import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 
-/** A datagram that answers a question. */
-export interface Answer extends Outgoing {
-  /** The same object for all that answer one question, copies included; undefined for the only one. */
+declare const PERMITTED: unique symbol;
+
+/** A datagram that responds to a request. Only a {@link Sink} makes one, after its guard has permitted it. */
+export interface ResponseDatagram extends Outgoing {
+  /** The same object for all responses to one request; undefined for the only one. */
   readonly together?: object | undefined;
+  /** Only in the type: other datagrams are no responses. */
+  readonly [PERMITTED]: true;
 }
 
-/** Takes the answers that were not ready at once, and hears what becomes of datagrams that get none. */
-export interface AnswerSink {
-  /**
-   * Whether answers of so many bytes in all may go to who asked: not if they are so much larger than the question that a
-   * forged sender could be flooded with them, which is counted. Asked before any of them is sent or delayed.
-   */
-  permits(question: Datagram, answerBytes: number): boolean;
-  /** Sends answers now, in this order. */
-  send(answers: readonly Answer[]): void;
-  /** The answer to a datagram failed; `why` follows "no answer to PEER: ". */
+/**
+ * Takes the responses of a responder, and hears of requests that get none. The guard: responses that are much larger than
+ * the request could flood a victim whose address the sender forged.
+ */
+export interface Sink {
+  /** The address of the server. */
+  readonly local: Endpoint;
+  /** Makes the only response to a request; undefined, and counted, if the guard forbids it. */
+  permit(request: Datagram, payload: Uint8Array): ResponseDatagram | undefined;
+  /** Makes all responses to a request, in order; none, and counted, if the guard forbids them by their size together. */
+  permitAll(request: Datagram, payloads: readonly Uint8Array[]): readonly ResponseDatagram[];
+  /** Sends responses now, in this order. A responder returns this promise from {@link Responder.take}. */
+  send(responses: readonly ResponseDatagram[]): Promise<void>;
+  /** Sends responses now, in this order, that were not ready when {@link Responder.take} returned. */
+  sendLate(responses: readonly ResponseDatagram[]): void;
+  /** The response to a request failed; `why` follows "no answer to PEER: ". */
   fail(remote: Endpoint, why: string): void;
-  /** Answers that are given up for want of room or time; `why` follows "datagrams are left without an answer: ". */
+  /** Responses are given up for want of room or time; `why` follows "datagrams are left without an answer: ". */
   giveUp(count: number, why: string): void;
 }
 
 /**
- * How a service answers. It sees only datagrams that may be answered. Whatever is under way is bounded by each of them
- * in number, memory and time.
+ * Makes the responses of a service. It sees only requests that may get a response. It bounds its work under way in number,
+ * memory and time.
  */
-export interface Answering {
-  /** Whether its answers can be other bytes every time, whatever it is asked. Default: false. */
+export interface Responder {
+  /** Whether its responses can be other bytes every time, whatever the request. Default: false. */
   readonly varies?: boolean;
-  /** Called once, before the first datagram. @param local the server's address */
-  begin?(sink: AnswerSink, local: Endpoint): void;
   /**
-   * Takes a batch up; resolves to the answers that are ready now, in the order of the datagrams. Others go to the sink
-   * later. The next batch comes when it has resolved: who has no room yet keeps it waiting, and the receive queue
-   * drops and counts what is too much.
+   * Takes a batch of requests up. The next batch comes when the promise has settled, so that a responder without room
+   * keeps it waiting: then the receive queue drops the excess, and counts it.
+   *
+   * @param sink the same one each time
    */
-  answer(batch: readonly Datagram[]): readonly Answer[] | Promise<readonly Answer[]>;
-  /** The service is about to end: what is under way has a few seconds more, then it is given up. Twice is fine. */
+  take(batch: readonly Datagram[], sink: Sink): void | Promise<void>;
+  /** The service is about to end: gives up work that is not done in a few seconds. Twice is fine. */
   hurry?(): void;
-  /** Resolves once nothing is under way any more; called after the last batch. */
+  /** Resolves once no work is under way; called after the last batch. */
   settled?(): Promise<void>;
 }
 
-/** Answers each datagram at once, by its bytes alone. */
-export function answerEach(answer: (data: Uint8Array) => Uint8Array): Answering {
-  let sink: AnswerSink | undefined;
+/** Responds to each request at once, by its bytes alone. */
+export function respondEach(respond: (data: Uint8Array) => Uint8Array): Responder {
   return {
-    begin: (given) => {
-      sink = given;
-    },
-    answer: (batch) => {
-      const answers: Answer[] = [];
-      for (const datagram of batch) {
-        const data = answer(datagram.data);
-        // An answer leaves from the address that was asked, where that is known.
-        const { remote, local } = datagram;
-        if (sink?.permits(datagram, data.length) !== false) answers.push({ data, remote, local });
+    take: (batch, sink) => {
+      const responses: ResponseDatagram[] = [];
+      for (const request of batch) {
+        const response = sink.permit(request, respond(request.data));
+        if (response !== undefined) responses.push(response);
       }
-      return answers;
+      return sink.send(responses);
     },
   };
 }

@@ -2,17 +2,17 @@ import type { Captures, Matcher } from './matcher.js';
 import type { Question } from './question.js';
 import type { Template } from './template.js';
 
-/** One datagram of an answer. */
+/** One datagram that a rule responds with. */
 export interface RuleAnswer {
   readonly template: Template;
-  /** Counted from when the question was taken up. */
+  /** Counted from the moment at which the request is taken up. */
   readonly delayMs: number;
 }
 
-/** What is answered to questions that meet all conditions, or to all if there are none. */
+/** The responses to requests that meet all conditions, or to all requests if there are no conditions. */
 export interface Rule {
   readonly matchers: readonly Matcher[];
-  /** Empty for no answer. */
+  /** Empty for no response. */
   readonly answers: readonly RuleAnswer[];
 }
 
@@ -25,8 +25,8 @@ export class CountedRule {
     this.#rule = rule;
   }
 
-  /** Undefined if the question does not match. */
-  answersTo(question: Question) {
+  /** The payloads of all responses, in order; undefined if the question does not match. */
+  payloadsFor(question: Question): readonly Uint8Array[] | undefined {
     let captures: Captures = [];
     for (const matcher of this.#rule.matchers) {
       const captured = matcher.match(question);
@@ -35,6 +35,11 @@ export class CountedRule {
     }
     this.#counter += 1;
     const values = { question, captures, counter: this.#counter };
-    return this.#rule.answers.map(({ template, delayMs }) => ({ data: template(values), delayMs }));
+    return this.#rule.answers.map(({ template }) => template(values));
+  }
+
+  /** The delay of a response, counted from 0. */
+  delayMs(nth: number): number {
+    return this.#rule.answers[nth]?.delayMs ?? 0;
   }
 }

@@ -1,11 +1,7 @@
-import type { Answering } from '../responders/responder.js';
-import { AccessList } from '../guard/access-list.js';
+import { UsageError } from '../cli/usage-error.js';
 import { createFaults } from '../faults/fault-plan.js';
 import type { Faults } from '../faults/faults.js';
-import { AnswerPolicy } from '../guard/answer-policy.js';
-import { isLoopback, isWildcard } from '../net/address/endpoint.js';
 import {
-  type Arrivals,
   type Datagram,
   DatagramError,
   type DatagramServer,
@@ -13,26 +9,27 @@ import {
   formatEndpoint,
   startUdpServer,
 } from '../net/index.js';
-import { formatDuration } from '../text/time.js';
-import { PeerTable } from '../stats/peers.js';
-import type { Totals } from '../stats/totals.js';
-import { Alarm } from '../timing/alarm.js';
-import { type AnswerParts, Answers } from './responses.js';
+import type { Responder } from '../responders/responder.js';
 import type { Context } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
-import type { ServicePlan } from './plan.js';
 import { Report, type WrittenReport } from '../run/report.js';
 import { type PreparedTap, RunOutput, type Tap } from '../run/tap.js';
-import { reportBuffers, reportEngine } from '../run/socket-report.js';
+import { PeerTable } from '../stats/peers.js';
+import { announce, warnResponding } from './announcement.js';
+import { Endings } from './endings.js';
+import { Intake } from './intake.js';
+import { Outbox } from './outbox.js';
+import type { ServicePlan } from './plan.js';
+import { createPolicy, Gate, Responses } from './responses.js';
 import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './service-report.js';
-import { UsageError } from '../cli/usage-error.js';
+import { Unanswered } from './unanswered.js';
 
-/** What a serving command does with the datagrams it takes. */
+/** The part of a command in its service. */
 export interface Service {
-  /** How it answers; undefined if it answers nothing by itself. */
-  readonly answering?: Answering | undefined;
-  /** Called once the server is bound; what it returns is called at the end. */
+  /** Makes the responses. Default: there are none. */
+  readonly responder?: Responder | undefined;
+  /** Called once the server is bound. The function that it returns is called at the end. */
   readonly start?: (server: DatagramServer, parts: ServiceParts) => () => void;
   /** Called with every batch that was taken, before it is written. */
   readonly taken?: ((batch: readonly Datagram[]) => void) | undefined;
@@ -42,352 +39,207 @@ export interface Service {
   readonly typing?: boolean;
 }
 
-/** What a service writes to. */
+/** The outputs of a service. */
 export interface ServiceParts {
   readonly report: Report;
   readonly tap: Tap;
 }
 
-/** Binds, takes datagrams, answers and writes them until told to end; resolves to the exit status. */
+/**
+ * Binds a socket, takes datagrams, responds to them and writes them until it is told to end. Resolves to the exit status.
+ *
+ * @throws {UsageError} for a plan with faults and no responder, or a recording that cannot be continued
+ */
 export async function runService(plan: ServicePlan, context: Context, service: Service): Promise<ExitCode> {
-  const peers = new PeerTable(service.answering !== undefined, plan.maxPeers);
-  const faults = createFaults(plan);
-  if (faults !== undefined && service.answering === undefined) {
-    throw new UsageError(
-      'there are faults for answers, and nothing answers; --reply, --reply-file, --exec or --rules does',
-    );
-  }
-  const outputEnded = new AbortController();
-  const output = new RunOutput(plan, context, () => {
-    outputEnded.abort();
-  });
-  const report = new Report(plan, context, output, () => ({
-    fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
-    lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
-  }));
-  const manager = new ServiceManager(context, plan.socket.engine);
-  try {
-    const preparedTap = await output.prepare();
-    const ends = AbortSignal.any([context.stop, outputEnded.signal]);
-    const { endings, local } = await serveUntilEnd(plan, context, {
-      service,
-      report,
-      preparedTap,
-      peers,
-      faults,
-      ends,
-      manager,
-    });
-    const written = await report.finish(output.close()).written();
-    return judgeRun(plan, context, { report, written, endings, address: formatEndpoint(local) });
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    report.failure(error);
-    await report.finish(output.close()).written();
-    return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
-  } finally {
-    await manager.told();
-  }
+  return new ServiceRun(plan, context, service).run();
 }
 
-/** Only if it was asked for, and nothing stands at the terminal that it would garble: raw bytes end in no newline. */
-function hasLiveLine({ stats, output }: ServicePlan, { log, terminals }: Context, { typing }: Service): boolean {
-  return stats === true && log.hasStatus && typing !== true && !(terminals.stdout && output === 'raw');
-}
+/** One run of a service. */
+class ServiceRun {
+  readonly #plan: ServicePlan;
+  readonly #context: Context;
+  readonly #service: Service;
+  readonly #faults: Faults | undefined;
+  readonly #peers: PeerTable;
+  readonly #output: RunOutput;
+  readonly #report: Report;
+  readonly #manager: ServiceManager;
+  readonly #endings: Endings;
 
-/** Whether anything is to be known of datagrams but who sent how many of which size. */
-function needsPayloads({ output, record, count }: ServicePlan, { answering, taken }: Service): boolean {
-  return output !== 'none' || record !== undefined || count !== undefined || !!answering || !!taken;
-}
-
-/** Resolves once the socket is closed, and what it dropped is known. */
-async function serveUntilEnd(
-  plan: ServicePlan,
-  context: Context,
-  {
-    service,
-    report,
-    preparedTap,
-    peers,
-    faults,
-    ends,
-    manager,
-  }: {
-    readonly service: Service;
-    readonly report: Report;
-    readonly preparedTap: PreparedTap;
-    readonly peers: PeerTable;
-    readonly faults: Faults | undefined;
-    readonly ends: AbortSignal;
-    readonly manager: ServiceManager;
-  },
-): Promise<{ readonly endings: Endings; readonly local: Endpoint }> {
-  const intake = new Intake(plan, report.totals, peers);
-  await using server = await startUdpServer(plan.local, {
-    ...plan.socket,
-    fd: plan.fd,
-    onArrivals: needsPayloads(plan, service) ? undefined : intake.count,
-  });
-  report.drops.watchKernel(server);
-  report.drops.askKernel();
-  const tap = await preparedTap.open({ bound: server.local, meta: service.meta });
-  await announce(server, plan, context, { report, answers: service.answering !== undefined, seed: faults?.seed });
-  manager.ready();
-  const answers =
-    service.answering && createAnswers(plan, server, service.answering, { context, report, tap, peers, faults });
-  const isBusy = (): boolean => server.queued > 0 || answers?.isTaking === true;
-  const endings = new Endings(plan, ends, isBusy, () => {
-    manager.stopping();
-    if (answers === undefined) server.close();
-    else answers.hurry();
-  });
-  intake.onArrival = () => {
-    endings.arrived();
-  };
-  const stopService = service.start?.(server, { report, tap });
-  const live = new ServingReport(context, report, peers, hasLiveLine(plan, context, service));
-  try {
-    await serveBatches(server, { plan, service, report, tap, intake, answers });
-    // A signal may end the wait for them, too.
-    await answers?.settled();
-  } catch (error) {
-    answers?.hurry();
-    await answers?.settled();
-    throw error;
-  } finally {
-    endings.stop();
-    manager.stopping();
-    stopService?.();
-    live.stop();
-  }
-  await tap.recorded();
-  return { endings, local: server.local };
-}
-
-function createAnswers(
-  plan: ServicePlan,
-  server: DatagramServer,
-  answering: Answering,
-  parts: Omit<AnswerParts, 'copies'>,
-): Answers {
-  const policy = new AnswerPolicy({
-    local: server.local,
-    loopGuard: plan.loopGuard,
-    servicePorts: plan.answerServicePorts === true,
-    ratePerSecond: plan.rateLimit,
-    maxPeers: plan.maxPeers,
-    onCorruptedLoop:
-      plan.corrupt === undefined
-        ? undefined
-        : tellOfLoops(parts.context, 'more than 100 answers to it were corrupted in one'),
-    onReturnLoop:
-      answering.varies === true ? tellOfLoops(parts.context, 'it sent back one answer after another') : undefined,
-  });
-  const mayAmplify = plan.allow !== undefined || plan.amplify === true;
-  const copies = mayAmplify ? 0 : plan.duplicate === undefined ? 1 : 2;
-  return new Answers(server, answering, policy, { ...parts, copies });
-}
-
-/** Tells of the first peer that is not answered because answers to it seem to go round. */
-function tellOfLoops({ log }: Context, why: string): (peer: Endpoint) => void {
-  let told = false;
-  return (peer) => {
-    if (!told) {
-      log.warn(
-        `${formatEndpoint(peer)} is not answered for a second: ${why}, as where two servers answer each other; ` +
-          '--no-loop-guard lifts that',
+  constructor(plan: ServicePlan, context: Context, service: Service) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#service = service;
+    const faults = createFaults(plan);
+    if (faults !== undefined && service.responder === undefined) {
+      throw new UsageError(
+        'there are faults for answers, and nothing answers; --reply, --reply-file, --exec or --rules does',
       );
     }
-    told = true;
-  };
-}
-
-async function announce(
-  server: DatagramServer,
-  plan: ServicePlan,
-  context: Context,
-  {
-    report,
-    answers,
-    seed,
-  }: {
-    readonly report: Report;
-    readonly answers: boolean;
-    /** Undefined without faults. */
-    readonly seed: number | undefined;
-  },
-): Promise<void> {
-  server.on('drop', (count) => {
-    report.drops.queueDropped(count);
-  });
-  server.on('peerError', (error) => {
-    report.peerError(error);
-  });
-  server.on('receiveError', (error) => {
-    report.receiveError(error);
-  });
-  reportEngine(server, context);
-  reportBuffers(plan, server.kernelBuffers, context);
-  const address = formatEndpoint(server.local);
-  context.log.announce(`listening on ${address}`, { address });
-  report.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
-  if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} has the same again`, { seed });
-  const { allow, rateLimit = Infinity } = plan;
-  if (answers && server.engine === 'node' && isWildcard(server.local.address)) {
-    context.log.warn(
-      'on a host with several addresses, answers may leave from another than was asked (node engine): bind the one to be asked',
-    );
-  }
-  if (answers && !isLoopback(server.local.address) && allow === undefined && rateLimit === Infinity) {
-    context.log.warn(`whoever reaches ${address} is answered, however often; --allow or --rate-limit bounds that`);
-  }
-  await context.log.flush();
-}
-
-async function serveBatches(
-  server: DatagramServer,
-  parts: {
-    readonly plan: ServicePlan;
-    readonly service: Service;
-    readonly report: Report;
-    readonly tap: Tap;
-    readonly intake: Intake;
-    readonly answers: Answers | undefined;
-  },
-): Promise<void> {
-  const { plan, service, report, tap, intake, answers } = parts;
-  for await (const batch of server.batches()) {
-    const taken = intake.take(batch);
-    if (taken.length === 0) continue;
-    const kept = await tap.recordReceived(taken);
-    if (kept.length > 0) {
-      service.taken?.(kept);
-      // Neither waits for the other: a slow program holds back no output.
-      await Promise.all([answers?.give(kept), tap.write(kept)]);
-    }
-    if (report.totals.received === plan.count) break;
-  }
-  // Nobody wanted what comes while the last answers wait: it is not lost.
-  server.removeAllListeners('drop');
-}
-
-function judgeRun(
-  plan: ServicePlan,
-  { log }: Context,
-  {
-    report,
-    written,
-    endings,
-    address,
-  }: {
-    readonly report: Report;
-    readonly written: WrittenReport;
-    readonly endings: Endings;
-    readonly address: string;
-  },
-): ExitCode {
-  const { received } = report.totals;
-  if (written.tellWriteFailure() !== undefined) return ExitCode.failure;
-  if (plan.count !== undefined && received < plan.count && endings.timeOut !== undefined) {
-    log.error(`${received} of ${plan.count} datagrams came on ${address} ${endings.timeOut}`);
-    return ExitCode.silent;
-  }
-  return written.tellFailOnDrop() ? ExitCode.dropped : ExitCode.ok;
-}
-
-/** Whose datagrams are taken, and how many; counts them, and those kept out. */
-class Intake {
-  readonly #admission: AccessList;
-  readonly #most: number;
-  readonly #totals: Totals;
-  readonly #peers: PeerTable;
-  /** Called whenever something is taken. */
-  onArrival = (): void => undefined;
-
-  constructor({ allow = [], deny = [], count = Infinity }: ServicePlan, totals: Totals, peers: PeerTable) {
-    this.#admission = new AccessList(allow, deny);
-    this.#most = count;
-    this.#totals = totals;
+    const peers = new PeerTable(service.responder !== undefined, plan.maxPeers);
+    const outputEnded = new AbortController();
+    this.#faults = faults;
     this.#peers = peers;
+    this.#output = new RunOutput(plan, context, () => {
+      outputEnded.abort();
+    });
+    this.#report = new Report(plan, context, this.#output, () => ({
+      fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
+      lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
+    }));
+    this.#manager = new ServiceManager(context, plan.socket.engine);
+    this.#endings = new Endings(plan, AbortSignal.any([context.stop, outputEnded.signal]));
   }
 
-  /** The datagrams that are taken, at most as many as are still wanted. */
-  take(batch: readonly Datagram[]): readonly Datagram[] {
-    const admission = this.#admission;
-    const totals = this.#totals;
-    let taken = admission.open ? batch : batch.filter(({ remote }) => admission.admits(remote));
-    totals.denied += batch.length - taken.length;
-    const left = this.#most - totals.received;
-    if (taken.length > left) taken = taken.slice(0, left);
-    if (taken.length === 0) return taken;
-    totals.received += taken.length;
-    this.#peers.count(taken);
-    this.onArrival();
-    return taken;
-  }
-
-  /** Counts what nobody looks at; only where there is no end to how many are wanted. */
-  readonly count = (arrivals: Arrivals): void => {
-    const { remote, count } = arrivals;
-    if (!this.#admission.open && !this.#admission.admits(remote)) {
-      this.#totals.denied += count;
-      return;
+  async run(): Promise<ExitCode> {
+    try {
+      const local = await this.#serve(await this.#output.prepare());
+      const written = await this.#report.finish(this.#output.close()).written();
+      return this.#judge(written, local);
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      this.#report.failure(error);
+      await this.#report.finish(this.#output.close()).written();
+      return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
+    } finally {
+      await this.#manager.told();
     }
-    this.#totals.received += count;
-    this.#peers.countTogether(arrivals);
-    this.onArrival();
-  };
-}
-
-/** When a service ends: by a signal, when its output takes no more, after `--duration`, after `--idle`. */
-class Endings {
-  readonly #plan: ServicePlan;
-  readonly #signal: AbortSignal;
-  readonly #isBusy: () => boolean;
-  readonly #receiveNoMore: () => void;
-  readonly #duration = new Alarm(() => {
-    this.#endInTime(`within ${formatDuration(this.#plan.duration ?? 0)}`);
-  });
-  readonly #idle = new Alarm(() => {
-    if (this.#isBusy()) this.arrived();
-    else this.#endInTime(`before nothing came for ${formatDuration(this.#plan.idle ?? 0)}`);
-  });
-  #timeOut: string | undefined;
-
-  /** @param isBusy whether something that has arrived still waits */
-  constructor(plan: ServicePlan, signal: AbortSignal, isBusy: () => boolean, receiveNoMore: () => void) {
-    this.#plan = plan;
-    this.#signal = signal;
-    this.#isBusy = isBusy;
-    this.#receiveNoMore = receiveNoMore;
-    if (plan.duration !== undefined) this.#duration.set(plan.duration);
-    this.arrived();
-    if (signal.aborted) this.#end();
-    else signal.addEventListener('abort', this.#end, { once: true });
   }
 
-  /** Which time was over, in words; undefined if none was. */
-  get timeOut(): string | undefined {
-    return this.#timeOut;
+  /** Resolves to the address that was bound, once the socket is closed, and its drops are known. */
+  async #serve(preparedTap: PreparedTap): Promise<Endpoint> {
+    const intake = new Intake(this.#plan, this.#report.totals, this.#peers, this.#endings);
+    await using server = await startUdpServer(this.#plan.local, {
+      ...this.#plan.socket,
+      fd: this.#plan.fd,
+      onArrivals: this.#readsPayloads ? undefined : intake.count,
+    });
+    this.#report.drops.watchKernel(server);
+    this.#report.drops.askKernel();
+    const tap = await preparedTap.open({ bound: server.local, meta: this.#service.meta });
+    const tellNoDrops = this.#subscribe(server);
+    await this.#announce(server);
+    const responses = this.#createResponses(server, tap);
+    const end = this.#begin(server, tap, responses);
+    try {
+      await this.#takeBatches(server, intake, tap, responses);
+      // Nobody wants datagrams that come while the last responses wait: they are not lost.
+      tellNoDrops();
+      // A signal may end the wait for them, too.
+      await responses?.settled(this.#context.force);
+    } catch (error) {
+      responses?.hurry();
+      await responses?.settled(this.#context.force);
+      throw error;
+    } finally {
+      end();
+    }
+    await tap.recorded();
+    return server.local;
   }
 
-  arrived(): void {
-    if (this.#plan.idle !== undefined && this.#timeOut === undefined) this.#idle.set(this.#plan.idle);
+  /** Whether somebody reads the payloads. Otherwise only their senders and sizes are counted. */
+  get #readsPayloads(): boolean {
+    const { output, record, count } = this.#plan;
+    const { responder, taken } = this.#service;
+    return output !== 'none' || record !== undefined || count !== undefined || !!responder || !!taken;
   }
 
-  #endInTime(timeOut: string): void {
-    this.#timeOut = timeOut;
-    this.#end();
+  /** Tells drops and errors of the server. The function that it returns ends that for drops. */
+  #subscribe(server: DatagramServer): () => void {
+    const report = this.#report;
+    const onDrop = (count: number): void => {
+      report.drops.queueDropped(count);
+    };
+    server.on('drop', onDrop);
+    server.on('peerError', (error) => {
+      report.peerError(error);
+    });
+    server.on('receiveError', (error) => {
+      report.receiveError(error);
+    });
+    return () => {
+      server.off('drop', onDrop);
+    };
   }
 
-  readonly #end = (): void => {
-    this.stop();
-    this.#receiveNoMore();
-  };
+  async #announce(server: DatagramServer): Promise<void> {
+    const seed = this.#faults?.seed;
+    announce(server, this.#plan, this.#context, seed);
+    const address = formatEndpoint(server.local);
+    this.#report.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
+    if (this.#service.responder !== undefined) warnResponding(server, this.#plan, this.#context);
+    await this.#context.log.flush();
+    this.#manager.ready();
+  }
 
-  stop(): void {
-    this.#duration.stop();
-    this.#idle.stop();
-    this.#signal.removeEventListener('abort', this.#end);
+  /** Undefined for a service that does not respond. */
+  #createResponses(server: DatagramServer, tap: Tap): Responses | undefined {
+    const { responder } = this.#service;
+    if (responder === undefined) return undefined;
+    const policy = createPolicy(this.#plan, this.#context, server.local, responder);
+    const unanswered = new Unanswered(this.#context, this.#report, this.#peers, policy);
+    const outbox = new Outbox(server, tap, policy, unanswered, this.#faults);
+    return new Responses(server, responder, new Gate(this.#plan, policy, unanswered), outbox, unanswered);
+  }
+
+  /** Begins everything that goes on beside the datagrams; returns the function that ends it. */
+  #begin(server: DatagramServer, tap: Tap, responses: Responses | undefined): () => void {
+    this.#endings.start({
+      isBusy: () => server.queued > 0 || responses?.isTaking === true,
+      end: () => {
+        this.#manager.stopping();
+        if (responses === undefined) server.close();
+        else responses.hurry();
+      },
+    });
+    const stopService = this.#service.start?.(server, { report: this.#report, tap });
+    const serving = new ServingReport(this.#context, this.#report, this.#peers, this.#hasLiveLine);
+    return () => {
+      this.#endings.stop();
+      this.#manager.stopping();
+      stopService?.();
+      serving.stop();
+    };
+  }
+
+  /** Only if the user asked for it, and stdout leaves the terminal to it: raw bytes may end without a newline. */
+  get #hasLiveLine(): boolean {
+    const { stats, output } = this.#plan;
+    const { log, terminals } = this.#context;
+    return stats === true && log.hasStatus && this.#service.typing !== true && !(terminals.stdout && output === 'raw');
+  }
+
+  async #takeBatches(
+    server: DatagramServer,
+    intake: Intake,
+    tap: Tap,
+    responses: Responses | undefined,
+  ): Promise<void> {
+    const { totals } = this.#report;
+    const { taken } = this.#service;
+    for await (const batch of server.batches()) {
+      const wanted = intake.take(batch);
+      if (wanted.length === 0) continue;
+      const kept = await tap.recordReceived(wanted);
+      if (kept.length > 0) {
+        taken?.(kept);
+        // Neither waits for the other: a slow program holds back no output.
+        await Promise.all([responses?.give(kept), tap.write(kept)]);
+      }
+      if (totals.received === this.#plan.count) break;
+    }
+  }
+
+  #judge(written: WrittenReport, local: Endpoint): ExitCode {
+    const { count } = this.#plan;
+    const { received } = this.#report.totals;
+    const { timeOut } = this.#endings;
+    if (written.tellWriteFailure() !== undefined) return ExitCode.failure;
+    if (count !== undefined && received < count && timeOut !== undefined) {
+      this.#context.log.error(`${received} of ${count} datagrams came on ${formatEndpoint(local)} ${timeOut}`);
+      return ExitCode.silent;
+    }
+    return written.tellFailOnDrop() ? ExitCode.dropped : ExitCode.ok;
   }
 }

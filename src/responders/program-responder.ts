@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { type Datagram, type Endpoint, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import { type Datagram, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Log } from '../output/log.js';
 import { Alarm } from '../timing/alarm.js';
-import type { Answer, Answering, AnswerSink } from './responder.js';
 import { type Program, runProgram } from './program-run.js';
+import type { Responder, Sink } from './responder.js';
 
-/** Options of {@link ProgramAnswers}. */
+/** Options of {@link ProgramResponder}. */
 export interface ProgramOptions {
   readonly program: Program;
   /** How long one run may last. From the moment the server is to end, all of them together have that long. */
@@ -23,10 +23,10 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs a program for each datagram: the payload is its stdin, what it writes to stdout is the answer, if it is not empty.
- * While as many run as may, further datagrams wait, and the receive queue behind them.
+ * Runs a program for each request: the payload is its stdin, and its stdout is the response unless it is empty. While as
+ * many programs run as may, further requests wait, and the receive queue behind them.
  */
-export class ProgramAnswers implements Answering {
+export class ProgramResponder implements Responder {
   readonly varies = true;
   readonly #options: ProgramOptions;
   readonly #running = new Set<Promise<void>>();
@@ -35,8 +35,7 @@ export class ProgramAnswers implements Answering {
     this.#kill.abort();
   });
   #hurried = false;
-  #sink!: AnswerSink;
-  #local!: Endpoint;
+  #listens = false;
   #onEnd = (): void => undefined;
 
   constructor(options: ProgramOptions) {
@@ -45,9 +44,10 @@ export class ProgramAnswers implements Answering {
     setMaxListeners(options.concurrency, this.#kill.signal);
   }
 
-  begin(sink: AnswerSink, local: Endpoint): void {
-    this.#sink = sink;
-    this.#local = local;
+  /** From the first request on, which may never come. */
+  #listenToForce(): void {
+    if (this.#listens) return;
+    this.#listens = true;
     const { force } = this.#options;
     if (force.aborted) this.#onForce();
     else force.addEventListener('abort', this.#onForce, { once: true });
@@ -57,20 +57,20 @@ export class ProgramAnswers implements Answering {
     this.#kill.abort();
   };
 
-  async answer(batch: readonly Datagram[]): Promise<readonly Answer[]> {
+  async take(batch: readonly Datagram[], sink: Sink): Promise<void> {
+    this.#listenToForce();
     for (const [index, datagram] of batch.entries()) {
       while (this.#running.size >= this.#options.concurrency) await this.#oneEnds();
       if (this.#kill.signal.aborted) {
-        this.#giveUp(batch.length - index);
+        giveUp(batch.length - index, sink);
         break;
       }
-      const run = this.#run(datagram).finally(() => {
+      const run = this.#run(datagram, sink).finally(() => {
         this.#running.delete(run);
         this.#onEnd();
       });
       this.#running.add(run);
     }
-    return [];
   }
 
   #oneEnds(): Promise<void> {
@@ -79,13 +79,8 @@ export class ProgramAnswers implements Answering {
     });
   }
 
-  #giveUp(count: number): void {
-    this.#sink.giveUp(count, 'the server ended before their programs did (--exec-timeout)');
-  }
-
-  async #run(question: Datagram): Promise<void> {
-    const { data, remote, local: asked } = question;
-    const local = asked ?? this.#local;
+  async #run(request: Datagram, sink: Sink): Promise<void> {
+    const { data, remote, local = sink.local } = request;
     const { program, timeoutMs, env, log, killGroup } = this.#options;
     const peer = formatEndpoint(remote);
     const result = await runProgram(program, {
@@ -108,15 +103,16 @@ export class ProgramAnswers implements Answering {
     switch (result.kind) {
       case 'ended':
         if (result.status !== 0) log.warn(`${peer}: the program ended with status ${result.status}`, { peer });
-        if (result.output.length > 0 && this.#sink.permits(question, result.output.length)) {
-          this.#sink.send([{ data: result.output, remote, local: asked }]);
+        if (result.output.length > 0) {
+          const response = sink.permit(request, result.output);
+          if (response !== undefined) sink.sendLate([response]);
         }
         break;
       case 'failed':
-        this.#sink.fail(remote, result.why);
+        sink.fail(remote, result.why);
         break;
       case 'aborted':
-        this.#giveUp(1);
+        giveUp(1, sink);
         break;
     }
   }
@@ -132,4 +128,8 @@ export class ProgramAnswers implements Answering {
     this.#deadline.stop();
     this.#options.force.removeEventListener('abort', this.#onForce);
   }
+}
+
+function giveUp(count: number, sink: Sink): void {
+  sink.giveUp(count, 'the server ended before their programs did (--exec-timeout)');
 }

@@ -1,0 +1,55 @@
+import { AccessList } from '../guard/access-list.js';
+import type { Arrivals, Datagram } from '../net/index.js';
+import type { PeerTable } from '../stats/peers.js';
+import type { Totals } from '../stats/totals.js';
+import type { Endings } from './endings.js';
+import type { ServicePlan } from './plan.js';
+
+/** Takes the datagrams that the plan admits, as many as it wants, and counts them and the others. */
+export class Intake {
+  readonly #admission: AccessList;
+  readonly #most: number;
+  readonly #totals: Totals;
+  readonly #peers: PeerTable;
+  readonly #endings: Endings;
+
+  constructor(
+    { allow = [], deny = [], count = Infinity }: ServicePlan,
+    totals: Totals,
+    peers: PeerTable,
+    endings: Endings,
+  ) {
+    this.#admission = new AccessList(allow, deny);
+    this.#most = count;
+    this.#totals = totals;
+    this.#peers = peers;
+    this.#endings = endings;
+  }
+
+  /** The datagrams of a batch that are taken, at most as many as are still wanted. */
+  take(batch: readonly Datagram[]): readonly Datagram[] {
+    const admission = this.#admission;
+    const totals = this.#totals;
+    let taken = admission.open ? batch : batch.filter(({ remote }) => admission.admits(remote));
+    totals.denied += batch.length - taken.length;
+    const left = this.#most - totals.received;
+    if (taken.length > left) taken = taken.slice(0, left);
+    if (taken.length === 0) return taken;
+    totals.received += taken.length;
+    this.#peers.count(taken);
+    this.#endings.arrived();
+    return taken;
+  }
+
+  /** Counts datagrams whose payloads nobody reads. There must be no end to how many are wanted. */
+  readonly count = (arrivals: Arrivals): void => {
+    const { remote, count } = arrivals;
+    if (!this.#admission.open && !this.#admission.admits(remote)) {
+      this.#totals.denied += count;
+      return;
+    }
+    this.#totals.received += count;
+    this.#peers.countTogether(arrivals);
+    this.#endings.arrived();
+  };
+}

@@ -1,0 +1,117 @@
+import type { Faults, Grouped } from '../faults/faults.js';
+import type { AnswerPolicy } from '../guard/answer-policy.js';
+import type { DatagramServer } from '../net/index.js';
+import { timesOfTaken } from '../net/send-times.js';
+import { unlessAborted } from '../run/interruption.js';
+import type { Tap } from '../run/tap.js';
+import type { Unanswered } from './unanswered.js';
+
+/** How long after the end responses that faults delay leave at their time; then all that are left do at once. */
+const LATE_RESPONSES_MS = 1000;
+
+/** Sends responses, with the faults if there are any; records and counts them. */
+export class Outbox {
+  readonly #server: DatagramServer;
+  readonly #tap: Tap;
+  readonly #policy: AnswerPolicy;
+  readonly #unanswered: Unanswered;
+  readonly #faults: Faults | undefined;
+  /** Sends that nobody waits for. */
+  readonly #late = new Set<Promise<void>>();
+  /** Aborted at the first failure of such a send; its reason is the error. */
+  readonly #failed = new AbortController();
+
+  constructor(
+    server: DatagramServer,
+    tap: Tap,
+    policy: AnswerPolicy,
+    unanswered: Unanswered,
+    faults: Faults | undefined,
+  ) {
+    this.#server = server;
+    this.#tap = tap;
+    this.#policy = policy;
+    this.#unanswered = unanswered;
+    this.#faults = faults;
+    faults?.begin({
+      onDue: (due) => this.#sendDue(due),
+      onCorrupted: (remote) => {
+        policy.corrupted(remote);
+      },
+      onOverflow: () => {
+        unanswered.overflowed();
+      },
+    });
+  }
+  /** Aborted when a send that nobody waits for failed. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  /**
+   * Sends responses that are ready, in order.
+   *
+   * @throws {RecordError} if the recording takes no more
+   */
+  send(responses: readonly Grouped[]): Promise<void> {
+    return this.#sendNow(this.#faults === undefined ? responses : this.#faults.apply(responses));
+  }
+
+  /** Sends responses as {@link send} does, but a failure shows at {@link settled}. */
+  sendLate(responses: readonly Grouped[]): void {
+    const sent = this.send(responses).then(
+      () => this.#late.delete(sent),
+      (error: unknown) => {
+        this.#late.delete(sent);
+        this.#failed.abort(error);
+      },
+    ) as Promise<void>;
+    this.#late.add(sent);
+  }
+
+  /** Sends responses that faults delayed. */
+  async #sendDue(due: readonly Grouped[]): Promise<void> {
+    try {
+      await this.#sendNow(due);
+    } catch (error) {
+      this.#faults?.stop();
+      this.#failed.abort(error);
+    }
+  }
+
+  async #sendNow(responses: readonly Grouped[]): Promise<void> {
+    if (responses.length === 0) return;
+    const timesMs = this.#tap.records ? new Float64Array(responses.length) : undefined;
+    this.#policy.sent(responses);
+    const failures = await this.#server.sendBatch(responses, { timesMs });
+    const failed = new Set(failures.map(({ index }) => index));
+    const sent = failed.size === 0 ? responses : responses.filter((_, index) => !failed.has(index));
+    if (timesMs !== undefined) await this.#tap.recordSent(sent, timesOfTaken(timesMs));
+    this.#unanswered.sent(sent);
+    for (const { index, error } of failures) this.#unanswered.sendFailed(responses[index], error);
+    this.#unanswered.count();
+  }
+
+  /**
+   * Waits until every response was sent or given up. Responses that faults delay leave at their time, but a second after
+   * `hurried` all at once; `force` gives them up.
+   *
+   * @throws the first failure of {@link sendLate}, or of responses that faults delayed
+   */
+  async settled(hurried: AbortSignal, force: AbortSignal): Promise<void> {
+    await Promise.all(this.#late);
+    await this.#faultsSettled(hurried, force);
+    this.#failed.signal.throwIfAborted();
+  }
+
+  async #faultsSettled(hurried: AbortSignal, force: AbortSignal): Promise<void> {
+    const faults = this.#faults;
+    if (faults === undefined) return;
+    const empty = faults.empty();
+    await unlessAborted(empty, [hurried, force], () => undefined);
+    await unlessAborted(empty, [AbortSignal.timeout(LATE_RESPONSES_MS), force], () => undefined);
+    if (!force.aborted) faults.hurry();
+    await unlessAborted(empty, [force], () => undefined);
+    faults.stop();
+  }
+}
