@@ -14,11 +14,12 @@ export interface InProcessOutcome {
 }
 
 /** Keeps what is written to it. */
-class Kept extends Writable {
+export class Kept extends Writable {
   #chunks: Buffer[] = [];
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#chunks.push(chunk);
+    // The writer uses the memory of a chunk again once it is done.
+    this.#chunks.push(Buffer.from(chunk));
     done();
   }
 
@@ -33,13 +34,22 @@ export interface InProcessOptions {
   readonly stdin?: string | Uint8Array;
   /** Aborted for the first signal; the reason is `SIGINT` or `SIGTERM`. Default: never. */
   readonly stop?: AbortSignal;
+  /** Aborted for the second signal. Default: never. */
+  readonly force?: AbortSignal;
   /** Called with what stands on stderr whenever something was written there. */
   readonly onStderr?: (text: string) => void;
 }
 
-/** Runs a command line whose three streams are no terminals. */
-export async function runInProcess(args: readonly string[], options: InProcessOptions = {}): Promise<InProcessOutcome> {
-  const { stop = new AbortController().signal, onStderr } = options;
+/** The streams and signals of a process that is none. */
+export interface KeptIo {
+  readonly io: Io;
+  readonly stdout: Kept;
+  readonly stderr: Kept;
+}
+
+/** Opens three streams that are no terminals. */
+export function openIo(options: InProcessOptions = {}, args: readonly string[] = []): KeptIo {
+  const { stop = new AbortController().signal, force = new AbortController().signal, onStderr } = options;
   const stdin = new PassThrough();
   stdin.end(options.stdin ?? '');
   const stdout = new Kept();
@@ -62,7 +72,7 @@ export async function runInProcess(args: readonly string[], options: InProcessOp
     execPath: process.execPath,
     examiner: join(dirname(COMMAND), 'examine.cjs'),
     stop,
-    force: new AbortController().signal,
+    force,
     onReport: () => () => undefined,
     onReload: () => () => undefined,
     killGroup: () => undefined,
@@ -70,6 +80,12 @@ export async function runInProcess(args: readonly string[], options: InProcessOp
     argumentBytes: () => args.map((argument) => Buffer.from(argument)),
     leaveBy: () => undefined,
   };
+  return { io, stdout, stderr };
+}
+
+/** Runs a command line whose three streams are no terminals. */
+export async function runInProcess(args: readonly string[], options: InProcessOptions = {}): Promise<InProcessOutcome> {
+  const { io, stdout, stderr } = openIo(options, args);
   const ending = await runCommandLine(args, io);
   return { stdout: stdout.text, stderr: stderr.text, ending };
 }
