@@ -20,17 +20,10 @@ export {
   parseAddress,
   sameEndpoint,
 } from './address/endpoint.js';
-export type {
-  EngineName,
-  KernelBuffers,
-  Membership,
-  SendBatchOptions,
-  SendFailure,
-  SocketOptions,
-} from './engines/engine.js';
+export type { EngineName, KernelBuffers, SendBatchOptions, SendFailure, SocketOptions } from './engines/engine.js';
 export { type EngineChoice, ENGINES } from './engines/choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
-export { parseMembership } from './address/membership.js';
+export { type Membership, parseMembership } from './address/membership.js';
 export type { Overflow } from './receive-queue.js';
 export type { Lookup } from './address/resolve.js';
 export { DatagramServer, type SendOptions, type ServerOptions, startUdpServer } from './server.js';

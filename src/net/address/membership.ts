@@ -1,8 +1,33 @@
 import { isIP, SocketAddress } from 'node:net';
 import { checkText, isRecord, wrongArgument } from '../arguments.js';
 import { familyOf, interfaceExists, isMulticast, isWildcard } from './endpoint.js';
-import type { Membership, OpenRequest, SocketOptions } from '../engines/engine.js';
+import type { Endpoint } from '../datagram.js';
 import { DatagramError } from '../errors.js';
+
+/** A multicast group that a socket joins: it hears what anybody sends there, or only what one source does (RFC 4607). */
+export interface Membership {
+  /** A literal multicast address without a zone, such as `239.1.2.3` or `ff02::4242`. */
+  readonly group: string;
+  /** The literal address, without a zone, of the only host to be heard. Default: any. */
+  readonly source?: string | undefined;
+  /** Name of the interface to join on. Default: `multicastInterface`, and without that the one that the system chooses. */
+  readonly interface?: string | undefined;
+}
+
+/** The socket options that say which groups are joined, see `SocketOptions`. */
+export interface JoinOptions {
+  readonly join?: readonly Membership[] | undefined;
+  readonly multicastInterface?: string | undefined;
+}
+
+/** A socket that is to join groups. */
+export interface JoiningSocket {
+  /** Where it is bound. */
+  readonly local: Endpoint;
+  /** Whether a socket on `::` takes IPv4 too. */
+  readonly dualStack: boolean;
+  readonly options: JoinOptions;
+}
 
 /**
  * Reads `239.1.2.3`, `ff02::4242%eth0` (on that interface) or `192.0.2.1@232.1.2.3` (from that source).
@@ -45,8 +70,6 @@ function canonicalLiteral(text: string): string | undefined {
       ? text
       : undefined;
 }
-
-type JoinOptions = Pick<SocketOptions, 'join' | 'multicastInterface'>;
 
 /** What is to be joined, in canonical form, each with its interface where one is named. */
 export function membershipsOf({ join = [], multicastInterface }: JoinOptions): readonly Membership[] {
@@ -97,11 +120,7 @@ function checkShape(join: unknown): void {
  *
  * @throws {DatagramError} `INVALID_OPTION` for a group of another family, and where the socket is bound to one address
  */
-export function checkJoinable({
-  local,
-  dualStack,
-  options,
-}: Pick<OpenRequest, 'local' | 'dualStack'> & { readonly options: JoinOptions }): void {
+export function checkJoinable({ local, dualStack, options }: JoiningSocket): void {
   const { address, port } = local;
   const [bare = ''] = address.split('%');
   for (const membership of membershipsOf(options)) {

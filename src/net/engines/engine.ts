@@ -1,5 +1,6 @@
 import type { Arrivals, Datagram } from '../datagram.js';
 import type { Endpoint } from '../address/endpoint.js';
+import type { Membership } from '../address/membership.js';
 import type { DatagramError } from '../errors.js';
 
 /** `node` is `node:dgram`, and runs everywhere; `linux` makes the system calls of Linux itself. */
@@ -35,16 +36,6 @@ export interface OpenRequest {
   /** A descriptor of a socket that is bound to `local` already: it is adopted instead. Never with `hearStrays`. */
   readonly fd?: number | undefined;
   readonly options: SocketOptions;
-}
-
-/** A multicast group that a socket joins: it hears what anybody sends there, or only what one source does (RFC 4607). */
-export interface Membership {
-  /** A literal multicast address without a zone, such as `239.1.2.3` or `ff02::4242`. */
-  readonly group: string;
-  /** The literal address, without a zone, of the only host to be heard. Default: any. */
-  readonly source?: string | undefined;
-  /** Name of the interface to join on. Default: `multicastInterface`, and without that the one that the system chooses. */
-  readonly interface?: string | undefined;
 }
 
 /** Options of the socket itself. */

@@ -7,9 +7,9 @@ import {
   isBroadcast,
   MAX_PAYLOAD_BYTES,
 } from '../address/endpoint.js';
-import type { EngineOutgoing, Membership, OpenRequest } from './engine.js';
+import type { EngineOutgoing, OpenRequest } from './engine.js';
 import { DatagramError, describeSystemError, systemCode } from '../errors.js';
-import { formatMembership } from '../address/membership.js';
+import { formatMembership, type Membership } from '../address/membership.js';
 
 const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
 

@@ -1,8 +1,8 @@
 import { joinError } from '../errors.js';
 import { type Family, familyOf, ipv4Of, isMulticast } from '../../address/endpoint.js';
-import type { KernelBuffers, Membership, OpenRequest } from '../engine.js';
+import type { KernelBuffers, OpenRequest } from '../engine.js';
 import { DatagramError } from '../../errors.js';
-import { membershipsOf } from '../../address/membership.js';
+import { type Membership, membershipsOf } from '../../address/membership.js';
 import { AddressWriter } from './addresses.js';
 import {
   EPERM,

@@ -23,7 +23,6 @@ import type {
   EngineOutgoing,
   EngineSocket,
   KernelBuffers,
-  Membership,
   OpenRequest,
   SendFailure,
   SocketOptions,
@@ -31,7 +30,7 @@ import type {
 import { isChanged, joinError, openError, receiveError, sendError } from '../errors.js';
 import { DatagramError, describeSystemError, systemCode } from '../../errors.js';
 import { KernelDrops } from './kernel-drops.js';
-import { membershipsOf } from '../../address/membership.js';
+import { type Membership, membershipsOf } from '../../address/membership.js';
 
 /** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
 const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
