@@ -2,8 +2,6 @@
 const AT_ONCE = 3;
 /** What goes on failing is tried again that seldom in the end. */
 const MAX_PAUSE_MS = 100;
-/** See `SocketOptions.noMemoryTimeoutMs`. */
-export const NO_MEMORY_TIMEOUT_MS = 1000;
 
 /** How long to wait before a system call is made again that failed for a reason which may pass, such as want of memory. */
 export class BackOff {

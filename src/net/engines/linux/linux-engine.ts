@@ -1,5 +1,6 @@
 import type { Engine } from '../engine.js';
-import { LinuxSocket, loadMachinery, type Machinery } from './linux-socket.js';
+import { loadMachinery, type Machinery } from './machinery.js';
+import { LinuxSocket } from './socket.js';
 import { sendUnixDatagram } from './unix-datagram.js';
 
 let machinery: Promise<Machinery> | undefined;

@@ -1,4 +1,5 @@
 import { joinError } from '../errors.js';
+import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
 import { type Family, familyOf, ipv4Of, isMulticast } from '../../address/endpoint.js';
 import type { KernelBuffers, OpenRequest } from '../engine.js';
 import { DatagramError } from '../../errors.js';
@@ -46,14 +47,10 @@ import {
 import { Memory } from './memory.js';
 import { type SystemCalls, systemError } from './system-calls.js';
 
-/** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
-const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Where `SO_MEMINFO` has the count of dropped datagrams (`SK_MEMINFO_DROPS`), and how much it fills in. */
 const MEMINFO = { drops: 32, bytes: 36 } as const;
 /** `struct group_source_req` of `linux/in.h`, which begins as `struct group_req` does: offsets and sizes in bytes. */
 const GROUP_REQ = { interface: 0, group: 8, bytes: 136, source: 136, bytesWithSource: 264 } as const;
-/** Linux doubles what it grants, to allow for its own bookkeeping (socket(7)). */
-export const KERNEL_FACTOR = 2;
 
 /** Sets and reads the options of sockets. */
 export class SocketOptionCalls {

@@ -1,7 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions as DgramOptions } from 'node:dgram';
-import { platform } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { BackOff, NO_MEMORY_TIMEOUT_MS } from '../back-off.js';
+import { BackOff } from '../back-off.js';
 import { broadcastSource } from '../broadcast-source.js';
 import { wallClockMs } from '../../clock.js';
 import type { Datagram } from '../../datagram.js';
@@ -27,17 +26,19 @@ import type {
   SendFailure,
   SocketOptions,
 } from '../engine.js';
+import {
+  DEFAULT_RECV_BUFFER_BYTES,
+  KERNEL_FACTOR,
+  LEAST_CHARGE_BYTES,
+  MAX_ATTEMPTS,
+  NO_MEMORY_TIMEOUT_MS,
+  SENDS_PER_TURN,
+} from '../limits.js';
 import { isChanged, joinError, openError, receiveError, sendError } from '../errors.js';
 import { DatagramError, describeSystemError, systemCode } from '../../errors.js';
 import { KernelDrops } from './kernel-drops.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';
 
-/** Holds a burst of 4000 small datagrams, each of which costs Linux about 1.3 KB, where the system allows it. */
-const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
-/** Sends between two turns of the event loop: enough to be fast, few enough that timers and replies are not held up. */
-const SENDS_PER_TURN = 64;
-/** How often a datagram is sent again after a pending ICMP error; each further error reports yet another earlier one. */
-const MAX_ATTEMPTS = 16;
 /** What a system says that has no memory for a datagram: it may have some in a moment. */
 const NO_MEMORY = new Set(['ENOBUFS', 'ENOMEM']);
 /** How long the process pauses at most while the system has no memory to receive with. */
@@ -60,10 +61,6 @@ const REFUSALS = new Set([
   'ENOPROTOOPT',
   'EPROTO',
 ]);
-/** Linux doubles what it grants, to allow for its own bookkeeping (socket(7)). */
-const KERNEL_FACTOR = platform() === 'linux' ? 2 : 1;
-/** The least that Linux charges the receive buffer for a datagram, in bytes. */
-const LEAST_CHARGE_BYTES = 512;
 
 const TTL_REMEDY = 'the node engine sets it for one family only, IPv4 or IPv6, so restrict the socket to one';
 

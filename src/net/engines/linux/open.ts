@@ -1,0 +1,113 @@
+import { type Endpoint, type Family, familyOf, isBroadcast, LIMITED_BROADCAST } from '../../address/endpoint.js';
+import { broadcastSource } from '../broadcast-source.js';
+import type { KernelBuffers, OpenRequest } from '../engine.js';
+import { openError } from '../errors.js';
+import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './constants.js';
+import type { Machinery } from './machinery.js';
+import { systemError } from './system-calls.js';
+import type { Route } from './transmission.js';
+
+/** A socket that is bound and configured, and connected if that was asked for. */
+export interface OpenedSocket {
+  readonly machinery: Machinery;
+  readonly request: OpenRequest;
+  readonly family: Family;
+  readonly fd: number;
+  readonly local: Endpoint;
+  readonly buffers: KernelBuffers;
+  /** Whether the kernel may coalesce datagrams. Coalesced datagrams that it drops count as one. */
+  readonly coalesces: boolean;
+  /** See {@link Route}. */
+  readonly broadcasts: Route['broadcasts'];
+}
+
+/** @throws {DatagramError} what `Engine.open` throws; nothing stays open then */
+export function openSocket(machinery: Machinery, request: OpenRequest): OpenedSocket {
+  const { calls, options } = machinery;
+  const fd = createSocket(machinery, request);
+  try {
+    const source = findSource(machinery, request);
+    call('bind', machinery, fd, request.hearStrays ? request.local : broadcastSource(request), request);
+    const { coalesces } = options.configure(fd, request);
+    if (isConnected(request)) call('connect', machinery, fd, request.remote, request);
+    const bound = nameOf(machinery, fd, request);
+    const local = source === undefined ? bound : { address: source, port: bound.port };
+    options.join(fd, request);
+    const buffers = options.buffers(fd);
+    const family = familyOf(request.local.address);
+    return { machinery, request, family, fd, local, buffers, coalesces, broadcasts: planBroadcasts(request) };
+  } catch (error) {
+    calls.close(fd);
+    throw openError(error, request, request.local);
+  }
+}
+
+/**
+ * Whether the kernel is to know the peer. A client that hears strays stays unconnected: a connected socket hears only its
+ * peer, and IP_RECVERR tells an unconnected one the ICMP errors too.
+ */
+export function isConnected(request: OpenRequest): request is OpenRequest & { readonly remote: Endpoint } {
+  return request.remote !== undefined && !request.hearStrays;
+}
+
+function createSocket({ calls, options }: Machinery, request: OpenRequest): number {
+  const family = familyOf(request.local.address) === 4 ? AF_INET : AF_INET6;
+  const fd = calls.socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) throw openError(systemError('socket', calls.errno()), request, request.local);
+  try {
+    options.beforeBind(fd, request);
+  } catch (error) {
+    calls.close(fd);
+    throw openError(error, request, request.local);
+  }
+  return fd;
+}
+
+/** Makes the system call bind(2) or connect(2). */
+function call(
+  name: 'bind' | 'connect',
+  { calls, names, transmission }: Machinery,
+  fd: number,
+  endpoint: Endpoint,
+  { local }: OpenRequest,
+): void {
+  const length = transmission.addresses.writeName(names, 0, endpoint, familyOf(local.address));
+  if (calls[name](fd, names.address, length) !== 0) throw systemError(name, calls.errno());
+}
+
+/**
+ * The address from which a client sends that hears strays; undefined for any other socket. Such a client stays
+ * unconnected, so a second socket is connected in its place. It learns the address, and whether there is a route, and is
+ * closed again.
+ */
+function findSource(machinery: Machinery, request: OpenRequest): string | undefined {
+  const { remote, hearStrays } = request;
+  if (remote === undefined || !hearStrays) return undefined;
+  const scout = createSocket(machinery, request);
+  try {
+    call('bind', machinery, scout, { ...broadcastSource(request), port: 0 }, request);
+    machinery.options.configure(scout, request);
+    call('connect', machinery, scout, remote, request);
+    return nameOf(machinery, scout, request).address;
+  } finally {
+    machinery.calls.close(scout);
+  }
+}
+
+function nameOf({ calls, names, reception }: Machinery, fd: number, request: OpenRequest): Endpoint {
+  names.view.setUint32(32, 32, true);
+  if (calls.getsockname(fd, names.address, names.address + 32) !== 0) {
+    throw systemError('getsockname', calls.errno());
+  }
+  const { address, port } = reception.locals.readName(names.view, 0) ?? request.local;
+  return { address, port };
+}
+
+/** Routes choose the interface of a network's own broadcast address, unless a client is to send there by another. */
+function planBroadcasts({ local, remote, options }: OpenRequest): Route['broadcasts'] {
+  const { multicastInterface } = options;
+  if (multicastInterface === undefined) return undefined;
+  const own = remote !== undefined && isBroadcast(remote.address) ? [remote.address] : [];
+  const from = local.address === '::' ? '0.0.0.0' : local.address;
+  return { interface: multicastInterface, addresses: new Set([LIMITED_BROADCAST, ...own]), from };
+}
