@@ -1,0 +1,175 @@
+import { createSocket, type Socket } from 'node:dgram';
+import {
+  type Endpoint,
+  type Family,
+  familyOf,
+  formatEndpoint,
+  ipv4Of,
+  isWildcard,
+  sameEndpoint,
+} from '../../address/endpoint.js';
+import { type Membership, membershipsOf } from '../../address/membership.js';
+import { DatagramError } from '../../errors.js';
+import type { KernelBuffers, OpenRequest, SocketOptions } from '../engine.js';
+import { joinError, openError } from '../errors.js';
+import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
+
+const TTL_REMEDY = 'the node engine sets it for one family only, IPv4 or IPv6, so restrict the socket to one';
+
+/** A socket of `node:dgram` that is bound and configured, and connected if that was asked for. Nobody listens to it yet. */
+export class OpenedSocket {
+  readonly socket: Socket;
+  readonly request: OpenRequest;
+  readonly family: Family;
+  readonly local: Endpoint;
+  /** Whether `local` is a wildcard: then the socket does not know where a datagram was sent to. */
+  readonly isWildcard: boolean;
+  readonly buffers: KernelBuffers;
+  #closing: Promise<void> | undefined;
+
+  constructor(socket: Socket, request: OpenRequest) {
+    const { address, port } = socket.address();
+    this.socket = socket;
+    this.request = request;
+    this.family = familyOf(request.local.address);
+    this.local = { address, port };
+    this.isWildcard = isWildcard(address);
+    this.buffers = {
+      recvBytes: socket.getRecvBufferSize() / KERNEL_FACTOR,
+      sendBytes: socket.getSendBufferSize() / KERNEL_FACTOR,
+    };
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Twice is fine. */
+  close(): Promise<void> {
+    this.#closing ??= close(this.socket);
+    return this.#closing;
+  }
+}
+
+/**
+ * Opens a socket of `node:dgram`.
+ *
+ * @param local where to bind; the address of the request or, for a broadcast, of an interface
+ * @param shared whether other sockets may be bound there too (SO_REUSEADDR)
+ * @throws {DatagramError} what `Engine.open` throws; nothing stays open then
+ */
+export async function openSocket(request: OpenRequest, local: Endpoint, shared: boolean): Promise<OpenedSocket> {
+  const family = familyOf(request.local.address);
+  const socket = createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    ipv6Only: family === 6 && !request.dualStack,
+    reuseAddr: shared,
+    // Addresses are literals by now; Node would ask the resolver again for every datagram.
+    lookup: (address, _options, callback) => {
+      callback(null, address, family);
+    },
+  });
+  const { remote, fd, options } = request;
+  try {
+    refuseForeignOptions(options);
+    await settled(socket, 'listening', () =>
+      socket.bind(fd === undefined ? { port: local.port, address: local.address, exclusive: true } : { fd }),
+    );
+    if (fd !== undefined && !sameEndpoint(socket.address(), local)) throw notBoundTo(local, fd, socket.address());
+    configure(socket, request);
+    if (remote !== undefined) {
+      await settled(socket, 'connect', () => {
+        socket.connect(remote.port, remote.address);
+      });
+    }
+    for (const membership of membershipsOf(options)) join(socket, membership);
+    return new OpenedSocket(socket, request);
+  } catch (error) {
+    await close(socket);
+    throw openError(error, request, local);
+  }
+}
+
+async function close(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => socket.close(resolve));
+  socket.removeAllListeners();
+}
+
+/** Starts something on a socket and waits for its event, or for the error that comes instead. */
+function settled(socket: Socket, event: 'listening' | 'connect', begin: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      socket.removeListener('error', failed);
+      resolve();
+    };
+    const failed = (error: Error): void => {
+      socket.removeListener(event, done);
+      reject(error);
+    };
+    socket.once(event, done);
+    socket.once('error', failed);
+    begin();
+  });
+}
+
+function configure(socket: Socket, { local, dualStack, options }: OpenRequest): void {
+  const { recvBufferBytes, sendBufferBytes, ttl, broadcast, multicastInterface } = options;
+  if (recvBufferBytes !== undefined) socket.setRecvBufferSize(recvBufferBytes);
+  else enlargeRecvBuffer(socket);
+  if (sendBufferBytes !== undefined) socket.setSendBufferSize(sendBufferBytes);
+  if (ttl !== undefined) {
+    // node:dgram sets the hop limit of IPv6 only, and IPv4 would leave with the system's.
+    if (dualStack) throw new DatagramError('UNSUPPORTED', `cannot set the TTL: ${TTL_REMEDY}`);
+    socket.setTTL(ttl);
+    socket.setMulticastTTL(ttl);
+  }
+  if (broadcast === true) socket.setBroadcast(true);
+  if (multicastInterface !== undefined) {
+    const families: readonly Family[] = dualStack ? [4, 6] : [familyOf(local.address)];
+    for (const family of families) socket.setMulticastInterface(interfaceAddress(multicastInterface, family));
+  }
+}
+
+/** Systems other than Linux refuse a buffer above their limit instead of granting less, and nobody asked for this much. */
+function enlargeRecvBuffer(socket: Socket): void {
+  for (let bytes = DEFAULT_RECV_BUFFER_BYTES; bytes > socket.getRecvBufferSize(); bytes /= 2) {
+    try {
+      socket.setRecvBufferSize(bytes);
+      return;
+    } catch {
+      // The next one is half as large.
+    }
+  }
+}
+
+function join(socket: Socket, membership: Membership): void {
+  const { group, source, interface: name } = membership;
+  const on = name === undefined ? undefined : interfaceAddress(name, familyOf(group));
+  try {
+    if (source === undefined) socket.addMembership(group, on);
+    else socket.addSourceSpecificMembership(source, group, on);
+  } catch (cause) {
+    throw joinError(cause, membership);
+  }
+}
+
+/** An interface as `node:dgram` takes it: an address of it for IPv4, its zone for IPv6. */
+function interfaceAddress(name: string, family: Family): string {
+  return family === 6 ? `::%${name}` : ipv4Of(name);
+}
+
+/** What only the linux engine can do. */
+const FOREIGN_OPTIONS = ['dscp', 'dontFragment', 'bindDevice', 'reusePort'] as const;
+
+function refuseForeignOptions(options: SocketOptions): void {
+  for (const name of FOREIGN_OPTIONS) {
+    const value = options[name];
+    if (value === undefined || value === false) continue;
+    throw new DatagramError('UNSUPPORTED', `the node engine cannot set ${name}; the linux engine can`);
+  }
+}
+
+function notBoundTo(local: Endpoint, fd: number, bound: Endpoint): DatagramError {
+  const message = `cannot adopt descriptor ${fd}: it is bound to ${formatEndpoint(bound)}, not to ${formatEndpoint(local)}`;
+  return new DatagramError('OPEN_FAILED', message);
+}
