@@ -1,4 +1,5 @@
 import { SocketAddress } from 'node:net';
+import { addressBytes } from '../../net/address/bytes.js';
 import { uint16, uint32 } from '../byte-order.js';
 
 /** Conversations have few addresses and many datagrams; beyond this many the memory of addresses begins anew. */
@@ -23,27 +24,7 @@ function remembering<Key, Value>(compute: (key: Key) => Value): (key: Key) => Va
  *
  * @param address A literal as {@link Endpoint} has it. The result is shared and must not be changed.
  */
-export const addressToBytes: (address: string) => Uint8Array = remembering((address) => {
-  if (!address.includes(':')) return Uint8Array.from(address.split('.'), Number);
-  const [bare = ''] = address.split('%', 1);
-  const [head = '', tail] = bare.split('::');
-  const before = groupsToBytes(head);
-  const after = groupsToBytes(tail ?? '');
-  const bytes = new Uint8Array(16);
-  bytes.set(before);
-  bytes.set(after, 16 - after.length);
-  return bytes;
-});
-
-/** The bytes of groups between colons, the last of which may be dotted IPv4 (RFC 4291 section 2.2). */
-function groupsToBytes(groups: string): number[] {
-  if (groups === '') return [];
-  return groups.split(':').flatMap((group) => {
-    if (group.includes('.')) return group.split('.').map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 0xff];
-  });
-}
+export const addressToBytes: (address: string) => Uint8Array = remembering(addressBytes);
 
 /** The dotted form of the four bytes at `at`. */
 export function readIPv4(data: Uint8Array, at: number): string {

@@ -1,6 +1,7 @@
 import { SocketAddress } from 'node:net';
 import type { Endpoint } from '../../datagram.js';
-import { type Family, familyOf } from '../../address/endpoint.js';
+import { addressBytes } from '../../address/bytes.js';
+import type { Family } from '../../address/endpoint.js';
 import { AF_INET, AF_INET6 } from './constants.js';
 import { Memory } from './memory.js';
 import type { SystemCalls } from './system-calls.js';
@@ -170,8 +171,7 @@ export class AddressWriter {
     const known = this.#known.get(address);
     if (known !== undefined) return known;
     const percent = address.indexOf('%');
-    const bytes =
-      familyOf(address) === 4 ? mappedIpv4(address) : ipv6Bytes(percent < 0 ? address : address.slice(0, percent));
+    const bytes = mapped(addressBytes(address));
     // An interface may come back with another number.
     if (percent >= 0) return { bytes, zone: this.#calls.if_nametoindex(address.slice(percent + 1)) };
     if (this.#known.size >= REMEMBERED) this.#known.clear();
@@ -181,21 +181,7 @@ export class AddressWriter {
   }
 }
 
-function mappedIpv4(address: string): Uint8Array {
-  return Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, ...address.split('.').map(Number)]);
-}
-
-/** The bytes of a canonical IPv6 address, as inet_ntop(3) writes it, which may end in dotted IPv4. */
-function ipv6Bytes(address: string): Uint8Array {
-  const [head = [], tail = []] = address.split('::').map(groupBytes);
-  return Uint8Array.from([...head, ...Array<number>(16 - head.length - tail.length).fill(0), ...tail]);
-}
-
-function groupBytes(text: string): number[] {
-  if (text === '') return [];
-  return text.split(':').flatMap((group) => {
-    if (group.includes('.')) return group.split('.').map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >>> 8, value & 255];
-  });
+/** IPv4 as an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2). */
+function mapped(bytes: Uint8Array): Uint8Array {
+  return bytes.length === 16 ? bytes : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes);
 }

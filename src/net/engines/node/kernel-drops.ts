@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { platform } from 'node:os';
+import { addressBytes } from '../../address/bytes.js';
 import { type Endpoint, familyOf } from '../../address/endpoint.js';
 
 /** How often a table is read anew that lacks a socket which is open: it may, when others close while it is read. */
@@ -83,26 +84,10 @@ function ownInodes(): ReadonlySet<string> {
 
 /** An address as it stands in the table: in words of 32 bits, each as a number of this machine, and the port. */
 function column({ address, port }: Endpoint): string {
-  const bytes = familyOf(address) === 6 ? ipv6Bytes(address) : Uint8Array.from(address.split('.'), Number);
-  const words = Array.from(new Uint32Array(bytes.buffer), (word) => hex(word, 8));
+  const words = Array.from(new Uint32Array(addressBytes(address).buffer), (word) => hex(word, 8));
   return `${words.join('')}:${hex(port, 4)}`;
 }
 
 function hex(value: number, digits: number): string {
   return value.toString(16).toUpperCase().padStart(digits, '0');
-}
-
-/** The bytes of an address in canonical form; a zone is left out, as the table does. */
-function ipv6Bytes(address: string): Uint8Array<ArrayBuffer> {
-  const [head = '', tail] = address.replace(/%.*$/s, '').split('::');
-  const groups = (part = ''): string[] => (part === '' ? [] : part.split(':'));
-  const first = groups(head);
-  const last = groups(tail);
-  const zeros = Array<string>(8 - first.length - last.length).fill('0');
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  for (const [index, group] of [...first, ...zeros, ...last].entries()) {
-    view.setUint16(index * 2, Number.parseInt(group, 16));
-  }
-  return bytes;
 }
