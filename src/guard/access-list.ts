@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { canonicalAddress } from '../net/address/endpoint.js';
+import { canonicalAddress } from '../net/address/literal.js';
 import { type Endpoint, familyOf } from '../net/index.js';
 import { ValueError } from '../net/errors.js';
 

@@ -1,7 +1,8 @@
 import { checkOneOf, checkTimes, isRecord, shown, wrongArgument } from './arguments.js';
 import type { Payload } from './datagram.js';
 import { DatagramSocket } from './datagram-socket.js';
-import { type Address, type Endpoint, familyOf, formatEndpoint } from './address/endpoint.js';
+import { type Address } from './address/address.js';
+import { type Endpoint, familyOf, formatEndpoint } from './address/endpoint.js';
 import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engines/engine.js';
 import { DatagramError } from './errors.js';
 import { toBytes } from './payload.js';

@@ -8,18 +8,16 @@
 export { type ClientOptions, DatagramClient, openUdpConnection } from './client.js';
 export type { Arrivals, Datagram, Outgoing, Payload } from './datagram.js';
 export { DatagramSocket, type DatagramSocketEvents } from './datagram-socket.js';
+export { type Address, formatAddress, type Host } from './address/address.js';
 export {
-  type Address,
   type Endpoint,
   type Family,
   familyOf,
-  formatAddress,
   formatEndpoint,
-  type Host,
   MAX_PAYLOAD_BYTES,
-  parseAddress,
   sameEndpoint,
 } from './address/endpoint.js';
+export { parseAddress } from './address/parse.js';
 export type { EngineName, KernelBuffers, SendBatchOptions, SendFailure, SocketOptions } from './engines/engine.js';
 export { type EngineChoice, ENGINES } from './engines/choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';

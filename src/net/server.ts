@@ -10,15 +10,10 @@ import {
   wrongArgument,
 } from './arguments.js';
 import { DatagramSocket } from './datagram-socket.js';
-import {
-  canonicalAddress,
-  checkDestination,
-  checkFamily,
-  checkPort,
-  type Endpoint,
-  type Family,
-  familyOf,
-} from './address/endpoint.js';
+import { checkDestination, checkFamily } from './address/address.js';
+import { type Endpoint, type Family, familyOf } from './address/endpoint.js';
+import { canonicalAddress } from './address/literal.js';
+import { checkPort } from './address/parse.js';
 import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engines/engine.js';
 import { DatagramError, systemCode } from './errors.js';
 import { toBytes } from './payload.js';

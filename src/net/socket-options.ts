@@ -7,14 +7,10 @@ import {
   checkSignal,
   checkText,
 } from './arguments.js';
-import {
-  type Address,
-  checkAddress,
-  type Endpoint,
-  type Family,
-  interfaceExists,
-  parseAddress,
-} from './address/endpoint.js';
+import { type Address } from './address/address.js';
+import { type Endpoint, type Family } from './address/endpoint.js';
+import { interfaceExists } from './address/interfaces.js';
+import { checkAddress, parseAddress } from './address/parse.js';
 import { type EngineChoice, ENGINES } from './engines/choice.js';
 import type { SocketOptions } from './engines/engine.js';
 import { DatagramError } from './errors.js';

@@ -1,5 +1,5 @@
 import { isIPv6, SocketAddress } from 'node:net';
-import { parseSourceAddress } from '../net/address/endpoint.js';
+import { parseSourceAddress } from '../net/address/parse.js';
 import { ValueError } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
 

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Command } from 'commander';
-import { checkFamily, interfaceExists } from '../../net/address/endpoint.js';
+import { checkFamily } from '../../net/address/address.js';
+import { interfaceExists } from '../../net/address/interfaces.js';
 import {
   type Address,
   DatagramError,

@@ -1,7 +1,8 @@
 import type { ExchangeOptions } from '../../exchange/exchange.js';
 import type { Expectation } from '../../check/expectation.js';
 import type { WrittenExpectations } from '../../check/written-expectations.js';
-import { checkDestination, parseSourceAddress } from '../../net/address/endpoint.js';
+import { checkDestination } from '../../net/address/address.js';
+import { parseSourceAddress } from '../../net/address/parse.js';
 import { type Address, familyOf, parseAddress } from '../../net/index.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import type { ProbeSession } from '../../probes/session.js';

@@ -1,6 +1,7 @@
 import { isIP, SocketAddress } from 'node:net';
 import { checkText, isRecord, wrongArgument } from '../arguments.js';
-import { familyOf, interfaceExists, isMulticast, isWildcard } from './endpoint.js';
+import { familyOf, isMulticast, isWildcard } from './endpoint.js';
+import { interfaceExists } from './interfaces.js';
 import type { Endpoint } from '../datagram.js';
 import { DatagramError } from '../errors.js';
 

@@ -1,15 +1,7 @@
 import { isRecord, wrongArgument } from '../arguments.js';
-import {
-  type Address,
-  canonicalAddress,
-  checkDestination,
-  checkFamily,
-  type Endpoint,
-  type Family,
-  familyOf,
-  formatAddress,
-  isWildcard,
-} from './endpoint.js';
+import { type Address, checkDestination, checkFamily, formatAddress } from './address.js';
+import { type Endpoint, type Family, familyOf, isWildcard } from './endpoint.js';
+import { canonicalAddress } from './literal.js';
 import { DatagramError, describeSystemError } from '../errors.js';
 
 /**

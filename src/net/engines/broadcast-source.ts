@@ -1,4 +1,5 @@
-import { type Endpoint, ipv4Of, isBroadcast } from '../address/endpoint.js';
+import { type Endpoint, isBroadcast } from '../address/endpoint.js';
+import { ipv4Of } from '../address/interfaces.js';
 import type { OpenRequest } from './engine.js';
 import { DatagramError } from '../errors.js';
 

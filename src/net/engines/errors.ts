@@ -1,12 +1,6 @@
 import { types } from 'node:util';
-import {
-  anyInterface,
-  type Endpoint,
-  familyOf,
-  formatEndpoint,
-  isBroadcast,
-  MAX_PAYLOAD_BYTES,
-} from '../address/endpoint.js';
+import { type Endpoint, familyOf, formatEndpoint, isBroadcast, MAX_PAYLOAD_BYTES } from '../address/endpoint.js';
+import { anyInterface } from '../address/interfaces.js';
 import type { EngineOutgoing, OpenRequest } from './engine.js';
 import { DatagramError, describeSystemError, systemCode } from '../errors.js';
 import { formatMembership, type Membership } from '../address/membership.js';

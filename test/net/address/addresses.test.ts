@@ -1,14 +1,10 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  canonicalAddress,
-  checkDestination,
-  checkFamily,
-  isBroadcast,
-  isMulticast,
-  parseSourceAddress,
-} from '../../../src/net/address/endpoint.js';
+import { checkDestination, checkFamily } from '../../../src/net/address/address.js';
+import { isBroadcast, isMulticast } from '../../../src/net/address/endpoint.js';
+import { canonicalAddress } from '../../../src/net/address/literal.js';
+import { parseSourceAddress } from '../../../src/net/address/parse.js';
 import {
   type Address,
   DatagramError,

@@ -1,6 +1,7 @@
 import { joinError } from '../errors.js';
 import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
-import { type Family, familyOf, ipv4Of, isMulticast } from '../../address/endpoint.js';
+import { type Family, familyOf, isMulticast } from '../../address/endpoint.js';
+import { ipv4Of } from '../../address/interfaces.js';
 import type { KernelBuffers, OpenRequest } from '../engine.js';
 import { DatagramError } from '../../errors.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';

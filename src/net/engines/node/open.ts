@@ -4,10 +4,10 @@ import {
   type Family,
   familyOf,
   formatEndpoint,
-  ipv4Of,
   isWildcard,
   sameEndpoint,
 } from '../../address/endpoint.js';
+import { ipv4Of } from '../../address/interfaces.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';
 import { DatagramError } from '../../errors.js';
 import type { KernelBuffers, OpenRequest, SocketOptions } from '../engine.js';
