@@ -29,14 +29,15 @@ export function checkRecord(name: string, value: unknown): void {
 }
 
 /** @throws {DatagramError} `INVALID_OPTION` for a value that is not among those there are */
-export function checkOneOf<T>(name: string, value: T | undefined, all: readonly T[]): void {
+export function checkOneOf(name: string, value: unknown, all: readonly unknown[]): void {
   if (value === undefined || all.includes(value)) return;
   throw wrongArgument(name, `one of ${all.join(', ')}`, value);
 }
 
 /** @throws {DatagramError} `INVALID_OPTION` for a value that is no whole number, or outside its range */
-export function checkRange(name: string, value: number | undefined, least: number, most: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
+export function checkRange(name: string, value: unknown, least: number, most: number): void {
+  const isWhole = typeof value === 'number' && Number.isInteger(value);
+  if (value === undefined || (isWhole && value >= least && value <= most)) return;
   throw wrongArgument(name, `a whole number from ${least} to ${most}`, value);
 }
 

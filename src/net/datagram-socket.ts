@@ -15,7 +15,13 @@ import { DatagramError } from './errors.js';
 import { checkJoinable } from './address/membership.js';
 import { openApart, ownAddresses } from './engines/own-address.js';
 import { ReceiveQueue } from './receive-queue.js';
-import { type DatagramSocketOptions, type ReceiveOptions, signalOf, type Strays } from './socket-options.js';
+import {
+  type DatagramSocketOptions,
+  type ReceiveOptions,
+  refuseForeignOptions,
+  signalOf,
+  type Strays,
+} from './socket-options.js';
 
 /**
  * Events of servers and clients. A listener is never needed: without one the event only counts. What a listener throws is
@@ -95,6 +101,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     }
     const choice = request.fd === undefined ? this.#engine : 'node';
     this.#chosen = engine === undefined ? await chooseEngine(choice) : { engine };
+    refuseForeignOptions(this.#chosen.engine.name, request.options);
     this.#signal?.throwIfAborted();
     this.#socket = await openApart(this.#chosen.engine, request, {
       room: () => queue.appetite,

@@ -12,7 +12,7 @@ import { type Endpoint, type Family } from './address/endpoint.js';
 import { interfaceExists } from './address/interfaces.js';
 import { checkAddress, parseAddress } from './address/parse.js';
 import { type EngineChoice, ENGINES } from './engines/choice.js';
-import type { SocketOptions } from './engines/engine.js';
+import type { EngineName, SocketOptions } from './engines/engine.js';
 import { DatagramError } from './errors.js';
 import { checkMemberships } from './address/membership.js';
 import { OVERFLOWS, type Overflow } from './receive-queue.js';
@@ -55,32 +55,99 @@ export interface ReceiveOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A socket option: the values that it takes, and the engines that have it. */
+export interface SocketOption {
+  /**
+   * Checks a value. `undefined` leaves an option out.
+   *
+   * @throws {DatagramError} `INVALID_OPTION`, naming the option
+   */
+  readonly check: (name: string, value: unknown, options: DatagramSocketOptions) => void;
+  /** Default: every engine has it. */
+  readonly engines?: readonly EngineName[];
+}
+
+/** The socket options, one row each. */
+export const SOCKET_OPTIONS = {
+  overflow: oneOf(OVERFLOWS),
+  family: oneOf([4, 6]),
+  engine: oneOf(ENGINES),
+  maxReadQueue: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  ttl: wholeNumber(1, 255),
+  dscp: only('linux', wholeNumber(0, 63)),
+  // setsockopt(2) takes an int, which Linux doubles.
+  recvBufferBytes: wholeNumber(1, 0x3fff_ffff),
+  sendBufferBytes: wholeNumber(1, 0x3fff_ffff),
+  noMemoryTimeoutMs: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  broadcast: { check: checkBoolean },
+  dontFragment: only('linux', { check: checkBoolean }),
+  bindDevice: only('linux', { check: checkInterface }),
+  reusePort: only('linux', { check: checkBoolean }),
+  exactDrops: { check: checkBoolean },
+  multicastInterface: { check: checkInterface },
+  lookup: { check: checkFunction },
+  signal: {
+    check: (_name: string, value: unknown) => {
+      checkSignal(value);
+    },
+  },
+  join: {
+    check: (_name: string, _value: unknown, options: DatagramSocketOptions) => {
+      checkMemberships(options);
+    },
+  },
+} satisfies Record<keyof DatagramSocketOptions, SocketOption>;
+
+function oneOf(values: readonly unknown[]): SocketOption {
+  return {
+    check: (name, value) => {
+      checkOneOf(name, value, values);
+    },
+  };
+}
+
+function wholeNumber(least: number, most: number): SocketOption & { readonly least: number; readonly most: number } {
+  return {
+    least,
+    most,
+    check: (name, value) => {
+      checkRange(name, value, least, most);
+    },
+  };
+}
+
+function only<Option extends SocketOption>(engine: EngineName, option: Option): Option {
+  return { ...option, engines: [engine] };
+}
+
+function checkInterface(option: string, name: unknown): void {
+  checkText(option, name);
+  if (typeof name !== 'string' || interfaceExists(name)) return;
+  throw new DatagramError('INVALID_OPTION', `${option}: this host has no interface "${name}"`);
+}
+
 /** @throws {DatagramError} `INVALID_OPTION` for options that are no object, and for one that is of the wrong kind or out of range */
 export function checkOptions(options: DatagramSocketOptions): void {
   checkRecord('options', options);
-  checkOneOf('overflow', options.overflow, OVERFLOWS);
-  checkOneOf('family', options.family, [4, 6]);
-  checkOneOf('engine', options.engine, ENGINES);
-  checkRange('maxReadQueue', options.maxReadQueue, 1, Number.MAX_SAFE_INTEGER);
-  checkRange('ttl', options.ttl, 1, 255);
-  checkRange('dscp', options.dscp, 0, 63);
-  checkRange('recvBufferBytes', options.recvBufferBytes, 1, 0x3fff_ffff);
-  checkRange('sendBufferBytes', options.sendBufferBytes, 1, 0x3fff_ffff);
-  checkRange('noMemoryTimeoutMs', options.noMemoryTimeoutMs, 0, Number.MAX_SAFE_INTEGER);
-  for (const name of ['broadcast', 'dontFragment', 'reusePort', 'exactDrops'] as const) {
-    checkBoolean(name, options[name]);
+  for (const [name, { check }] of Object.entries<SocketOption>(SOCKET_OPTIONS)) {
+    check(name, options[name as keyof DatagramSocketOptions], options);
   }
-  checkInterface('multicastInterface', options.multicastInterface);
-  checkInterface('bindDevice', options.bindDevice);
-  checkFunction('lookup', options.lookup);
-  checkSignal(options.signal);
-  checkMemberships(options);
 }
 
-function checkInterface(option: string, name: string | undefined): void {
-  checkText(option, name);
-  if (name === undefined || interfaceExists(name)) return;
-  throw new DatagramError('INVALID_OPTION', `${option}: this host has no interface "${name}"`);
+/** Whether an engine has an option. Every engine has what is no socket option. */
+export function hasOption(engine: EngineName, name: string): boolean {
+  if (!Object.hasOwn(SOCKET_OPTIONS, name)) return true;
+  const { engines }: SocketOption = SOCKET_OPTIONS[name as keyof DatagramSocketOptions];
+  return engines?.includes(engine) ?? true;
+}
+
+/** @throws {DatagramError} `UNSUPPORTED` for an option that the engine does not have; `false` asks for nothing */
+export function refuseForeignOptions(engine: EngineName, options: SocketOptions): void {
+  for (const [name, { engines }] of Object.entries<SocketOption>(SOCKET_OPTIONS)) {
+    const value: unknown = options[name as keyof SocketOptions];
+    if (value === undefined || value === false || engines === undefined || engines.includes(engine)) continue;
+    throw new DatagramError('UNSUPPORTED', `the ${engine} engine cannot set ${name}; the ${engines.join()} engine can`);
+  }
 }
 
 /** The signal of a wait. @throws {DatagramError} `INVALID_OPTION` for options that are no object, or no signal in them */

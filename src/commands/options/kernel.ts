@@ -1,7 +1,9 @@
 import { flag, grouped, option } from '../../cli/options.js';
 import { ENGINES } from '../../net/index.js';
+import { SOCKET_OPTIONS } from '../../net/socket-options.js';
 import { parseInteger } from '../../text/number.js';
 import { oneOf, parseInterfaceName } from '../../text/value.js';
+import { rangeOf } from './socket.js';
 
 /** What talks to the kernel, and what only the linux engine can ask of it. */
 export function kernelOptions() {
@@ -12,7 +14,11 @@ export function kernelOptions() {
       oneOf(ENGINES),
       'auto',
     ),
-    dscp: option('--dscp <n>', 'mark what is sent for its class of service, 0 to 63 (linux engine)', parseDscp),
+    dscp: option(
+      '--dscp <n>',
+      `mark what is sent for its class of service, ${rangeOf('dscp')} (linux engine)`,
+      parseDscp,
+    ),
     dontFragment: flag('--dont-fragment', 'fragment nothing that is sent, here or on its way (linux engine)'),
     bindDevice: option(
       '--bind-device <name>',
@@ -26,5 +32,7 @@ export function kernelOptions() {
 
 /** Reads a differentiated services code point. */
 export function parseDscp(text: string): number {
-  return parseInteger(text, 0, 63, 'A code point is a whole number from 0 to 63, such as 46 for expedited forwarding.');
+  const { least, most } = SOCKET_OPTIONS.dscp;
+  const accepted = `A code point is a whole number from ${rangeOf('dscp')}, such as 46 for expedited forwarding.`;
+  return parseInteger(text, least, most, accepted);
 }

@@ -14,11 +14,14 @@ import {
 import { checkJoinable, checkMemberships } from '../../net/address/membership.js';
 import { isSelf, sendsToItself } from '../../net/engines/own-address.js';
 import { endpointOf } from '../../net/address/resolve.js';
+import { hasOption } from '../../net/socket-options.js';
 import { decode, type Encoding, EncodingError } from '../../text/encoding.js';
 import { FORMATS } from '../../output/formats/table.js';
 import type { Io } from '../../run/context.js';
+import { kernelOptions } from './kernel.js';
 import type { SharedValues } from './shared.js';
 import { familyOption } from './socket.js';
+import type { OptionSpec } from '../../cli/options.js';
 import { UsageError } from '../../cli/usage-error.js';
 
 /** Reads an address of the command line; what cannot be one is a usage error. */
@@ -131,9 +134,9 @@ export function checkShared(values: SharedValues, io: Io): void {
   asUsage("option '--join': ", () => {
     checkMemberships(joinOptions(values));
   });
-  const foreign = FOREIGN_OPTIONS.find(([name]) => values[name] !== undefined);
-  if (values.engine === 'node' && foreign !== undefined) {
-    throw new UsageError(`option '${foreign[1]}' is one of the linux engine: leave out --engine node`);
+  const foreign = values.engine === 'node' ? foreignFlag(values) : undefined;
+  if (foreign !== undefined) {
+    throw new UsageError(`option '${foreign}' is one of the linux engine: leave out --engine node`);
   }
 }
 
@@ -159,19 +162,18 @@ function checkRecord({ record, recordReplace, rotateSize, rotateTime, keep }: Sh
   }
 }
 
-/** What only the linux engine can do. */
-const FOREIGN_OPTIONS = [
-  ['dscp', '--dscp'],
-  ['dontFragment', '--dont-fragment'],
-  ['bindDevice', '--bind-device'],
-  ['reusePort', '--reuse-port'],
-] as const;
+/** The flag of an option that the node engine does not have, where one was given. */
+function foreignFlag(values: SharedValues): string | undefined {
+  for (const [name, { options }] of Object.entries<OptionSpec<unknown>>(kernelOptions())) {
+    if (values[name as keyof SharedValues] !== undefined && !hasOption('node', name)) return options[0]?.long;
+  }
+  return undefined;
+}
 
 /** The options of the socket; `pays` says whether there is enough to do for the linux engine, which takes time to load. */
 export function socketOptions(values: SharedValues, { pays }: { readonly pays: boolean }): DatagramSocketOptions {
-  const needed = FOREIGN_OPTIONS.some(([name]) => values[name] !== undefined);
   return {
-    engine: values.engine === 'auto' && !pays && !needed ? 'node' : values.engine,
+    engine: values.engine === 'auto' && !pays && foreignFlag(values) === undefined ? 'node' : values.engine,
     dscp: values.dscp,
     dontFragment: values.dontFragment,
     bindDevice: values.bindDevice,

@@ -1,6 +1,8 @@
 import { conflicting, flag, grouped, option, repeatable } from '../../cli/options.js';
 import { ValueError } from '../../net/errors.js';
 import { DatagramError, type Family, type Membership, parseMembership } from '../../net/index.js';
+import { OVERFLOWS } from '../../net/receive-queue.js';
+import { SOCKET_OPTIONS } from '../../net/socket-options.js';
 import { parseCount, parseInteger } from '../../text/number.js';
 import { parseSize } from '../../text/size.js';
 import { oneOf, parseInterfaceName, parseText } from '../../text/value.js';
@@ -15,7 +17,7 @@ export function socketOptions() {
     overflow: option(
       '--overflow <policy>',
       'when the queue is full: drop-newest, drop-oldest, fail (status 7)',
-      oneOf(['drop-newest', 'drop-oldest', 'fail']),
+      oneOf(OVERFLOWS),
       'drop-newest',
     ),
     failOnDrop: flag(
@@ -24,7 +26,7 @@ export function socketOptions() {
     ),
     recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseBufferSize),
     sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseBufferSize),
-    ttl: option('--ttl <n>', 'hop limit of what is sent, 1 to 255', parseTtl),
+    ttl: option('--ttl <n>', `hop limit of what is sent, ${rangeOf('ttl')}`, parseTtl),
     broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
     join: repeatable(
       '--join <group[%iface]>',
@@ -39,19 +41,24 @@ export function socketOptions() {
   });
 }
 
-/** What `setsockopt` takes as an int, and Linux doubles. */
-const MAX_BUFFER_BYTES = 0x3fff_ffff;
+/** The range of a socket option as help and errors write it: `1 to 255`. */
+export function rangeOf(name: 'ttl' | 'dscp'): string {
+  const { least, most } = SOCKET_OPTIONS[name];
+  return `${least} to ${most}`;
+}
 
 /** Reads the size of a kernel buffer as {@link parseSize} does, below 1 GiB. */
 export function parseBufferSize(text: string): number {
   const bytes = parseSize(text);
-  if (bytes > MAX_BUFFER_BYTES) throw new ValueError('A buffer is smaller than 1024Mi, as in 64k, 1M or 4MiB.');
+  if (bytes > SOCKET_OPTIONS.recvBufferBytes.most)
+    throw new ValueError('A buffer is smaller than 1024Mi, as in 64k, 1M or 4MiB.');
   return bytes;
 }
 
-/** Reads a hop limit, 1 to 255. */
+/** Reads a hop limit. */
 export function parseTtl(text: string): number {
-  return parseInteger(text, 1, 255, 'A hop limit is a whole number from 1 to 255.');
+  const { least, most } = SOCKET_OPTIONS.ttl;
+  return parseInteger(text, least, most, `A hop limit is a whole number from ${rangeOf('ttl')}.`);
 }
 
 /** Reads a multicast group, with its interface and source where they are named. */

@@ -10,7 +10,7 @@ import {
 import { ipv4Of } from '../../address/interfaces.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';
 import { DatagramError } from '../../errors.js';
-import type { KernelBuffers, OpenRequest, SocketOptions } from '../engine.js';
+import type { KernelBuffers, OpenRequest } from '../engine.js';
 import { joinError, openError } from '../errors.js';
 import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
 
@@ -71,7 +71,6 @@ export async function openSocket(request: OpenRequest, local: Endpoint, shared: 
   });
   const { remote, fd, options } = request;
   try {
-    refuseForeignOptions(options);
     await settled(socket, 'listening', () =>
       socket.bind(fd === undefined ? { port: local.port, address: local.address, exclusive: true } : { fd }),
     );
@@ -156,17 +155,6 @@ function join(socket: Socket, membership: Membership): void {
 /** An interface as `node:dgram` takes it: an address of it for IPv4, its zone for IPv6. */
 function interfaceAddress(name: string, family: Family): string {
   return family === 6 ? `::%${name}` : ipv4Of(name);
-}
-
-/** What only the linux engine can do. */
-const FOREIGN_OPTIONS = ['dscp', 'dontFragment', 'bindDevice', 'reusePort'] as const;
-
-function refuseForeignOptions(options: SocketOptions): void {
-  for (const name of FOREIGN_OPTIONS) {
-    const value = options[name];
-    if (value === undefined || value === false) continue;
-    throw new DatagramError('UNSUPPORTED', `the node engine cannot set ${name}; the linux engine can`);
-  }
 }
 
 function notBoundTo(local: Endpoint, fd: number, bound: Endpoint): DatagramError {
