@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { FIRST_USER_PORT, MAX_AMPLIFICATION, MAX_IDENTICAL } from '../src/guard/limits.js';
 import { EXIT_STATUSES } from '../src/run/exit-code.js';
+import { MAX_PEERS } from '../src/stats/peers.js';
 import { testWith } from './support/peers.js';
 import { closedPort, echoServer } from './support/sockets.js';
 import { commandLine, shell, start, udpcat } from './support/udpcat.js';
@@ -38,6 +40,13 @@ describe('the README', () => {
       meaning,
     }));
     expect(rows).toEqual(EXIT_STATUSES.map(({ status, meaning }) => ({ status, meaning })));
+  });
+
+  test('names the limits that hold', () => {
+    expect(readme).toContain(`source ports below ${FIRST_USER_PORT}`);
+    expect(readme).toContain(`of identical datagrams from one peer they answer at most ${MAX_IDENTICAL} in any second`);
+    expect(readme).toContain(`an answer larger than ${MAX_AMPLIFICATION} times the question`);
+    expect(readme).toContain(`The first ${MAX_PEERS} peers are counted`);
   });
 
   const [server = '', client = ''] = blocks('js');

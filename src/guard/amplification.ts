@@ -1,7 +1,6 @@
-/** How many times as large as the question its answers may be. */
-const MAX_FACTOR = 3;
+import { MAX_AMPLIFICATION } from './limits.js';
 
 /** Whether answers are so much larger than the question that who forges its sender could flood the one that they go to. */
 export function amplifies(questionBytes: number, answerBytes: number): boolean {
-  return answerBytes > MAX_FACTOR * questionBytes;
+  return answerBytes > MAX_AMPLIFICATION * questionBytes;
 }

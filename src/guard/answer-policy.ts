@@ -5,6 +5,7 @@ import { CorruptionGuard } from './corruption-guard.js';
 import { LoopGuard } from './loop-guard.js';
 import { RateLimit } from './rate-limit.js';
 import { ReturnGuard } from './return-guard.js';
+import { FIRST_USER_PORT } from './limits.js';
 
 /** Options of {@link AnswerPolicy}. */
 export interface AnswerPolicyOptions {
@@ -33,7 +34,6 @@ export interface AnswerPolicyOptions {
 /** With fewer, a guard would forget one peer over the next, and guard nothing. */
 const MIN_REMEMBERED = 1024;
 
-const FIRST_USER_PORT = 1024;
 /** How long the list of this host's addresses is trusted. */
 const ADDRESSES_KEPT_MS = 5000;
 

@@ -1,11 +1,8 @@
 import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { Recent } from './recent.js';
+import { MAX_CORRUPTED, MAX_REMEMBERED } from './limits.js';
 
-/** What speaks for a loop may happen so often in a second. */
-const MAX_SIGNS = 100;
 const WINDOW_MS = 1000;
-/** Peers that are remembered at once, unless another number was asked for. */
-const MAX_PEERS = 65_536;
 
 /**
  * Ends loops between two servers of which one corrupts its answers, so that what goes round is never the same twice, and
@@ -21,7 +18,7 @@ export class CorruptionGuard {
    * @param onLoop called with a peer whenever it is to be left unanswered
    * @param maxPeers that are remembered at once, see {@link Recent}
    */
-  constructor(onLoop: (peer: Endpoint) => void, maxPeers = MAX_PEERS) {
+  constructor(onLoop: (peer: Endpoint) => void, maxPeers = MAX_REMEMBERED) {
     this.#onLoop = onLoop;
     this.#peers = new Recent(maxPeers, 2 * WINDOW_MS);
   }
@@ -34,7 +31,7 @@ export class CorruptionGuard {
       state.sinceMs = nowMs;
     }
     state.signs += 1;
-    if (state.signs <= MAX_SIGNS || nowMs < state.silentUntilMs) return;
+    if (state.signs <= MAX_CORRUPTED || nowMs < state.silentUntilMs) return;
     state.silentUntilMs = nowMs + WINDOW_MS;
     this.#onLoop(peer);
   }

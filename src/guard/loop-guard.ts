@@ -1,12 +1,9 @@
 import type { Datagram, Endpoint } from '../net/index.js';
 import { Fingerprint } from './fingerprint.js';
 import { FingerprintTable } from './fingerprint-table.js';
+import { MAX_IDENTICAL, MAX_REMEMBERED } from './limits.js';
 
-/** Identical datagrams of one peer that are answered in any second. */
-const MAX_IDENTICAL = 100;
 const WINDOW_MS = 1000;
-/** Different datagrams that are remembered at once, unless another number was asked for. */
-const MAX_REMEMBERED = 65_536;
 
 /**
  * Ends loops between two servers that answer each other: the same bytes go round and round, so of identical datagrams from

@@ -1,8 +1,6 @@
 import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { Recent } from './recent.js';
-
-/** Peers that are remembered at once, unless another number was asked for. */
-const MAX_PEERS = 65_536;
+import { MAX_REMEMBERED } from './limits.js';
 
 /** Lets each peer have so many answers a second: a token bucket that holds one second's worth. */
 export class RateLimit {
@@ -14,7 +12,7 @@ export class RateLimit {
    * @param perSecond above 0; below 1 it is one answer in more than a second
    * @param maxPeers that are remembered at once, see {@link Recent}
    */
-  constructor(perSecond: number, maxPeers = MAX_PEERS) {
+  constructor(perSecond: number, maxPeers = MAX_REMEMBERED) {
     this.#perSecond = perSecond;
     this.#burst = Math.max(1, perSecond);
     // A bucket that was not used for so long is full, as a new one is.

@@ -2,13 +2,12 @@ import type { Datagram, Endpoint } from '../net/index.js';
 import { Fingerprint } from './fingerprint.js';
 import { FingerprintTable } from './fingerprint-table.js';
 import type { LoopGuard } from './loop-guard.js';
+import { MAX_REMEMBERED } from './limits.js';
 
 /** How many new answers a peer may send back, and nothing else in between. */
 const MAX_RETURNED = 32;
 /** Within this time an answer comes back, or is forgotten. */
 const WINDOW_MS = 1000;
-/** Answers and peers that are remembered at once, unless another number was asked for. */
-const MAX_REMEMBERED = 65_536;
 
 /**
  * Ends loops with a server that sends back what it gets, where this one's answers are ever new, such as a number that it

@@ -1,5 +1,6 @@
 import { describeSystemError } from '../net/errors.js';
 import { type DatagramError, formatEndpoint } from '../net/index.js';
+import { FORMATS } from '../output/formats/table.js';
 import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
 import type { LogFields } from '../output/log.js';
 import { describeRoundTrips, drawHistogram } from '../stats/round-trip-lines.js';
@@ -70,7 +71,7 @@ export class Report {
 
   /** Whether the counts are written or judged at the end. */
   get countsAreRead(): boolean {
-    return this.#plan.failOnDrop === true || this.#plan.output === 'json' || this.#tellsTotals;
+    return this.#plan.failOnDrop === true || FORMATS[this.#plan.output].hasEvents === true || this.#tellsTotals;
   }
 
   get #tellsTotals(): boolean {

@@ -1,7 +1,7 @@
 import { isMulticast } from '../net/address/endpoint.js';
 import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
-import { createFormat } from '../output/formats/table.js';
+import { createFormat, FORMATS } from '../output/formats/table.js';
 import type { JsonEvent } from '../output/json-lines.js';
 import type { Direction, Recording } from '../record/recording.js';
 import type { Context } from './context.js';
@@ -27,7 +27,7 @@ export class RunOutput {
     this.#onEnd = onEnd;
     const { log, terminals } = context;
     this.#writer = new DatagramWriter(context.stdout, {
-      events: plan.output === 'json',
+      events: FORMATS[plan.output].hasEvents === true,
       onEnd,
       beforeWrite: terminals.stdout && log.hasStatus ? () => log.putStatusAside() : undefined,
     });

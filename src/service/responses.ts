@@ -1,5 +1,6 @@
 import { amplifies } from '../guard/amplification.js';
 import { AnswerPolicy } from '../guard/answer-policy.js';
+import { MAX_CORRUPTED } from '../guard/limits.js';
 import { isLoopback } from '../net/address/endpoint.js';
 import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Responder, ResponseDatagram, Sink } from '../responders/responder.js';
@@ -73,7 +74,7 @@ export function createPolicy(
     onCorruptedLoop:
       plan.corrupt === undefined
         ? undefined
-        : tellOfLoops(context, 'more than 100 answers to it were corrupted in one'),
+        : tellOfLoops(context, `more than ${MAX_CORRUPTED} answers to it were corrupted in one`),
     onReturnLoop: varies === true ? tellOfLoops(context, 'it sent back one answer after another') : undefined,
   });
 }

@@ -1,4 +1,5 @@
 import { UsageError } from '../cli/usage-error.js';
+import { FORMATS } from '../output/formats/table.js';
 import { createFaults } from '../faults/fault-plan.js';
 import type { Faults } from '../faults/faults.js';
 import {
@@ -142,7 +143,9 @@ class ServiceRun {
   get #readsPayloads(): boolean {
     const { output, record, count } = this.#plan;
     const { responder, taken } = this.#service;
-    return output !== 'none' || record !== undefined || count !== undefined || !!responder || !!taken;
+    return (
+      FORMATS[output].create !== undefined || record !== undefined || count !== undefined || !!responder || !!taken
+    );
   }
 
   /** Tells drops and errors of the server. The function that it returns ends that for drops. */
@@ -207,7 +210,12 @@ class ServiceRun {
   get #hasLiveLine(): boolean {
     const { stats, output } = this.#plan;
     const { log, terminals } = this.#context;
-    return stats === true && log.hasStatus && this.#service.typing !== true && !(terminals.stdout && output === 'raw');
+    return (
+      stats === true &&
+      log.hasStatus &&
+      this.#service.typing !== true &&
+      !(terminals.stdout && FORMATS[output].isRaw === true)
+    );
   }
 
   async #takeBatches(

@@ -1,3 +1,4 @@
+import { MAX_AMPLIFICATION } from '../guard/limits.js';
 import type { AnswerPolicy } from '../guard/answer-policy.js';
 import { type Datagram, type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Grouped } from '../faults/faults.js';
@@ -89,7 +90,7 @@ export class Unanswered {
     this.count();
     if (!this.#amplified) {
       this.#context.log.warn(
-        `${formatEndpoint(remote)} is not answered: ${responseBytes} bytes to ${length} would be more than 3 times ` +
+        `${formatEndpoint(remote)} is not answered: ${responseBytes} bytes to ${length} would be more than ${MAX_AMPLIFICATION} times ` +
           'as much, for whoever forges a sender; --allow or --amplify permits it',
       );
     }
