@@ -1,6 +1,7 @@
 import { Examiner } from '../check/examiner.js';
-import { Exchange, type ExchangeEvents, type ExchangeOptions } from './exchange.js';
-import { Judge, type Verdict } from '../check/judge.js';
+import { Exchange, type ExchangeOptions } from './exchange.js';
+import type { ExchangeObserver, JudgedEvent, SettledEvent, Transmission, TransmittedEvent } from './events.js';
+import { type Finding, Judge, type Verdict } from '../check/judge.js';
 import type { RecordedAnswers } from '../check/recorded-answers.js';
 import type { NumberedPayloads } from '../input/numbered-payload.js';
 import { ListedRounds } from '../input/rounds.js';
@@ -106,13 +107,7 @@ export async function converse(
     idleMs: plan.idle,
     rewrite: rewriteOf(plan),
     manySenders: plan.senders === 'each',
-    events: exchangeEvents(plan, context, {
-      report,
-      explanation,
-      measurement,
-      exchange: () => exchange,
-      tapOpening: () => tapOpening,
-    }),
+    observers: [observe(plan, context, { report, explanation, measurement, tapOpening: () => tapOpening })],
   });
   if (plan.source?.host.kind === 'name') interruption.milestone = `${plan.source.host.name} was resolved`;
   await using exchange = await interruption.orThrow(opening).catch((error: unknown) => {
@@ -272,25 +267,22 @@ const MAX_STRAY_LINES = 10;
 /** Replies to a probe whose content is told, as many as one network may have hosts. */
 const MAX_LEARNED_LINES = 1000;
 
-function exchangeEvents(
+function observe(
   plan: SendPlan,
   { log }: Context,
   {
     report,
     explanation,
     measurement,
-    exchange,
     tapOpening,
   }: {
     readonly report: Report;
     readonly explanation: Explanation | undefined;
     readonly measurement: Measurement | undefined;
-    /** Whose events they are. */
-    readonly exchange: () => Exchange;
     /** The tap that its datagrams go through. */
     readonly tapOpening: () => Promise<Tap>;
   },
-): ExchangeEvents {
+): ExchangeObserver {
   const isProbe = plan.messages.kind === 'probe';
   const { record } = plan;
   let learned = 0;
@@ -298,12 +290,12 @@ function exchangeEvents(
   const at = (local: Endpoint, batch: readonly Datagram[]): readonly Datagram[] =>
     batch.map((datagram) => (datagram.local === undefined ? { ...datagram, local } : datagram));
   return {
-    replies: async (batch, local) => {
+    replies: async ({ batch, local }) => {
       tap ??= await tapOpening();
       const kept = record === undefined ? batch : await tap.recordReceived(at(local, batch));
       await tap.write(kept.length === batch.length ? batch : batch.slice(0, kept.length));
     },
-    strays: (batch, local) => {
+    strays: ({ batch, local }) => {
       for (const { remote, data } of batch) {
         const from = formatEndpoint(remote);
         report.totals.strays += 1;
@@ -322,10 +314,9 @@ function exchangeEvents(
       tapOpening().then(recorded, () => undefined);
     },
     ...((explanation !== undefined || record !== undefined) && {
-      transmitted: async (payloads, why, { local, timesMs }) => {
+      transmitted: async ({ payloads, why, local, remote, timesMs }: TransmittedEvent) => {
         if (why === 'message') explanation?.waitBegins();
-        explanation?.say(`sent ${describePayloads(payloads)}${why === 'message' ? '' : ` (${why})`}`);
-        const { remote } = exchange();
+        explanation?.say(`sent ${describePayloads(payloads)}${WHY_SENT[why]}`);
         if (record === undefined) return;
         tap ??= await tapOpening();
         await tap.recordSent(
@@ -335,41 +326,52 @@ function exchangeEvents(
       },
     }),
     ...((explanation !== undefined || isProbe) && {
-      judged: ({ remote, data }, { outcome, says }, repliesFrom) => {
-        const from = formatEndpoint(remote);
-        explanation?.say(
-          `${from} replied with ${describePayloads([data])}: ${outcome}${says === undefined ? '' : `, ${says}`}`,
-        );
-        if (isProbe && outcome === 'match' && (learned += 1) <= MAX_LEARNED_LINES) {
-          log.info(repliesFrom === 'anyone' ? `${says ?? ''} (${from})` : (says ?? ''), { peer: from });
+      judged: ({ batch, findings, repliesFrom }: JudgedEvent) => {
+        for (const [index, { remote, data }] of batch.entries()) {
+          const { outcome, says } = findings[index] as Finding;
+          const from = formatEndpoint(remote);
+          explanation?.say(
+            `${from} replied with ${describePayloads([data])}: ${outcome}${says === undefined ? '' : `, ${says}`}`,
+          );
+          if (isProbe && outcome === 'match' && (learned += 1) <= MAX_LEARNED_LINES) {
+            log.info(repliesFrom === 'anyone' ? `${says ?? ''} (${from})` : (says ?? ''), { peer: from });
+          }
         }
       },
     }),
     ...(explanation !== undefined && {
-      settled: ({ outcome, says = '' }) => {
+      settled: ({ finding: { outcome, says = '' } }: SettledEvent) => {
         explanation.say(`${outcome}: ${says}`);
       },
     }),
-    peerError: (error) => {
+    'peer error': ({ error }) => {
       if (measurement !== undefined && error.code === 'REFUSED') measurement.refused += 1;
       report.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
       if (plan.explain === true) explanation?.say(error.message);
     },
-    nextAddress: (_refused, next, why) => {
+    'next address': ({ next, why }) => {
       explanation?.say(`${why.message}; trying ${formatEndpoint(next)}`);
     },
-    dropped: (count) => {
+    dropped: ({ count }) => {
       report.drops.queueDropped(count);
     },
-    receiveError: (error) => {
+    'receive error': ({ error }) => {
       report.receiveError(error);
     },
-    left: (count) => {
+    left: ({ count }) => {
       report.drops.queueLeft(count);
       explanation?.say(`${count} more replies came, and were not judged in time`);
     },
   };
 }
+
+/** Why datagrams were sent, as `--explain` tells it. */
+const WHY_SENT: Readonly<Record<Transmission, string>> = {
+  message: '',
+  retransmission: ' (retransmission)',
+  'follow-up': ' (answer)',
+  'next address': ' (next address)',
+};
 
 function describePayloads(payloads: readonly Uint8Array[]): string {
   const bytes = payloads.reduce((sum, { length }) => sum + length, 0);

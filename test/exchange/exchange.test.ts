@@ -33,16 +33,6 @@ function endpointOf({ address }: Pick<Peer, 'address'>): Endpoint {
   return { address: host, port };
 }
 
-/** Events that nobody looks at. */
-const IGNORED: ExchangeOptions['events'] = {
-  replies: () => Promise.resolve(),
-  strays: () => undefined,
-  peerError: () => undefined,
-  nextAddress: () => undefined,
-  receiveError: () => undefined,
-  dropped: () => undefined,
-};
-
 interface Told {
   readonly replies: string[];
   readonly strays: string[];
@@ -68,23 +58,22 @@ async function open(
     repliesFrom: 'peer',
     judge,
     replies: 'as-sent',
-    events: {
-      replies: (batch) => {
-        told.replies.push(...batch.map(({ data }) => Buffer.from(data).toString()));
-        return Promise.resolve();
+    observers: [
+      {
+        replies: ({ batch }) => {
+          told.replies.push(...batch.map(({ data }) => Buffer.from(data).toString()));
+        },
+        strays: ({ batch }) => {
+          told.strays.push(...batch.map(({ remote }) => formatEndpoint(remote)));
+        },
+        'peer error': ({ error }) => {
+          told.peerErrors.push(error.code);
+        },
+        'next address': ({ refused, next }) => {
+          told.nextAddresses.push(`${formatEndpoint(refused)} to ${formatEndpoint(next)}`);
+        },
       },
-      strays: (batch) => {
-        told.strays.push(...batch.map(({ remote }) => formatEndpoint(remote)));
-      },
-      peerError: ({ code }) => {
-        told.peerErrors.push(code);
-      },
-      nextAddress: (refused, next) => {
-        told.nextAddresses.push(`${formatEndpoint(refused)} to ${formatEndpoint(next)}`);
-      },
-      dropped: () => undefined,
-      receiveError: () => undefined,
-    },
+    ],
     ...others,
   });
   return { exchange, judge, told };
@@ -227,17 +216,14 @@ describe('an exchange', () => {
     });
     const { exchange } = await open([endpointOf(server)], {
       replies: 'all',
-      events: {
-        replies: async (batch) => {
-          await held;
-          read.push(...batch.map(({ data }) => Buffer.from(data).toString()));
+      observers: [
+        {
+          replies: async ({ batch }) => {
+            await held;
+            read.push(...batch.map(({ data }) => Buffer.from(data).toString()));
+          },
         },
-        strays: () => undefined,
-        peerError: () => undefined,
-        nextAddress: () => undefined,
-        dropped: () => undefined,
-        receiveError: () => undefined,
-      },
+      ],
     });
     await using _ = exchange;
     await exchange.send([bytes('?')]);
@@ -515,7 +501,7 @@ describe('replies for which there is no time at the end', () => {
     const { exchange, judge } = await open([{ address: '127.0.0.1', port: server.address().port }], {
       probe: slow,
       client: { engine, maxReadQueue: 20 },
-      events: { ...IGNORED, left: (replies) => (left += replies) },
+      observers: [{ left: ({ count }) => (left += count) }],
     });
     await using _ = exchange;
     expect(exchange.kernelDropped).toBe(0);
