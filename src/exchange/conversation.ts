@@ -36,13 +36,13 @@ import {
   streamMessages,
 } from './messages.js';
 import { lookupInChild } from '../run/name-lookup.js';
-import { familyOption } from '../commands/options/socket.js';
 import type { FinishedReport, Report } from '../run/report.js';
 import type { RunOutput, Tap } from '../run/tap.js';
 import { reportBuffers, reportEngine } from '../run/socket-report.js';
-import { blamedOnBind, socketOptions, withoutSelf } from '../commands/options/plan.js';
-import { pathOfReplay, STDIN } from '../commands/options/replay-plan.js';
-import { checkRetry, type SendPlan } from '../commands/options/send-plan.js';
+import { blamedOnBind, withoutSelf } from './candidates.js';
+import { pathOfReplay } from '../commands/options/replay-plan.js';
+import type { SendPlan } from '../commands/options/send-plan.js';
+import { checkRetry, STDIN } from './plan.js';
 import { awaitReplies, sendMessages } from './sending.js';
 
 /** What a run of `send` came to. */
@@ -70,7 +70,7 @@ export async function converse(
   const explanation = createExplanation(plan, context);
   const replayed = plan.replay === undefined ? undefined : pathOfReplay(plan.replay);
   const preparedTap = await interruption.orThrow(output.prepare(replayed));
-  const family = familyOption(plan) ?? familyOfSource(plan);
+  const family = plan.socket.family ?? familyOfSource(plan);
   // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
   const bounded = plan.deadline !== undefined || plan.exitCode !== 'udpcat';
   const lookup = bounded ? lookupInChild(context, interruption.signal) : undefined;
@@ -94,7 +94,7 @@ export async function converse(
   const opening = Exchange.open({
     candidates,
     client: {
-      ...socketOptions(plan, { pays: isLarge(plan) }),
+      ...plan.socket,
       localAddress: plan.source,
       lookup,
       noMemoryTimeoutMs: noMemoryTimeout(plan),
@@ -192,13 +192,6 @@ function noMemoryTimeout({ deadline }: SendPlan): number | undefined {
   if (deadline === undefined) return undefined;
   const leftMs = deadline - performance.now();
   return Math.max(0, Math.ceil(leftMs - Math.min(TELLING_MS, leftMs / 4)));
-}
-
-/** So many datagrams are worth the time that the linux engine takes to load. */
-const MANY = 10_000;
-
-function isLarge({ rate, replay, duration, count = 1 }: SendPlan): boolean {
-  return rate !== undefined || replay !== undefined || duration !== undefined || count >= MANY;
 }
 
 /** A probe's request may name its addresses. */

@@ -1,5 +1,13 @@
 import type { Context } from '../run/context.js';
-import type { SendPlan } from '../commands/options/send-plan.js';
+import type { WaitPlan } from './plan.js';
+
+/** What the explanation of a run depends on. */
+export interface ExplanationPlan extends Pick<WaitPlan, 'judged' | 'waitMs'> {
+  /** Whether the user asked for it. */
+  readonly explain?: true | undefined;
+  /** In milliseconds from the start of the process. */
+  readonly deadline?: number | undefined;
+}
 
 /** Tells what happens in a run of `send`, with the time since its start and the time left. */
 export interface Explanation {
@@ -10,7 +18,7 @@ export interface Explanation {
 
 /** What `--explain` asks for; `-v` has the same lines in its log, without the times. Undefined where nobody reads them. */
 export function createExplanation(
-  { explain, judged, waitMs = Infinity, deadline = Infinity }: SendPlan,
+  { explain, judged, waitMs = Infinity, deadline = Infinity }: ExplanationPlan,
   { log }: Context,
 ): Explanation | undefined {
   if (explain !== true) {

@@ -5,24 +5,13 @@ import { ListedRounds, type Rounds } from '../input/rounds.js';
 import type { Exchange } from './exchange.js';
 import type { RecordedAnswers } from '../check/recorded-answers.js';
 import { describeSystemError } from '../net/errors.js';
-import type { ProbeSession } from '../probes/session.js';
 import type { Measurement } from '../check/measurement.js';
 import type { Totals } from '../stats/totals.js';
 import type { Io } from '../run/context.js';
 import { LocalFailure } from '../text/failure.js';
 import type { Interruption } from '../run/interruption.js';
-import { STDIN } from '../commands/options/replay-plan.js';
+import { type MessageSource, STDIN } from './plan.js';
 import { UsageError } from '../cli/usage-error.js';
-
-/** Where messages come from: exactly one source. */
-export type MessageSource =
-  | { readonly kind: 'payloads'; readonly payloads: readonly Uint8Array[] }
-  | { readonly kind: 'files'; readonly paths: readonly string[] }
-  | { readonly kind: 'generated'; readonly bytes: number }
-  | { readonly kind: 'probe'; readonly probe: ProbeSession }
-  | { readonly kind: 'replay'; readonly path: string }
-  | { readonly kind: 'stream'; readonly format: StreamFormat }
-  | { readonly kind: 'typing' };
 
 /** A recording whose datagrams are the messages. */
 export interface Replay {

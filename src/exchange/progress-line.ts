@@ -3,7 +3,7 @@ import { formatCount } from '../text/quantity.js';
 import { formatMs } from '../text/time.js';
 import type { Measurement } from '../check/measurement.js';
 import type { Context } from '../run/context.js';
-import type { SendPlan } from '../commands/options/send-plan.js';
+import type { PacePlan } from './plan.js';
 
 /** How often it is brought up to date. A run that is over before shows none. */
 const TICK_MS = 250;
@@ -21,7 +21,7 @@ export interface Progress {
  * Shows at the bottom of the terminal how far a run of `send` is, and what is left where the end is known. Returns what
  * takes the line away.
  */
-export function showProgress(plan: SendPlan, context: Context, progress: Progress): () => void {
+export function showProgress(plan: PacePlan, context: Context, progress: Progress): () => void {
   const { log } = context;
   const startMs = performance.now();
   const ticker = setInterval(() => {
@@ -34,7 +34,7 @@ export function showProgress(plan: SendPlan, context: Context, progress: Progres
   };
 }
 
-function describeProgress(plan: SendPlan, { exchange, measurement, size }: Progress, startMs: number): string {
+function describeProgress(plan: PacePlan, { exchange, measurement, size }: Progress, startMs: number): string {
   const { sent } = exchange;
   const { count } = plan;
   const all = count === undefined || size === undefined ? undefined : count * size;
@@ -55,7 +55,7 @@ function describeProgress(plan: SendPlan, { exchange, measurement, size }: Progr
 
 /** Until everything is sent, in milliseconds; undefined where that is not known. */
 function timeLeft(
-  { duration, interval = DEFAULT_INTERVAL_MS, rate }: SendPlan,
+  { duration, interval = DEFAULT_INTERVAL_MS, rate }: PacePlan,
   {
     sent,
     all,

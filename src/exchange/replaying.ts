@@ -14,8 +14,7 @@ import { LocalFailure } from '../text/failure.js';
 import { unlessAborted } from '../run/interruption.js';
 import { type Conversation, readStdin, type Replay } from './messages.js';
 import { describeHeld, type LeftOut, listNotSent, tellJoined, tellNotSent } from './replay-report.js';
-import { STDIN } from '../commands/options/replay-plan.js';
-import type { SendPlan } from '../commands/options/send-plan.js';
+import { type ReplayPlan, STDIN } from './plan.js';
 
 /** What is sent at once, at most, of what is due. */
 const MAX_BURST = 64;
@@ -35,7 +34,7 @@ const MAX_LATE_MS = 250;
  * @throws {LocalFailure} for a recording that cannot be read, or holds nothing to send; what came before was sent
  */
 export async function sendReplay(
-  plan: SendPlan,
+  plan: ReplayPlan,
   context: Context,
   replay: Replay,
   conversation: Conversation,
@@ -58,7 +57,7 @@ export async function sendReplay(
 type Ending = 'whole' | 'interrupted' | 'enough' | 'time over';
 
 class ReplayRun {
-  readonly #plan: SendPlan;
+  readonly #plan: ReplayPlan;
   readonly #context: Context;
   readonly #replay: Replay;
   readonly #conversation: Conversation;
@@ -87,7 +86,7 @@ class ReplayRun {
   /** Datagrams of the first pass that may be several each. */
   readonly #joined = { count: 0, largestBytes: 0 };
 
-  constructor(plan: SendPlan, context: Context, replay: Replay, conversation: Conversation) {
+  constructor(plan: ReplayPlan, context: Context, replay: Replay, conversation: Conversation) {
     this.#plan = plan;
     this.#context = context;
     this.#replay = replay;
@@ -285,7 +284,7 @@ class ReplayRun {
   }
 }
 
-function createClock({ speed = 1, rate, interval }: SendPlan): ReplayClock {
+function createClock({ speed = 1, rate, interval }: ReplayPlan): ReplayClock {
   if (rate !== undefined) return new EvenClock({ kind: 'rate', perSecond: rate });
   if (interval !== undefined) return new EvenClock({ kind: 'rounds', intervalMs: interval, size: 1 });
   return new RecordedClock(speed);

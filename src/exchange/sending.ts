@@ -5,13 +5,13 @@ import { Schedule } from '../timing/schedule.js';
 import type { Context } from '../run/context.js';
 import { unlessAborted } from '../run/interruption.js';
 import { type Conversation, KeptMessages } from './messages.js';
-import type { SendPlan } from '../commands/options/send-plan.js';
+import type { ExchangePlan } from './plan.js';
 import { readTypedLines } from '../input/typed-lines.js';
 
 const DEFAULT_INTERVAL_MS = 1000;
 
 /** Sends everything, by the clock if it is to be repeated; false if the run is over before there is anything to wait for. */
-export async function sendMessages(plan: SendPlan, context: Context, conversation: Conversation): Promise<boolean> {
+export async function sendMessages(plan: ExchangePlan, context: Context, conversation: Conversation): Promise<boolean> {
   const { messages, exchange, interruption } = conversation;
   try {
     if (messages === 'typing') await sendTyped(plan, context, conversation);
@@ -61,24 +61,28 @@ class Portion {
   }
 }
 
-function createSchedule({ rate, interval = DEFAULT_INTERVAL_MS }: SendPlan, size: number, startMs: number): Schedule {
+function createSchedule(
+  { rate, interval = DEFAULT_INTERVAL_MS }: ExchangePlan,
+  size: number,
+  startMs: number,
+): Schedule {
   return new Schedule(
     rate === undefined ? { kind: 'rounds', intervalMs: interval, size } : { kind: 'rate', perSecond: rate },
     startMs,
   );
 }
 
-async function sendFromNow(plan: SendPlan, messages: Rounds, conversation: Conversation): Promise<void> {
+async function sendFromNow(plan: ExchangePlan, messages: Rounds, conversation: Conversation): Promise<void> {
   const startMs = performance.now();
   await sendRounds(plan, messages, conversation, { startMs, endMs: endOf(plan, startMs), firstRound: 0 });
 }
 
-function endOf({ duration = Infinity }: SendPlan, startMs: number): number {
+function endOf({ duration = Infinity }: ExchangePlan, startMs: number): number {
   return startMs + duration;
 }
 
 async function sendRounds(
-  plan: SendPlan,
+  plan: ExchangePlan,
   messages: Rounds,
   { exchange, interruption, measurement }: Conversation,
   { startMs, endMs, firstRound }: { readonly startMs: number; readonly endMs: number; readonly firstRound: number },
@@ -112,7 +116,7 @@ async function sendRounds(
 }
 
 async function sendStream(
-  plan: SendPlan,
+  plan: ExchangePlan,
   { stdin, log }: Context,
   messages: AsyncGenerator<readonly Uint8Array[], undefined>,
   conversation: Conversation,
@@ -161,7 +165,7 @@ class PacedStream {
   #sent = 0;
 
   constructor(
-    plan: SendPlan,
+    plan: ExchangePlan,
     conversation: Conversation,
     {
       startMs,
@@ -221,7 +225,7 @@ class PacedStream {
 }
 
 async function sendTyped(
-  plan: SendPlan,
+  plan: ExchangePlan,
   { stdin, log }: Context,
   { exchange, interruption }: Conversation,
 ): Promise<void> {
@@ -252,7 +256,10 @@ async function sendTyped(
 }
 
 /** Waits until enough replies came, nothing can come any more, or the time is over. */
-export async function awaitReplies(plan: SendPlan, conversation: Conversation): Promise<void> {
+export async function awaitReplies(
+  plan: ExchangePlan & { readonly deadline: number | undefined },
+  conversation: Conversation,
+): Promise<void> {
   const { messages, exchange, interruption } = conversation;
   const end = (): void => void exchange.endOnTime();
   interruption.signal.addEventListener('abort', end, { once: true });

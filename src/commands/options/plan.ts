@@ -6,13 +6,11 @@ import {
   type Address,
   DatagramError,
   type DatagramSocketOptions,
-  type Endpoint,
   type Family,
   familyOf,
   type SocketOptions,
 } from '../../net/index.js';
 import { checkJoinable, checkMemberships } from '../../net/address/membership.js';
-import { isSelf, sendsToItself } from '../../net/engines/own-address.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import { hasOption } from '../../net/socket-options.js';
 import { decode, type Encoding, EncodingError } from '../../text/encoding.js';
@@ -202,29 +200,4 @@ function literalOf({ host }: Address, values: SharedValues): string | undefined 
   if (host.kind === 'literal') return host.address;
   if (host.kind !== 'loopback') return undefined;
   return familyOption(values) === 6 ? '::1' : '127.0.0.1';
-}
-
-/**
- * Leaves out the addresses of a name that would be the socket's own: it would hear only itself there.
- *
- * @throws {UsageError} where no other is left
- */
-export function withoutSelf(
-  found: readonly [Endpoint, ...Endpoint[]],
-  source: Address | undefined,
-): readonly [Endpoint, ...Endpoint[]] {
-  if (source === undefined) return found;
-  const localFor = ({ address }: Endpoint): Endpoint | undefined => endpointOf(source, familyOf(address));
-  const [first, ...others] = found.filter((remote) => {
-    const local = localFor(remote);
-    return local === undefined || !isSelf(local, remote);
-  });
-  if (first !== undefined) return [first, ...others];
-  throw blamedOnBind(sendsToItself(localFor(found[0]) ?? found[0], found[0]));
-}
-
-/** An error of opening as the usage error that it is where `--bind` was given and the address cannot be sent to from there. */
-export function blamedOnBind(error: unknown): unknown {
-  if (!(error instanceof DatagramError) || error.code !== 'INVALID_ADDRESS') return error;
-  return new UsageError(`option '-b, --bind': ${error.message}`);
 }

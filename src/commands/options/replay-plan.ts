@@ -1,12 +1,10 @@
 import { statSync } from 'node:fs';
 import type { ReplayFilter } from '../../record/replay-filter.js';
+import { STDIN } from '../../exchange/plan.js';
 import type { Address } from '../../net/index.js';
 import { isSameFile } from '../../record/same-file.js';
 import { UsageError } from '../../cli/usage-error.js';
 import type { RecordTarget } from '../../record/target.js';
-
-/** The name by which `--replay` and `--file` mean stdin. */
-export const STDIN = '-';
 
 /** The options that say something about a recording, or that a recording says something about. */
 export interface ReplayValues {

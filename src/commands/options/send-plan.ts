@@ -1,4 +1,4 @@
-import type { ExchangeOptions } from '../../exchange/exchange.js';
+import { checkRetry, type ExchangePlan, type MessageSource, STDIN } from '../../exchange/plan.js';
 import type { Expectation } from '../../check/expectation.js';
 import type { WrittenExpectations } from '../../check/written-expectations.js';
 import { checkDestination } from '../../net/address/address.js';
@@ -9,26 +9,34 @@ import type { ProbeSession } from '../../probes/session.js';
 import type { Io } from '../../run/context.js';
 import { readExpectations } from './expectations.js';
 import type { SendValues } from './send.js';
-import type { MessageSource } from '../../exchange/messages.js';
 import { familyOption } from './socket.js';
-import { checkJoins, checkShared, checkSource, checkUtf8, readAddress, readBind, readPayload } from './plan.js';
-import { checkReplay, STDIN } from './replay-plan.js';
+import {
+  checkJoins,
+  checkShared,
+  checkSource,
+  checkUtf8,
+  readAddress,
+  readBind,
+  readPayload,
+  socketOptions,
+} from './plan.js';
+import { checkReplay } from './replay-plan.js';
 import { UsageError } from '../../cli/usage-error.js';
 
-/** What `udpcat send` was asked to do, parsed and complete. */
-export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | 'probe'> {
-  readonly destination: Address;
+/** The part of an {@link ExchangePlan} that is not an option as it stands. */
+type Inferred =
+  'destination' | 'messages' | 'socket' | 'expectations' | 'written' | 'repliesFrom' | 'judged' | 'waitMs';
+
+/** What `udpcat send` was asked to do, parsed and complete. It is an {@link ExchangePlan}, too. */
+export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | 'probe'>, Pick<ExchangePlan, Inferred> {
   readonly source: Address | undefined;
-  readonly messages: MessageSource;
-  readonly expectations: readonly Expectation[];
-  /** The same as the user wrote them, in `encoding`. */
-  readonly written: WrittenExpectations;
-  /** Whose datagrams are replies. */
-  readonly repliesFrom: ExchangeOptions['repliesFrom'];
-  /** Whether the exit status tells of the replies. */
-  readonly judged: boolean;
-  /** How long to wait for replies, in ms: 0 for not at all, undefined for until the deadline. */
-  readonly waitMs: number | undefined;
+}
+
+/** So many datagrams are worth the time that the linux engine takes to load. */
+const MANY = 10_000;
+
+function isLarge({ rate, replay, duration, count = 1 }: SendValues): boolean {
+  return rate !== undefined || replay !== undefined || duration !== undefined || count >= MANY;
 }
 
 /** What `--probe list` and `--probe help:NAME` are answered with; undefined for a probe to be run. */
@@ -81,6 +89,7 @@ export async function planSend(
     ...rest,
     destination,
     source,
+    socket: socketOptions(values, { pays: isLarge(values) }),
     messages: from,
     expectations,
     written,
@@ -203,23 +212,5 @@ function checkLimits({ warn, critical, exitCode, count = 1, duration }: SendValu
   }
   if (warn !== undefined && critical !== undefined && critical < warn) {
     throw new UsageError("option '--critical' is shorter than --warn: a reply would fail before it is worth a warning");
-  }
-}
-
-/** Checks that only one message is sent again, so that its answer is not taken for another's. @throws {UsageError} */
-export function checkRetry(
-  { retry, count, duration, replies }: Pick<SendValues, 'retry' | 'count' | 'duration' | 'replies'>,
-  messages: MessageSource,
-): void {
-  if (retry === undefined) return;
-  const repeats = (count ?? 1) > 1 || duration !== undefined;
-  const several =
-    (messages.kind === 'payloads' && messages.payloads.length > 1) ||
-    (messages.kind === 'files' && messages.paths.length > 1);
-  const manyReplies = typeof replies === 'number' && replies > 1;
-  if (repeats || several || manyReplies) {
-    throw new UsageError(
-      "option '--retry' is for one message and one reply: a second answer to one request could not be told from another's",
-    );
   }
 }

@@ -1,0 +1,29 @@
+import { UsageError } from '../cli/usage-error.js';
+import { endpointOf } from '../net/address/resolve.js';
+import { isSelf, sendsToItself } from '../net/engines/own-address.js';
+import { type Address, DatagramError, type Endpoint, familyOf } from '../net/index.js';
+
+/**
+ * Leaves out the addresses of a name that would be the socket's own: it would hear only itself there.
+ *
+ * @throws {UsageError} where no other is left
+ */
+export function withoutSelf(
+  found: readonly [Endpoint, ...Endpoint[]],
+  source: Address | undefined,
+): readonly [Endpoint, ...Endpoint[]] {
+  if (source === undefined) return found;
+  const localFor = ({ address }: Endpoint): Endpoint | undefined => endpointOf(source, familyOf(address));
+  const [first, ...others] = found.filter((remote) => {
+    const local = localFor(remote);
+    return local === undefined || !isSelf(local, remote);
+  });
+  if (first !== undefined) return [first, ...others];
+  throw blamedOnBind(sendsToItself(localFor(found[0]) ?? found[0], found[0]));
+}
+
+/** An error of opening. If the destination cannot be reached from the address of `--bind`, it is a usage error. */
+export function blamedOnBind(error: unknown): unknown {
+  if (!(error instanceof DatagramError) || error.code !== 'INVALID_ADDRESS') return error;
+  return new UsageError(`option '-b, --bind': ${error.message}`);
+}
