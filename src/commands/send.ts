@@ -1,16 +1,25 @@
 import type { Command } from 'commander';
-import { DatagramError } from '../net/index.js';
+import { DatagramError, formatEndpoint } from '../net/index.js';
 import { formatDuration, formatMs } from '../text/time.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Context, Ending, Io, StopSignal } from '../run/context.js';
-import { type Conclusion, type ConversationParts, converse, countSent } from '../exchange/conversation.js';
-import { ExitCode, pluginState, type Speed, statusIn } from '../run/exit-code.js';
+import { ask, type AskOptions, DeadlineError } from '../exchange/ask.js';
+import type { ExchangeObserver } from '../exchange/events.js';
+import { explain } from '../exchange/observers/explanation.js';
+import { tellLearned } from '../exchange/observers/learned.js';
+import { writeExchange } from '../exchange/observers/output.js';
+import { watchProgress } from '../exchange/observers/progress.js';
+import { type CheckResult, countSent, describeResult } from '../exchange/result.js';
+import { ExitCode, exitCodeOf, pluginState, type Speed, statusIn } from '../run/exit-code.js';
 import { describeFailure, LocalFailure } from '../text/failure.js';
-import { Interruption } from '../run/interruption.js';
+import { Interruption, type InterruptionReason, unlessAborted } from '../run/interruption.js';
+import { lookupInChild } from '../run/name-lookup.js';
 import { addOptions } from '../cli/options.js';
 import { Report } from '../run/report.js';
-import { RunOutput } from '../run/tap.js';
+import { type PreparedTap, RunOutput } from '../run/tap.js';
+import type { JsonEvent } from '../output/json-lines.js';
 import { planOutput } from './options/plan.js';
+import { pathOfReplay } from './options/replay-plan.js';
 import { formatPluginLine } from '../run/plugin-line.js';
 import { describeProbes, planSend, type SendPlan } from './options/send-plan.js';
 import { sendOptions, type SendValues } from './options/send.js';
@@ -53,22 +62,33 @@ const LAST_WRITES_MS = 50;
 
 /** Sends, waits and judges; resolves to the exit status, or to the signal by which to end. */
 export async function runSend(plan: SendPlan, context: Context): Promise<Ending> {
-  const interruption = new Interruption(context.stop, plan.deadline);
+  const interruption = new Interruption(context.stop);
   const output = new RunOutput(plan, context, () => {
     interruption.interrupt('output');
   });
   const report = new Report(plan, context, output);
-  if (plan.deadline !== undefined) context.leaveBy(plan.deadline);
-  interruption.signal.addEventListener('abort', () => {
-    if (interruption.reason !== 'deadline') return;
-    // What nobody reads must not hold up the end, and what came at the last moment is still to be written.
+  const deadline = new AbortController();
+  const atDeadline = new Alarm(() => {
+    if (interruption.reason !== undefined) return;
+    // From now on a signal does not change how the run ends.
+    interruption.stop();
+    deadline.abort('over');
+    // A reader that does not read must not hold up the end, and what came at the last moment is still to be written.
     if (context.stdout.writableLength > 0) output.abandon();
     else new Alarm(output.abandon).set(LAST_WRITES_MS);
   });
+  if (plan.deadline !== undefined) {
+    context.leaveBy(plan.deadline);
+    atDeadline.set(plan.deadline - performance.now());
+  }
   let conclusion: Conclusion;
   try {
-    const { finished, ...concluded } = await converse(plan, context, { output, report, interruption });
-    conclusion = concluded;
+    const tap = await prepare(plan, output, interruption, deadline.signal);
+    const exchange = writeExchange(plan, tap, report, context);
+    const result = await ask(plan, askOptions(plan, context, exchange.observer, interruption.signal));
+    await exchange.recorded();
+    const finished = report.finish(output.close(), tellVerdict(plan, context, result, interruption.reason));
+    conclusion = concludeFrom(plan, result);
     const written = await finished.written();
     const writeFailure = written.tellWriteFailure();
     if (writeFailure !== undefined) conclusion = { code: ExitCode.failure, says: writeFailure };
@@ -77,9 +97,10 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
     }
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    conclusion = fail(plan, error, { report, interruption });
+    conclusion = fail(plan, error === interruption ? undefined : error, report);
     await report.finish(output.close()).recordingClosed;
   } finally {
+    atDeadline.stop();
     interruption.stop();
   }
   if (interruption.reason !== 'signal') return tell(plan, context, conclusion);
@@ -88,22 +109,98 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   return tell(plan, context, { code: ExitCode.failure, says: `ended by ${signal}` });
 }
 
-function fail(
-  { deadline = 0 }: SendPlan,
-  error: unknown,
-  { report, interruption }: Pick<ConversationParts, 'report' | 'interruption'>,
-): Conclusion {
-  let failure: unknown;
-  if (error !== interruption) failure = withCount(error, report.totals.sent);
-  else if (interruption.reason === 'deadline') {
-    failure = new LocalFailure(`the deadline of ${formatDuration(deadline)} came before ${interruption.milestone}`);
-  }
+/** Looks at the file of the recording. A pipe may keep it waiting, until the deadline or an interruption. */
+async function prepare(
+  { replay }: SendPlan,
+  output: RunOutput,
+  interruption: Interruption,
+  deadline: AbortSignal,
+): Promise<PreparedTap> {
+  const preparing = output.prepare(replay === undefined ? undefined : pathOfReplay(replay));
+  return interruption.orThrow(
+    unlessAborted(preparing, [deadline], () => {
+      throw new DeadlineError('everything was sent');
+    }),
+  );
+}
+
+/** @param writes it comes first: what it writes is told before what the others say of it */
+function askOptions(plan: SendPlan, context: Context, writes: ExchangeObserver, signal: AbortSignal): AskOptions {
+  const { messages, deadline, exitCode } = plan;
+  // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
+  const isBounded = deadline !== undefined || exitCode !== 'udpcat';
+  return {
+    signal,
+    // The option counts from the start of the process, as performance.now() does.
+    deadlineMs: deadline === undefined ? undefined : deadline - performance.now(),
+    io: context,
+    lookup: isBounded ? (ended) => lookupInChild(context, ended) : undefined,
+    observers: [
+      writes,
+      explain(plan, context),
+      ...(messages.kind === 'probe' ? [tellLearned(context)] : []),
+      watchProgress(plan, context),
+    ],
+  };
+}
+
+/** What a run of `send` came to. */
+interface Conclusion {
+  readonly code: ExitCode;
+  /** The same in words. */
+  readonly says: string;
+  /** From the latest transmission of the first message to the first matching reply, in milliseconds. */
+  readonly rttMs?: number | undefined;
+}
+
+function concludeFrom(plan: SendPlan, result: CheckResult): Conclusion {
+  return { code: exitCodeOf(result.verdict), says: describe(plan, result), rttMs: result.rttMs };
+}
+
+function describe(plan: SendPlan, result: CheckResult): string {
+  const { waitMs = Infinity, deadline = Infinity, idle = Infinity } = plan;
+  return describeResult(plan, result, Math.min(waitMs, deadline, idle));
+}
+
+/** Tells the verdict on stderr, unless the user ended the run before there could be one; returns the event that says it. */
+function tellVerdict(
+  plan: SendPlan,
+  { log }: Context,
+  result: CheckResult,
+  interrupted: InterruptionReason | undefined,
+): JsonEvent {
+  const { verdict, rttMs, matching, unjudged, compared } = result;
+  const peer = formatEndpoint(result.remote);
+  const says = describe(plan, result);
+  const missed = verdict === 'silent' || verdict === 'stray';
+  const givenUp = interrupted === 'signal' || (interrupted === 'output' && missed);
+  if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
+  return {
+    type: 'verdict',
+    verdict,
+    replies: matching,
+    ...(unjudged > 0 && { unjudged }),
+    ...(rttMs !== undefined && { rttMs: Math.round(rttMs * 1000) / 1000 }),
+    address: peer,
+    ...(compared !== undefined && { differs: compared.differing, missing: compared.missing }),
+    ...(plan.messages.kind === 'probe' && { probe: plan.messages.probe.name, says }),
+  };
+}
+
+/** @param error undefined for a run that was interrupted, which is no news to the user */
+function fail({ deadline = 0 }: SendPlan, error: unknown, report: Report): Conclusion {
+  const failure = toBeTold(error, deadline, report.totals.sent);
   if (failure !== undefined) report.failure(failure);
   const queueFull = error instanceof DatagramError && error.code === 'QUEUE_FULL';
   return {
     code: queueFull ? ExitCode.dropped : ExitCode.failure,
     says: describeFailure(failure)?.message ?? 'interrupted',
   };
+}
+
+function toBeTold(error: unknown, deadline: number, sent: number): unknown {
+  if (!(error instanceof DeadlineError)) return withCount(error, sent);
+  return new LocalFailure(`the deadline of ${formatDuration(deadline)} came before ${error.milestone}`);
 }
 
 /** What the kernel did not take ends the run in the middle: the count says where. */

@@ -1,6 +1,9 @@
 import { timesOfTaken } from '../net/send-times.js';
 import type { Datagram, DatagramClient, DatagramError, Endpoint } from '../net/index.js';
 import type { Finding } from '../check/judge.js';
+import type { Measurement } from '../check/measurement.js';
+import type { LogFields } from '../output/log.js';
+import type { NotSent } from '../stats/totals.js';
 
 /** Why datagrams were sent. */
 export type Transmission = 'message' | 'retransmission' | 'follow-up' | 'next address';
@@ -22,7 +25,14 @@ export type ExchangeEvent =
   | NextAddressEvent
   | DroppedEvent
   | ReceiveErrorEvent
-  | LeftEvent;
+  | LeftEvent
+  | ResolvedEvent
+  | MeasuringEvent
+  | OpenedEvent
+  | ClosingEvent
+  | ClosedEvent
+  | NoteEvent
+  | NotSentEvent;
 
 /** Replies were judged. It comes before the {@link RepliesEvent} of the same replies. */
 export interface JudgedEvent {
@@ -99,8 +109,73 @@ export interface LeftEvent {
   readonly count: number;
 }
 
+/** The name of the destination was looked up. Only `ask` tells this event and those below it. */
+export interface ResolvedEvent {
+  readonly type: 'resolved';
+  readonly name: string;
+  readonly found: readonly Endpoint[];
+}
+
+/** Round trips will be measured. */
+export interface MeasuringEvent {
+  readonly type: 'measuring';
+  readonly measurement: Measurement;
+}
+
+/** An exchange, for observers: its counts can be read at any moment. */
+export interface ObservedExchange {
+  /** The socket. Like the two addresses, it changes when another address of the name is tried. */
+  readonly client: DatagramClient;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** Whether replies from any address count. */
+  readonly hearsEverybody: boolean;
+  /** Whether replies are awaited at all. */
+  readonly listens: boolean;
+  /** Messages that the kernel took. */
+  readonly sent: number;
+  /** The same, with retransmissions and follow-ups. */
+  readonly transmitted: number;
+  readonly received: number;
+  /** Undefined where it cannot be known. */
+  readonly kernelDropped: number | undefined;
+  readonly kernelDropsAreLowerBound: boolean;
+}
+
+/** The socket is open. Nothing is sent before the promises of all observers have settled, one after the other. */
+export interface OpenedEvent {
+  readonly type: 'opened';
+  readonly exchange: ObservedExchange;
+  /** Messages in a round; undefined if they are read meanwhile. */
+  readonly rounds: number | undefined;
+}
+
+/** Nothing more is awaited, and the socket is about to be closed. */
+export interface ClosingEvent {
+  readonly type: 'closing';
+}
+
+/** The socket is closed, and every reply that counts was taken. It is told of each socket that was told as opened. */
+export interface ClosedEvent {
+  readonly type: 'closed';
+}
+
+/** Something to be told about the messages, such as why one was not sent. */
+export interface NoteEvent {
+  readonly type: 'note';
+  readonly level: 'info' | 'warn';
+  readonly message: string;
+  readonly fields: LogFields | undefined;
+}
+
+/** What a recording holds and was not sent. */
+export interface NotSentEvent {
+  readonly type: 'not sent';
+  readonly notSent: readonly NotSent[];
+}
+
 /** Events for which the exchange waits until the observers are done. */
-type AwaitedEvent = RepliesEvent | TransmittedEvent;
+type AwaitedEvent = RepliesEvent | TransmittedEvent | OpenedEvent;
 type OtherEvent = Exclude<ExchangeEvent, AwaitedEvent>;
 
 /** A function for each type of event, if wanted. */
@@ -135,11 +210,16 @@ export class Observers {
     }
   }
 
+  /** Tells one observer after the other that the socket is open. */
+  async tellOpened(event: OpenedEvent): Promise<void> {
+    for (const observer of this.#all) await observer.opened?.(event);
+  }
+
   /** Tells all observers. Settles when all of them are done; undefined if none takes time. */
-  tellAndWait(event: AwaitedEvent): Promise<unknown> | undefined {
+  tellAndWait(event: RepliesEvent | TransmittedEvent): Promise<unknown> | undefined {
     let waiting: Promise<unknown> | undefined;
     for (const observer of this.#all) {
-      const take = observer[event.type] as ((event: AwaitedEvent) => void | Promise<void>) | undefined;
+      const take = observer[event.type] as ((event: ExchangeEvent) => void | Promise<void>) | undefined;
       const taken = take?.(event);
       if (taken instanceof Promise) waiting = waiting === undefined ? taken : Promise.all([waiting, taken]);
     }

@@ -192,6 +192,8 @@ export class Exchange implements AsyncDisposable {
     const isRefusal = error.code === 'REFUSED' || error.code === 'UNREACHABLE';
     if (isRefusal && this.#connection.goOn(error)) return;
     if (isRefusal) this.#waiting.refused(error);
+    const { measurement } = this.#options;
+    if (measurement !== undefined && error.code === 'REFUSED') measurement.refused += 1;
     this.#observers.tell({ type: 'peer error', error });
     if (isRefusal) this.#waiting.checkRefused();
   }

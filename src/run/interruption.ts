@@ -15,14 +15,15 @@ export class Interruption extends Error {
   /** What the run is about to have done, for whoever tells that it was interrupted before. */
   milestone = 'everything was sent';
 
-  /** @param deadlineMs counted from the start of the process; undefined for none */
-  constructor(stop: AbortSignal, deadlineMs: number | undefined) {
+  /**
+   * @param stop ends the run when it is aborted
+   * @param deadlineMs counted from now; undefined for none
+   */
+  constructor(stop: AbortSignal, deadlineMs?: number) {
     super('interrupted');
     this.#stop = stop;
     if (deadlineMs !== undefined) {
-      // performance.now() counts from the start of the process, which may have taken longer.
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs > 0) this.#deadline.set(leftMs);
+      if (deadlineMs > 0) this.#deadline.set(deadlineMs);
       else this.interrupt('deadline');
     }
     if (stop.aborted) this.#onStop();

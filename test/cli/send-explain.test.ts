@@ -1,8 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import type { Context } from '../../src/run/context.js';
-import { createExplanation } from '../../src/exchange/explanation.js';
-import type { SendPlan } from '../../src/commands/options/send-plan.js';
+import { explain } from '../../src/exchange/observers/explanation.js';
+import { DatagramError } from '../../src/net/index.js';
 import { createLog } from '../../src/output/log.js';
 import { answeringServer, closedAddress, echoServer, silentServer } from '../support/sockets.js';
 import { udpcat } from '../support/udpcat.js';
@@ -83,11 +82,13 @@ test('-v has the same in its log', async () => {
 test('--explain does not fill the memory with what nobody reads: a flood of replies has a line each', async () => {
   const stderr = new PassThrough();
   const log = createLog(() => stderr, { level: 'info', format: 'pretty', colored: false });
-  const plan = { explain: true, judged: true, waitMs: 1000 } as SendPlan;
-  const explanation = createExplanation(plan, { log } as Context);
-  explanation?.say('first');
+  const observer = explain({ explain: true, judged: true, waitMs: 1000 }, { log });
+  const say = (message: string): void => {
+    observer['peer error']?.({ type: 'peer error', error: new DatagramError('REFUSED', message) });
+  };
+  say('first');
   await log.flush();
-  for (let nth = 0; nth < 20_000; nth += 1) explanation?.say(`${nth} ${'x'.repeat(200)}`);
+  for (let nth = 0; nth < 20_000; nth += 1) say(`${nth} ${'x'.repeat(200)}`);
   expect(stderr.writableLength + stderr.readableLength).toBeGreaterThan(1_000_000);
   expect(stderr.writableLength + stderr.readableLength).toBeLessThan(1_200_000);
 });

@@ -1,9 +1,9 @@
-import type { Skipped, SkipTally } from '../record/skip-tally.js';
-import type { Unselected } from '../record/replay.js';
-import type { ReplayFilter } from '../record/replay-filter.js';
-import { formatCount } from '../text/quantity.js';
-import type { NotSent } from '../stats/totals.js';
-import type { Context } from '../run/context.js';
+import type { Skipped, SkipTally } from '../../record/skip-tally.js';
+import type { Unselected } from '../../record/replay.js';
+import type { ReplayFilter } from '../../record/replay-filter.js';
+import { formatCount } from '../../text/quantity.js';
+import type { NotSent } from '../../stats/totals.js';
+import type { Notes } from './source.js';
 
 /** Receivers that a line names; JSON names more. */
 const MAX_TOLD = 5;
@@ -80,29 +80,24 @@ function sum(counts: readonly { readonly count: number }[]): number {
  * Tells what was not sent, and how it would be: as a warning, unless it is what nobody would expect to be sent, such as
  * answers or what the user's own filter leaves out.
  */
-export function tellNotSent(
-  leftOut: LeftOut,
-  name: string,
-  filter: ReplayFilter | undefined,
-  log: Context['log'],
-): void {
+export function tellNotSent(leftOut: LeftOut, name: string, filter: ReplayFilter | undefined, notes: Notes): void {
   const words = describeNotSent(leftOut);
   if (words === '') return;
   const { unselected, tally } = leftOut;
   const [other] = unselected.receivers;
   const isLoss = tally.entries().some(({ mayHideDatagrams }) => mayHideDatagrams);
   const level = isLoss || (other !== undefined && filter === undefined) ? 'warn' : 'info';
-  log[level](`not sent of ${name}: ${words}${describeRemedy(leftOut, filter)}`, { notSent: listNotSent(leftOut) });
+  notes[level](`not sent of ${name}: ${words}${describeRemedy(leftOut, filter)}`, { notSent: listNotSent(leftOut) });
 }
 
 /** Tells of datagrams that a capture shows joined, as far as it can be seen: their number, and the size of the largest. */
-export function tellJoined(count: number, largestBytes: number, name: string, log: Context['log']): void {
+export function tellJoined(count: number, largestBytes: number, name: string, notes: Notes): void {
   if (count === 0) return;
   const what =
     count === 1
       ? `a datagram of ${largestBytes} bytes in ${name} may be several that segmentation offload joined: it was sent as one`
       : `${formatCount(count)} datagrams of up to ${largestBytes} bytes in ${name} may be several each that segmentation offload joined: each was sent as one`;
-  log.warn(
+  notes.warn(
     `${what}; "ethtool -K INTERFACE gso off gro off tx-udp-segmentation off" before a capture keeps them apart`,
     {
       joined: count,

@@ -1,9 +1,9 @@
-import type { Exchange } from './exchange.js';
-import { formatCount } from '../text/quantity.js';
-import { formatMs } from '../text/time.js';
-import type { Measurement } from '../check/measurement.js';
-import type { Context } from '../run/context.js';
-import type { PacePlan } from './plan.js';
+import type { ObservedExchange } from '../events.js';
+import { formatCount } from '../../text/quantity.js';
+import { formatMs } from '../../text/time.js';
+import type { Measurement } from '../../check/measurement.js';
+import type { Context } from '../../run/context.js';
+import type { PacePlan } from '../plan.js';
 
 /** How often it is brought up to date. A run that is over before shows none. */
 const TICK_MS = 250;
@@ -11,7 +11,7 @@ const DEFAULT_INTERVAL_MS = 1000;
 
 /** What it tells of. */
 export interface Progress {
-  readonly exchange: Exchange;
+  readonly exchange: ObservedExchange;
   readonly measurement: Measurement | undefined;
   /** Messages in a round, where the run has rounds. */
   readonly size: number | undefined;

@@ -1,0 +1,144 @@
+import type { Judge, Verdict } from '../check/judge.js';
+import type { Numbered, RecordedAnswers } from '../check/recorded-answers.js';
+import { systemCode } from '../net/errors.js';
+import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
+import { formatDuration, formatMs } from '../text/time.js';
+import type { Exchange } from './exchange.js';
+import type { ExchangePlan } from './plan.js';
+
+/** What came of asking a peer. */
+export interface CheckResult {
+  /** `ok` also for messages that ask for no reply. */
+  readonly verdict: Verdict;
+  /** The address that was asked: of a name the last that was tried. */
+  readonly remote: Endpoint;
+  /** Messages that the kernel took. */
+  readonly sent: number;
+  /** Replies that met every expectation. */
+  readonly matching: number;
+  /** How many of them make the verdict `ok`. */
+  readonly wanted: number;
+  /** Replies that came in time, and could not be judged in time. */
+  readonly unjudged: number;
+  /** From the latest transmission of the first message to the first matching reply, in milliseconds. */
+  readonly rttMs: number | undefined;
+  /** What the protocol told in the first matching reply. */
+  readonly learned: string | undefined;
+  /** What the last reply said that left the reply proper to be waited for. */
+  readonly pending: string | undefined;
+  /** Why the last wrong reply is wrong, in words that follow "the reply …", or a whole sentence of the probe. */
+  readonly mismatch: string | undefined;
+  /** Whether `mismatch` is a sentence of the probe. */
+  readonly failedProbe: boolean;
+  /** Who sent that reply. */
+  readonly mismatched: Endpoint | undefined;
+  /** The ICMP error of the last refusal. */
+  readonly refusal: DatagramError | undefined;
+  /** How the replies compare with a recording, if they were compared. */
+  readonly compared: Comparison | undefined;
+}
+
+/** Replies, compared with those that a recording expects. */
+export interface Comparison {
+  /** Replies that are none of the expected ones, by their numbers. */
+  readonly differing: Numbered;
+  /** Expected replies that did not come, by their numbers. */
+  readonly missing: Numbered;
+  /** The same in words; undefined if there are none. */
+  readonly saysDiffering: string | undefined;
+  readonly saysMissing: string | undefined;
+}
+
+/** What an exchange that is closed came to. */
+export function resultOf(
+  { judged, messages }: Pick<ExchangePlan, 'judged' | 'messages'>,
+  exchange: Exchange,
+  judge: Judge,
+  answers: RecordedAnswers | undefined,
+): CheckResult {
+  const { remote, sent, wanted, rttMs, mismatched, refusal } = exchange;
+  const { matching, unjudged, learned, pending, mismatch, failedProbe } = judge;
+  const unasked = judge.refused && messages.kind !== 'typing' ? 'refused' : 'ok';
+  return {
+    verdict: judged ? judge.verdict(wanted) : unasked,
+    remote,
+    sent,
+    matching,
+    wanted,
+    unjudged,
+    rttMs,
+    learned,
+    pending,
+    mismatch,
+    failedProbe,
+    mismatched,
+    refusal,
+    compared: answers && {
+      differing: answers.differing,
+      missing: answers.missing,
+      saysDiffering: answers.describeDiffering(),
+      saysMissing: answers.describeMissing(),
+    },
+  };
+}
+
+/** How much was sent, where the kernel took no more: `1 datagram was`. */
+export function countSent(sent: number): string {
+  return sent === 0 ? 'nothing was' : sent === 1 ? '1 datagram was' : `${sent} datagrams were`;
+}
+
+/**
+ * A result in a sentence.
+ *
+ * @param timeMs how long replies were awaited at most; Infinity for without end
+ */
+export function describeResult(
+  plan: Pick<ExchangePlan, 'judged' | 'messages'>,
+  result: CheckResult,
+  timeMs: number,
+): string {
+  return result.verdict === 'ok' ? describeSuccess(plan, result) : describeFailure(result, formatDuration(timeMs));
+}
+
+function describeSuccess(
+  { judged, messages }: Pick<ExchangePlan, 'judged' | 'messages'>,
+  { remote, sent, matching, rttMs, learned }: CheckResult,
+): string {
+  const peer = formatEndpoint(remote);
+  if (!judged) return `sent ${sent} ${sent === 1 ? 'datagram' : 'datagrams'} to ${peer}`;
+  const time = rttMs === undefined ? '' : ` in ${formatMs(rttMs)} ms`;
+  const answered = matching === 1 ? 'answered' : `gave ${matching} replies, the first`;
+  const told = messages.kind === 'probe' ? learned : undefined;
+  return told ?? `${peer} ${answered}${time}`;
+}
+
+function describeFailure(result: CheckResult, time: string): string {
+  const { verdict, remote, matching, wanted, unjudged, pending, mismatch = '', refusal, compared } = result;
+  const missing = compared?.saysMissing === undefined ? '' : `; ${compared.saysMissing}`;
+  const peer = formatEndpoint(remote);
+  const from = formatEndpoint(result.mismatched ?? remote);
+  switch (verdict) {
+    case 'ok':
+      return '';
+    case 'silent':
+      if (pending !== undefined && matching === 0)
+        return `${peer} did not finish its answer within ${time}: ${pending}`;
+      if (unjudged > 0)
+        return `${peer} replied, and ${unjudged} of its replies could not be judged within ${time}${missing}`;
+      return matching === 0
+        ? `${peer} did not answer within ${time}`
+        : `${peer} gave ${matching} of ${wanted} replies within ${time}${missing}`;
+    case 'refused':
+      return describeRefusal(refusal) ?? `${peer} refused: nobody listens there, or a firewall prohibits it`;
+    case 'mismatch':
+      if (result.failedProbe) return `${compared?.saysDiffering ?? mismatch} (${from})${missing}`;
+      return `the reply from ${from} ${mismatch}${missing}`;
+    case 'stray':
+      return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)`;
+  }
+}
+
+/** What was told apart; undefined for what may be either: "port unreachable" is what firewalls say as well. */
+function describeRefusal(refusal: DatagramError | undefined): string | undefined {
+  return refusal?.icmp === undefined || systemCode(refusal.cause) === 'ECONNREFUSED' ? undefined : refusal.message;
+}

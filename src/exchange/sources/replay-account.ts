@@ -1,0 +1,98 @@
+import type { RecordedAnswers } from '../../check/recorded-answers.js';
+import { type Replayed, ReplaySelection } from '../../record/replay.js';
+import { SkipTally } from '../../record/skip-tally.js';
+import { LocalFailure } from '../../text/failure.js';
+import type { NotSent } from '../../stats/totals.js';
+import { formatCount } from '../../text/quantity.js';
+import type { ReplayPlan } from '../plan.js';
+import { describeHeld, type LeftOut, listNotSent, tellJoined, tellNotSent } from './replay-report.js';
+import type { Notes } from './source.js';
+
+/** How many senders can have a socket each. */
+const MAX_SENDERS = 1024;
+/** How many senders are counted, where all datagrams leave from one socket. */
+const MAX_COUNTED_SENDERS = 64 * 1024;
+
+/** What there is to tell of a recording: what of it was sent otherwise than recorded, and what was not sent. */
+export class ReplayAccount {
+  readonly #name: string;
+  readonly #plan: ReplayPlan;
+  readonly #answers: RecordedAnswers | undefined;
+  /** What the first pass came to; later ones read the same. */
+  #selection: ReplaySelection | undefined;
+  readonly #tally = new SkipTally();
+  readonly #senders = new Set<string>();
+  /** Datagrams of the first pass whose times are not known. */
+  #untimed = 0;
+  /** Datagrams of the first pass that may be several each. */
+  readonly #joined = { count: 0, largestBytes: 0 };
+
+  /** @param name the recording, for people */
+  constructor(name: string, plan: ReplayPlan, answers: RecordedAnswers | undefined) {
+    this.#name = name;
+    this.#plan = plan;
+    this.#answers = answers;
+  }
+
+  /** Begins a pass through the recording: what selects its datagrams, and what counts the packets that are none. */
+  beginPass(): { readonly selection: ReplaySelection; readonly tally: SkipTally } {
+    const selection = new ReplaySelection(this.#plan.replayFilter);
+    const isFirst = this.#selection === undefined;
+    this.#selection ??= selection;
+    return { selection, tally: isFirst ? this.#tally : new SkipTally() };
+  }
+
+  /** Takes note of who sent a datagram. @throws {LocalFailure} if there are more senders than can have a socket each */
+  addSender({ number, sender }: Replayed): void {
+    if (this.#senders.has(sender)) return;
+    if (this.#plan.senders === 'each' && this.#senders.size === MAX_SENDERS) {
+      throw new LocalFailure(
+        `datagram ${number} of ${this.#name} is from ${sender}, and ${MAX_SENDERS} senders have a socket each already: that is the limit of --senders each; --replay-filter 'src ADDRESS' takes fewer`,
+      );
+    }
+    if (this.#senders.size < MAX_COUNTED_SENDERS) this.#senders.add(sender);
+  }
+
+  /** Takes note of a datagram of the first pass. @param usesTimes whether the recorded times say when it is sent */
+  add({ timeMs, data, mayBeJoined }: Replayed, usesTimes: boolean): void {
+    if (Number.isNaN(timeMs) && usesTimes) this.#untimed += 1;
+    if (!mayBeJoined) return;
+    this.#joined.count += 1;
+    this.#joined.largestBytes = Math.max(this.#joined.largestBytes, data.length);
+  }
+
+  get #leftOut(): LeftOut | undefined {
+    if (this.#selection === undefined) return undefined;
+    const { unselected } = this.#selection;
+    return { unselected, tally: this.#tally, comparesAnswers: this.#answers !== undefined };
+  }
+
+  /** What was not sent, by kind; undefined if nothing was read. */
+  get notSent(): readonly NotSent[] | undefined {
+    return this.#leftOut === undefined ? undefined : listNotSent(this.#leftOut);
+  }
+
+  /** Tells what was not sent, and what was not sent as it was recorded. */
+  tell(notes: Notes): void {
+    const name = this.#name;
+    if (this.#leftOut !== undefined) tellNotSent(this.#leftOut, name, this.#plan.replayFilter, notes);
+    tellJoined(this.#joined.count, this.#joined.largestBytes, name, notes);
+    const untimed = this.#untimed;
+    if (untimed > 0) {
+      const were = untimed === 1 ? '1 datagram was' : `${formatCount(untimed)} datagrams were`;
+      notes.warn(`${were} sent at once: ${name} does not say when`, { untimed });
+    }
+    const { size } = this.#senders;
+    if (size > 1 && this.#plan.senders !== 'each') {
+      const senders = `${size === MAX_COUNTED_SENDERS ? 'at least ' : ''}${formatCount(size)} senders`;
+      notes.info(`the ${senders} of ${name} were replayed from one socket (--senders each gives each its own)`);
+    }
+  }
+
+  /** Why nothing was sent. */
+  describeNothing(): string {
+    const takes = this.#plan.replayFilter === undefined ? 'to send' : 'that --replay-filter takes';
+    const held = this.#leftOut === undefined ? '' : describeHeld(this.#leftOut);
+    return `${this.#name} holds no datagram ${takes}${held === '' ? '' : `: it holds ${held}`}`;
+  }
+}

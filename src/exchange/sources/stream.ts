@@ -1,0 +1,158 @@
+import { readMessages, type StreamFormat } from '../../input/message-stream.js';
+import { ListedRounds } from '../../input/rounds.js';
+import type { Io } from '../../run/context.js';
+import { unlessAborted } from '../../run/interruption.js';
+import { Alarm, waitUntil } from '../../timing/alarm.js';
+import type { Schedule } from '../../timing/schedule.js';
+import type { Exchange } from '../exchange.js';
+import { checkRetry, type ExchangePlan } from '../plan.js';
+import { KeptMessages } from './kept-messages.js';
+import { createSchedule, endOf } from './pacing.js';
+import { MESSAGES_PER_SEND, RoundsSource, sendRounds } from './rounds.js';
+import type { Pace, Source } from './source.js';
+import { readStdin } from './stdin.js';
+
+/**
+ * Messages that stdin is cut into. They are sent as they come, unless each is to be sent more than once: then all are read
+ * before the first is sent.
+ *
+ * @throws {UsageError} for more than one message where `retry` is for one; {@link LocalFailure} for more than can be kept
+ */
+export async function streamSource(
+  format: StreamFormat,
+  plan: Pick<ExchangePlan, 'count' | 'duration' | 'retry' | 'replies'>,
+  io: Pick<Io, 'stdin'>,
+  limitBytes: number,
+): Promise<Source> {
+  const { count = 1, retry } = plan;
+  if (count === 1 && retry === undefined) return new StreamSource(io, format, limitBytes);
+  const kept = new KeptMessages();
+  for await (const batch of readMessages(readStdin(io.stdin), format, limitBytes)) {
+    kept.add(batch);
+    if (kept.tooMany) break;
+  }
+  const payloads = kept.all();
+  checkRetry(plan, { kind: 'payloads', payloads });
+  return RoundsSource.of(payloads, plan);
+}
+
+/** Messages that stdin is cut into, sent as they come. */
+class StreamSource implements Source {
+  readonly rounds = undefined;
+  readonly measures = true;
+  readonly #io: Pick<Io, 'stdin'>;
+  readonly #format: StreamFormat;
+  readonly #limitBytes: number;
+
+  constructor(io: Pick<Io, 'stdin'>, format: StreamFormat, limitBytes: number) {
+    this.#io = io;
+    this.#format = format;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** @throws {StreamError} for a message that cannot be sent; {@link LocalFailure} if stdin cannot be read */
+  async send(exchange: Exchange, pace: Pace): Promise<void> {
+    const { stdin } = this.#io;
+    const { interruption, notes } = pace;
+    const messages = readMessages(readStdin(stdin), this.#format, this.#limitBytes);
+    const startMs = performance.now();
+    const timeOver = new AbortController();
+    const duration = new Alarm(() => {
+      timeOver.abort('over');
+    });
+    if (pace.duration !== undefined) duration.set(pace.duration);
+    const kept = new KeptMessages();
+    const ends = [exchange.enough, interruption.signal, timeOver.signal];
+    const endMs = endOf(pace, startMs);
+    const paced = new PacedStream(exchange, pace, { startMs, endMs, ends });
+    try {
+      for (;;) {
+        const askedMs = performance.now();
+        const batch = await unlessAborted(messages.next(), ends, () => undefined);
+        if (batch === undefined || batch.done === true) break;
+        if (pace.duration !== undefined) kept.add(batch.value);
+        await paced.send(batch.value, askedMs);
+      }
+    } finally {
+      duration.stop();
+      // An open stdin would keep the process from ending.
+      stdin.destroy();
+    }
+    // A stream that ended before its time is repeated until the time is over.
+    if (pace.duration !== undefined && !ends.some(({ aborted }) => aborted)) {
+      await sendRounds(new ListedRounds(kept.all()), exchange, pace, { startMs: paced.startMs, endMs, firstRound: 1 });
+    }
+    if (exchange.enough.aborted && exchange.failure === undefined)
+      notes.info('enough replies came: the rest of the input was not sent');
+  }
+}
+
+/** Sends what comes out of a stream, at once or each message at its moment. */
+class PacedStream {
+  readonly #exchange: Exchange;
+  readonly #pace: Pace;
+  readonly #startMs: number;
+  readonly #timed: { readonly schedule: Schedule; readonly endMs: number; readonly over: AbortSignal } | undefined;
+  #sent = 0;
+
+  constructor(
+    exchange: Exchange,
+    pace: Pace,
+    {
+      startMs,
+      endMs,
+      ends,
+    }: { readonly startMs: number; readonly endMs: number; readonly ends: readonly AbortSignal[] },
+  ) {
+    this.#exchange = exchange;
+    this.#pace = pace;
+    this.#startMs = startMs;
+    if (pace.rate !== undefined)
+      this.#timed = { schedule: createSchedule(pace, 1, startMs), endMs, over: AbortSignal.any([...ends]) };
+  }
+
+  /** From when on its schedule counts, as far as the stream had something to send. */
+  get startMs(): number {
+    return this.#timed?.schedule.startMs ?? this.#startMs;
+  }
+
+  /** Sends a batch that was asked for at `askedMs`; what has not left when the run is over is not sent. */
+  async send(batch: readonly Uint8Array[], askedMs: number): Promise<void> {
+    const { interruption, measurement } = this.#pace;
+    const exchange = this.#exchange;
+    if (measurement !== undefined && this.#sent + batch.length > 1) await measurement.roundTrips.load();
+    this.#postpone(askedMs);
+    const most = measurement === undefined ? MESSAGES_PER_SEND : 1;
+    let from = 0;
+    while (from < batch.length && !exchange.enough.aborted) {
+      const due = await this.#countDue();
+      if (due === 0) return;
+      const payloads = batch.slice(from, from + Math.min(due, most));
+      await interruption.orThrow(exchange.send(payloads));
+      from += payloads.length;
+      this.#sent += payloads.length;
+    }
+  }
+
+  /** The time in which a batch was due and had been asked for, but was not there to be sent, is not made up for. */
+  #postpone(askedMs: number): void {
+    const { schedule } = this.#timed ?? {};
+    const nowMs = performance.now();
+    const dueMs = schedule?.dueMs(this.#sent, nowMs) ?? Infinity;
+    const missingMs = nowMs - Math.max(askedMs, dueMs);
+    if (missingMs > 0) schedule?.postpone(missingMs);
+  }
+
+  /** Waits until the next message is due; how many are by then, 0 if the run is over before. */
+  async #countDue(): Promise<number> {
+    if (this.#timed === undefined) return Infinity;
+    const { schedule, endMs, over } = this.#timed;
+    const nowMs = performance.now();
+    const untilMs = Math.min(schedule.dueMs(this.#sent, nowMs), endMs);
+    if (untilMs > nowMs) await waitUntil(untilMs, over);
+    if (over.aborted) return 0;
+    // The alarm at the end may ring late.
+    const beforeEnd = Math.max(0, schedule.countBefore(endMs) - this.#sent);
+    return Math.min(schedule.countDue(this.#sent, performance.now()), beforeEnd);
+  }
+}
