@@ -14,8 +14,8 @@ export interface Finding {
   readonly outcome: 'match' | 'mismatch' | 'pending' | 'surplus' | 'unjudged';
   /** What was learned from it, or why it does not match; it may quote bytes of the reply. */
   readonly says?: string;
-  /** What the protocol wants sent back to the peer. */
-  readonly answer?: Uint8Array;
+  /** What the protocol wants sent back to the peer, such as its challenge. */
+  readonly followUp?: Uint8Array;
   /** Of a pending one that is found to match or not when more is known: has `settle` called with that, at most once. */
   readonly later?: (settle: (finding: Finding) => void) => void;
 }

@@ -184,43 +184,46 @@ type TakersOf<Event extends ExchangeEvent, Result> = {
 };
 
 /**
- * Looks at an exchange: one function for each type of event that it wants to know of. A promise that rejects ends the
- * exchange as a failure.
+ * Looks at an exchange: an object with one function for each type of event that it wants to know of. A promise that rejects
+ * ends the exchange as a failure, as long as it still waits for replies.
  */
 export type ExchangeObserver = TakersOf<AwaitedEvent, void | Promise<void>> & TakersOf<OtherEvent, void>;
 
+type Taker = (event: ExchangeEvent) => void | Promise<void>;
+
 /** All observers of one exchange. */
 export class Observers {
-  readonly #all: readonly ExchangeObserver[];
+  /** Those that want to know of each type of event: a flood of replies is told to no other. */
+  readonly #takers = new Map<string, Taker[]>();
 
   constructor(all: readonly ExchangeObserver[]) {
-    this.#all = all;
+    for (const [type, take] of all.flatMap((observer) => Object.entries(observer) as [string, Taker][])) {
+      const takers = this.#takers.get(type);
+      if (takers === undefined) this.#takers.set(type, [take]);
+      else takers.push(take);
+    }
   }
 
   /** Whether an observer wants to know of such events: what nobody wants need not be made. */
   want(type: ExchangeEvent['type']): boolean {
-    return this.#all.some((observer) => observer[type] !== undefined);
+    return this.#takers.has(type);
   }
 
   /** Tells all observers. */
   tell(event: OtherEvent): void {
-    for (const observer of this.#all) {
-      const take = observer[event.type] as ((event: OtherEvent) => void) | undefined;
-      take?.(event);
-    }
+    for (const take of this.#takers.get(event.type) ?? []) void take(event);
   }
 
   /** Tells one observer after the other that the socket is open. */
   async tellOpened(event: OpenedEvent): Promise<void> {
-    for (const observer of this.#all) await observer.opened?.(event);
+    for (const take of this.#takers.get(event.type) ?? []) await take(event);
   }
 
   /** Tells all observers. Settles when all of them are done; undefined if none takes time. */
   tellAndWait(event: RepliesEvent | TransmittedEvent): Promise<unknown> | undefined {
     let waiting: Promise<unknown> | undefined;
-    for (const observer of this.#all) {
-      const take = observer[event.type] as ((event: ExchangeEvent) => void | Promise<void>) | undefined;
-      const taken = take?.(event);
+    for (const take of this.#takers.get(event.type) ?? []) {
+      const taken = take(event);
       if (taken instanceof Promise) waiting = waiting === undefined ? taken : Promise.all([waiting, taken]);
     }
     return waiting;

@@ -236,7 +236,7 @@ export class Hearing {
       this.#observers.tell({ type: 'settled', finding: settled });
       this.#waiting.checkEnough();
     });
-    if (finding.answer !== undefined) followUp(finding.answer, datagram, client);
+    if (finding.followUp !== undefined) followUp(finding.followUp, datagram, client);
     this.#waiting.checkEnough();
     return finding;
   }

@@ -88,7 +88,7 @@ function get(library: Library, messageId: number, options: Option[]) {
       const status = [code, CODES[code]].join(' ').trim();
       const finding = code.startsWith('2') ? match(`${status}, ${reply.payload.length} bytes`) : mismatch(status);
       if (!confirmable) return finding;
-      return { ...finding, answer: library.generate({ code: EMPTY, ack: true, messageId: reply.messageId }) };
+      return { ...finding, followUp: library.generate({ code: EMPTY, ack: true, messageId: reply.messageId }) };
     },
   };
 }

@@ -57,8 +57,8 @@ export class MalformedReply extends Error {
 }
 
 /** The reply is what was asked for; `says` what was learned from it. */
-export function match(says: string, answer?: Uint8Array): Finding {
-  return { outcome: 'match', says, ...(answer && { answer }) };
+export function match(says: string, followUp?: Uint8Array): Finding {
+  return { outcome: 'match', says, ...(followUp && { followUp }) };
 }
 
 /** The reply answers another request, or reports a failure; `says` which. */
@@ -66,7 +66,7 @@ export function mismatch(says: string): Finding {
   return { outcome: 'mismatch', says };
 }
 
-/** The reply belongs to the exchange, and what was asked for is still to come, perhaps after `answer` was sent. */
-export function pending(says: string, answer?: Uint8Array): Finding {
-  return { outcome: 'pending', says, ...(answer && { answer }) };
+/** The reply belongs to the exchange, and what was asked for is still to come, perhaps after `followUp` was sent. */
+export function pending(says: string, followUp?: Uint8Array): Finding {
+  return { outcome: 'pending', says, ...(followUp && { followUp }) };
 }

@@ -373,10 +373,10 @@ describe('of several addresses an exchange', () => {
 const dialogue = (data: Uint8Array): Finding =>
   Buffer.from(data).toString() === 'done'
     ? { outcome: 'match' }
-    : { outcome: 'pending', says: 'more', answer: bytes('go on') };
+    : { outcome: 'pending', says: 'more', followUp: bytes('go on') };
 
 describe('a protocol that goes to and fro', () => {
-  test('has its answers sent back until the reply proper comes', async () => {
+  test('has its follow-ups sent until the reply proper comes', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'go on' ? 'done' : 'wait']);
     const { exchange, judge, told } = await open([endpointOf(server)], { probe: dialogue });
     await using _ = exchange;
@@ -394,7 +394,7 @@ describe('a protocol that goes to and fro', () => {
     const { exchange, judge } = await open([endpointOf(server)], { probe: dialogue });
     await using _ = exchange;
     await exchange.send([bytes('begin')]);
-    // The reply to the last answer, which gets none.
+    // The reply to the last follow-up, which gets none.
     while (exchange.received < 3) await nextTurn();
     await exchange.wait(0);
     await exchange[Symbol.asyncDispose]();

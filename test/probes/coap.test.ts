@@ -125,8 +125,8 @@ describe('a GET', () => {
   });
 
   test('acknowledges a response that came on its own, if it is confirmable', async () => {
-    expect(await judged('4845 1234 TOKEN')).toMatchObject({ outcome: 'match', answer: hex('6000 1234') });
-    expect(await judged('4884 1234 TOKEN')).toMatchObject({ outcome: 'mismatch', answer: hex('6000 1234') });
+    expect(await judged('4845 1234 TOKEN')).toMatchObject({ outcome: 'match', followUp: hex('6000 1234') });
+    expect(await judged('4884 1234 TOKEN')).toMatchObject({ outcome: 'mismatch', followUp: hex('6000 1234') });
     expect(await judged('5845 1234 TOKEN')).toEqual({ outcome: 'match', says: 'coap: 2.05 Content, 0 bytes' });
   });
 

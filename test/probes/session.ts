@@ -27,7 +27,7 @@ export async function startExchange({
   for (let request: Uint8Array | undefined = started.request; request !== undefined && replies.length < 8;) {
     const data = reply(Buffer.from(request));
     replies.push(data);
-    request = started.judge(data).answer;
+    request = started.judge(data).followUp;
   }
   return { ...started, replies };
 }
