@@ -32,8 +32,11 @@ describe('a judgement that takes longer than the wait', () => {
     const outcome = await udpcat([...args, '--explain']);
     const lines = jsonLines(outcome.stdout);
     expect(outcome.status).toBe(3);
-    expect(lines.map(({ type }) => type)).toEqual(['datagram', 'verdict', 'summary']);
-    expect(lines[0]).toMatchObject({ data: LONG_REPLY.toString() });
+    const { dropped } = lines.at(-1) as { dropped: { output: number } };
+    // A busy machine may find no time to write the reply so shortly before the end: it is counted then.
+    expect(dropped.output).toBeLessThanOrEqual(1);
+    expect(lines.map(({ type }) => type)).toEqual([dropped.output === 0 ? 'datagram' : 'drop', 'verdict', 'summary']);
+    if (dropped.output === 0) expect(lines[0]).toMatchObject({ data: LONG_REPLY.toString() });
     expect(lines[1]).toMatchObject({ verdict: 'silent', replies: 0, unjudged: 1 });
     expect(lines[2]).toMatchObject({ received: 1, dropped: { queue: 0 } });
     // A judgement that is not ended takes several times as long.
