@@ -34,6 +34,15 @@ export interface ConnectionHooks {
   sentAgain(): void;
 }
 
+function repliesFromAt(
+  { address }: Endpoint,
+  { repliesFrom, client }: Pick<ConnectionOptions, 'repliesFrom' | 'client'>,
+): RepliesFrom {
+  // Without the permission to broadcast, it is not used as a broadcast address.
+  const many = isMulticast(address) || (client.broadcast === true && isBroadcast(address));
+  return many ? 'anyone' : repliesFrom;
+}
+
 /**
  * One peer, by the first of its addresses that does not refuse. Messages are kept until that is known, and sent again to
  * the next address.
@@ -45,6 +54,8 @@ export class Connection {
   readonly #hooks: ConnectionHooks;
   readonly #candidates: Endpoint[];
   #clients!: Clients;
+  /** Whose datagrams are replies at the address in use. */
+  #repliesFrom: RepliesFrom = 'peer';
   /** What was sent; undefined once the address is not changed any more. */
   #kept: ResendBuffer | undefined = new ResendBuffer();
   #rewritten: readonly Uint8Array[] | undefined;
@@ -69,6 +80,7 @@ export class Connection {
       if (remote === undefined) return;
       try {
         const options = { ...this.#options.client, strays: this.#straysFrom(remote) };
+        this.#repliesFrom = repliesFromAt(remote, this.#options);
         this.#clients = await Clients.open(remote, options, (client) => {
           this.#hooks.opened(client);
         });
@@ -83,14 +95,7 @@ export class Connection {
 
   #straysFrom(remote: Endpoint): 'ignore' | 'report' | 'receive' {
     if (!this.#options.listens) return 'ignore';
-    return this.#repliesFrom(remote) === 'peer' ? 'report' : 'receive';
-  }
-
-  #repliesFrom({ address }: Endpoint): RepliesFrom {
-    const { repliesFrom, client } = this.#options;
-    // Without the permission to broadcast, it is not used as a broadcast address.
-    const many = isMulticast(address) || (client.broadcast === true && isBroadcast(address));
-    return many ? 'anyone' : repliesFrom;
+    return repliesFromAt(remote, this.#options) === 'peer' ? 'report' : 'receive';
   }
 
   /** The sockets to the address in use. */
@@ -105,7 +110,7 @@ export class Connection {
 
   /** Whose datagrams are replies at the address in use. */
   get repliesFrom(): RepliesFrom {
-    return this.#repliesFrom(this.first.remote);
+    return this.#repliesFrom;
   }
 
   /** The messages as they were written for the address in use; undefined if they are as they were sent at first. */

@@ -45,7 +45,10 @@ export interface Source {
   /**
    * Sends everything, each message at its moment.
    *
-   * @throws {UsageError} for a message that no datagram holds; {@link DatagramError} for what the kernel does not take; the interruption of the pace; what cannot be read
+   * @throws {UsageError} for a message that no datagram holds
+   * @throws {DatagramError} for a message that the kernel does not take
+   * @throws {LocalFailure} for messages that cannot be read
+   * @throws the interruption of the pace
    */
   send(exchange: Exchange, pace: Pace): Promise<void>;
 }
