@@ -1,7 +1,7 @@
 import { Examiner } from '../check/examiner.js';
 import { Judge } from '../check/judge.js';
 import type { Measurement } from '../check/measurement.js';
-import type { RecordedAnswers } from '../check/recorded-answers.js';
+import type { ExpectedReplies } from '../check/expected-replies.js';
 import { isBroadcast, isMulticast } from '../net/address/endpoint.js';
 import { resolveDestination } from '../net/address/resolve.js';
 import { type Address, type Endpoint, type Family, familyOf, type Lookup, MAX_PAYLOAD_BYTES } from '../net/index.js';
@@ -80,12 +80,12 @@ async function askUntil(
   const observers = new Observers(options.observers ?? []);
   const lookup = options.lookup?.(interruption.signal);
   const candidates = await resolve(plan, lookup, interruption, observers);
-  const answers = plan.expectReplay === true ? await createAnswers() : undefined;
+  const expected = plan.expectReplay === true ? await createExpected() : undefined;
   const source = await interruption.orThrow(
     openSource(plan, {
       io: options.io,
       limitBytes: MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)],
-      answers,
+      expected,
       notSent: (notSent) => {
         observers.tell({ type: 'not sent', notSent });
       },
@@ -93,7 +93,7 @@ async function askUntil(
   );
   const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
   const examiner = new Examiner(options.io.examiner, { written: plan.written, encoding: plan.encoding });
-  const judge = new Judge(plan.expectations, (answers ?? probe)?.judge, examiner);
+  const judge = new Judge(plan.expectations, (expected ?? probe)?.judge, examiner);
   const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], source));
   if (measurement !== undefined) observers.tell({ type: 'measuring', measurement });
   await using exchange = await open(plan.source, interruption, {
@@ -103,7 +103,7 @@ async function askUntil(
     repliesFrom: plan.repliesFrom,
     judge,
     measurement,
-    replies: answers === undefined ? (plan.replies ?? 'as-sent') : () => answers.count,
+    replies: expected === undefined ? (plan.replies ?? 'as-sent') : () => expected.count,
     idleMs: plan.idle,
     rewrite: rewriteOf(plan),
     manySenders: plan.senders === 'each',
@@ -127,7 +127,7 @@ async function askUntil(
   }
   const mustSend = interruption.reason === undefined && (plan.judged || plan.messages.kind !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
-  return resultOf(plan, exchange, judge, answers);
+  return resultOf(plan, exchange, judge, expected);
 }
 
 /** The addresses of the destination, in the order in which they are tried. */
@@ -170,9 +170,9 @@ async function open(
 }
 
 /** Loaded only here, as few runs need them. */
-async function createAnswers(): Promise<RecordedAnswers> {
-  const { RecordedAnswers: Answers } = await import('../check/recorded-answers.js');
-  return new Answers();
+async function createExpected(): Promise<ExpectedReplies> {
+  const { ExpectedReplies: Expected } = await import('../check/expected-replies.js');
+  return new Expected();
 }
 
 /** How long before the deadline it is told that the system had no memory to send with. */

@@ -1,5 +1,5 @@
 import type { Judge, Verdict } from '../check/judge.js';
-import type { Numbered, RecordedAnswers } from '../check/recorded-answers.js';
+import type { Numbered, ExpectedReplies } from '../check/expected-replies.js';
 import { systemCode } from '../net/errors.js';
 import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import { formatDuration, formatMs } from '../text/time.js';
@@ -54,7 +54,7 @@ export function resultOf(
   { judged, messages }: Pick<ExchangePlan, 'judged' | 'messages'>,
   exchange: Exchange,
   judge: Judge,
-  answers: RecordedAnswers | undefined,
+  expected: ExpectedReplies | undefined,
 ): CheckResult {
   const { remote, sent, wanted, rttMs, mismatched, refusal } = exchange;
   const { matching, unjudged, learned, pending, mismatch, failedProbe } = judge;
@@ -73,11 +73,11 @@ export function resultOf(
     failedProbe,
     mismatched,
     refusal,
-    compared: answers && {
-      differing: answers.differing,
-      missing: answers.missing,
-      saysDiffering: answers.describeDiffering(),
-      saysMissing: answers.describeMissing(),
+    compared: expected && {
+      differing: expected.differing,
+      missing: expected.missing,
+      saysDiffering: expected.describeDiffering(),
+      saysMissing: expected.describeMissing(),
     },
   };
 }

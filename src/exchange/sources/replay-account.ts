@@ -1,4 +1,4 @@
-import type { RecordedAnswers } from '../../check/recorded-answers.js';
+import type { ExpectedReplies } from '../../check/expected-replies.js';
 import { type Replayed, ReplaySelection } from '../../record/replay.js';
 import { SkipTally } from '../../record/skip-tally.js';
 import { LocalFailure } from '../../text/failure.js';
@@ -17,7 +17,7 @@ const MAX_COUNTED_SENDERS = 64 * 1024;
 export class ReplayAccount {
   readonly #name: string;
   readonly #plan: ReplayPlan;
-  readonly #answers: RecordedAnswers | undefined;
+  readonly #expected: ExpectedReplies | undefined;
   /** What the first pass came to; later ones read the same. */
   #selection: ReplaySelection | undefined;
   readonly #tally = new SkipTally();
@@ -28,10 +28,10 @@ export class ReplayAccount {
   readonly #joined = { count: 0, largestBytes: 0 };
 
   /** @param name the recording, for people */
-  constructor(name: string, plan: ReplayPlan, answers: RecordedAnswers | undefined) {
+  constructor(name: string, plan: ReplayPlan, expected: ExpectedReplies | undefined) {
     this.#name = name;
     this.#plan = plan;
-    this.#answers = answers;
+    this.#expected = expected;
   }
 
   /** Begins a pass through the recording: what selects its datagrams, and what counts the packets that are none. */
@@ -64,7 +64,7 @@ export class ReplayAccount {
   get #leftOut(): LeftOut | undefined {
     if (this.#selection === undefined) return undefined;
     const { unselected } = this.#selection;
-    return { unselected, tally: this.#tally, comparesAnswers: this.#answers !== undefined };
+    return { unselected, tally: this.#tally, comparesReplies: this.#expected !== undefined };
   }
 
   /** What was not sent, by kind; undefined if nothing was read. */

@@ -33,15 +33,15 @@ export interface LeftOut {
   readonly unselected: Unselected;
   readonly tally: SkipTally;
   /** Whether the answers were compared with the replies: then nothing is missing. */
-  readonly comparesAnswers: boolean;
+  readonly comparesReplies: boolean;
 }
 
 /** What was not sent, by kind, as it stands in the summary's JSON. */
-export function listNotSent({ unselected, tally, comparesAnswers }: LeftOut): readonly NotSent[] {
+export function listNotSent({ unselected, tally, comparesReplies }: LeftOut): readonly NotSent[] {
   const { answers, receivers, more } = unselected;
   const unnamed = more + sum(receivers.slice(MAX_LISTED));
   return [
-    ...(answers > 0 && !comparesAnswers ? [{ kind: 'answer', count: answers }] : []),
+    ...(answers > 0 && !comparesReplies ? [{ kind: 'answer', count: answers }] : []),
     ...receivers.slice(0, MAX_LISTED).map(({ to, count }) => ({ kind: 'other receiver', to, count })),
     ...(unnamed > 0 ? [{ kind: 'other receiver', count: unnamed }] : []),
     ...tally.entries().map(({ kind, name, count }) => ({ kind, ...(name !== undefined && { name }), count })),
@@ -49,13 +49,13 @@ export function listNotSent({ unselected, tally, comparesAnswers }: LeftOut): re
 }
 
 /** The same in words; empty if nothing was left out. */
-function describeNotSent({ unselected, tally, comparesAnswers }: LeftOut): string {
+function describeNotSent({ unselected, tally, comparesReplies }: LeftOut): string {
   const { answers, receivers, more } = unselected;
   const unnamed = more + sum(receivers.slice(MAX_TOLD));
   const kinds = tally.entries();
   const otherKinds = sum(kinds.slice(MAX_KINDS));
   const words = [
-    ...(answers > 0 && !comparesAnswers ? [`${formatCount(answers)} ${answers === 1 ? 'answer' : 'answers'}`] : []),
+    ...(answers > 0 && !comparesReplies ? [`${formatCount(answers)} ${answers === 1 ? 'answer' : 'answers'}`] : []),
     ...receivers.slice(0, MAX_TOLD).map(({ to, count }) => `${formatCount(count)} to ${to}`),
     ...(unnamed > 0 ? [`${formatCount(unnamed)} to others`] : []),
     ...kinds.slice(0, MAX_KINDS).map(describeSkipped),
@@ -105,9 +105,9 @@ export function tellJoined(count: number, largestBytes: number, name: string, no
   );
 }
 
-function describeRemedy({ unselected, comparesAnswers }: LeftOut, filter: ReplayFilter | undefined): string {
+function describeRemedy({ unselected, comparesReplies }: LeftOut, filter: ReplayFilter | undefined): string {
   const [other] = unselected.receivers;
   if (filter === undefined && other !== undefined) return `; to send them: --replay-filter 'dst ${other.to}', or all`;
-  if (other === undefined && (unselected.answers === 0 || comparesAnswers)) return '';
+  if (other === undefined && (unselected.answers === 0 || comparesReplies)) return '';
   return '; to send them: --replay-filter all';
 }

@@ -41,8 +41,8 @@ export class ReplaySource implements Source {
   /** @throws {LocalFailure} for a recording that cannot be read, or holds nothing to send; what came before was sent */
   async send(exchange: Exchange, pace: Pace): Promise<void> {
     const name = this.#path === STDIN ? 'stdin' : this.#path;
-    const { answers } = this.#options;
-    const account = new ReplayAccount(name, this.#plan, answers);
+    const { expected } = this.#options;
+    const account = new ReplayAccount(name, this.#plan, expected);
     const recording = { ...this.#options, path: this.#path, name, senders: this.#plan.senders };
     const run = new ReplayRun(recording, createClock(this.#plan), exchange, pace, account);
     let ending: Ending;
@@ -134,7 +134,7 @@ class ReplayRun {
         }
         const replayed = next.value.map((datagram) => selection.take(datagram));
         // Expected replies are made known before the requests that were read together with them are sent.
-        for (const { role, data } of replayed) if (role === 'answer') this.#recording.answers?.expect(data);
+        for (const { role, data } of replayed) if (role === 'answer') this.#recording.expected?.expect(data);
         for (const datagram of replayed) {
           if (datagram.role !== 'request') continue;
           if (!(await this.#take(datagram, askedMs))) return await this.#endEarly();
@@ -189,13 +189,13 @@ class ReplayRun {
   /** @throws {LocalFailure} for a datagram that cannot be sent */
   #check(datagram: Replayed): void {
     const { data, number } = datagram;
-    const { name, limitBytes, answers } = this.#recording;
+    const { name, limitBytes, expected } = this.#recording;
     if (data.length > limitBytes) {
       throw new LocalFailure(
         `datagram ${number} of ${name} has ${data.length} bytes, and the limit there is ${limitBytes}`,
       );
     }
-    if (answers?.isFull === true) throw new LocalFailure(describeFull(name));
+    if (expected?.isFull === true) throw new LocalFailure(describeFull(name));
     this.#account.addSender(datagram);
   }
 
@@ -215,15 +215,15 @@ class ReplayRun {
 
   /** Tells what the run came to. @throws {LocalFailure} if nothing was sent, or nothing can be compared */
   conclude(ending: Ending): void {
-    const { answers, name } = this.#recording;
+    const { expected, name } = this.#recording;
     const { notes } = this.#pace;
     const isWhole = ending === 'whole';
     if (isWhole && this.#taken === 0) throw new LocalFailure(this.#account.describeNothing());
     if (ending !== 'interrupted') this.#account.tell(notes);
-    if (isWhole && answers !== undefined) {
-      if (answers.count === 0) throw new LocalFailure(`${name} holds no answers to compare with`);
-      if (answers.isFull) throw new LocalFailure(describeFull(name));
-      answers.end();
+    if (isWhole && expected !== undefined) {
+      if (expected.count === 0) throw new LocalFailure(`${name} holds no answers to compare with`);
+      if (expected.isFull) throw new LocalFailure(describeFull(name));
+      expected.end();
     }
     if (ending === 'enough' && this.#exchange.failure === undefined) {
       notes.info('enough replies came: the rest of the recording was not sent');

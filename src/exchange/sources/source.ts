@@ -1,5 +1,5 @@
 import type { Measurement } from '../../check/measurement.js';
-import type { RecordedAnswers } from '../../check/recorded-answers.js';
+import type { ExpectedReplies } from '../../check/expected-replies.js';
 import type { NumberedPayloads } from '../../input/numbered-payload.js';
 import type { Log } from '../../output/log.js';
 import type { Io } from '../../run/context.js';
@@ -27,7 +27,7 @@ export interface SourceOptions {
   /** The largest payload that can be sent, in bytes. */
   readonly limitBytes: number;
   /** The replies that a recording expects, if they are compared with it. */
-  readonly answers: RecordedAnswers | undefined;
+  readonly expected: ExpectedReplies | undefined;
   /** Called with what a recording holds and was not sent. */
   readonly notSent: (notSent: readonly NotSent[]) => void;
 }

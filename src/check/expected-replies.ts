@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Finding } from './judge.js';
 
-/** The most replies that are kept because their answer may still be read: 30 MB. */
+/** The most replies that are kept because their like may still be read: 30 MB. */
 const MAX_EARLY = 2 ** 16;
 /** The most numbers that are listed, and that are told in words. */
 const MAX_LISTED = 100;
@@ -15,7 +15,7 @@ export interface Numbered {
   readonly numbers: readonly number[];
 }
 
-/** A reply that is none of the answers read so far. */
+/** A reply that is none of the expected ones read so far. */
 interface Early {
   readonly number: number;
   readonly bytes: number;
@@ -23,13 +23,13 @@ interface Early {
 }
 
 /**
- * Compares replies with the answers in a recording, which is read meanwhile: each must be one of them, byte for byte, and
- * each of them counts once.
+ * Compares replies with those that a recording expects. The recording is read meanwhile. Each reply must be one of the
+ * expected ones, byte for byte, and each of those counts once.
  *
- * Answers that did not come yet take about 150 bytes each, whatever their size. Those that came take none.
+ * Expected replies that did not come yet take about 150 bytes each, whatever their size. Those that came take none.
  */
-export class RecordedAnswers {
-  /** Numbers of the answers that are still to come, by digest. */
+export class ExpectedReplies {
+  /** Numbers of the expected replies that are still to come, by digest. */
   readonly #expected = new Map<string, number[]>();
   readonly #early = new Map<string, Early[]>();
   readonly #maxEarly: number;
@@ -42,22 +42,22 @@ export class RecordedAnswers {
   /** The first of them. */
   readonly #differingNumbers: number[] = [];
 
-  /** @param maxEarly replies that are kept because their answer may still be read; default: 2^16 */
+  /** @param maxEarly replies that are kept because their like may still be read. Default: 2^16 */
   constructor(maxEarly = MAX_EARLY) {
     this.#maxEarly = maxEarly;
   }
 
-  /** How many answers the recording holds, as far as it was read. */
+  /** How many replies the recording expects, as far as it was read. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether more replies than can be kept came before their answers were read: they can no longer be compared. */
+  /** Whether more replies than can be kept came before their like was read: they can no longer be compared. */
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** Takes in an answer of the recording; a reply that it was waited for with matches now. */
+  /** Takes in a reply that the recording expects. If one like it has come already, that one matches now. */
   expect(data: Uint8Array): void {
     this.#count += 1;
     const key = digest(data);
@@ -70,7 +70,7 @@ export class RecordedAnswers {
     early.settle(matching(early.number, this.#count));
   }
 
-  /** The recording holds no more answers: replies that are none of them differ. */
+  /** The recording expects no more replies: those that came and are none of the expected ones differ. */
   end(): void {
     this.#isWhole = true;
     const left = [...this.#early.values()].flat().sort((a, b) => a.number - b.number);
@@ -79,14 +79,14 @@ export class RecordedAnswers {
     for (const { number, bytes, settle } of left) settle(this.#differs(number, bytes));
   }
 
-  /** Whether a reply is one of those answers; it is pending while that answer may still be read. */
+  /** Whether a reply is one of the expected ones; it is pending while its like may still be read. */
   readonly judge = (data: Uint8Array): Finding => {
     this.#replies += 1;
     const number = this.#replies;
     const bytes = data.length;
     const key = digest(data);
-    const answer = takeFirst(this.#expected, key);
-    if (answer !== undefined) return matching(number, answer);
+    const expected = takeFirst(this.#expected, key);
+    if (expected !== undefined) return matching(number, expected);
     if (this.#isWhole) return this.#differs(number, bytes);
     const says = `reply ${number} is none of the answers read so far`;
     if (this.#earlyCount >= this.#maxEarly) {
@@ -107,12 +107,12 @@ export class RecordedAnswers {
     return { outcome: 'mismatch', says: `reply ${number}, of ${size}, differs from the recording` };
   }
 
-  /** Which replies differ from every answer that was left. */
+  /** Which replies differ from every expected reply that was left. */
   get differing(): Numbered {
     return { total: this.#differing, numbers: this.#differingNumbers };
   }
 
-  /** Which answers did not come. */
+  /** Which expected replies did not come. */
   get missing(): Numbered {
     const numbers = [...this.#expected.values()].flat().sort((a, b) => a - b);
     return { total: numbers.length, numbers: numbers.slice(0, MAX_LISTED) };
@@ -125,7 +125,7 @@ export class RecordedAnswers {
     return `${describeNumbers(['reply', 'replies'], this.differing)} ${total === 1 ? 'differs' : 'differ'} from the recording`;
   }
 
-  /** The missing answers in words; undefined if there is none. */
+  /** The missing replies in words; undefined if there is none. */
   describeMissing(): string | undefined {
     const { missing } = this;
     if (missing.total === 0) return undefined;
@@ -133,8 +133,8 @@ export class RecordedAnswers {
   }
 }
 
-function matching(reply: number, answer: number): Finding {
-  return { outcome: 'match', says: `reply ${reply} is answer ${answer} of the recording` };
+function matching(reply: number, expected: number): Finding {
+  return { outcome: 'match', says: `reply ${reply} is answer ${expected} of the recording` };
 }
 
 function describeNumbers([one, many]: readonly [string, string], { total, numbers }: Numbered): string {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { expectContains } from '../../src/check/expectation.js';
 import { Judge } from '../../src/check/judge.js';
-import { RecordedAnswers } from '../../src/check/recorded-answers.js';
+import { ExpectedReplies } from '../../src/check/expected-replies.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 describe('a reply that comes before its answer was read', () => {
   test('matches once that is read', () => {
-    const answers = new RecordedAnswers();
+    const answers = new ExpectedReplies();
     const judge = new Judge([], answers.judge);
     const found: unknown[] = [];
     const { outcome, later } = judge.reply(bytes('a'));
@@ -28,7 +28,7 @@ describe('a reply that comes before its answer was read', () => {
   });
 
   test('differs if the recording ends without it', () => {
-    const answers = new RecordedAnswers();
+    const answers = new ExpectedReplies();
     const judge = new Judge([], answers.judge);
     const found: unknown[] = [];
     judge.reply(bytes('x')).later?.((settled) => found.push(settled));
@@ -41,13 +41,13 @@ describe('a reply that comes before its answer was read', () => {
   });
 
   test('is a mismatch at once if it fails an expectation besides', () => {
-    const answers = new RecordedAnswers();
+    const answers = new ExpectedReplies();
     const judge = new Judge([expectContains(bytes('b'), 'utf8')], answers.judge);
     expect(judge.reply(bytes('a'))).toEqual({ outcome: 'mismatch', says: 'does not contain "b"' });
   });
 
   test('takes one of the answers that are the same each', () => {
-    const answers = new RecordedAnswers();
+    const answers = new ExpectedReplies();
     const judge = new Judge([], answers.judge);
     for (let n = 0; n < 3; n += 1) judge.reply(bytes('a')).later?.(() => undefined);
     answers.expect(bytes('a'));
@@ -58,7 +58,7 @@ describe('a reply that comes before its answer was read', () => {
   });
 
   test('is not kept beyond the bound, which is told', () => {
-    const answers = new RecordedAnswers(2);
+    const answers = new ExpectedReplies(2);
     const judge = new Judge([], answers.judge);
     const reply = (text: string) => judge.reply(bytes(text)).later?.(() => undefined);
     reply('a');
@@ -72,7 +72,7 @@ describe('a reply that comes before its answer was read', () => {
 });
 
 test('of many that differ and are missing all are counted, and the first are listed and told', () => {
-  const answers = new RecordedAnswers();
+  const answers = new ExpectedReplies();
   for (let n = 1; n <= 150; n += 1) answers.expect(bytes(`a${n}`));
   answers.end();
   answers.judge(bytes('a2'));
