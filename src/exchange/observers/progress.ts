@@ -1,5 +1,5 @@
 import type { Measurement } from '../../check/measurement.js';
-import type { FormatName } from '../../output/formats/table.js';
+import { type FormatName, FORMATS } from '../../output/formats/table.js';
 import type { Context } from '../../run/context.js';
 import type { ExchangeObserver } from '../events.js';
 import type { ExchangePlan } from '../plan.js';
@@ -16,7 +16,7 @@ export interface ProgressPlan extends Pick<ExchangePlan, 'messages' | 'count' | 
 export function watchProgress(plan: ProgressPlan, context: Context): ExchangeObserver {
   const { stats, output, count = 1, duration, messages } = plan;
   const { log, terminals } = context;
-  if (stats === false || !log.hasStatus || (terminals.stdout && output === 'raw')) return {};
+  if (stats === false || !log.hasStatus || (terminals.stdout && FORMATS[output].isRaw === true)) return {};
   let measurement: Measurement | undefined;
   let hide = (): void => undefined;
   return {
