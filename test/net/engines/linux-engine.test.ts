@@ -249,6 +249,26 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
     }
   });
 
+  test.each([1, 3, 5])(
+    'gives a reader that waits all of a coalesced message, by a queue of %i',
+    async (maxReadQueue) => {
+      await using server = await startUdpServer('127.0.0.1:0', { maxReadQueue });
+      await using client = await openUdpConnection(server.local);
+      const payloads = Array.from({ length: 64 }, (_, nth) => Buffer.alloc(100, nth));
+      for (const rounds of [1, 2]) {
+        await client.sendBatch(payloads);
+        await client.sendBatch(payloads);
+        const read: number[] = [];
+        for await (const batch of server.batches()) {
+          read.push(...batch.map(({ data }) => data[0] as number));
+          if (read.length === 2 * payloads.length) break;
+        }
+        expect([rounds, read]).toEqual([rounds, [...payloads, ...payloads].map(([first]) => first)]);
+      }
+      expect(server.dropped).toBe(0);
+    },
+  );
+
   test('writes every address as the kernel has it, and reads it again, one address as one object', async () => {
     const calls = await loadSystemCalls();
     const reader = new EndpointReader(calls);

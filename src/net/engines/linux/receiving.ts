@@ -92,9 +92,9 @@ export class Receiving {
     let bytes = 0;
     for (let nth = 0; nth < mostCalls && bytes < mostBytes && !this.#turns.closed; nth += 1) {
       if (nth > 0 && untilMs < Infinity && performance.now() >= untilMs) return true;
-      this.#giveBacklog();
       const { arrivals } = this.#events;
-      const room = arrivals === undefined ? this.#events.room() : Infinity;
+      // A reader that waits takes datagrams past the queue, so that there may be room again after each batch.
+      const room = !this.#giveBacklog() ? 0 : arrivals === undefined ? this.#events.room() : Infinity;
       this.#full = room <= 0;
       if (this.#full) return false;
       const most = Math.max(1, Math.min(RECEIVED_AT_ONCE, Math.floor(room / this.#datagramsPerMessage)));
@@ -112,8 +112,8 @@ export class Receiving {
       } else {
         for (const together of reception.arrivals(received)) this.#tellOf(together);
       }
-      // A datagram that came meanwhile makes the socket readable again.
-      if (received < most) return false;
+      // A datagram that came meanwhile makes the socket readable again. The backlog does not.
+      if (received < most && this.#backlog.length === 0) return false;
     }
     return true;
   }
@@ -143,11 +143,16 @@ export class Receiving {
     if (!this.#turns.closed) this.#events.arrivals?.(together);
   }
 
-  #giveBacklog(): void {
-    if (this.#backlog.length === 0) return;
-    const backlog = this.#backlog;
-    this.#backlog = [];
-    this.#give(backlog, this.#events.room());
+  /** Hands over the backlog as far as there is room. Returns whether none of it is left. */
+  #giveBacklog(): boolean {
+    while (this.#backlog.length > 0) {
+      const room = this.#events.room();
+      if (room <= 0) return false;
+      const backlog = this.#backlog;
+      this.#backlog = [];
+      this.#give(backlog, room);
+    }
+    return true;
   }
 
   /** Hands over as many datagrams as there is room for and keeps the others. */
