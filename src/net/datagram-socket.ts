@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Arrivals, Datagram } from './datagram.js';
+import type { Arrivals, Datagram, Run } from './datagram.js';
 import type { Endpoint } from './address/endpoint.js';
 import type {
   Engine,
@@ -114,6 +114,10 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
             tellOf(arrivalOf(datagram));
           }
         }
+      },
+      takesRuns: () => queue.takesRuns,
+      runs: (runs) => {
+        queue.pushRuns(runs);
       },
       arrivals: tellOf,
       strays: (batch) => {
@@ -235,6 +239,23 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     const signal = signalOf(options);
     for (;;) {
       const batch = await this.#queue.takeAll(signal);
+      if (batch === undefined) return;
+      yield batch;
+    }
+  }
+
+  /**
+   * As {@link batches}, in runs: datagrams that the kernel coalesced come in one piece, as the linux engine has them, and
+   * cost little more than one; all others come as runs of one. Datagrams that arrived before the first call, and those that
+   * found too little room in the queue, are runs of one too. Whoever reads by another method gets datagrams, however they
+   * came. For a program that passes datagrams on.
+   *
+   * @throws {DatagramError} as {@link batches}
+   */
+  async *runs(options: ReceiveOptions = {}): AsyncGenerator<readonly Run[], undefined> {
+    const signal = signalOf(options);
+    for (;;) {
+      const batch = await this.#queue.takeRuns(signal);
       if (batch === undefined) return;
       yield batch;
     }

@@ -18,6 +18,23 @@ export interface Datagram {
   readonly timeMs: number;
 }
 
+/**
+ * Datagrams that one peer sent and that arrived together, in one piece of memory, so that they can be sent on as one. The
+ * linux engine gives what the kernel coalesced (`UDP_GRO`, udp(7)); all others are runs of one datagram.
+ */
+export interface Run {
+  /** The payloads, one after another. The memory belongs to the receiver and is never overwritten. */
+  readonly bytes: Uint8Array;
+  /** Bytes of each payload; the last may be shorter. 0 for one empty datagram. */
+  readonly segmentBytes: number;
+  /** How many datagrams, from 1. */
+  readonly count: number;
+  /** See {@link Datagram}; so are the following. */
+  readonly remote: Endpoint;
+  readonly local: Endpoint | undefined;
+  readonly timeMs: number;
+}
+
 /** Datagrams that one peer sent and that arrived together, told of without their payloads. */
 export interface Arrivals {
   readonly remote: Endpoint;

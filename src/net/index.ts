@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 export { type ClientOptions, DatagramClient, openUdpConnection } from './client.js';
-export type { Arrivals, Datagram, Outgoing, Payload } from './datagram.js';
+export type { Arrivals, Datagram, Outgoing, Payload, Run } from './datagram.js';
 export { DatagramSocket, type DatagramSocketEvents } from './datagram-socket.js';
 export { type Address, formatAddress, type Host } from './address/address.js';
 export {

@@ -1,5 +1,6 @@
-import type { Datagram } from './datagram.js';
+import type { Datagram, Run } from './datagram.js';
 import { DatagramError } from './errors.js';
+import { asDatagrams, asRun, countOf } from './runs.js';
 
 export const OVERFLOWS = ['drop-newest', 'drop-oldest', 'fail'] as const;
 
@@ -9,11 +10,25 @@ export const OVERFLOWS = ['drop-newest', 'drop-oldest', 'fail'] as const;
  */
 export type Overflow = (typeof OVERFLOWS)[number];
 
+type Item = Datagram | Run;
+
+/** A single datagram, all there are, or all as runs. */
+type Wanted = 'one' | 'all' | 'runs';
+
 interface Waiter {
-  /** A single datagram, or all there are. */
-  readonly wants: 'one' | 'all';
-  readonly settle: (batch: Datagram[]) => void;
+  readonly wants: Wanted;
+  readonly settle: (batch: Item[]) => void;
   readonly end: () => void;
+}
+
+interface QueueOptions {
+  /** Datagrams held, at least 1. */
+  readonly capacity: number;
+  readonly overflow: Overflow;
+  /** Called with how many datagrams were just dropped. */
+  readonly onDrop: (count: number) => void;
+  /** Called when a full queue has room again, as long as more may come. */
+  readonly onRoom: () => void;
 }
 
 /**
@@ -22,10 +37,12 @@ interface Waiter {
  */
 export class ReceiveQueue {
   #capacity: number;
-  readonly #overflow: Overflow;
-  readonly #onDrop: (count: number) => void;
-  readonly #onRoom: () => void;
-  #items: Datagram[] = [];
+  readonly #options: QueueOptions;
+  #items: Item[] = [];
+  /** Whether some items are runs, and how many more datagrams there are than items. */
+  #holdsRuns = false;
+  #excess = 0;
+  #takesRuns = false;
   /** Where the queue begins in `#items`: what lies before was taken. */
   #head = 0;
   #waiters: Waiter[] = [];
@@ -34,19 +51,9 @@ export class ReceiveQueue {
   #dropped = 0;
   #discarded = 0;
 
-  constructor(options: {
-    /** Datagrams held, at least 1. */
-    readonly capacity: number;
-    readonly overflow: Overflow;
-    /** Called with how many datagrams were just dropped. */
-    readonly onDrop: (count: number) => void;
-    /** Called when a full queue has room again, as long as more may come. */
-    readonly onRoom: () => void;
-  }) {
+  constructor(options: QueueOptions) {
     this.#capacity = options.capacity;
-    this.#overflow = options.overflow;
-    this.#onDrop = options.onDrop;
-    this.#onRoom = options.onRoom;
+    this.#options = options;
   }
 
   /** How many datagrams were dropped because the queue was full. */
@@ -61,7 +68,7 @@ export class ReceiveQueue {
 
   /** How many datagrams wait to be read. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#items.length - this.#head + this.#excess;
   }
 
   /** How many more datagrams it can hold. */
@@ -74,12 +81,17 @@ export class ReceiveQueue {
    * well wait where they are; all, if the policy says that others pay for them, or nobody wants them any more.
    */
   get appetite(): number {
-    return this.#overflow === 'drop-newest' && !this.#ended ? this.room : Infinity;
+    return this.#options.overflow === 'drop-newest' && !this.#ended ? this.room : Infinity;
+  }
+
+  /** Whether its reader last asked for runs. */
+  get takesRuns(): boolean {
+    return this.#takesRuns;
   }
 
   /** Takes in, in excess of its capacity, what would have waited elsewhere: the end is near, and bounds it. */
   takeInTheRest(): void {
-    if (this.#overflow === 'drop-newest') this.#capacity = Infinity;
+    if (this.#options.overflow === 'drop-newest') this.#capacity = Infinity;
   }
 
   /** Takes in what arrived together. The array is the queue's from now on. */
@@ -112,15 +124,35 @@ export class ReceiveQueue {
     this.#overflowWith(rest, fitting);
   }
 
+  /**
+   * Takes in runs that arrived together. The array is the queue's from now on. They become datagrams where a reader waits
+   * for these, and where there is no room for all.
+   */
+  pushRuns(runs: Run[]): void {
+    const count = countOf(runs);
+    const [waiter] = this.#waiters;
+    const fits = waiter === undefined ? count <= this.room : waiter.wants === 'runs';
+    if (this.#ended || !fits) this.push(runs.flatMap(asDatagrams));
+    else if (waiter !== undefined) {
+      this.#waiters.shift();
+      waiter.settle(runs);
+    } else {
+      for (const run of runs) this.#items.push(run);
+      this.#holdsRuns = true;
+      this.#excess += count - runs.length;
+    }
+  }
+
   #overflowWith(batch: readonly Datagram[], fitting: number): void {
     const excess = batch.length - fitting;
-    if (this.#overflow === 'drop-oldest') {
+    this.#cutRuns();
+    if (this.#options.overflow === 'drop-oldest') {
       this.#items = [...this.#items.slice(this.#head), ...batch].slice(-this.#capacity);
       this.#head = 0;
     } else {
       for (const datagram of batch.slice(0, fitting)) this.#items.push(datagram);
     }
-    if (this.#overflow === 'fail') {
+    if (this.#options.overflow === 'fail') {
       this.end(new DatagramError('QUEUE_FULL', `the receive queue of ${this.#capacity} datagrams is full`));
     }
     this.#drop(excess);
@@ -128,7 +160,7 @@ export class ReceiveQueue {
 
   #drop(count: number): void {
     this.#dropped += count;
-    this.#onDrop(count);
+    this.#options.onDrop(count);
   }
 
   /** No more will come: what is queued can still be read, then readers see the end, or `failure`. Twice is fine. */
@@ -145,6 +177,16 @@ export class ReceiveQueue {
   clear(): void {
     this.#items = [];
     this.#head = 0;
+    this.#holdsRuns = false;
+    this.#excess = 0;
+  }
+
+  /** Puts the datagrams of each run in its place. */
+  #cutRuns(): void {
+    if (!this.#holdsRuns) return;
+    const items = this.#items.slice(this.#head);
+    this.clear();
+    this.#items = items.flatMap(asDatagrams);
   }
 
   /**
@@ -154,21 +196,30 @@ export class ReceiveQueue {
    */
   async takeOne(signal?: AbortSignal): Promise<Datagram | undefined> {
     const batch = await this.#take('one', signal);
-    return batch?.[0];
+    return batch?.[0] as Datagram | undefined;
   }
 
   /** All datagrams that have arrived, at least one; undefined at the end. Throws as {@link takeOne}. */
   takeAll(signal?: AbortSignal): Promise<Datagram[] | undefined> {
-    return this.#take('all', signal);
+    return this.#take('all', signal) as Promise<Datagram[] | undefined>;
   }
 
-  #take(wants: Waiter['wants'], signal: AbortSignal | undefined): Promise<Datagram[] | undefined> {
+  /** As {@link takeAll}, as runs. Those come that the engine gave while the reader asked for runs; else runs of one. */
+  async takeRuns(signal?: AbortSignal): Promise<Run[] | undefined> {
+    const batch = await this.#take('runs', signal);
+    return batch?.map(asRun);
+  }
+
+  /** Items of the kind that is wanted, or datagrams where runs are. */
+  #take(wants: Wanted, signal: AbortSignal | undefined): Promise<Item[] | undefined> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
+      this.#takesRuns = wants === 'runs';
+      if (wants !== 'runs') this.#cutRuns();
       if (this.length > 0) {
         const wasFull = this.room === 0;
         resolve(wants === 'one' ? [this.#shift()] : this.#drain());
-        if (wasFull && !this.#ended) this.#onRoom();
+        if (wasFull && !this.#ended) this.#options.onRoom();
         return;
       }
       const end = (): void => {
@@ -199,14 +250,14 @@ export class ReceiveQueue {
     });
   }
 
-  #drain(): Datagram[] {
+  #drain(): Item[] {
     const batch = this.#head === 0 ? this.#items : this.#items.slice(this.#head);
     this.clear();
     return batch;
   }
 
-  #shift(): Datagram {
-    const datagram = this.#items[this.#head] as Datagram;
+  #shift(): Item {
+    const datagram = this.#items[this.#head] as Item;
     // What was taken stays in memory until the queue moves up, which costs as much as what is left: so seldom enough.
     this.#head += 1;
     if (this.#head * 2 >= this.#items.length) {

@@ -1,4 +1,4 @@
-import type { Arrivals, Datagram } from '../datagram.js';
+import type { Arrivals, Datagram, Run } from '../datagram.js';
 import type { Endpoint } from '../address/endpoint.js';
 import type { Membership } from '../address/membership.js';
 import type { DatagramError } from '../errors.js';
@@ -102,6 +102,10 @@ export interface EngineEvents {
   room(): number;
   /** Datagrams that arrived, in order, at least one. The array is the owner's. */
   datagrams(batch: Datagram[]): void;
+  /** Whether an engine that has runs is to give them to `runs` instead of `datagrams`. It may give either. */
+  takesRuns(): boolean;
+  /** Runs that arrived, in order, at least one, and no more datagrams than there is room for. The array is the owner's. */
+  runs(runs: Run[]): void;
   /** If given, an engine that can spare itself the payloads calls it instead of `datagrams`, whatever room there is. */
   readonly arrivals?: ((arrivals: Arrivals) => void) | undefined;
   /** Datagrams that came from other addresses than the connected one. */

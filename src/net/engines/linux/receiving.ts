@@ -1,5 +1,6 @@
 import { type Endpoint, isWildcard, sameEndpoint } from '../../address/endpoint.js';
-import type { Arrivals, Datagram } from '../../datagram.js';
+import type { Arrivals, Datagram, Run } from '../../datagram.js';
+import { countOf, datagramsOf } from '../../runs.js';
 import type { EngineEvents } from '../engine.js';
 import { receiveError } from '../errors.js';
 import { KERNEL_FACTOR, LEAST_CHARGE_BYTES } from '../limits.js';
@@ -105,12 +106,17 @@ export class Receiving {
       }
       this.#turns.succeeded();
       bytes += chargeOf(reception, received);
-      if (arrivals === undefined) {
+      if (arrivals !== undefined) {
+        for (const together of reception.arrivals(received)) this.#tellOf(together);
+      } else if (this.#events.takesRuns()) {
+        const runs = reception.runs(received, local.port, this.#fallbackLocal);
+        const count = countOf(runs);
+        this.#datagramsPerMessage = Math.ceil(count / received) || 1;
+        this.#giveRuns(runs, count, room);
+      } else {
         const batch = reception.datagrams(received, local.port, this.#fallbackLocal);
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
         this.#give(batch, room);
-      } else {
-        for (const together of reception.arrivals(received)) this.#tellOf(together);
       }
       // A datagram that came meanwhile makes the socket readable again. The backlog does not.
       if (received < most && this.#backlog.length === 0) return false;
@@ -169,6 +175,14 @@ export class Receiving {
       if (batch.length === 0) return;
     }
     this.#events.datagrams(batch);
+  }
+
+  /** Hands over runs, or their datagrams where there is no room for all, and where some are no peer's. */
+  #giveRuns(runs: Run[], count: number, room: number): void {
+    const { remote: peer } = this.#socket.request;
+    const hasStrays = peer !== undefined && runs.some(({ remote }) => !sameEndpoint(remote, peer));
+    if (count > room || hasStrays) this.#give(runs.flatMap(datagramsOf), room);
+    else if (runs.length > 0) this.#events.runs(runs);
   }
 }
 

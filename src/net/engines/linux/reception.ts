@@ -1,5 +1,5 @@
 import { wallClockMs } from '../../clock.js';
-import type { Arrivals, Datagram } from '../../datagram.js';
+import type { Arrivals, Datagram, Run } from '../../datagram.js';
 import { EndpointReader } from './addresses.js';
 import {
   IP_PKTINFO,
@@ -102,6 +102,25 @@ export class Reception {
       } while (at < end);
     }
     return batch;
+  }
+
+  /** As {@link datagrams}, each message as one run. */
+  runs(received: number, port: number, fallback: Datagram['local']): Run[] {
+    const runs: Run[] = [];
+    const messages = this.#messages;
+    const { view } = messages.memory;
+    for (let nth = 0; nth < received; nth += 1) {
+      const remote = this.remotes.readName(view, messages.nameOffset(nth));
+      const length = messages.length(nth);
+      this.#readControl(nth, port);
+      if (remote === undefined) continue;
+      const at = this.#keep(nth * MESSAGE_BYTES, length);
+      const bytes = Buffer.from(this.#slab, at, length);
+      const segmentBytes = this.#segmentBytes === 0 ? length : Math.min(this.#segmentBytes, length);
+      const count = Math.ceil(length / segmentBytes) || 1;
+      runs.push({ bytes, segmentBytes, count, remote, local: this.#local ?? fallback, timeMs: this.#timeMs() });
+    }
+    return runs;
   }
 
   /** What the messages that were received last hold, in order of arrival, told of without payloads. */

@@ -1,0 +1,152 @@
+/** Runs: datagrams that the kernel coalesced, received in one piece. */
+import { describe, expect, test } from '@jest/globals';
+import { type DatagramSocket, type Run } from '../../src/net/index.js';
+import { describeEngines } from '../support/engines.js';
+import { text } from '../support/net.js';
+
+const LOCALS = [
+  [4, '127.0.0.1:0'],
+  [6, '[::1]:0'],
+] as const;
+/** Payloads of one size, but the last: the linux engine sends them as segments of one message. */
+const PAYLOADS = Array.from({ length: 20 }, (_, nth) => `${nth}`.padStart(nth === 19 ? 40 : 100, '-'));
+
+/** Payloads of a run, cut by hand. */
+function payloadsOf({ bytes, segmentBytes, count }: Run): string[] {
+  return Array.from({ length: count }, (_, nth) => text(bytes.slice(nth * segmentBytes, (nth + 1) * segmentBytes)));
+}
+
+/** Asks for runs from now on, and reads so many datagrams. */
+async function readRuns(socket: DatagramSocket, count: number): Promise<Run[]> {
+  const runs: Run[] = [];
+  let read = 0;
+  for await (const batch of socket.runs()) {
+    runs.push(...batch);
+    for (const run of batch) read += run.count;
+    if (read >= count) break;
+  }
+  return runs;
+}
+
+/** Has a socket give runs from now on, though nobody waits for them. */
+async function askForRuns(socket: DatagramSocket): Promise<void> {
+  const controller = new AbortController();
+  const waiting = socket.runs({ signal: controller.signal }).next();
+  controller.abort(new Error('enough'));
+  await expect(waiting).rejects.toThrow('enough');
+}
+
+describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
+  describe.each(LOCALS)('runs over IPv%i', (_family, local) => {
+    test('hold what was sent, in order, in one piece where the kernel coalesced it', async () => {
+      await using server = await startUdpServer(local);
+      await using client = await openUdpConnection(server.local);
+      const reading = readRuns(server, PAYLOADS.length);
+      await client.sendBatch(PAYLOADS);
+      const runs = await reading;
+      expect(runs.flatMap(payloadsOf)).toEqual(PAYLOADS);
+      expect(new Set(runs.map(({ remote }) => remote.port))).toEqual(new Set([client.local.port]));
+      expect(new Set(runs.map((run) => run.local?.port))).toEqual(new Set([server.local.port]));
+      expect(runs.every(({ timeMs }) => Math.abs(timeMs - Date.now()) < 600_000)).toBe(true);
+      const lengths = runs.map(({ bytes, segmentBytes, count }) => [bytes.length, segmentBytes, count]);
+      expect(lengths).toEqual(
+        engine === 'linux' ? [[1940, 100, 20]] : PAYLOADS.map(({ length }) => [length, length, 1]),
+      );
+    });
+
+    test('come to a client from its peer', async () => {
+      await using server = await startUdpServer(local);
+      await using client = await openUdpConnection(server.local, { strays: 'report' });
+      const strays = new Promise((resolve) => client.once('strays', resolve));
+      await using stranger = await startUdpServer(local);
+      const reading = readRuns(client, PAYLOADS.length);
+      const to = (data: string) => ({ data, remote: client.local });
+      await stranger.sendBatch(['a', 'b'].map(to));
+      expect(await strays).toMatchObject([{ remote: stranger.local }, { remote: stranger.local }]);
+      await server.sendBatch(PAYLOADS.map(to));
+      const runs = await reading;
+      expect(runs.flatMap(payloadsOf)).toEqual(PAYLOADS);
+      expect(runs.map(({ remote }) => remote)).toEqual(runs.map(() => server.local));
+    });
+
+    test('may be of one empty datagram', async () => {
+      await using server = await startUdpServer(local);
+      await using client = await openUdpConnection(server.local);
+      const reading = readRuns(server, 3);
+      await client.sendBatch(['', 'x', '']);
+      expect((await reading).map(({ bytes, segmentBytes, count }) => [text(bytes), segmentBytes, count])).toEqual([
+        ['', 0, 1],
+        ['x', 1, 1],
+        ['', 0, 1],
+      ]);
+    });
+  });
+
+  describe('runs', () => {
+    test('are of one datagram each where these had come before', async () => {
+      await using server = await startUdpServer('127.0.0.1:0');
+      await using client = await openUdpConnection(server.local);
+      await client.sendBatch(PAYLOADS);
+      while (server.queued < PAYLOADS.length) await server.poll();
+      const runs = await readRuns(server, PAYLOADS.length);
+      expect(runs.map(({ count }) => count)).toEqual(PAYLOADS.map(() => 1));
+      expect(runs.flatMap(payloadsOf)).toEqual(PAYLOADS);
+    });
+
+    test('become datagrams for who reads these', async () => {
+      await using server = await startUdpServer('127.0.0.1:0');
+      await using client = await openUdpConnection(server.local);
+      await askForRuns(server);
+      await client.sendBatch(PAYLOADS);
+      while (server.queued < PAYLOADS.length) await server.poll();
+      const first = await server.recvfrom();
+      const { value: others } = await server.batches().next();
+      expect([first, ...others!].map(({ data }) => text(data))).toEqual(PAYLOADS);
+      expect(first.remote).toEqual(client.local);
+      expect(server.queued).toBe(0);
+    });
+
+    test('end when the server is closed, after all that had arrived', async () => {
+      const server = await startUdpServer('127.0.0.1:0', { maxReadQueue: 3 });
+      await using client = await openUdpConnection(server.local);
+      await askForRuns(server);
+      await client.sendBatch(PAYLOADS);
+      server.close();
+      await server.waitClosed();
+      const read: string[] = [];
+      for await (const runs of server.runs()) read.push(...runs.flatMap(payloadsOf));
+      expect(read.length + server.dropped).toBe(PAYLOADS.length);
+      expect(read).toEqual(PAYLOADS.slice(0, read.length));
+    });
+
+    test('make room by the datagrams in them: the newest wait in the kernel, or are dropped and counted', async () => {
+      await using server = await startUdpServer('127.0.0.1:0', { maxReadQueue: 5 });
+      await using client = await openUdpConnection(server.local);
+      await askForRuns(server);
+      await client.sendBatch(PAYLOADS);
+      const dropped = engine === 'node' ? 15 : 0;
+      while (server.queued < 5 || server.dropped < dropped) await server.poll();
+      expect([server.queued, server.dropped]).toEqual([5, dropped]);
+      const read = await readRuns(server, PAYLOADS.length - dropped);
+      expect(read.flatMap(payloadsOf)).toEqual(PAYLOADS.slice(0, PAYLOADS.length - dropped));
+      expect(server.dropped).toBe(dropped);
+    });
+
+    test('make room by dropping the oldest datagrams, of a run as well', async () => {
+      await using server = await startUdpServer('127.0.0.1:0', { maxReadQueue: 15, overflow: 'drop-oldest' });
+      await using client = await openUdpConnection(server.local);
+      await askForRuns(server);
+      await client.sendBatch(PAYLOADS.slice(0, 10));
+      while (server.queued < 10) await server.poll();
+      await client.sendBatch(PAYLOADS.slice(10));
+      while (server.queued + server.dropped < PAYLOADS.length) await server.poll();
+      expect([server.queued, server.dropped]).toEqual([15, 5]);
+      expect((await readRuns(server, 15)).flatMap(payloadsOf)).toEqual(PAYLOADS.slice(5));
+    });
+
+    test('cannot be asked for with options that are none', async () => {
+      await using server = await startUdpServer('127.0.0.1:0');
+      await expect(server.runs('now' as never).next()).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    });
+  });
+});
