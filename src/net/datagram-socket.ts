@@ -15,6 +15,8 @@ import { DatagramError } from './errors.js';
 import { checkJoinable } from './address/membership.js';
 import { openApart, ownAddresses } from './engines/own-address.js';
 import { ReceiveQueue } from './receive-queue.js';
+import { arrivalOf } from './runs.js';
+import { shielded } from './shielded.js';
 import {
   type DatagramSocketOptions,
   type ReceiveOptions,
@@ -342,22 +344,4 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.close();
     await this.waitClosed();
   }
-}
-
-function arrivalOf({ remote, data, timeMs }: Datagram): Arrivals {
-  const { length } = data;
-  return { remote, count: 1, bytes: length, smallest: length, largest: length, timeMs };
-}
-
-/** A listener of the owner, whose exceptions are the process's, as those of any event, and disturb nothing here. */
-function shielded<T>(listener: (value: T) => unknown): (value: T) => void {
-  return (value) => {
-    try {
-      listener(value);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  };
 }

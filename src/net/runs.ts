@@ -1,4 +1,4 @@
-import type { Datagram, Run } from './datagram.js';
+import type { Arrivals, Datagram, Run } from './datagram.js';
 
 /** The datagrams of a run, each a view of its memory. */
 export function datagramsOf({ bytes, segmentBytes, count, remote, local, timeMs }: Run): Datagram[] {
@@ -26,4 +26,10 @@ export function countOf(runs: readonly Run[]): number {
   let count = 0;
   for (const run of runs) count += run.count;
   return count;
+}
+
+/** One datagram told of without its payload. */
+export function arrivalOf({ remote, data, timeMs }: Datagram): Arrivals {
+  const { length } = data;
+  return { remote, count: 1, bytes: length, smallest: length, largest: length, timeMs };
 }
