@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Datagram, Overflow } from '../../src/net/index.js';
+import type { Datagram, Overflow, Run } from '../../src/net/index.js';
 import { ReceiveQueue } from '../../src/net/receive-queue.js';
 
 const datagram = (nth: number): Datagram => ({
@@ -13,6 +13,12 @@ const datagram = (nth: number): Datagram => ({
 const datagrams = (from: number, to: number): Datagram[] =>
   Array.from({ length: to - from }, (_, index) => datagram(from + index));
 const numbers = (batch: readonly Datagram[] | undefined): number[] => (batch ?? []).map(({ timeMs }) => timeMs);
+
+/** A run of the datagrams from one number to another, each of one byte. */
+const run = (from: number, to: number): Run => {
+  const bytes = Uint8Array.from({ length: to - from }, (_, index) => from + index);
+  return { bytes, segmentBytes: 1, count: to - from, remote: datagram(0).remote, local: undefined, timeMs: 0 };
+};
 
 function queueOf(capacity: number, overflow: Overflow = 'drop-newest') {
   const drops: number[] = [];
@@ -216,4 +222,65 @@ describe('a receive queue', () => {
       { numRuns: 1000 },
     );
   });
+});
+
+describe('a receive queue that holds runs', () => {
+  test('gives them as they came to a reader of runs, and datagrams as runs of one', async () => {
+    const { queue } = queueOf(10);
+    const waiting = queue.takeRuns();
+    expect(queue.takesRuns).toBe(true);
+    queue.pushRuns([run(0, 3)]);
+    expect(await waiting).toEqual([run(0, 3)]);
+    queue.pushRuns([run(3, 5), run(5, 6)]);
+    queue.push([{ ...datagram(6), data: Uint8Array.of(6) }]);
+    expect(queue.length).toBe(4);
+    expect(await queue.takeRuns()).toEqual([run(3, 5), run(5, 6), { ...run(6, 7), timeMs: 6 }]);
+    expect(queue.length).toBe(0);
+  });
+
+  /** A step: runs of these sizes arrive, so many datagrams arrive, or one or all are read, as runs or not. */
+  const step = fc.oneof(
+    fc.record({ runs: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ datagrams: fc.integer({ min: 1, max: 3 }) }),
+    fc.record({ read: fc.constantFrom('one', 'all', 'runs') }),
+  );
+
+  test.each(['drop-newest', 'drop-oldest'] as const)(
+    'gives and drops what a queue of datagrams would, by the policy %s',
+    async (overflow) => {
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.array(step, { maxLength: 20 }), async (capacity, steps) => {
+          const { queue } = queueOf(capacity, overflow);
+          const { queue: plain } = queueOf(capacity, overflow);
+          let next = 0;
+          const alike = (from: number, to: number): Datagram[] =>
+            Array.from({ length: to - from }, (_, nth) => ({ ...datagram(0), data: Uint8Array.of(from + nth) }));
+          for (const each of steps) {
+            if ('read' in each) {
+              if (queue.length === 0) continue;
+              const [got, expected] =
+                each.read === 'one'
+                  ? [[(await queue.takeOne())!.data], [(await plain.takeOne())!.data]]
+                  : [
+                      each.read === 'all'
+                        ? (await queue.takeAll())!.map(({ data }) => data)
+                        : (await queue.takeRuns())!.map(({ bytes }) => bytes),
+                      (await plain.takeAll())!.map(({ data }) => data),
+                    ];
+              expect(Buffer.concat(got)).toEqual(Buffer.concat(expected));
+            } else {
+              const sizes = 'runs' in each ? each.runs : [each.datagrams];
+              const from = next;
+              const runs = sizes.map((size) => run(next, (next += size)));
+              if ('runs' in each) queue.pushRuns(runs);
+              else queue.push(alike(from, next));
+              plain.push(alike(from, next));
+            }
+            expect([queue.length, queue.room, queue.dropped]).toEqual([plain.length, plain.room, plain.dropped]);
+          }
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
 });
