@@ -1,14 +1,10 @@
 import type { ExchangePlan } from '../plan.js';
 import { argumentsSource } from './arguments.js';
-import { filesSource } from './files.js';
-import { generatedSource } from './generated.js';
-import { ProbeSource } from './probe.js';
 import type { Source, SourceOptions } from './source.js';
-import { streamSource } from './stream.js';
-import { TypedSource } from './typed.js';
 
 /**
- * The source of the messages that a plan names.
+ * The source of the messages that a plan names. The code of a kind is loaded when it is asked for; messages on the command
+ * line are the usual kind.
  *
  * @throws {UsageError} for a message that cannot be sent as the plan says
  * @throws {LocalFailure} for a message that cannot be read
@@ -19,16 +15,26 @@ export async function openSource(plan: ExchangePlan, options: SourceOptions): Pr
   switch (messages.kind) {
     case 'payloads':
       return argumentsSource(messages.payloads, plan, limitBytes);
-    case 'files':
+    case 'files': {
+      const { filesSource } = await import('./files.js');
       return filesSource(messages.paths, plan, io, limitBytes);
-    case 'generated':
+    }
+    case 'generated': {
+      const { generatedSource } = await import('./generated.js');
       return generatedSource(messages.bytes, plan, limitBytes);
-    case 'stream':
+    }
+    case 'stream': {
+      const { streamSource } = await import('./stream.js');
       return streamSource(messages.format, plan, io, limitBytes);
-    case 'typing':
+    }
+    case 'typing': {
+      const { TypedSource } = await import('./typed.js');
       return new TypedSource(io, plan.encoding);
-    case 'probe':
+    }
+    case 'probe': {
+      const { ProbeSource } = await import('./probe.js');
       return new ProbeSource(messages.probe, plan, limitBytes);
+    }
     case 'replay': {
       const { ReplaySource } = await import('./replay.js');
       return new ReplaySource(messages.path, plan, options);
