@@ -224,8 +224,9 @@ export class Exchange implements AsyncDisposable {
     measurement?.sending(payloads.length, timeMs);
     this.#isGiving = true;
     const timesMs = this.#observers.timesOf(payloads);
-    const failures = await client.sendBatch(payloads, { timesMs });
-    this.#isGiving = false;
+    const failures = await client.sendBatch(payloads, { timesMs }).finally(() => {
+      this.#isGiving = false;
+    });
     if (connection.switching !== undefined || clients !== connection.clients) {
       // The address was changed meanwhile, and these messages, which were kept, went to the new one.
       await connection.switching;
@@ -292,8 +293,7 @@ export class Exchange implements AsyncDisposable {
   /**
    * Closes the socket, and waits until the replies that count were taken. Twice is fine.
    *
-   * @param hurried whether to give up, in a moment, datagrams that the kernel does not take, and replies that no observer
-   * takes
+   * @param hurried whether to give up, in a moment, datagrams that the kernel does not take
    */
   close(hurried: boolean): Promise<void> {
     this.#closing ??= this.#close(hurried);
@@ -303,6 +303,9 @@ export class Exchange implements AsyncDisposable {
   async #close(hurried: boolean): Promise<void> {
     const connection = this.#connection;
     const givingUp = new Alarm(() => {
+      const isSending = this.#isGiving || this.#followUps.isSending || connection.switching !== undefined;
+      // Otherwise this process had no time yet to close the sockets, as on a busy machine. What they hold is not lost then.
+      if (!isSending) return;
       if (connection.clients.queued > 0) this.#hearing.drop(connection.clients.queued);
       connection.clients.abort();
     });

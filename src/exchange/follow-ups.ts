@@ -14,11 +14,18 @@ export class FollowUps {
   readonly #firstMatch: FirstMatch;
   #count = 0;
   #underWay: Promise<unknown> = Promise.resolve();
+  /** Follow-ups that the kernel has neither taken nor refused. */
+  #sending = 0;
 
   constructor(observers: Observers, ending: Ending, firstMatch: FirstMatch) {
     this.#observers = observers;
     this.#ending = ending;
     this.#firstMatch = firstMatch;
+  }
+
+  /** Whether the kernel has not yet taken or refused one. */
+  get isSending(): boolean {
+    return this.#sending > 0;
   }
 
   /** How many were sent. */
@@ -42,7 +49,9 @@ export class FollowUps {
   async #send(payload: Uint8Array, client: DatagramClient): Promise<void> {
     const timesMs = this.#observers.timesOf([payload]);
     const sending = client.sendBatch([payload], { timesMs });
+    this.#sending += 1;
     const failures = await sending.catch(() => undefined);
+    this.#sending -= 1;
     if (failures === undefined) {
       // The exchange is over already, and its socket closed.
       this.#count -= 1;
