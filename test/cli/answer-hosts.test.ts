@@ -22,13 +22,6 @@ const COPIES = 50;
 /** How long servers run that do not fall silent, in milliseconds. */
 const MOST_MS = 60_000;
 
-/** What the two count where one sends back 32 answers of the other, and then those that are still under way. */
-const returned = (copies: number) =>
-  [
-    { received: 32 + copies, sent: 32 + copies },
-    { received: 32 + 2 * copies, sent: 32 + copies, unanswered: copies },
-  ] as const;
-
 const ADDRESSES = {
   4: { near: '10.9.8.1:7000', far: '10.9.8.2:7000' },
   6: { near: '[fd09:8::1]:7000', far: '[fd09:8::2]:7000' },
@@ -102,26 +95,24 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
   const loops: readonly {
     readonly near: readonly string[];
     readonly far: readonly string[];
-    readonly counts?: readonly [object, object];
+    /**
+     * How many datagrams the near host takes and answers at least. On a busy machine it takes more: forged datagrams that
+     * come between two rounds have the guard begin anew. The far host leaves as many unanswered as go round at once.
+     */
+    readonly least?: number;
     /** How many answers the two send at most in a second. */
     readonly most?: readonly [number, number];
   }[] = [
     {
       near: ['echo'],
       far: ['echo'],
-      counts: [
-        { received: 100, sent: 100 },
-        { received: 100 + COPIES, sent: 100, unanswered: COPIES },
-      ],
+      least: 100,
     },
     {
       near: ['serve', '--reply', 'tock', '-o', 'none'],
       far: ['echo'],
       // What comes back first is "tick", and then "tock" goes round.
-      counts: [
-        { received: 100 + COPIES, sent: 100 + COPIES },
-        { received: 100 + 2 * COPIES, sent: 100 + COPIES, unanswered: COPIES },
-      ],
+      least: 100 + COPIES,
     },
     { near: ['echo', '--corrupt', '100%'], far: ['echo'] },
     { near: ['echo', '--corrupt', '100%'], far: ['echo', '--corrupt', '100%'] },
@@ -130,8 +121,8 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
       far: ['echo', '--corrupt', '5%', '--duplicate', '100%'],
     },
     { near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'], far: ['echo'] },
-    { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{counter}'], counts: returned(COPIES) },
-    { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{random:8}'], counts: returned(COPIES) },
+    { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{counter}'], least: 32 + COPIES },
+    { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{random:8}'], least: 32 + COPIES },
     // How many go round depends on the clock: two answers of one moment are the same, and count as one.
     { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', 'at {time}'] },
     { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', '{counter}', '--duplicate', '100%'] },
@@ -150,16 +141,18 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
       most: [1000, 500],
     },
   ];
-  for (const { near: one, far: other, counts, most } of loops) {
+  for (const { near: one, far: other, least, most } of loops) {
     testInNamespaces.concurrent(
       `fall silent when a forged sender sets them on each other: ${one.join(' ')} on ${other.join(' ')}`,
       async () => {
         const logs = await loop(one, other, COPIES);
         const spansMs = [spanMs(logs.near), spanMs(logs.far)];
         for (const ms of spansMs) expect(ms).toBeLessThan(MOST_MS / 2);
-        if (counts !== undefined) {
-          expect(summary(logs.near)).toMatchObject(counts[0]);
-          expect(summary(logs.far)).toMatchObject(counts[1]);
+        if (least !== undefined) {
+          const { received, sent } = summary(logs.near);
+          expect(received).toBeGreaterThanOrEqual(least);
+          expect(sent).toBe(received);
+          expect(summary(logs.far)).toMatchObject({ received: sent + COPIES, sent, unanswered: COPIES });
         }
         if (most !== undefined) {
           const seconds = 1 + Math.floor(Math.max(...spansMs) / 1000);
@@ -175,8 +168,8 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     'fall silent, however long a round takes, where one sends back what a program answers',
     async () => {
       const logs = await loop(['echo'], ['serve', '-o', 'none', '--exec', 'date +%N'], 1, 5);
-      expect(summary(logs.near)).toMatchObject(returned(1)[0]);
-      expect(summary(logs.far)).toMatchObject(returned(1)[1]);
+      expect(summary(logs.near)).toMatchObject({ received: 33, sent: 33 });
+      expect(summary(logs.far)).toMatchObject({ received: 34, sent: 33, unanswered: 1 });
       expect(logs.far.filter(({ msg }) => /is not answered for a second: it sent back/.test(String(msg)))).toHaveLength(
         1,
       );
