@@ -1,0 +1,95 @@
+// npm run bench:loop: how long two servers that respond by themselves go on when each gets the other's responses. A program
+// between them carries every datagram over, as a forged sender would set them on each other.
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The loop guards promise silence within this time. */
+const LIMIT_MS = 1000;
+/** Two servers count as silent when nothing has passed for this long. It is longer than any guard remembers. */
+const SILENCE_MS = 3000;
+/** A pair that goes on for longer than this is stopped. */
+const HANG_MS = 30_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'udpcat-loop-'));
+const rules = join(folder, 'rules.yaml');
+writeFileSync(rules, "rules: []\ndefault:\n  answer: '{counter} {data}'\n");
+const SERVERS = {
+  echo: ['echo', '127.0.0.1:0'],
+  'serve --reply': ['serve', '127.0.0.1:0', '--reply', 'x', '-o', 'none'],
+  'serve --rules': ['serve', '127.0.0.1:0', '--rules', rules, '-o', 'none'],
+};
+const PAIRS = [
+  ['echo', 'echo'],
+  ['echo', 'serve --reply'],
+  ['echo', 'serve --rules'],
+  ['serve --reply', 'serve --reply'],
+  ['serve --reply', 'serve --rules'],
+];
+
+const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
+
+/** Starts a server; resolves when it listens. */
+async function serve(args, engine) {
+  const child = spawn(process.execPath, [command, ...args, '--engine', engine], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  for await (const line of createInterface({ input: child.stderr })) {
+    const [, port] = /listening on .*:(\d+)/.exec(line) ?? [];
+    if (port !== undefined) return { child, port: Number(port) };
+  }
+  throw new Error(`${args.join(' ')} does not listen`);
+}
+
+/** Carries datagrams between two servers until they are silent; returns how many passed, and in how many milliseconds. */
+async function carry(ports) {
+  const sockets = ports.map(() => createSocket('udp4'));
+  for (const socket of sockets) {
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+  }
+  const startMs = performance.now();
+  let passed = 0;
+  let lastMs = startMs;
+  // Each server hears from one socket: the responses of the other leave there.
+  sockets.forEach((socket, nth) => {
+    const other = 1 - nth;
+    socket.on('message', (payload) => {
+      passed += 1;
+      lastMs = performance.now();
+      sockets[other].send(payload, ports[other], '127.0.0.1');
+    });
+  });
+  sockets[0].send('hello', ports[0], '127.0.0.1');
+  let silent = false;
+  while (!silent && performance.now() - startMs < HANG_MS) {
+    await sleep(100);
+    silent = performance.now() - lastMs >= SILENCE_MS;
+  }
+  for (const socket of sockets) socket.close();
+  return { passed, ms: lastMs - startMs, silent };
+}
+
+try {
+  console.log('engine  servers                          datagrams  silent after');
+  for (const engine of ['node', 'linux'])
+    for (const pair of PAIRS) {
+      const servers = await Promise.all(pair.map((name) => serve(SERVERS[name], engine)));
+      const { passed, ms, silent } = await carry(servers.map(({ port }) => port));
+      for (const { child } of servers) child.kill();
+      const holds = silent && ms <= LIMIT_MS;
+      if (!holds) process.exitCode = 1;
+      const when = silent ? `${ms.toFixed(0)} ms` : `not within ${HANG_MS} ms`;
+      const columns = [engine.padEnd(6), pair.join(' and ').padEnd(31), String(passed).padStart(10), when.padStart(12)];
+      console.log([...columns, ...(holds ? [] : [`more than ${LIMIT_MS} ms`])].join('  '));
+    }
+} finally {
+  rmSync(folder, { recursive: true });
+}
