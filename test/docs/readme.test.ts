@@ -1,17 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FIRST_USER_PORT, MAX_AMPLIFICATION, MAX_IDENTICAL } from '../src/guard/limits.js';
-import { EXIT_STATUSES } from '../src/run/exit-code.js';
-import { MAX_PEERS } from '../src/stats/peers.js';
-import { testWith } from './support/peers.js';
-import { closedPort, echoServer } from './support/sockets.js';
-import { commandLine, shell, start, udpcat } from './support/udpcat.js';
+import { FIRST_USER_PORT, MAX_AMPLIFICATION, MAX_IDENTICAL } from '../../src/guard/limits.js';
+import { EXIT_STATUSES } from '../../src/run/exit-code.js';
+import { MAX_PEERS } from '../../src/stats/peers.js';
+import { closedPort, echoServer } from '../support/sockets.js';
+import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(`${root}/README.md`, 'utf8');
 
 /** The README's blocks of one language, in order. */
@@ -81,33 +80,6 @@ describe('the README', () => {
     await using run = shell(`exec 2>&1\n${script}`);
     expect((await run.outcome).stdout.toString()).toBe(shown);
   });
-
-  testWith(
-    'systemd-analyze',
-    'has units that systemd finds no fault with, and a service that starts as they say',
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'udpcat-units-'));
-      try {
-        const socket = blocks('ini').find((unit) => unit.includes('[Socket]')) ?? '';
-        const service = blocks('ini').find((unit) => unit.includes('Type=notify')) ?? '';
-        const [, options = ''] = /^ExecStart=\/usr\/local\/bin\/udpcat (.*)$/m.exec(service) ?? [];
-        writeFileSync(join(folder, 'udpcat.socket'), socket);
-        // Where the program is on this machine.
-        writeFileSync(join(folder, 'udpcat.service'), service.replace('/usr/local/bin/udpcat', commandLine([])));
-        const args = ['verify', '--man=no', join(folder, 'udpcat.socket'), join(folder, 'udpcat.service')];
-        const { stdout, stderr, status } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
-        expect({ stdout, stderr: stderr.split('\n').filter((line) => line.includes('udpcat')), status }).toEqual({
-          stdout: '',
-          stderr: [],
-          status: 0,
-        });
-        await using server = start(options.split(' '));
-        await server.listening();
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    },
-  );
 
   test('has a name server of ten lines of rules that answers as it shows', async () => {
     const section = readme.slice(readme.indexOf('### Answers by rules'), readme.indexOf('### Answers by a program'));
