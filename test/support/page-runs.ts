@@ -6,7 +6,7 @@ import { expect } from '@jest/globals';
 import type { Block } from './pages.js';
 import { PROGRAM_PATH } from './peers.js';
 import { screen } from './screen.js';
-import { commandLine, quote, shell, type Terminal, terminal } from './udpcat.js';
+import { commandLine, quote, type Running, shell, type Terminal, terminal } from './udpcat.js';
 
 /** A folder and a network. Disposal ends all that was started there. */
 export interface Place extends AsyncDisposable {
@@ -16,7 +16,10 @@ export interface Place extends AsyncDisposable {
   /** Starts a command line in a terminal of its own, 200 columns wide. Its stdout is all that the terminal shows. */
   start(line: string): Terminal;
 
-  /** Runs a command line to its end. */
+  /** Starts a command line without a terminal, as cron does: stdin is open, stdout and stderr are pipes. */
+  startUnattended(line: string): Running;
+
+  /** Runs a command line to its end at a terminal. */
   run(line: string): Promise<Shown>;
 
   /** Runs a command line until `udpcat: listening on` shows, presses Ctrl-C, and waits for its end. */
@@ -85,16 +88,19 @@ export async function openPlace({ files = {} }: PlaceOptions = {}): Promise<Plac
   for (const [name, text] of Object.entries(files)) write(join(folder, name), text);
   const network = shell(`exec unshare --net --mount sh -c ${quote(NETWORK.join('\n'))}`);
   await network.until('ready\n');
-  const started = new Set<Terminal>();
+  const started = new Set<Running>();
+  const env = { PATH: `${join(root, 'bin')}:${PROGRAM_PATH}` };
+  const inside = (line: string): string =>
+    `exec nsenter --target ${network.pid} --net --mount --wd=${quote(folder)} bash -c ${quote(line)}`;
+  const follow = <T extends Running>(running: T): T => {
+    started.add(running);
+    return running;
+  };
 
   const place: Place = {
     folder,
-    start: (line) => {
-      const inside = `nsenter --target ${network.pid} --net --mount --wd=${quote(folder)} bash -c ${quote(line)}`;
-      const running = terminal(`exec ${inside}`, { env: { PATH: `${join(root, 'bin')}:${PROGRAM_PATH}` } });
-      started.add(running);
-      return running;
-    },
+    start: (line) => follow(terminal(inside(line), { env })),
+    startUnattended: (line) => follow(shell(inside(line), { env })),
     run: async (line) => await ended(place.start(line)),
     runServer: async (line) => {
       const server = place.start(line);

@@ -1,0 +1,166 @@
+import { describe, expect } from '@jest/globals';
+import { parse } from 'yaml';
+import { testInNamespaces } from '../support/namespaces.js';
+import { openPlace, type Place } from '../support/page-runs.js';
+import { openPage, testAllTaken } from '../support/pages.js';
+import { quote } from '../support/udpcat.js';
+
+const page = openPage('docs/checks.md');
+
+/** The part of a recipe that the pattern finds. */
+function recipe(language: string, heading: string, pattern: RegExp): string {
+  const [, found] = pattern.exec(page.block(language, heading).code) ?? [];
+  if (found === undefined) throw new Error(`the recipe below "${heading}" has no ${String(pattern)}`);
+  return found;
+}
+
+const commandLineOf = (words: readonly string[]): string => words.map(quote).join(' ');
+
+/** A command line with time for a busy machine; for a service that answers, which ends the wait. */
+const patient = (line: string): string => line.replace(/--deadline \d+s/, '--deadline 200s');
+
+const SERVICES = {
+  /** Answers every ping. */
+  pong: { line: 'exec udpcat serve 127.0.0.1:7000 --reply pong -o none', ready: 'listening on' },
+  /** Answers wrongly. */
+  wrong: { line: 'exec udpcat serve 127.0.0.1:7000 --reply NOPE -o none', ready: 'listening on' },
+  /** A name server for example.com. */
+  dns: {
+    line:
+      'exec dnsmasq --keep-in-foreground --log-facility=- --conf-file=/dev/null --pid-file= --port=53 --user=root ' +
+      '--listen-address=127.0.0.1 --bind-interfaces --no-resolv --no-hosts --address=/example.com/192.0.2.10',
+    ready: 'started',
+  },
+} as const;
+
+async function startService(place: Place, service: keyof typeof SERVICES): Promise<void> {
+  const { line, ready } = SERVICES[service];
+  await place.startUnattended(line).until(ready, 'stderr');
+}
+
+/** Runs a command line as cron does, beside a service. */
+async function run(line: string, service?: keyof typeof SERVICES) {
+  await using place = await openPlace();
+  if (service !== undefined) await startService(place, service);
+  const { status, stdout, stderr } = await place.startUnattended(line).outcome;
+  return { status, stdout: stdout.toString(), stderr };
+}
+
+const [dnsSession, pongSession] = page.blocks('console', 'Health checks');
+testInNamespaces(
+  'a name server is checked as the page shows',
+  async () => {
+    await using place = await openPlace();
+    await startService(place, 'dns');
+    await place.replay(dnsSession);
+  },
+  ['dnsmasq'],
+);
+
+const explained = page.block('console', 'Why a check fails: --explain');
+testInNamespaces('a service is checked and explained as the page shows', async () => {
+  await using place = await openPlace();
+  await startService(place, 'pong');
+  await place.replay(pongSession!, explained);
+});
+
+const probes = page.block('sh', 'Probes');
+testInNamespaces(
+  'probes are listed, explained and sent as the page shows',
+  async () => {
+    await using place = await openPlace();
+    await startService(place, 'dns');
+    await place.startUnattended('exec udpcat serve 127.0.0.1:514').until('listening on', 'stderr');
+    await place.runLines(probes);
+  },
+  ['dnsmasq'],
+);
+
+const [broadcast, multicast] = page.block('sh', 'Discovery').code.trimEnd().split('\n');
+testInNamespaces('hosts answer a question to all, each shown with its address', async () => {
+  await using place = await openPlace();
+  const server = place.startUnattended('exec udpcat serve "*:7000" --reply here -o none');
+  await server.until('listening on', 'stderr');
+  // The first reply ends the wait of the test.
+  const asking = broadcast!.replace('-n all -w 1s', '-n 1 -w 200s');
+  const { status, lines } = await place.run(asking);
+  expect(lines.join('\n')).toMatch(/ 192\.0\.2\.1:7000 > \S+ 4 bytes: here/);
+  expect(status).toBe(0);
+});
+testInNamespaces('the question to the multicast group leaves, and nobody is there to answer', async () => {
+  await using place = await openPlace();
+  expect(await place.run(multicast!)).toMatchObject({ status: 3 });
+});
+
+describe('the recipe for', () => {
+  const docker = commandLineOf(JSON.parse(recipe('dockerfile', 'Docker', /CMD (\[.*\])/)) as string[]);
+  testInNamespaces(
+    'Docker is 0 and silent on stdout for a healthy service',
+    async () => {
+      expect(await run(patient(docker), 'dns')).toMatchObject({ status: 0, stdout: '' });
+    },
+    ['dnsmasq'],
+  );
+  testInNamespaces('Docker is 1 for any other', async () => {
+    expect(await run(docker)).toMatchObject({ status: 1, stdout: '' });
+  });
+
+  const container = parse(page.block('yaml', 'Kubernetes').code) as { livenessProbe: { exec: { command: string[] } } };
+  const kubernetes = commandLineOf(container.livenessProbe.exec.command);
+  testInNamespaces('Kubernetes is 0 for a healthy service', async () => {
+    expect(await run(patient(kubernetes), 'pong')).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+  testInNamespaces('Kubernetes is not 0 for a service that answers wrongly, or is gone', async () => {
+    expect(await run(kubernetes, 'wrong')).toMatchObject({ status: 5 });
+    expect(await run(kubernetes)).toMatchObject({ status: 4 });
+  });
+
+  /** With the macros replaced as Nagios does, and limits for a busy machine. */
+  const nagios = recipe('nagios', 'Nagios and Icinga', /command_line +(.*)/)
+    .replace('$HOSTADDRESS$', '127.0.0.1')
+    .replace('$ARG1$', 'example.com')
+    .replace('--warn 200ms --critical 500ms --deadline 8s', '--warn 20s --critical 30s --deadline 60s');
+  testInNamespaces(
+    'Nagios is OK, with performance data, for a healthy service',
+    async () => {
+      const { status, stdout } = await run(nagios, 'dns');
+      expect(stdout).toMatch(/^UDPCAT OK - dns: example\.com A 192\.0\.2\.10, .* \| rtt=[\d.]+ms;20000;30000;0\n$/);
+      expect(status).toBe(0);
+    },
+    ['dnsmasq'],
+  );
+  testInNamespaces('Nagios is CRITICAL for a service that is gone', async () => {
+    const { status, stdout } = await run(nagios);
+    expect(stdout).toMatch(/^UDPCAT CRITICAL - 127\.0\.0\.1:53 refused: .* \| rtt=U;20000;30000;0\n$/);
+    expect(status).toBe(2);
+  });
+
+  const systemd = recipe('ini', 'systemd', /ExecStartPost=(.*)/);
+  testInNamespaces('systemd waits until the service, started later, answers', async () => {
+    await using place = await openPlace();
+    const check = place.startUnattended(systemd);
+    // The first datagram is refused before the service starts.
+    const refused = `until [ "$(awk '/^Udp: [0-9]/ { print $3 }' /proc/net/snmp)" -gt 0 ]; do :; done`;
+    await place.startUnattended(refused).outcome;
+    await startService(place, 'pong');
+    expect(await check.outcome).toMatchObject({ status: 0 });
+  });
+
+  const script = page.block('bash', 'A shell script').code;
+  testInNamespaces('a shell script tells up from down', async () => {
+    expect(await run(script, 'pong')).toEqual({ status: 0, stdout: 'up\n', stderr: '' });
+    expect(await run(script, 'wrong')).toMatchObject({ stdout: 'down\n' });
+  });
+
+  const cron = recipe('crontab', 'cron', /^(?:\S+ ){5}(.*)$/m);
+  testInNamespaces('cron writes nothing unless the service fails', async () => {
+    expect(await run(patient(cron), 'pong')).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(await run(cron)).toEqual({
+      status: 4,
+      stdout: '',
+      stderr: 'udpcat: 127.0.0.1:7000 refused: nobody listens there, or a firewall prohibits it\n',
+    });
+  });
+});
+
+testAllTaken(page);
