@@ -1,120 +1,127 @@
 import { describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { FIRST_USER_PORT, MAX_AMPLIFICATION, MAX_IDENTICAL } from '../../src/guard/limits.js';
+import { PROBES } from '../../src/probes/table.js';
 import { EXIT_STATUSES } from '../../src/run/exit-code.js';
-import { MAX_PEERS } from '../../src/stats/peers.js';
+import { testInNamespaces } from '../support/namespaces.js';
+import { comparable, openPlace } from '../support/page-runs.js';
+import { openPage, ROOT, testAllTaken } from '../support/pages.js';
 import { closedPort, echoServer } from '../support/sockets.js';
-import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
+import { quote, shell, udpcat } from '../support/udpcat.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const readme = readFileSync(`${root}/README.md`, 'utf8');
+const page = openPage('README.md');
 
-/** The README's blocks of one language, in order. */
-function blocks(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, code = '']) => code);
-}
+test('the README fits on few screens', () => {
+  expect(page.text.trimEnd().split('\n').length).toBeLessThanOrEqual(220);
+  expect(page.text.trim().split(/\s+/).length).toBeLessThanOrEqual(1800);
+});
 
-/** Runs an example as a module of somebody who has installed the package. */
-function runModule(code: string) {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { cwd: root });
-  const output = new Promise<string>((resolve) => {
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.once('close', () => {
-      resolve(text);
+test('the README says of each exit status what the manual page says', () => {
+  const [, section = ''] = /^## Exit status\n(.*?)(?=^## )/ms.exec(page.text) ?? [];
+  const rows = [...section.matchAll(/^\| ([\d, ]+) \| (.*) \|$/gm)].map(([, status, meaning]) => ({ status, meaning }));
+  expect(rows).toEqual(EXIT_STATUSES.map(({ status, meaning }) => ({ status, meaning })));
+});
+
+test('the README names the commands that run from a clone, install, and test, and counts the probes', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  for (const words of [
+    'npm ci && npx udpcat serve 127.0.0.1:8000',
+    `npm install --global ./udpcat-${version}.tgz`,
+    'npm ci && npm test',
+    `shows all ${Object.keys(PROBES).length}`,
+  ]) {
+    expect(page.text).toContain(words);
+  }
+});
+
+const minutes = page.blocks('console', 'Five minutes');
+testInNamespaces('five minutes show what the README shows', async () => {
+  await using place = await openPlace();
+  await place.replay(...minutes);
+});
+
+/** Answers as the name server of the example does. */
+const DNS =
+  'exec dnsmasq --keep-in-foreground --log-facility=- --conf-file=/dev/null --pid-file= --port=53 --user=root ' +
+  '--listen-address=127.0.0.1 --bind-interfaces --no-resolv --no-hosts --address=/example.com/192.0.2.10';
+
+const things = page.blocks('console', 'Ten things to do');
+testInNamespaces(
+  'ten things show what the README shows',
+  async () => {
+    expect(page.text.match(/^\*\*\d+\. /gm)).toHaveLength(10);
+    await using place = await openPlace();
+    await place.startUnattended(DNS).until('started', 'stderr');
+    await place.startUnattended('exec udpcat echo 7000').until('listening on', 'stderr');
+    await place.replay(...things);
+  },
+  ['dnsmasq'],
+);
+
+describe('the library', () => {
+  const [server, client] = page.blocks('js', 'The library');
+
+  /** Runs an example as a module of a program that has installed the package. */
+  function runModule(code: string) {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { cwd: ROOT });
+    const output = new Promise<string>((resolve) => {
+      let text = '';
+      child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      child.once('close', () => {
+        resolve(text);
+      });
     });
-  });
-  return { child, output };
-}
+    return { child, output };
+  }
 
-describe('the README', () => {
-  test('says of each exit status what the manual page says', () => {
-    const [, section = ''] = /^## Exit status\n(.*?)(?=^## )/ms.exec(readme) ?? [];
-    const rows = [...section.matchAll(/^\| ([\d, ]+) \| (.*) \|$/gm)].map(([, status, meaning]) => ({
-      status,
-      meaning,
-    }));
-    expect(rows).toEqual(EXIT_STATUSES.map(({ status, meaning }) => ({ status, meaning })));
-  });
-
-  test('names the limits that hold', () => {
-    expect(readme).toContain(`source ports below ${FIRST_USER_PORT}`);
-    expect(readme).toContain(`of identical datagrams from one peer they answer at most ${MAX_IDENTICAL} in any second`);
-    expect(readme).toContain(`an answer larger than ${MAX_AMPLIFICATION} times the question`);
-    expect(readme).toContain(`The first ${MAX_PEERS} peers are counted`);
-  });
-
-  const [server = '', client = ''] = blocks('js');
-
-  test('has an echo server that answers, as written but for the port', async () => {
+  test('is an echo server that answers, as written but for the port', async () => {
     const port = String(await closedPort(4));
-    const { child, output } = runModule(server.replaceAll('9999', port));
+    const { child, output } = runModule(server.code.replaceAll('9999', port));
     const { status } = await udpcat(['send', port, 'hello', '--expect-exact', 'hello', '--retry', '1200', '-w', '4m']);
     child.kill();
     await output;
     expect(status).toBe(0);
   });
 
-  test('has an echo client that prints what comes back, as written but for the port', async () => {
+  test('is a client that prints the reply, as written but for the port', async () => {
     await using echo = await echoServer(4);
-    const { output } = runModule(client.replaceAll('9999', String(echo.port)));
+    const { output } = runModule(client!.code.replaceAll('9999', String(echo.port)));
     expect(await output).toBe('Hello, World!\n');
   });
+});
 
-  test('shows two terminals whose commands do what it says', async () => {
-    const [, session = ''] = blocks('console');
-    const [serverLine = ''] = /(?<=npx udpcat ).*/.exec(blocks('console')[0] ?? '') ?? [];
-    expect(serverLine).toBe("serve 127.0.0.1:8000 --reply 'got it'");
-    await using server = start(['serve', '127.0.0.1:0', '--reply', 'got it']);
-    const address = await server.listening();
-    const closed = `127.0.0.1:${await closedPort(4)}`;
-    const here = session.replaceAll('127.0.0.1:8000', address).replaceAll('127.0.0.1:8001', closed);
-    const commands = [...here.matchAll(/^\$ npx udpcat (.*)$/gm)].map(([, command = '']) => command);
-    expect(commands).toHaveLength(4);
-    const shown = here.replaceAll(/^\$ .*\n/gm, '');
-    const script = commands.map((command) => `${commandLine([])} ${command}`).join('\n');
-    await using run = shell(`exec 2>&1\n${script}`);
-    expect((await run.outcome).stdout.toString()).toBe(shown);
-  });
+describe('the picture', () => {
+  const picture = join(ROOT, 'docs/terminal.svg');
 
-  test('has a name server of ten lines of rules that answers as it shows', async () => {
-    const section = readme.slice(readme.indexOf('### Answers by rules'), readme.indexOf('### Answers by a program'));
-    const [, rules = ''] = /^```yaml\n(.*?)^```/ms.exec(section) ?? [];
-    const [, session = ''] = /^```console\n(.*?)^```/ms.exec(section) ?? [];
-    expect(rules.trimEnd().split('\n')).toHaveLength(10);
-    const folder = mkdtempSync(join(tmpdir(), 'udpcat-readme-'));
+  /** The rows of the terminals in a picture. */
+  const linesOf = (path: string): string[] =>
+    [...readFileSync(path, 'utf8').matchAll(/<text xml:space="preserve"[^>]*>(.*?)<\/text>/g)].map(([, spans = '']) =>
+      spans
+        .replaceAll(/<[^>]*>/g, '')
+        .replaceAll('&gt;', '>')
+        .replaceAll('&lt;', '<')
+        .replaceAll('&amp;', '&'),
+    );
+
+  testInNamespaces('shows a run of today', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'udpcat-picture-'));
     try {
-      writeFileSync(join(folder, 'dns.yaml'), rules);
-      const [, line = ''] = /`udpcat (serve .*?)`/.exec(section) ?? [];
-      await using server = start(line.replace('5300', '0').split(' '), { cwd: folder });
-      const here = session.replaceAll('127.0.0.1:5300', await server.listening());
-      const script = here.replaceAll(/^(?!\$ ).*\n/gm, '').replaceAll(/^\$ npx udpcat/gm, commandLine([]));
-      await using run = shell(`exec 2>&1\n${script}`);
-      expect((await run.outcome).stdout.toString()).toBe(here.replaceAll(/^\$ .*\n/gm, ''));
+      const again = join(folder, 'again.svg');
+      const draw = `ip link set lo up && exec ${[process.execPath, join(ROOT, 'scripts/terminal-svg.mjs'), again].map(quote).join(' ')}`;
+      await using drawing = shell(`exec unshare --net sh -c ${quote(draw)}`);
+      expect(await drawing.outcome).toMatchObject({ status: 0, stderr: '' });
+      expect(comparable(linesOf(again))).toEqual(comparable(linesOf(picture)));
     } finally {
-      rmSync(folder, { recursive: true });
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 
-  test.each([
-    { nth: 0, answer: 'HELLO' },
-    { nth: 1, answer: '127.0.0.1 said hello\n' },
-  ])('has programs that answer, example $nth', async ({ nth, answer }) => {
-    const section = readme.slice(readme.indexOf('### Answers by a program'));
-    const [, block = ''] = /^```sh\n(.*?)^```/ms.exec(section) ?? [];
-    const line = block.split('\n')[nth]?.replace('udpcat', commandLine([])).replace('8000', '0') ?? '';
-    await using server = shell(`exec ${line}`);
-    const address = await server.listening();
-    expect(await udpcat(['send', address, 'hello', '--expect-exact', answer, '-w', '4m'])).toMatchObject({ status: 0 });
-  });
-
-  test('names the command that runs the tests, and the one that starts the main job', () => {
-    expect(blocks('sh')).toEqual(
-      expect.arrayContaining(['npm ci && npx udpcat serve 127.0.0.1:8000\n', 'npm ci && npm test\n']),
-    );
+  test('needs nothing from elsewhere', () => {
+    const text = readFileSync(picture, 'utf8').replace('xmlns="http://www.w3.org/2000/svg"', '');
+    expect(text).not.toMatch(/https?:|<script|<image|@import|@font-face|href=/);
   });
 });
+
+testAllTaken(page);

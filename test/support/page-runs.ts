@@ -153,7 +153,7 @@ async function replay(place: Place, blocks: readonly Block[]): Promise<void> {
   }
   for (const { command, shown, running } of servers) {
     const interrupted = shown.findIndex((line) => line.startsWith('^C'));
-    await running.until(new RegExp(`^(?:.*\n){${interrupted < 0 ? shown.length : interrupted}}`));
+    await running.until(new RegExp(`^(?:[^\\n]*\\n){${interrupted < 0 ? shown.length : interrupted}}`));
     if (interrupted >= 0) running.type(CTRL_C);
     const lines = interrupted >= 0 ? (await ended(running)).lines : rows(await textOf(running));
     expectShown(command, lines, shown);
@@ -183,21 +183,26 @@ export function expectShown(command: string, lines: readonly string[], shown: re
 
 /**
  * Lines of a terminal with the same words where runs differ: times, numbers with a fraction, rates, and ports from 32768
- * on, which the kernel chose. `^C`, the echo of Ctrl-C, is left out.
+ * on, which the kernel chose. `^C`, the echo of Ctrl-C, is left out. The rows of a histogram become one line; a page may
+ * leave out some of them and write `…`.
  */
 export function comparable(lines: readonly string[]): string[] {
   return lines
     .map((line) =>
       line
         .replace(/^\^C/, '')
+        .replace(/^(?:udpcat: +[\d.,]+ to +[\d.,]+ ms +[\d,]+(?: #+)?|…)$/, 'HISTOGRAM')
         .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, 'TIME')
         .replaceAll(/(?<=[\d\]]:)(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[4-6]\d{4})\b/g, 'PORT')
+        .replaceAll(/\b(min|p\d+(?:\.\d)?|max|mean|jitter) [\d.]+/g, 'N')
+        .replaceAll(/"(\w+Ms)":[\d.]+/g, '"$1":N')
         .replaceAll(/(?<![\d.])\d+\.\d+(?![\d.]*\d)/g, 'N')
         .replaceAll(/\b[\d,]+\/s\b/g, 'N/s')
         .replaceAll(/\b(?:\d+|N) (?=[kMG]?B\/s|m?s\b)/g, 'N ')
         .trimEnd(),
     )
-    .filter((line, index) => line !== '' || lines[index] !== '^C');
+    .filter((line, index) => line !== '' || lines[index] !== '^C')
+    .filter((line, index, all) => line !== 'HISTOGRAM' || all[index - 1] !== line);
 }
 
 /** The commands of a block of `sh`. */
