@@ -99,6 +99,7 @@ try {
     ['send', '--help'],
     ['echo', '--help'],
     ['completion', '--help'],
+    ['help'],
   ]) {
     check(args.join(' '), run(command, args).includes('Usage: udpcat'));
   }

@@ -1,4 +1,4 @@
-// The manual page udpcat(1), from what is said elsewhere already: the options and examples as --help has them, the rest as in the README.
+// Makes the manual page udpcat(1): options and examples from the declarations of the commands, the rest from the README.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -41,7 +41,7 @@ export async function manPage({ outdir, version, date }) {
       text: helper.argumentDescription(operand),
     })),
     options: optionsOf(command),
-    examples: examplesOf(command),
+    examples: command.examples,
   }));
   const shared = sharedOptions(commands.filter(({ options }) => options.length > 1));
   const isShared = ({ key }) => shared.some((option) => option.key === key);
@@ -106,25 +106,7 @@ function sharedOptions([first, ...others]) {
   return first.options.filter(({ key }) => others.every(({ options }) => options.some((option) => option.key === key)));
 }
 
-/** The examples that stand at the end of the help. */
-function examplesOf(command) {
-  let help = '';
-  const { writeOut } = command.configureOutput();
-  command.configureOutput({ writeOut: (text) => (help += text) });
-  command.outputHelp();
-  command.configureOutput({ writeOut });
-  const [, block = ''] = /^Examples:\n((?: {2}.*\n)+)/m.exec(help) ?? [];
-  return block
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [, written = '', says = ''] = /^ {2}(\S.*?)(?: {2,}(\S.*))?$/.exec(line) ?? [];
-      return { written, says };
-    });
-}
-
-const example = ({ written, says }) =>
-  says === '' ? ['.PP', bold(written)] : tagged({ term: bold(written), text: says });
+const example = ({ line, says }) => tagged({ term: bold(line), text: says });
 
 function groups(options) {
   const headings = [...new Set(options.map(({ group }) => group))];

@@ -2,29 +2,32 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ValueError } from '../net/errors.js';
 import type { Completes, Parser } from '../text/value.js';
 
-/** An option as commander has it, and what a shell can offer for its value. */
+/** An option as commander has it, with facts for shells and for the help. */
 export class DeclaredOption extends Option {
+  /** The values that a shell can offer. */
   completes: Completes | undefined;
+  /** Whether the short help (`-h`) shows it. */
+  isCommon = false;
 }
 
-/** One option of a command, declared once: how it is written, what it means, how it is read, and the type of its value. */
+/** One option of a command: its flags, its help, its parser and the type of its value. */
 export interface OptionSpec<Value> {
-  /** For commander: one, or a flag and its negation. */
-  readonly options: readonly Option[];
+  /** One option, or a flag and its negation. */
+  readonly options: readonly DeclaredOption[];
   readonly repeatable: boolean;
-  /** Only in the type: what {@link ValuesOf} reads. */
+  /** It exists only in the type: {@link ValuesOf} reads it. */
   readonly value?: Value;
 }
 
 /** The options of a command by name. */
 export type OptionTable = Readonly<Record<string, OptionSpec<unknown>>>;
 
-/** The values that a table of options stands for. */
+/** The parsed values of a table of options. */
 export type ValuesOf<Table extends OptionTable> = {
   readonly [Name in keyof Table]: Table[Name] extends OptionSpec<infer Value> ? Value : never;
 };
 
-/** An option with a value. */
+/** Declares an option with a value. A default stands in the help. */
 export function option<Value>(flags: string, help: string, parse: Parser<Value>): OptionSpec<Value | undefined>;
 export function option<Value>(
   flags: string,
@@ -47,7 +50,7 @@ export function option<Value>(
   return { options: [declared], repeatable: false };
 }
 
-/** An option that may stand several times, each time with a value. */
+/** Declares an option with a value that the user may give several times. */
 export function repeatable<Value>(
   flags: string,
   help: string,
@@ -59,30 +62,30 @@ export function repeatable<Value>(
   return { options: [declared], repeatable: true };
 }
 
-/** An option without a value: it stands or it does not. */
+/** Declares an option without a value. It is undefined unless the user gives it. */
 export function flag(flags: string, help: string): OptionSpec<true | undefined> {
-  return { options: [new Option(flags, help)], repeatable: true };
+  return { options: [new DeclaredOption(flags, help)], repeatable: true };
 }
 
-/** A flag that turns something off: true unless it stands. */
+/** Declares a flag that turns something off. It is true unless the user gives the flag. */
 export function unlessFlag(flags: string, help: string): OptionSpec<boolean> {
-  return { options: [new Option(flags, help)], repeatable: true };
+  return { options: [new DeclaredOption(flags, help)], repeatable: true };
 }
 
-/** A flag and its negation; undefined when neither stands. */
+/** Declares a flag and its negation. The value is undefined unless the user gives one of them. */
 export function toggle(
   flags: string,
   negation: string,
   help: string,
   negationHelp: string,
 ): OptionSpec<boolean | undefined> {
-  return { options: [new Option(flags, help), new Option(negation, negationHelp)], repeatable: true };
+  return { options: [new DeclaredOption(flags, help), new DeclaredOption(negation, negationHelp)], repeatable: true };
 }
 
 /**
- * Declares the options of a table on a command. An option that is given twice, and may not be, is a usage error.
+ * Adds the options of a table to a command. To give an option twice is a usage error, unless it is repeatable.
  *
- * @throws {Error} where a key of the table is not commander's own name for the option
+ * @throws {Error} if a key of the table differs from commander's name of the option
  */
 export function addOptions(command: Command, table: OptionTable): void {
   for (const [name, spec] of Object.entries(table)) {
@@ -100,7 +103,7 @@ export function addOptions(command: Command, table: OptionTable): void {
   }
 }
 
-/** Puts the options of a table under a heading of their own in the help. */
+/** Puts the options of a table under a heading in the help. */
 export function grouped<Table extends OptionTable>(heading: string, table: Table): Table {
   for (const { options } of Object.values(table)) {
     for (const declared of options) declared.helpGroup(heading);
@@ -108,13 +111,20 @@ export function grouped<Table extends OptionTable>(heading: string, table: Table
   return table;
 }
 
-/** An option that may not stand beside others, which are named as in their table. */
+/** Forbids an option beside others. Those are named by their keys in the table. */
 export function conflicting<Value>(spec: OptionSpec<Value>, ...others: string[]): OptionSpec<Value> {
   for (const declared of spec.options) declared.conflicts(others);
   return spec;
 }
 
-/** Reads a value; commander tells what is wrong with it, and which option it is of. */
+/** Shows an option in the short help (`-h`), too. Of a flag and its negation, the short help shows the flag. */
+export function common<Value>(spec: OptionSpec<Value>): OptionSpec<Value> {
+  const [declared] = spec.options;
+  if (declared !== undefined) declared.isCommon = true;
+  return spec;
+}
+
+/** Reads a value. Commander adds the name of the option to the message. */
 function reading<Value>(parse: Parser<Value>, text: string): Value {
   try {
     return parse(text);

@@ -1,46 +1,48 @@
 import { Argument, type Command, type Option } from 'commander';
+import type { CliCommand, Example } from '../cli/command.js';
 import { PROBES } from '../probes/table.js';
 import { DeclaredOption } from '../cli/options.js';
 import type { Completes } from '../text/value.js';
 
-/** The shells that there are completions for, and how each is told of a program. */
+/** The shells, and for each the function that writes its script. */
 const SHELLS = { bash: forBash, zsh: forZsh, fish: forFish } as const;
 
-const EXAMPLES = `
-Examples:
-  source <(udpcat completion bash)                                    in ~/.bashrc
-  source <(udpcat completion zsh)                                     in ~/.zshrc, after compinit
-  udpcat completion fish > ~/.config/fish/completions/udpcat.fish     once
-`;
+const EXAMPLES: readonly Example[] = [
+  { line: 'source <(udpcat completion bash)', says: 'in ~/.bashrc' },
+  { line: 'source <(udpcat completion zsh)', says: 'in ~/.zshrc, after compinit' },
+  { line: 'udpcat completion fish | source', says: 'in ~/.config/fish/config.fish' },
+];
 
-/** Declares `udpcat completion <shell>`; `program` gives the program that is completed. */
-export function declareCompletion(command: Command, program: () => Promise<Command>): void {
+/** Declares `udpcat completion <shell>`. @param program returns the program with the options of every command */
+export function declareCompletion(command: CliCommand, program: () => Promise<Command>): void {
   const shells = Object.keys(SHELLS);
   command
-    .description('Prints the commands that have a shell complete the commands, options and values of udpcat.')
-    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .description(
+      'Prints a script for a shell. With it, the shell completes the commands, options and values of udpcat.',
+    )
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .allowExcessArguments(false)
-    .addHelpText('after', EXAMPLES)
     .action(async (shell: keyof typeof SHELLS) => {
       command.configureOutput().writeOut?.(SHELLS[shell](describe(await program())));
     });
+  command.examples = EXAMPLES;
 }
 
-/** What a shell can offer for a value; nothing for one that only the user can know. */
+/** The values that a shell can offer. Undefined: only the user can know the value. */
 type Offer = Exclude<Completes, 'probe'> | undefined;
 
-/** An option as a shell needs to know it. */
+/** The facts of an option for a shell. */
 interface CompletedOption {
-  /** Its names, such as `-o` and `--output`. */
+  /** Its names: `-o` and `--output`. */
   readonly names: readonly string[];
   readonly help: string;
-  /** The name of its value; undefined if it has none. */
+  /** The name of its value. Undefined: it has none. */
   readonly value: string | undefined;
   readonly offer: Offer;
   readonly repeatable: boolean;
 }
 
-/** A command as a shell needs to know it. */
+/** The facts of a command for a shell. */
 interface CompletedCommand {
   readonly name: string;
   readonly help: string;
@@ -48,7 +50,7 @@ interface CompletedCommand {
   readonly operands: readonly { readonly name: string; readonly variadic: boolean; readonly offer: Offer }[];
 }
 
-/** The program itself, and its commands. */
+/** The options without a command, and the commands. */
 interface CompletedProgram {
   readonly options: readonly CompletedOption[];
   readonly commands: readonly CompletedCommand[];
@@ -88,10 +90,10 @@ function offerOf(option: Option): Offer {
   return completes === 'probe' ? ['list', 'help:', ...Object.keys(PROBES)] : completes;
 }
 
-/** How interfaces are listed, on Linux and elsewhere. */
+/** Lists the network interfaces: the first on Linux, the second on other systems. */
 const LIST_INTERFACES = 'command ls /sys/class/net 2>/dev/null || command ifconfig -l 2>/dev/null';
 
-/** A function for `complete -F` (bash(1), "Programmable Completion"), from bash 3.2 on; it needs no other file. */
+/** A function for `complete -F` (bash(1), "Programmable Completion"). It needs bash 3.2 or newer, and no other file. */
 function forBash({ options, commands }: CompletedProgram): string {
   const values = commands.flatMap(({ name, options: own }) =>
     own
@@ -109,7 +111,7 @@ function forBash({ options, commands }: CompletedProgram): string {
 _udpcat_words() {
   local word
   while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen "$@")
-  # More follows a colon.
+  # A word that ends in a colon is not complete.
   if [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *: ]]; then compopt -o nospace 2>/dev/null; fi
 }
 
@@ -117,7 +119,7 @@ _udpcat() {
   local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]}
   local options operands index
   COMPREPLY=()
-  # To bash, --option=value is three words.
+  # Bash divides --option=value into three words.
   if [[ $current == = ]]; then
     current=
   elif [[ $before == = ]] && ((COMP_CWORD > 2)); then
@@ -165,7 +167,7 @@ function bashOffer(offer: Offer): string {
   }
 }
 
-/** A function for `compdef` (zshcompsys(1)): it can be sourced, or stand as `_udpcat` in a folder of `fpath`. */
+/** A function for `compdef` (zshcompsys(1)). A user sources it, or saves it as `_udpcat` in a folder of `fpath`. */
 function forZsh({ options, commands }: CompletedProgram): string {
   const optionLines = (own: readonly CompletedOption[], indent: string): string =>
     own.map((option) => `${indent}${zshOption(option)} \\\n`).join('');
@@ -215,7 +217,7 @@ function zshOption({ names, help, value, offer, repeatable }: CompletedOption): 
   const once = repeatable ? '*' : `(${names.join(' ')})`;
   return names
     .map((name) => {
-      // Either may have its value in the same word or in the next.
+      // The value of a short or long option stands in the same word or in the next.
       const joined = value === undefined ? '' : name.startsWith('--') ? '=' : '+';
       return zshQuote(`${once}${name}${joined}${told}${taken}`);
     })

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { CliCommand, Example } from '../cli/command.js';
 import { respondEach } from '../responders/responder.js';
 import type { Context, Io } from '../run/context.js';
 import type { ExitCode } from '../run/exit-code.js';
@@ -13,24 +13,25 @@ function echoOptions() {
   return servingOptions('none');
 }
 
-/** What `udpcat echo` was asked to do, parsed and complete. */
+/** The parsed command line of `udpcat echo`. */
 export type EchoPlan = ServicePlan;
 
-const EXAMPLES = `
-Examples:
-  udpcat echo 7000                                 answer everybody on 127.0.0.1:7000 with their own bytes
-  udpcat echo '*:7000' --allow 192.0.2.0/24        every interface, but only for one network
-  udpcat echo 7000 --rate-limit 100/s -o dump      and show what arrives
-  udpcat echo 7000 --loss 5% --delay 40ms          as a bad network would; --seed has the same faults again
-`;
+const EXAMPLES: readonly Example[] = [
+  { line: 'udpcat echo 7000', says: 'send everything back' },
+  { line: "udpcat echo '*:7000' --allow 192.0.2.0/24", says: 'all interfaces, one network' },
+  { line: 'udpcat echo 7000 --rate-limit 100/s -o dump', says: 'show what arrives' },
+  { line: 'udpcat echo 7000 --loss 5% --delay 40ms', says: 'act as a bad network' },
+];
 
-/** Declares `udpcat echo [address]`; `run` receives the plan. */
-export function declareEcho(command: Command, io: Io, run: (plan: EchoPlan) => Promise<void>): void {
+/** Declares `udpcat echo [address]`. Its action calls `run` with the plan. */
+export function declareEcho(command: CliCommand, io: Io, run: (plan: EchoPlan) => Promise<void>): void {
   command
-    .description('Binds a UDP socket and sends every datagram back to its sender.')
-    .argument('[address]', 'where to bind: 7000, 127.0.0.1:7000, [::1]:7000, *:7000')
-    .allowExcessArguments()
-    .addHelpText('after', EXAMPLES);
+    .description(
+      'Binds a UDP socket and sends every datagram back to its sender. Without an address it binds a free port of the loopback.',
+    )
+    .argument('[address]', '7000 (loopback), [::1]:7000, *:7000 (all interfaces)')
+    .allowExcessArguments();
+  command.examples = EXAMPLES;
   addOptions(command, echoOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
     const output = planOutput(command, values);
@@ -38,7 +39,7 @@ export function declareEcho(command: Command, io: Io, run: (plan: EchoPlan) => P
   });
 }
 
-/** Echoes until told to end; resolves to the exit status. */
+/** Echoes until an option or a signal ends it. Resolves to the exit status. */
 export function runEcho(plan: EchoPlan, context: Context): Promise<ExitCode> {
   return runService(plan, context, { meta: false, responder: respondEach((data) => data) });
 }

@@ -1,23 +1,32 @@
-import type { Command } from 'commander';
+import type { CliCommand } from '../cli/command.js';
 import type { Context, Ending, Io } from '../run/context.js';
 import type { COMMAND_NAMES } from './names.js';
 import type { RunPlan } from '../run/plan.js';
 
-/** Turns the function that runs a command into what commander calls with the plan. */
+/** Makes the action of a command: a function that creates the context and runs the plan. */
 export type Running = <Plan extends RunPlan>(
   run: (plan: Plan, context: Context) => Promise<Ending>,
 ) => (plan: Plan) => Promise<void>;
 
-/** The commands. The file of each is read only if it is the one asked for. */
+/** The commands. The file of a command is loaded when the user asks for that command. */
 export const COMMANDS: readonly {
   readonly name: (typeof COMMAND_NAMES)[number];
   readonly summary: string;
-  /** @param program declares the program with every command and option, to be described */
-  readonly declare: (command: Command, io: Io, running: Running, program: () => Promise<Command>) => Promise<void>;
+  /**
+   * Adds the options, the arguments and the action to the command.
+   *
+   * @param program returns the program with the options of every command
+   */
+  readonly declare: (
+    command: CliCommand,
+    io: Io,
+    running: Running,
+    program: () => Promise<CliCommand>,
+  ) => Promise<void>;
 }[] = [
   {
     name: 'serve',
-    summary: 'bind, print what arrives, optionally answer',
+    summary: 'bind a socket, print what arrives, optionally answer',
     declare: async (command, io, running) => {
       const { declareServe, runServe } = await import('./serve.js');
       declareServe(command, io, running(runServe));
@@ -41,10 +50,18 @@ export const COMMANDS: readonly {
   },
   {
     name: 'completion',
-    summary: 'print what a shell needs to complete these commands',
+    summary: 'print a script that completes these commands in a shell',
     declare: async (command, _io, _running, program) => {
       const { declareCompletion } = await import('./completion.js');
       declareCompletion(command, program);
+    },
+  },
+  {
+    name: 'help',
+    summary: 'show all options of a command',
+    declare: async (command, _io, _running, program) => {
+      const { declareHelp } = await import('./help.js');
+      declareHelp(command, program);
     },
   },
 ];

@@ -1,2 +1,2 @@
-/** The names of all commands; a file of its own, which loads nothing, for whoever starts them. */
-export const COMMAND_NAMES = ['serve', 'send', 'echo', 'completion'] as const;
+/** The names of all commands. This file imports nothing, because `bin/udpcat.ts` needs it before anything else. */
+export const COMMAND_NAMES = ['serve', 'send', 'echo', 'completion', 'help'] as const;

@@ -1,4 +1,5 @@
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
+import { CliCommand, type Example, HelpRequest } from '../cli/command.js';
 import { createLog, type LogFormat } from '../output/log.js';
 import { wantsColor } from '../output/palette.js';
 import { type Context, createContext, type Ending, type Io } from '../run/context.js';
@@ -8,39 +9,25 @@ import { COMMANDS, type Running } from './index.js';
 import { formatPluginLine } from '../run/plugin-line.js';
 import { UsageError } from '../cli/usage-error.js';
 
-/** The longest line of the text after the commands, in characters. */
-const HELP_COLUMNS = 100;
+const EXAMPLES: readonly Example[] = [
+  { line: 'udpcat serve 8000', says: 'print what arrives' },
+  { line: 'udpcat send 127.0.0.1:8000 hello', says: 'send one datagram' },
+  { line: 'udpcat send 127.0.0.1:7000 hi --expect hi', says: 'check a service by its status' },
+  { line: 'udpcat send 192.0.2.1 --probe dns:a.example', says: 'check a name server' },
+  { line: 'udpcat echo 7000', says: 'send all datagrams back' },
+];
 
-const HELP = `
-Addresses: 127.0.0.1:8000, [::1]:8000, name:8000; 8000 is the loopback, *:8000 every interface.
-
-${describeStatuses()}
-
-Examples:
-  udpcat serve 8000                              print what arrives
-  udpcat send 127.0.0.1:8000 hello               send one datagram
-  udpcat send 127.0.0.1:7000 ping --expect ping  check a service; the exit status is the verdict
-  udpcat send 192.0.2.1:53 --probe dns:example.com   the same for a known protocol; --probe list shows which
-  udpcat echo 7000                               answer everybody with their own bytes
-
-udpcat <command> --help tells more.
-`;
-
-/** The exit statuses for the help, as many on a line as fit. */
-function describeStatuses(): string {
-  const numbers = EXIT_STATUSES.flatMap(({ status, brief }) => (/^\d$/.test(status) ? [`${status} ${brief}`] : []));
+function helpNotes(): readonly string[] {
+  const statuses = EXIT_STATUSES.flatMap(({ status, brief }) => (/^\d$/.test(status) ? [`${status} ${brief}`] : []));
   const signals = EXIT_STATUSES.flatMap(({ status, brief }) => (/^\d$/.test(status) ? [] : [brief]));
-  const items = [...numbers.slice(0, -1).map((item) => `${item},`), `${numbers.at(-1) ?? ''};`];
-  const lines = ['Exit status:'];
-  for (const item of items) {
-    const line = `${lines.at(-1) ?? ''} ${item}`;
-    if (line.length <= HELP_COLUMNS) lines[lines.length - 1] = line;
-    else lines.push(item);
-  }
-  return `${lines.join('\n')} ${signals.join(', ')}.`;
+  return [
+    'Addresses: 127.0.0.1:8000, [::1]:8000, name:8000; 8000 is the loopback, *:8000 every interface.',
+    `Exit status: ${statuses.join(', ')}; ${signals.join(', ')}.`,
+    'udpcat COMMAND -h shows the common options of a command, udpcat help COMMAND all options.',
+  ];
 }
 
-/** Runs the command line; resolves to how the process is to end. Whatever goes wrong is told in one line on stderr. */
+/** Runs the command line. Resolves to the exit status or the signal that ends the process. An error is one line on stderr. */
 export async function runCommandLine(args: readonly string[], io: Io): Promise<Ending> {
   let ending: Ending = ExitCode.ok;
   let context: Context | undefined;
@@ -51,13 +38,17 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
 
   const program = createProgram(io);
   program.hook('preSubcommand', async (_, chosen) => {
-    await COMMANDS.find(({ name }) => name === chosen.name())?.declare(chosen, io, running, () => declareProgram(io));
+    await declareCommand(chosen, io, running);
   });
   try {
-    if (args.length === 0) throw new UsageError('which command? serve, send or echo; udpcat --help tells more');
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
+    if (error instanceof HelpRequest) {
+      const { writeHelp } = await import('../cli/help.js');
+      writeHelp(error.command, { isShort: !args.includes('--help') });
+      return ExitCode.ok;
+    }
     const log = context?.log ?? earlyLog(args, io);
     ending = end(tell(error, log), numberingOf(args), io);
     await log.flush();
@@ -66,37 +57,41 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
   return ending;
 }
 
-/** The program with every command and option that it has, to be described rather than run. */
-export async function declareProgram(io: Io): Promise<Command> {
+/** Returns the program with the options of every command, for help, shell completion and the manual page. */
+export async function declareProgram(io: Io): Promise<CliCommand> {
   const program = createProgram(io);
   const running: Running = () => () => Promise.resolve();
-  for (const command of program.commands) {
-    await COMMANDS.find(({ name }) => name === command.name())?.declare(command, io, running, () => declareProgram(io));
-  }
+  for (const command of program.commands) await declareCommand(command, io, running);
   return program;
 }
 
-function createProgram(io: Io): Command {
-  const program = new Command('udpcat')
+async function declareCommand(command: Command, io: Io, running: Running): Promise<void> {
+  const row = COMMANDS.find(({ name }) => name === command.name());
+  if (command instanceof CliCommand) await row?.declare(command, io, running, () => declareProgram(io));
+}
+
+function createProgram(io: Io): CliCommand {
+  const program = new CliCommand('udpcat')
     .description('netcat for datagrams: serve, send and echo UDP, with a verdict for an exit status')
-    .version(io.version, '-V, --version')
+    .version(io.version, '-V, --version', 'print the version')
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {
-        // Help that goes to a pager may be left half read.
+        // A pager may close the pipe before it has read all of the help.
         io.stdout.on('error', () => undefined);
         io.stdout.write(text);
       },
-      // Errors are told in one place, whatever they are.
+      // runCommandLine() tells every error.
       writeErr: () => undefined,
-    })
-    .addHelpText('after', HELP);
+    });
+  program.examples = EXAMPLES;
+  program.notes = helpNotes;
   for (const { name, summary } of COMMANDS) program.command(name).summary(summary);
   return program;
 }
 
-/** For what is wrong before the options are known: it obeys the format and the colour that stand on the command line. */
+/** Returns a log for errors before the options are read. It looks for the format and the colour in the arguments. */
 function earlyLog(args: readonly string[], io: Io) {
   const at = args.indexOf('--log-format');
   const json = args[at + 1] === 'json' ? at >= 0 : args.includes('--log-format=json');
@@ -109,19 +104,19 @@ function earlyLog(args: readonly string[], io: Io) {
   });
 }
 
-/** The status of what went wrong, in the numbering that was asked for, and, where that wants it, the line that says so. */
+/** Returns the exit status of a failure in the numbering of `--exit-code`. For `nagios` it writes the plugin line, too. */
 function end({ code, says }: Failed, numbering: Numbering, io: Io): number {
-  // A check has an end, though nobody reads what it says.
+  // A check ends even if nobody reads its output.
   if (numbering !== 'udpcat') io.leaveBy(performance.now() + LAST_WORDS_MS);
   if (numbering === 'nagios') {
-    // Who closed stdout reads no line.
+    // A closed stdout is no error here.
     io.stdout.on('error', () => undefined);
     io.stdout.write(formatPluginLine(pluginState(code), says));
   }
   return statusIn(numbering, code);
 }
 
-/** How long a check that cannot be carried out waits for what it says to be read. */
+/** How long a failed check waits until its output is read. */
 const LAST_WORDS_MS = 1000;
 
 interface Failed {

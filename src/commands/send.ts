@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { CliCommand, Example } from '../cli/command.js';
 import { DatagramError, formatEndpoint } from '../net/index.js';
 import { formatDuration, formatMs } from '../text/time.js';
 import { Alarm } from '../timing/alarm.js';
@@ -25,26 +25,25 @@ import { describeProbes, planSend, type SendPlan } from './options/send-plan.js'
 import { sendOptions, type SendValues } from './options/send.js';
 import { UsageError } from '../cli/usage-error.js';
 
-const EXAMPLES = `
-Examples:
-  udpcat send 127.0.0.1:8000 hello                   one datagram
-  udpcat send 127.0.0.1:7000 ping --expect ping      status 0 answered, 3 silent, 4 refused, 5 wrong, 6 stray
-  udpcat send -x 192.0.2.1:53 '12 34 ff'             bytes in hex, the reply in hex
-  udpcat send 192.0.2.1:53 --probe dns:example.com   a name server, judged by what it answers
-  printf 'a\\nb\\n' | udpcat send 127.0.0.1:8000       one datagram a line
-  udpcat send 127.0.0.1:8000 --file packet.bin --wait 1s -o dump
-`;
+const EXAMPLES: readonly Example[] = [
+  { line: 'udpcat send 127.0.0.1:8000 hello', says: 'send one datagram' },
+  { line: 'udpcat send 127.0.0.1:7000 hi --expect hi', says: 'status 0 ok, 3 silent, 4 refused' },
+  { line: "udpcat send -x 192.0.2.1:53 '12 34 ff'", says: 'hex, for the reply too' },
+  { line: 'udpcat send 192.0.2.1 --probe dns:a.example', says: 'check a name server' },
+  { line: "printf 'a\\nb\\n' | udpcat send 8000", says: 'one datagram a line' },
+  { line: 'udpcat send 8000 --file a.bin -w 1s -o dump', says: 'a file, and the replies' },
+];
 
-/** Declares `udpcat send <address> [message...]`; `run` receives the plan. */
-export function declareSend(command: Command, io: Io, run: (plan: SendPlan) => Promise<void>): void {
+/** Declares `udpcat send <address> [message...]`. Its action calls `run` with the plan. */
+export function declareSend(command: CliCommand, io: Io, run: (plan: SendPlan) => Promise<void>): void {
   command
     .description(
-      'Sends datagrams: the messages, files, or what stdin holds; with -w, -n, --expect or --probe it waits for replies.',
+      'Sends datagrams: the messages, files, or stdin. With -w, -n, --expect or --probe it waits for replies.',
     )
     .usage('[options] <address> [message...]')
-    .argument('[address]', 'where to send: 127.0.0.1:8000, [::1]:8000, name:8000, 8000')
-    .argument('[message...]', 'messages, each one datagram')
-    .addHelpText('after', EXAMPLES);
+    .argument('[address]', '127.0.0.1:8000, [::1]:8000, name:8000, 8000 (loopback)')
+    .argument('[message...]', 'messages, one datagram each');
+  command.examples = EXAMPLES;
   addOptions(command, sendOptions());
   command.action(async (address: string | undefined, messages: string[], values: SendValues) => {
     const description = await describeProbes(values.probe);
@@ -57,10 +56,10 @@ export function declareSend(command: Command, io: Io, run: (plan: SendPlan) => P
   });
 }
 
-/** How long after the deadline what came before it may take to be written. */
+/** How long after the deadline the output may take. */
 const LAST_WRITES_MS = 50;
 
-/** Sends, waits and judges; resolves to the exit status, or to the signal by which to end. */
+/** Sends, waits and judges. Resolves to the exit status, or to the signal that ends the process. */
 export async function runSend(plan: SendPlan, context: Context): Promise<Ending> {
   const interruption = new Interruption(context.stop);
   const output = new RunOutput(plan, context, () => {
@@ -73,7 +72,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
     // From now on a signal does not change how the run ends.
     interruption.stop();
     deadline.abort('over');
-    // A reader that does not read must not hold up the end, and what came at the last moment is still to be written.
+    // A reader that does not read must not delay the end. Otherwise the last replies are still written.
     if (context.stdout.writableLength > 0) output.abandon();
     else new Alarm(output.abandon).set(LAST_WRITES_MS);
   });
@@ -109,7 +108,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   return tell(plan, context, { code: ExitCode.failure, says: `ended by ${signal}` });
 }
 
-/** Looks at the file of the recording. A pipe may keep it waiting, until the deadline or an interruption. */
+/** Opens the recording. A pipe may delay this until the deadline or an interruption. */
 async function prepare(
   { replay }: SendPlan,
   output: RunOutput,
@@ -124,10 +123,10 @@ async function prepare(
   );
 }
 
-/** @param writes it comes first: what it writes is told before what the others say of it */
+/** @param writes the first observer, so that a reply is written before the others log it */
 function askOptions(plan: SendPlan, context: Context, writes: ExchangeObserver, signal: AbortSignal): AskOptions {
   const { messages, deadline, exitCode } = plan;
-  // A look-up within this process could not be stopped: not at the deadline, nor for a signal that ends with a status.
+  // Node cannot stop a look-up. A child process can be killed at the deadline, or at a signal that ends with a status.
   const isBounded = deadline !== undefined || exitCode !== 'udpcat';
   return {
     signal,
@@ -144,7 +143,7 @@ function askOptions(plan: SendPlan, context: Context, writes: ExchangeObserver, 
   };
 }
 
-/** What a run of `send` came to. */
+/** The outcome of a run of `send`. */
 interface Conclusion {
   readonly code: ExitCode;
   /** The same in words. */
@@ -162,7 +161,11 @@ function describe(plan: SendPlan, result: CheckResult): string {
   return describeResult(plan, result, Math.min(waitMs, deadline, idle));
 }
 
-/** Tells the verdict on stderr, unless the user ended the run before there could be one; returns the event that says it. */
+/**
+ * Logs the verdict, unless it is good or the user ended the run before it.
+ *
+ * @returns the event for `-o json`
+ */
 function tellVerdict(
   plan: SendPlan,
   { log }: Context,
@@ -187,7 +190,7 @@ function tellVerdict(
   };
 }
 
-/** @param error undefined for a run that was interrupted, which is no news to the user */
+/** @param error undefined if the user interrupted the run */
 function fail({ deadline = 0 }: SendPlan, error: unknown, report: Report): Conclusion {
   const failure = toBeTold(error, deadline, report.totals.sent);
   if (failure !== undefined) report.failure(failure);
@@ -203,13 +206,13 @@ function toBeTold(error: unknown, deadline: number, sent: number): unknown {
   return new LocalFailure(`the deadline of ${formatDuration(deadline)} came before ${error.milestone}`);
 }
 
-/** What the kernel did not take ends the run in the middle: the count says where. */
+/** Adds the number of sent datagrams to a send error, so that the user sees where the run ended. */
 function withCount(error: unknown, sent: number): unknown {
   if (!(error instanceof DatagramError) || error.code !== 'SEND_FAILED') return error;
   return new DatagramError(error.code, `${error.message}; ${countSent(sent)} sent before`, error);
 }
 
-/** The status in the numbering that was asked for, and, where that wants it, the line that says the same. */
+/** Returns the exit status in the numbering of `--exit-code`. For `nagios` it writes the plugin line, too. */
 function tell({ exitCode, judged, warn, critical }: SendPlan, context: Context, conclusion: Conclusion): number {
   const { code, says, rttMs } = conclusion;
   const speed = code === ExitCode.ok ? speedOf(rttMs, warn, critical) : 'fine';

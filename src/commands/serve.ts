@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { CliCommand, Example } from '../cli/command.js';
 import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
 import { LoadedResponder } from '../responders/load.js';
 import type { ResponsePlan } from '../responders/plan.js';
@@ -23,34 +23,35 @@ function serveOptions() {
   };
 }
 
-/** What `udpcat serve` was asked to do, parsed and complete. */
+/** The parsed command line of `udpcat serve`. */
 export interface ServePlan extends ServicePlan {
-  /** How the service responds; undefined for not at all. */
+  /** How the service responds. Undefined: it does not. */
   readonly response?: ResponsePlan | undefined;
   /** The encoding of typed lines. */
   readonly encoding: Encoding;
-  /** Whether typed lines are sent to the peer that spoke last. */
+  /** Whether typed lines go to the peer that sent the last datagram. */
   readonly typing: boolean;
-  /** Whether the user said so; undefined where the terminal decided. */
+  /** Whether the user chose `typing`. Undefined: the terminal decided. */
   readonly interactive?: boolean | undefined;
 }
 
-const EXAMPLES = `
-Examples:
-  udpcat serve 8000                          print what arrives on 127.0.0.1:8000
-  udpcat serve '*:8000' -o json > log.jsonl  every interface, IPv4 and IPv6, one JSON object a line
-  udpcat serve 8000 --count 1 --duration 5s  status 0 if a datagram comes within 5 s, else 3
-  udpcat serve 8000 --reply pong             answer everybody
-  udpcat serve 8000 --exec 'tr a-z A-Z'      answer with what a program makes of each datagram
-`;
+const EXAMPLES: readonly Example[] = [
+  { line: 'udpcat serve 8000', says: 'print what arrives' },
+  { line: "udpcat serve '*:8000' -o json > log.jsonl", says: 'all interfaces, JSON lines' },
+  { line: 'udpcat serve 8000 --count 1 --duration 5s', says: 'status 3 if none comes in 5 s' },
+  { line: 'udpcat serve 8000 --reply pong', says: 'answer every datagram' },
+  { line: "udpcat serve 8000 --exec 'tr a-z A-Z'", says: 'answer by a program' },
+];
 
-/** Declares `udpcat serve [address]`; `run` receives the plan. */
-export function declareServe(command: Command, io: Io, run: (plan: ServePlan) => Promise<void>): void {
+/** Declares `udpcat serve [address]`. Its action calls `run` with the plan. */
+export function declareServe(command: CliCommand, io: Io, run: (plan: ServePlan) => Promise<void>): void {
   command
-    .description('Binds a UDP socket and prints what arrives; without an address, on a free port of the loopback.')
-    .argument('[address]', 'where to bind: 8000, 127.0.0.1:8000, [::1]:8000, *:8000')
-    .allowExcessArguments()
-    .addHelpText('after', EXAMPLES);
+    .description(
+      'Binds a UDP socket and prints the datagrams that arrive. Without an address it binds a free port of the loopback.',
+    )
+    .argument('[address]', '8000 (loopback), [::1]:8000, *:8000 (all interfaces)')
+    .allowExcessArguments();
+  command.examples = EXAMPLES;
   addOptions(command, serveOptions());
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
     const output = planOutput(command, values);
@@ -68,7 +69,7 @@ async function planServe(
   return { ...values, ...socket, typing, response: await planResponse(values, socket.local, io) };
 }
 
-/** Serves until told to end; resolves to the exit status. */
+/** Serves until an option or a signal ends it. Resolves to the exit status. */
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
   using served = new LoadedResponder(plan.response, context);
   const loading = served.load().then((responder) => ({ responder }));
@@ -88,11 +89,11 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
   });
 }
 
-/** Typed lines go to whoever spoke last. */
+/** Sends typed lines to the peer that sent the last datagram. */
 class Typing {
   readonly #plan: ServePlan;
   readonly #context: Context;
-  /** What came last. */
+  /** The last datagram. */
   #last: Datagram | undefined;
 
   constructor(plan: ServePlan, context: Context) {
@@ -104,7 +105,7 @@ class Typing {
     this.#last = batch.at(-1);
   }
 
-  /** Begins to read, if there is typing; returns what ends it. */
+  /** Begins to read stdin if the plan has typing. Returns a function that stops it. */
   start(server: DatagramServer, parts: ServiceParts): () => void {
     if (!this.#plan.typing) return () => undefined;
     const { stdin, log } = this.#context;
@@ -124,7 +125,7 @@ class Typing {
 
   async #send(server: DatagramServer, { report, tap }: ServiceParts, payload: Uint8Array): Promise<void> {
     const { log } = this.#context;
-    // The run is over, which the failure tells.
+    // The run is about to end, and the failure of the recording is reported then.
     if (tap.recordingFailed) return;
     if (this.#last === undefined) {
       log.warn('not sent: nobody has spoken yet');

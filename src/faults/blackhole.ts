@@ -23,7 +23,7 @@ export function parseBlackhole(text: string): Blackhole {
 /** Sends nothing in some times since the start. */
 export const blackhole: Fault<readonly Blackhole[], Blackhole> = {
   flags: '--blackhole <from..to>',
-  help: 'send none in this time since the start: 2s..5s',
+  help: 'send no answers in this time, counted from the start: 2s..5s',
   read: parseBlackhole,
   isRepeatable: true,
   // It draws no numbers.

@@ -52,7 +52,7 @@ export function parseBurstLoss(text: string): BurstLossParameters {
 /** Loses datagrams in bursts. */
 export const burstLoss: Fault<BurstLossParameters> = {
   flags: '--burst-loss <p:r>',
-  help: 'lose them in bursts (Gilbert-Elliott): p from good to bad, r back; p:r:k:h with what passes in good and in bad',
+  help: 'lose answers in bursts (Gilbert-Elliott): p from good to bad, r back; p:r:k:h adds the shares that pass in good and in bad',
   read: parseBurstLoss,
   stream: 1,
   create: (parameters, random) => {

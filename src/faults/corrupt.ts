@@ -7,7 +7,7 @@ const MAX_FLIPPED_BITS = 4;
 /** Flips bits of a datagram. */
 export const corrupt: Fault<number> = {
   flags: '--corrupt <p>',
-  help: `flip 1 to ${MAX_FLIPPED_BITS} of their bits`,
+  help: `flip 1 to ${MAX_FLIPPED_BITS} bits of an answer, with this probability`,
   read: parsePercentage,
   stream: 4,
   create: (probability, random) => (fate) => {

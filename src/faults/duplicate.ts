@@ -3,7 +3,7 @@ import { happening } from './fault.js';
 
 /** Sends a datagram twice. */
 export const duplicate = happening(
-  { flags: '--duplicate <p>', help: 'send them twice', stream: 2 },
+  { flags: '--duplicate <p>', help: 'send an answer twice, with this probability', stream: 2 },
   parsePercentage,
   (fate) => {
     fate.duplicated = true;

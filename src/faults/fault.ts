@@ -29,6 +29,8 @@ export interface Fault<Setting, Written = Setting> {
   readonly read: (text: string) => Written;
   /** Whether the option may stand several times; the setting is the list of its values then. */
   readonly isRepeatable?: boolean;
+  /** Whether the short help (`-h`) shows the option. */
+  readonly isCommon?: boolean;
   /** Number of its stream of random numbers, from 0. It never changes: a seed means the same faults for ever. */
   readonly stream: number;
   readonly create: (setting: Setting, random: Random) => Effect;
@@ -36,7 +38,7 @@ export interface Fault<Setting, Written = Setting> {
 
 /** A fault that happens to each datagram with one probability. */
 export function happening(
-  row: { readonly flags: string; readonly help: string; readonly stream: number },
+  row: Pick<Fault<number>, 'flags' | 'help' | 'stream' | 'isCommon'>,
   read: (text: string) => number,
   apply: (fate: Fate) => void,
 ): Fault<number> {

@@ -37,7 +37,7 @@ export function parseJitter(text: string): Jitter {
 /** Varies the delay of each datagram, and of its copy by itself. No delay is below 0. */
 export const jitter: Fault<Jitter> = {
   flags: '--jitter <d>',
-  help: 'vary the delay: up to d less or more; d:normal for d as the standard deviation',
+  help: 'vary the delay by up to d; d:normal has d as the standard deviation',
   read: parseJitter,
   stream: 6,
   create:

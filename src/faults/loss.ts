@@ -3,7 +3,7 @@ import { happening } from './fault.js';
 
 /** Loses each datagram with the same probability. */
 export const loss = happening(
-  { flags: '--loss <p>', help: 'lose them with this probability, such as 5%', stream: 0 },
+  { flags: '--loss <p>', help: 'lose an answer with this probability: 5%', stream: 0, isCommon: true },
   parsePercentage,
   (fate) => {
     fate.lost = true;

@@ -6,7 +6,7 @@ import { happening } from './fault.js';
 export const reorder = happening(
   {
     flags: '--reorder <p>',
-    help: `hold them back until the next to the same peer has left, ${MAX_HELD_BACK_MS}ms at most`,
+    help: `send an answer after the next one to the same peer, or after ${MAX_HELD_BACK_MS}ms, with this probability`,
     stream: 3,
   },
   parsePercentage,

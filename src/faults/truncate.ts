@@ -4,7 +4,7 @@ import type { Fault } from './fault.js';
 /** Cuts a datagram to any smaller size, each as often as the others. */
 export const truncate: Fault<number> = {
   flags: '--truncate <p>',
-  help: 'cut them to any smaller size',
+  help: 'cut an answer to a random smaller size, with this probability',
   read: parsePercentage,
   stream: 5,
   create:

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeWith } from '../support/peers.js';
 import { quote, terminal, udpcat } from '../support/udpcat.js';
 
-const COMMANDS = ['serve', 'send', 'echo', 'completion'];
+const COMMANDS = ['serve', 'send', 'echo', 'completion', 'help'];
 
 let folder: string;
 
@@ -152,8 +152,9 @@ function describeShell(shell: string, complete: Complete): void {
       expect(offered).toEqual(expect.arrayContaining(Object.keys(networkInterfaces())));
     });
 
-    test('the shells are offered for completion', async () => {
+    test('the shells are offered for completion, and the commands for help', async () => {
       expect((await complete('completion', '')).sort()).toEqual(['bash', 'fish', 'zsh']);
+      expect((await complete('help', '')).sort()).toEqual([...COMMANDS].sort());
     });
 
     test('nothing is offered where only the user can know, nor an option after --', async () => {

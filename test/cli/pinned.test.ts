@@ -3,18 +3,22 @@
  * `npm test -- test/cli/pinned -u` writes them anew.
  */
 import { describe, expect, test } from '@jest/globals';
+import { COMMAND_NAMES } from '../../src/commands/names.js';
 import { type InProcessOutcome, runInProcess } from '../support/in-process.js';
 import { answeringServer, closedAddress, type Peer, silentServer, strayServer } from '../support/sockets.js';
 
 describe('the help of', () => {
-  test.each([[], ['serve'], ['send'], ['echo'], ['completion']].map((command) => ({ command })))(
-    'udpcat $command',
-    async ({ command }) => {
-      const { stdout, stderr, ending } = await runInProcess([...command, '--help']);
-      expect({ stderr, ending }).toEqual({ stderr: '', ending: 0 });
-      expect(stdout).toMatchSnapshot();
-    },
-  );
+  test.each(
+    [
+      ['--help'],
+      ...COMMAND_NAMES.map((name) => [name, '--help']),
+      ...['serve', 'send', 'echo'].map((name) => [name, '-h']),
+    ].map((args) => ({ args })),
+  )('udpcat $args', async ({ args }) => {
+    const { stdout, stderr, ending } = await runInProcess(args);
+    expect({ stderr, ending }).toEqual({ stderr: '', ending: 0 });
+    expect(stdout).toMatchSnapshot();
+  });
 });
 
 describe('the error of', () => {

@@ -22,7 +22,7 @@ describe('a command line that is wrong is one line and status 2:', () => {
   );
 
   test.each([
-    { what: 'no command', args: [], says: /serve, send or echo.*--help/ },
+    { what: 'no command', args: [], says: /serve, send, echo.*--help/ },
     { what: 'an unknown command', args: ['listen'], says: /unknown command 'listen'/ },
     { what: 'a misspelt command', args: ['sevre'], says: /'sevre'.*serve/ },
     { what: 'an unknown option', args: ['serve', '--nosuch'], says: /unknown option '--nosuch'/ },
@@ -91,7 +91,7 @@ describe('a command line that is wrong is one line and status 2:', () => {
         '::1@232.1.1.1',
         '232.1.1.2@232.1.1.1',
       ],
-      accepted: /multicast address such as 239\.1\.2\.3 or ff02::4242%eth0|no interface ""/,
+      accepted: /multicast address: 239\.1\.2\.3, ff02::4242%eth0|no interface ""/,
     },
     '--interface': { values: ['nosuch0', '', '..', 'a/b'], accepted: /no interface/ },
     '--bind': { values: ['x', '', '70000', '127.1:1'], accepted: /PORT|0 to 65535|127\.0\.0\.1/ },

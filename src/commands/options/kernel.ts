@@ -5,34 +5,30 @@ import { parseInteger } from '../../text/number.js';
 import { oneOf, parseInterfaceName } from '../../text/value.js';
 import { rangeOf } from './socket.js';
 
-/** What talks to the kernel, and what only the linux engine can ask of it. */
+/** The engine, and the socket options that only the linux engine has. */
 export function kernelOptions() {
   return grouped('Kernel:', {
     engine: option(
       '--engine <engine>',
-      'what talks to the kernel: node, linux, or auto, which is linux where it can run and pays',
+      'engine that talks to the kernel: node, linux, or auto; auto is linux if it runs here and is worth loading',
       oneOf(ENGINES),
       'auto',
     ),
-    dscp: option(
-      '--dscp <n>',
-      `mark what is sent for its class of service, ${rangeOf('dscp')} (linux engine)`,
-      parseDscp,
-    ),
-    dontFragment: flag('--dont-fragment', 'fragment nothing that is sent, here or on its way (linux engine)'),
+    dscp: option('--dscp <n>', `class of service of sent datagrams, ${rangeOf('dscp')} (linux engine)`, parseDscp),
+    dontFragment: flag('--dont-fragment', 'forbid fragments of sent datagrams, here and on the way (linux engine)'),
     bindDevice: option(
       '--bind-device <name>',
-      'use this interface only, in both directions (linux engine)',
+      'receive and send on this interface only (linux engine)',
       parseInterfaceName,
     ),
-    reusePort: flag('--reuse-port', 'share the address with other sockets that ask for it too (linux engine)'),
-    exactDrops: flag('--exact-drops', 'count each datagram that the kernel drops, and receive more slowly'),
+    reusePort: flag('--reuse-port', 'share the address with other sockets that have this option (linux engine)'),
+    exactDrops: flag('--exact-drops', 'count every datagram that the kernel drops; this makes receiving slower'),
   });
 }
 
 /** Reads a differentiated services code point. */
 export function parseDscp(text: string): number {
   const { least, most } = SOCKET_OPTIONS.dscp;
-  const accepted = `A code point is a whole number from ${rangeOf('dscp')}, such as 46 for expedited forwarding.`;
+  const accepted = `A code point is a whole number from ${rangeOf('dscp')}, for example 46 for expedited forwarding.`;
   return parseInteger(text, least, most, accepted);
 }

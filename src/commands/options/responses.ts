@@ -1,4 +1,4 @@
-import { flag, grouped, option, toggle, type ValuesOf } from '../../cli/options.js';
+import { common, flag, grouped, option, toggle, type ValuesOf } from '../../cli/options.js';
 import { UsageError } from '../../cli/usage-error.js';
 import { type Address, type Family, familyOf } from '../../net/index.js';
 import { checkReplySize, type ResponsePlan } from '../../responders/plan.js';
@@ -10,30 +10,32 @@ import { parseCount } from '../../text/number.js';
 import { parsePath, parseText } from '../../text/value.js';
 import { checkUtf8, readPayload } from './plan.js';
 
-/** How `serve` responds. */
+/** Options for the answers of `serve`. */
 export function responseOptions() {
   return grouped('Answers:', {
-    reply: option('--reply <message>', 'answer every datagram with this message', parseText),
-    replyFile: option('--reply-file <path>', 'answer every datagram with the contents of a file', parsePath),
-    rules: option('--rules <file>', 'answer by the rules in a YAML or JSON file, read again on SIGHUP', parsePath),
-    exec: option(
-      '--exec <command>',
-      'run a program for each datagram: its stdin is the payload, its stdout the answer',
-      parseText,
+    reply: common(option('--reply <message>', 'answer every datagram with this message', parseText)),
+    replyFile: option('--reply-file <path>', 'answer every datagram with the contents of this file', parsePath),
+    rules: common(option('--rules <file>', 'answer by rules (YAML or JSON file; SIGHUP reloads it)', parsePath)),
+    exec: common(
+      option('--exec <command>', 'run a program for each datagram: stdin is the payload, stdout the answer', parseText),
     ),
-    shell: flag('--shell', 'have the shell run the command of --exec'),
-    execTimeout: option('--exec-timeout <d>', 'kill what runs for longer (default: 5s)', parseDuration),
-    execConcurrency: option('--exec-concurrency <n>', 'programs that run at a time (default: 16)', parseCount),
+    shell: flag('--shell', 'run the command of --exec in a shell'),
+    execTimeout: option('--exec-timeout <d>', 'kill a program of --exec after this time (default: 5s)', parseDuration),
+    execConcurrency: option(
+      '--exec-concurrency <n>',
+      'run at most n programs of --exec at a time (default: 16)',
+      parseCount,
+    ),
     interactive: toggle(
       '-i, --interactive',
       '--no-interactive',
       'send typed lines to the peer that spoke last (default: at a terminal)',
-      'leave stdin alone',
+      'do not read stdin',
     ),
   });
 }
 
-/** The options that say how to respond. */
+/** The values of {@link responseOptions}, and two that the answers depend on. */
 interface ResponseValues extends Omit<ValuesOf<ReturnType<typeof responseOptions>>, 'interactive'> {
   readonly encoding: Encoding;
   readonly ipv6: true | undefined;
@@ -42,7 +44,7 @@ interface ResponseValues extends Omit<ValuesOf<ReturnType<typeof responseOptions
 const EXEC_TIMEOUT_MS = 5000;
 const EXEC_CONCURRENCY = 16;
 
-/** Reads how to respond. Undefined: not at all. @throws {UsageError} */
+/** Makes the plan of the answers. Undefined: `serve` does not answer. @throws {UsageError} */
 export async function planResponse(values: ResponseValues, local: Address, io: Io): Promise<ResponsePlan | undefined> {
   const { reply, replyFile, rules, exec } = values;
   const given = Object.entries({ '--reply': reply, '--reply-file': replyFile, '--rules': rules, '--exec': exec });
@@ -57,7 +59,7 @@ export async function planResponse(values: ResponseValues, local: Address, io: I
     '--exec-timeout': execTimeout,
     '--exec-concurrency': execConcurrency,
   }).find(([, value]) => value !== undefined);
-  if (idle !== undefined) throw new UsageError(`option '${idle[0]}' says how --exec runs, which is not there`);
+  if (idle !== undefined) throw new UsageError(`option '${idle[0]}' is about --exec: add it`);
   if (rules !== undefined) return { kind: 'rules', path: rules };
   const family = replyFamily(local, values);
   if (replyFile !== undefined) return { kind: 'file', path: replyFile, family };
@@ -67,7 +69,7 @@ export async function planResponse(values: ResponseValues, local: Address, io: I
   return { kind: 'payload', payload };
 }
 
-/** Of the two that it may be, the one to which less can be sent. */
+/** The family whose largest payload is the limit for answers. A socket of both families has the limit of IPv4. */
 function replyFamily({ host }: Address, { ipv6 }: ResponseValues): Family {
   const onlyIpv6 = ipv6 === true || (host.kind === 'literal' && familyOf(host.address) === 6);
   return onlyIpv6 ? 6 : 4;
@@ -81,7 +83,7 @@ async function planProgram(exec: string, values: ResponseValues, io: Io): Promis
   return { kind: 'program', program, timeoutMs, concurrency };
 }
 
-/** Words as a POSIX shell would split them, by blanks and quotes; nothing else in them means anything. */
+/** Splits a command into words by blanks and quotes, as a POSIX shell does. It knows no `$`, `|` or `*`. */
 async function splitWords(exec: string): Promise<Program> {
   const { split } = await import('shlex');
   try {

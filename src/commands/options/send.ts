@@ -1,5 +1,5 @@
 import { parseSizeRange } from '../../check/expectation.js';
-import { flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
+import { common, flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
 import { parseFrame } from '../../input/framing.js';
 import { parseReplayFilter } from '../../record/replay-filter.js';
 import { NUMBERINGS } from '../../run/exit-code.js';
@@ -13,69 +13,79 @@ import { sharedOptions } from './shared.js';
 export function sendOptions() {
   return {
     ...grouped('Messages:', {
-      file: repeatable('--file <path>', 'send the contents of a file as one datagram; - is stdin', parsePath),
+      file: common(repeatable('--file <path>', 'send a file as one datagram; - is stdin', parsePath)),
       size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
       frame: option(
         '--frame <frame>',
-        'how stdin is cut into datagrams: lines, null, whole, chunk:N, length, json',
+        'how to cut stdin into datagrams: lines, null, whole, chunk:N, length, json (default: lines)',
         parseFrame,
       ),
-      probe: option(
-        '--probe <name[:args]>',
-        'send the request of a known protocol and judge its reply; list shows them, help:NAME tells of one',
-        parseProbeText,
+      probe: common(
+        option('--probe <name[:args]>', 'check a known protocol; list and help:NAME tell more', parseProbeText),
       ),
-      replay: option(
-        '--replay <file>',
-        'send the datagrams of a recording (pcap, pcapng, jsonl, also in gzip or zstd), with its timing; - is stdin',
-        parsePath,
+      replay: common(
+        option(
+          '--replay <file>',
+          'send a recording (pcap, pcapng, jsonl, also gzip or zstd) with its timing; - is stdin',
+          parsePath,
+        ),
       ),
       replayFilter: option(
         '--replay-filter <filter>',
-        'which of it: src or dst, and an address, a port or both, or all (default: what went where its first datagram did)',
+        'datagrams of the recording to send: src or dst with an address, a port or both, or all (default: those to the receiver of the first)',
         parseReplayFilter,
       ),
       senders: option(
         '--senders <one|each>',
-        'replay from one socket, or from a socket for each recorded sender, at most 1024 (default: one)',
+        'replay from one socket, or from one for each recorded sender, at most 1024 (default: one)',
         oneOf(['one', 'each']),
       ),
-      speed: option('--speed <x|max>', 'how fast it is replayed: 2 is twice as fast, max without pauses', parseSpeed),
+      speed: option('--speed <x|max>', 'speed of the replay: 2 is twice as fast, max has no pauses', parseSpeed),
       interval: option(
         '--interval <d>',
-        'time from one round of --count to the next (default: 1s), or between the datagrams of a recording',
+        'time between rounds of --count (default: 1s), or between datagrams of a recording',
         parseDuration,
       ),
-      rate: option('--rate <r>', 'datagrams a second instead: 1000/s, 50k/s, or max for full speed', parseRate),
+      rate: option('--rate <r>', 'datagrams a second: 1000/s, 50k/s, or max for full speed', parseRate),
     }),
     ...grouped('Replies:', {
-      wait: option(
-        '-w, --wait <d>',
-        'wait for replies at most so long; 0 sends and ends (default: 2s if judged)',
-        parseDurationOrZero,
+      wait: common(
+        option(
+          '-w, --wait <d>',
+          'wait at most this long for replies; 0: do not wait (default: 2s if replies are judged)',
+          parseDurationOrZero,
+        ),
       ),
-      replies: option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
-      expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
+      replies: common(
+        option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
+      ),
+      expect: common(
+        repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
+      ),
       expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
-      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
-      expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
-      expectReplay: flag('--expect-replay', 'the replies must be the answers that the recording holds'),
-      retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
-      deadline: option('--deadline <d>', 'bound on everything, from start to exit', parseDuration),
-      anySource: flag('--any-source', 'take replies from any address, and show whose they are'),
+      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this regular expression (RE2)', parseText),
+      expectSize: option('--expect-size <range>', 'size of a reply in bytes: n, n.., ..m or n..m', parseSizeRange),
+      expectReplay: flag('--expect-replay', 'the replies must be those of the recording'),
+      retry: common(option('--retry <n>', 'send again up to n times until a matching reply comes', parseCount)),
+      deadline: common(option('--deadline <d>', 'limit of the whole run, from start to exit', parseDuration)),
+      anySource: flag('--any-source', 'take replies from any address, and show their senders'),
     }),
     ...grouped('Verdict:', {
       exitCode: option(
         '--exit-code <numbering>',
-        `whose exit statuses: ${NUMBERINGS.join(', ')} (one plugin line on stdout)`,
+        `numbering of exit statuses: ${NUMBERINGS.join(', ')} (one plugin line on stdout)`,
         oneOf(NUMBERINGS),
         'udpcat',
       ),
-      warn: option('--warn <d>', 'a slower reply is a warning to nagios', parseDuration),
-      critical: option('--critical <d>', 'a slower reply is a failure to docker and nagios', parseDuration),
-      explain: flag('--explain', 'tell on stderr what happens: addresses, datagrams, judgements, time left'),
+      warn: option('--warn <d>', 'report WARNING to nagios if the reply takes longer', parseDuration),
+      critical: option(
+        '--critical <d>',
+        'report a failure to docker and nagios if the reply takes longer',
+        parseDuration,
+      ),
+      explain: flag('--explain', 'explain on stderr: addresses, datagrams, judgements, time left'),
     }),
-    ...sharedOptions({ output: 'utf8', count: 'send each message n times' }),
+    ...sharedOptions({ output: 'utf8', count: 'send each message n times (default: 1)' }),
   };
 }
 
@@ -89,5 +99,5 @@ export const parseReplies = completing(['all'], (text): number | 'all' =>
     : parseInteger(text, 1, Number.MAX_SAFE_INTEGER, 'Replies are a whole number from 1, or "all".'),
 );
 
-/** The name of a probe and its arguments, taken as they stand. */
+/** Takes the name of a probe and its arguments as text. */
 export const parseProbeText = completing('probe', (text) => text);

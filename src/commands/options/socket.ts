@@ -7,35 +7,31 @@ import { parseCount, parseInteger } from '../../text/number.js';
 import { parseSize } from '../../text/size.js';
 import { oneOf, parseInterfaceName, parseText } from '../../text/value.js';
 
-/** The socket: where it is bound, whom it hears, how much it holds. */
+/** Options of the socket: address, groups, queue and buffers. */
 export function socketOptions() {
   return grouped('Socket:', {
-    bind: option('-b, --bind <address>', 'local address', parseText),
-    ipv4: conflicting(flag('-4, --ipv4', 'IPv4 only'), 'ipv6'),
-    ipv6: flag('-6, --ipv6', 'IPv6 only'),
-    queueSize: option('--queue-size <n>', 'datagrams held between socket and command', parseCount, 1024),
+    bind: option('-b, --bind <address>', 'local address or port to use', parseText),
+    ipv4: conflicting(flag('-4, --ipv4', 'use IPv4 only'), 'ipv6'),
+    ipv6: flag('-6, --ipv6', 'use IPv6 only'),
+    queueSize: option('--queue-size <n>', 'hold at most n datagrams between socket and command', parseCount, 1024),
     overflow: option(
       '--overflow <policy>',
-      'when the queue is full: drop-newest, drop-oldest, fail (status 7)',
+      'what to do when the queue is full: drop-newest, drop-oldest, fail (status 7)',
       oneOf(OVERFLOWS),
       'drop-newest',
     ),
     failOnDrop: flag(
       '--fail-on-drop',
-      'status 7 instead of 0 when datagrams were dropped by the kernel, the queue or the output',
+      'end with status 7 instead of 0 if the kernel, the queue or the output dropped datagrams',
     ),
-    recvBuffer: option('--recv-buffer <size>', 'kernel receive buffer, such as 4Mi', parseBufferSize),
-    sendBuffer: option('--send-buffer <size>', 'kernel send buffer', parseBufferSize),
-    ttl: option('--ttl <n>', `hop limit of what is sent, ${rangeOf('ttl')}`, parseTtl),
+    recvBuffer: option('--recv-buffer <size>', "size of the kernel's receive buffer: 4Mi", parseBufferSize),
+    sendBuffer: option('--send-buffer <size>', "size of the kernel's send buffer", parseBufferSize),
+    ttl: option('--ttl <n>', `hop limit of sent datagrams, ${rangeOf('ttl')}`, parseTtl),
     broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
-    join: repeatable(
-      '--join <group[%iface]>',
-      'hear a multicast group, SOURCE@GROUP for what one source sends there',
-      parseJoin,
-    ),
+    join: repeatable('--join <group[%iface]>', 'join a multicast group; SOURCE@GROUP hears one source only', parseJoin),
     interface: option(
       '--interface <name>',
-      'interface of outgoing multicast and broadcast, and of --join',
+      'interface for outgoing multicast and broadcast, and for --join',
       parseInterfaceName,
     ),
   });
@@ -47,11 +43,11 @@ export function rangeOf(name: 'ttl' | 'dscp'): string {
   return `${least} to ${most}`;
 }
 
-/** Reads the size of a kernel buffer as {@link parseSize} does, below 1 GiB. */
+/** Reads the size of a kernel buffer in bytes, below 1 GiB. The forms are those of {@link parseSize}. */
 export function parseBufferSize(text: string): number {
   const bytes = parseSize(text);
   if (bytes > SOCKET_OPTIONS.recvBufferBytes.most)
-    throw new ValueError('A buffer is smaller than 1024Mi, as in 64k, 1M or 4MiB.');
+    throw new ValueError('A buffer is smaller than 1024Mi: 64k, 1M, 4MiB.');
   return bytes;
 }
 
@@ -61,19 +57,19 @@ export function parseTtl(text: string): number {
   return parseInteger(text, least, most, `A hop limit is a whole number from ${rangeOf('ttl')}.`);
 }
 
-/** Reads a multicast group, with its interface and source where they are named. */
+/** Reads a multicast group: `[SOURCE@]GROUP[%interface]`. */
 export function parseJoin(text: string): Membership {
   try {
     return parseMembership(text);
   } catch (error) {
     if (!(error instanceof DatagramError)) throw error;
     throw new ValueError(
-      'A group is a multicast address such as 239.1.2.3 or ff02::4242%eth0, after one source and @ if only that is to be heard.',
+      'A group is a multicast address: 239.1.2.3, ff02::4242%eth0, or SOURCE@GROUP for one source only.',
     );
   }
 }
 
-/** The family that `-4` or `-6` restricts the addresses to. */
+/** The family of `-4` or `-6`. Undefined: both. */
 export function familyOption({
   ipv4,
   ipv6,
