@@ -3,20 +3,21 @@ import { canonicalAddress } from '../net/address/literal.js';
 import { type Endpoint, familyOf } from '../net/index.js';
 import { ValueError } from '../net/errors.js';
 
-/** A block of addresses: all whose first `prefixBits` bits are those of `address`. */
+/** A block of addresses. They share their first `prefixBits` bits with `address`. */
 export interface Cidr {
   readonly address: string;
-  /** 0 to 32 for IPv4, to 128 for IPv6. */
+  /** 0 to 32 for IPv4, 0 to 128 for IPv6. */
   readonly prefixBits: number;
 }
 
-/** Bits that an IPv4-mapped IPv6 address has before the IPv4 address (RFC 4291 section 2.5.5.2). */
+/** An IPv4-mapped IPv6 address has 96 bits before the IPv4 address (RFC 4291 section 2.5.5.2). */
 const MAPPED_BITS = 96;
 
 /**
- * Reads `192.0.2.0/24`, `2001:db8::/32`, or one address. An IPv4-mapped block is that block of IPv4.
+ * Reads `192.0.2.0/24`, `2001:db8::/32`, or one address. An IPv4-mapped block becomes the IPv4 block: `::ffff:192.0.2.0/120`
+ * is `192.0.2.0/24`.
  *
- * @returns undefined if it is neither
+ * @returns undefined for any other text, and for an address with a zone
  */
 export function parseCidr(text: string): Cidr | undefined {
   const [literal = '', bits, ...more] = text.split('/');
@@ -31,14 +32,17 @@ export function parseCidr(text: string): Cidr | undefined {
   return prefixBits < MAPPED_BITS ? undefined : { address, prefixBits: prefixBits - MAPPED_BITS };
 }
 
-/** Addresses that are remembered at once. */
+/** How many results the access list keeps in memory. */
 const MAX_KNOWN = 4096;
 
-/** Whose datagrams are taken: nobody's that is denied and, where somebody is allowed, only theirs. */
+/**
+ * Decides by the sender's address whether a server takes a datagram. A denied address is never taken. Without allowed blocks,
+ * every other address is taken. With allowed blocks, only addresses in them are.
+ */
 export class AccessList {
   readonly #allow: Blocks | undefined;
   readonly #deny: Blocks | undefined;
-  /** What was found out lately, by address: a block list takes microseconds, and a peer sends many datagrams. */
+  /** Recent results by address. A search in the blocks takes microseconds, and a peer sends many datagrams. */
   readonly #known = new Map<string, boolean>();
 
   constructor(allow: readonly Cidr[], deny: readonly Cidr[]) {
@@ -46,11 +50,12 @@ export class AccessList {
     this.#deny = deny.length > 0 ? new Blocks(deny) : undefined;
   }
 
-  /** Whether it lets everybody in. */
+  /** Whether there is no block at all, so that every address is taken. */
   get open(): boolean {
     return this.#allow === undefined && this.#deny === undefined;
   }
 
+  /** Whether datagrams from this address are taken. The port does not matter. */
   admits({ address }: Endpoint): boolean {
     const known = this.#known.get(address);
     if (known !== undefined) return known;
@@ -62,7 +67,10 @@ export class AccessList {
   }
 }
 
-/** Blocks of both families. One list for both would count IPv4 to `::/0`, as Node takes it for IPv4-mapped. */
+/**
+ * Blocks of both families, in one list for each. In a common list, Node would treat IPv4 addresses as IPv4-mapped, and
+ * `::/0` would include them.
+ */
 class Blocks {
   readonly #lists = { 4: new BlockList(), 6: new BlockList() };
 
@@ -80,7 +88,7 @@ class Blocks {
   }
 }
 
-/** Reads a block of addresses. */
+/** Reads a block of addresses, as {@link parseCidr} does. @throws {ValueError} for any other text */
 export function parseAddressBlock(text: string): Cidr {
   const block = parseCidr(text);
   if (block === undefined) {

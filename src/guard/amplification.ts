@@ -1,6 +1,11 @@
 import { MAX_AMPLIFICATION } from './limits.js';
 
-/** Whether answers are so much larger than the question that who forges its sender could flood the one that they go to. */
-export function amplifies(questionBytes: number, answerBytes: number): boolean {
-  return answerBytes > MAX_AMPLIFICATION * questionBytes;
+/**
+ * Whether the responses to a request are more than {@link MAX_AMPLIFICATION} times as large as the request. An attacker can
+ * forge the sender of requests: then such a server floods the victim with more bytes than the attacker sends.
+ *
+ * @param responseBytes the payloads of all responses to the request together
+ */
+export function amplifies(requestBytes: number, responseBytes: number): boolean {
+  return responseBytes > MAX_AMPLIFICATION * requestBytes;
 }

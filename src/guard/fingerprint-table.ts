@@ -1,22 +1,22 @@
 import type { Fingerprint } from './fingerprint.js';
 
-/** Slots that a fingerprint may stand in. */
+/** How many slots a fingerprint can take. */
 const WAYS = 4;
 
 /**
- * Remembers fingerprints in numbered slots, in memory that is taken once. Each may stand in one of four slots, and when
- * all are taken replaces the one of them that was not used for longest: what is in use is not forgotten, however many
- * others come and go.
+ * Remembers fingerprints in numbered slots. The memory is allocated once and does not grow. The bits of a fingerprint choose
+ * four slots, and it takes one of these. If all four are taken, it replaces the one with the oldest use: a flood of other
+ * fingerprints rarely removes one that is in use.
  */
 export class FingerprintTable {
-  /** How many slots there are, numbered from 0. */
+  /** The number of slots. They are numbered from 0. */
   readonly slots: number;
   readonly #low: Int32Array;
   readonly #high: Int32Array;
   readonly #usedMs: Float64Array;
   readonly #setMask: number;
 
-  /** @param maxEntries from 4; as many slots are made as are a power of two */
+  /** @param maxEntries at least 4. The number of slots is the largest power of two that is not above it. */
   constructor(maxEntries: number) {
     const slots = 2 ** Math.floor(Math.log2(maxEntries));
     this.slots = slots;
@@ -26,7 +26,7 @@ export class FingerprintTable {
     this.#setMask = slots / WAYS - 1;
   }
 
-  /** The slot of a fingerprint, or -1 if it is in none. */
+  /** The slot of a fingerprint; -1 if the table does not hold it. */
   find({ low, high }: Fingerprint): number {
     const first = this.#firstSlot(low, high);
     for (let slot = first; slot < first + WAYS; slot += 1) {
@@ -35,7 +35,7 @@ export class FingerprintTable {
     return -1;
   }
 
-  /** Gives a slot to a fingerprint that is in none, used at `nowMs`. */
+  /** Stores a fingerprint that the table does not hold, as used at `nowMs`. Returns its slot. */
   add({ low, high }: Fingerprint, nowMs: number): number {
     const first = this.#firstSlot(low, high);
     let oldest = first;
@@ -48,12 +48,12 @@ export class FingerprintTable {
     return oldest;
   }
 
-  /** When the fingerprint in this slot was used last. */
+  /** The last use of the fingerprint in this slot; -Infinity for an empty slot. */
   usedMs(slot: number): number {
     return this.#usedMs[slot] ?? -Infinity;
   }
 
-  /** It is used at `nowMs`. Time must not run backwards. */
+  /** Notes a use of the fingerprint in this slot. `nowMs` must not be before an earlier one. */
   use(slot: number, nowMs: number): void {
     this.#usedMs[slot] = nowMs;
   }

@@ -1,40 +1,41 @@
 import { crc32 } from 'node:zlib';
 import type { Endpoint } from '../net/index.js';
 
-/** Bytes that are hashed here; of more, those at either end, and a CRC of all, which costs less by far. */
+/** A payload up to this size is hashed whole. Of a larger one both ends and a CRC of all bytes are, which is much faster. */
 const HASHED_BYTES = 512;
 const END_BYTES = 64;
 
-/** Odd numbers whose bits look random, as xxHash multiplies by. */
+/** Odd numbers whose bits look random. xxHash uses the same. */
 const PRIME1 = 0x9e3779b1;
 const PRIME2 = 0x85ebca77;
 const PRIME3 = 0xc2b2ae3d;
 
 /**
- * 64 bits that stand for a peer, or for a datagram and its peer: others have the same by chance only, and nobody knows
- * which, as every process has its own. It is one object that is used again and again, because there is one for every datagram.
+ * A hash of 64 bits, of a peer, or of a datagram and its peer. Each process uses another random seed, so that an attacker
+ * cannot choose two datagrams with the same hash. The object is reused: a new one for each datagram would be slow.
  *
- * A CRC alone would be the same for all datagrams that end in their own, as those of many protocols do.
+ * A CRC alone would not do: many protocols put a CRC at the end of a datagram, and the CRC over both is always the same.
  */
 export class Fingerprint {
   readonly #seed = Math.floor(Math.random() * 0x1_0000_0000);
   #low = 0;
   #high = 0;
-  /** The address that was hashed last: as a rule it is that of the next datagram, too. */
+  /** The address that was hashed last, and its hash: the next datagram often comes from the same one. */
   #address = '';
   #addressLow = 0;
   #addressHigh = 0;
 
-  /** Either half is a whole number of 32 bits with a sign. */
+  /** The lower 32 bits, as a signed integer. */
   get low(): number {
     return this.#low;
   }
 
+  /** The upper 32 bits, as a signed integer. */
   get high(): number {
     return this.#high;
   }
 
-  /** Becomes that of a peer. */
+  /** Hashes a peer. */
   setPeer({ address, port }: Endpoint): void {
     if (address !== this.#address) this.#hashAddress(address);
     this.#low = this.#addressLow;
@@ -42,7 +43,7 @@ export class Fingerprint {
     this.#add(port);
   }
 
-  /** Becomes that of a datagram from or to a peer. */
+  /** Hashes a datagram together with the peer that it comes from or goes to. */
   setDatagram(peer: Endpoint, data: Uint8Array): void {
     this.setPeer(peer);
     const { length } = data;
@@ -72,7 +73,10 @@ export class Fingerprint {
     this.#high = (high << 17) | (high >>> 15);
   }
 
-  /** As {@link #add} does with words of four bytes, and what is left one by one: in variables, as this is where the time goes. */
+  /**
+   * Hashes words of four bytes as {@link #add} does, then the remaining bytes one by one. The loop works on local variables:
+   * it takes most of the time of a fingerprint, and fields are slower.
+   */
   #addBytes(data: Uint8Array, from: number, to: number): void {
     let low = this.#low;
     let high = this.#high;

@@ -6,22 +6,22 @@ import { MAX_IDENTICAL, MAX_REMEMBERED } from './limits.js';
 const WINDOW_MS = 1000;
 
 /**
- * Ends loops between two servers that answer each other: the same bytes go round and round, so of identical datagrams from
- * one peer at most 100 are answered in any second. A peer that numbers its datagrams never notices.
+ * Ends loops between two servers that respond to each other. In such a loop the same bytes go round and round: so at most 100
+ * identical datagrams from one peer get a response in any second. It does not affect a peer that numbers its datagrams.
  */
 export class LoopGuard {
   readonly #fingerprint = new Fingerprint();
   readonly #received: FingerprintTable;
-  /** By slot, of those that came more than once of late. */
+  /** For datagrams that came more than once within a second, by their slots in {@link #received}. */
   readonly #windows = new Map<number, Window>();
   #sweptMs = 0;
 
-  /** @param maxRemembered different datagrams that are remembered at once, see {@link FingerprintTable} */
+  /** @param maxRemembered how many different datagrams are remembered, see {@link FingerprintTable} */
   constructor(maxRemembered = MAX_REMEMBERED) {
     this.#received = new FingerprintTable(maxRemembered);
   }
 
-  /** Whether a datagram that arrived at `nowMs` may be answered; if so, it counts as answered. */
+  /** Whether a datagram that arrived at `nowMs` may get a response. If so, the response counts towards the 100. */
   admits({ remote, data }: Datagram, nowMs: number): boolean {
     if (nowMs - this.#sweptMs >= WINDOW_MS) this.#sweep(nowMs);
     this.#fingerprint.setDatagram(remote, data);
@@ -44,13 +44,13 @@ export class LoopGuard {
     return window.admits(nowMs);
   }
 
-  /** Whether a datagram with these bytes came from the peer, as far as is remembered. */
+  /** Whether the guard remembers a datagram with these bytes from this peer. */
   knows(peer: Endpoint, data: Uint8Array): boolean {
     this.#fingerprint.setDatagram(peer, data);
     return this.#received.find(this.#fingerprint) >= 0;
   }
 
-  /** Forgets the times that count no more. */
+  /** Removes the windows of datagrams that did not come for a second. */
   #sweep(nowMs: number): void {
     for (const slot of this.#windows.keys()) {
       if (nowMs - this.#received.usedMs(slot) >= WINDOW_MS) this.#windows.delete(slot);
@@ -59,12 +59,12 @@ export class LoopGuard {
   }
 }
 
-/** When the last answers were given, as many as are allowed in a second. */
+/** The times of the last responses to one datagram: a ring of as many as are allowed in a second. */
 class Window {
   readonly #timesMs: number[];
   #oldest = 0;
 
-  /** @param firstMs when the first was given */
+  /** @param firstMs when the first response was given */
   constructor(firstMs: number) {
     this.#timesMs = [firstMs];
   }

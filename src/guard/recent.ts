@@ -1,6 +1,7 @@
 /**
- * State by key for things that were seen lately: bounded in number, and forgotten some time after their last use. Two
- * generations, of which the older goes as a whole, cost less than an order of use would.
+ * Keeps a state for each key that was used recently. The number of keys is bounded, and a key is forgotten some time after
+ * its last use. There are two generations of keys: each use moves a key to the young one, and the old one is dropped as a
+ * whole. That is cheaper than a list of all keys in the order of their use.
  */
 export class Recent<State> {
   readonly #maxYoung: number;
@@ -10,20 +11,23 @@ export class Recent<State> {
   #youngSinceMs = -Infinity;
 
   /**
-   * @param maxEntries from 2; with more keys than half of it in use, some are forgotten early
-   * @param keepMs a key is forgotten no sooner than that after its last use, nor much later than twice that
+   * @param maxEntries at least 2. With more than half as many keys in use, some are forgotten early.
+   * @param keepMs a key is kept for at least this time after its last use, and for about twice this time at most
    */
   constructor(maxEntries: number, keepMs: number) {
     this.#maxYoung = maxEntries / 2;
     this.#keepMs = keepMs;
   }
 
-  /** Entries in memory, never more than the maximum. */
+  /** The number of entries in memory, at most `maxEntries`. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }
 
-  /** The state of a key, new if it is not known; used now. Time must not run backwards. */
+  /**
+   * Returns the state of a key, and counts this as a use of the key. `create` makes the state of an unknown key. `nowMs` must
+   * not be before an earlier one.
+   */
   use(key: string, nowMs: number, create: () => State): State {
     if (this.#young.size >= this.#maxYoung || nowMs - this.#youngSinceMs >= this.#keepMs) {
       this.#old = this.#young;

@@ -4,33 +4,36 @@ import { FingerprintTable } from './fingerprint-table.js';
 import type { LoopGuard } from './loop-guard.js';
 import { MAX_REMEMBERED } from './limits.js';
 
-/** How many new answers a peer may send back, and nothing else in between. */
+/** How many new responses a peer may send back in a row. */
 const MAX_RETURNED = 32;
-/** Within this time an answer comes back, or is forgotten. */
+/** A response that comes back later than this does not count as sent back. */
 const WINDOW_MS = 1000;
 
 /**
- * Ends loops with a server that sends back what it gets, where this one's answers are ever new, such as a number that it
- * counts up, so that the {@link LoopGuard} of neither sees anything twice. An answer that neither had sent before, and
- * that the peer sends back, is a sign of that. After 32 of them in a row no answer that comes back is answered for a
- * second, which is the end of whatever was under way. What the peer says by itself ends the row, and is always answered.
+ * Ends loops that never repeat a datagram, for example between a server that counts and a server that echoes. The
+ * {@link LoopGuard} sees only repeated datagrams.
+ *
+ * A sign of such a loop is a new response that the peer sends back: one that neither side had sent before. After 32 signs
+ * in a row, responses that come back get no response for a second. By then no datagram of the loop is under way any more.
+ * Any other datagram from the peer ends the row, and always gets a response.
  */
 export class ReturnGuard {
   readonly #loopGuard: LoopGuard;
   readonly #onLoop: (peer: Endpoint) => void;
   readonly #fingerprint = new Fingerprint();
   readonly #sent: FingerprintTable;
-  /** By slot of {@link #sent}: 1 for an answer that was new, and has not come back yet. */
+  /** By slot of {@link #sent}: 1 for a response that was new, and has not come back yet. */
   readonly #isNew: Uint8Array;
   readonly #peers: FingerprintTable;
-  /** By slot of {@link #peers}. */
+  /** By slot of {@link #peers}: how many new responses came back in a row. */
   readonly #returned: Uint8Array;
+  /** By slot of {@link #peers}: until when returned responses get no response. */
   readonly #silentUntilMs: Float64Array;
 
   /**
-   * @param loopGuard that has seen what came from the peers
-   * @param onLoop called with a peer whenever it is to be left unanswered
-   * @param maxRemembered peers, and answers, that are remembered at once, see {@link FingerprintTable}
+   * @param loopGuard the loop guard of the same server, which knows the datagrams of the peers
+   * @param onLoop called with a peer each time that returned responses get no response for a second
+   * @param maxRemembered how many peers, and how many responses, are remembered, see {@link FingerprintTable}
    */
   constructor(loopGuard: LoopGuard, onLoop: (peer: Endpoint) => void, maxRemembered = MAX_REMEMBERED) {
     this.#loopGuard = loopGuard;
@@ -42,9 +45,9 @@ export class ReturnGuard {
     this.#silentUntilMs = new Float64Array(this.#peers.slots);
   }
 
-  /** An answer is sent at `nowMs`. */
+  /** Notes that a response is sent to a peer at `nowMs`. */
   sent(peer: Endpoint, data: Uint8Array, nowMs: number): void {
-    // The peer's own words, which it may say again.
+    // The peer sent these bytes first, for example to an echo server. It may send them again.
     if (this.#loopGuard.knows(peer, data)) return;
     this.#fingerprint.setDatagram(peer, data);
     const known = this.#sent.find(this.#fingerprint);
@@ -53,19 +56,19 @@ export class ReturnGuard {
     this.#sent.use(slot, nowMs);
   }
 
-  /** Whether a datagram that arrived at `nowMs`, and that the loop guard has not seen yet, may be answered. */
+  /** Whether a datagram that arrived at `nowMs` may get a response. Call it before the loop guard sees the datagram. */
   admits({ remote, data }: Datagram, nowMs: number): boolean {
     this.#fingerprint.setDatagram(remote, data);
-    const answer = this.#sent.find(this.#fingerprint);
+    const response = this.#sent.find(this.#fingerprint);
     this.#fingerprint.setPeer(remote);
     const known = this.#peers.find(this.#fingerprint);
-    if (answer < 0 || nowMs - this.#sent.usedMs(answer) >= WINDOW_MS) {
+    if (response < 0 || nowMs - this.#sent.usedMs(response) >= WINDOW_MS) {
       if (known >= 0) this.#returned[known] = 0;
       return true;
     }
-    const isNew = this.#isNew[answer] === 1;
-    this.#isNew[answer] = 0;
-    this.#sent.use(answer, nowMs);
+    const isNew = this.#isNew[response] === 1;
+    this.#isNew[response] = 0;
+    this.#sent.use(response, nowMs);
     const peer = known < 0 ? this.#peers.add(this.#fingerprint, nowMs) : known;
     if (known < 0 || nowMs - this.#peers.usedMs(peer) >= WINDOW_MS) {
       this.#returned[peer] = 0;

@@ -1,5 +1,5 @@
 import type { Faults, Grouped } from '../faults/faults.js';
-import type { AnswerPolicy } from '../guard/answer-policy.js';
+import type { ResponsePolicy } from '../guard/response-policy.js';
 import type { DatagramServer } from '../net/index.js';
 import { timesOfTaken } from '../net/send-times.js';
 import { unlessAborted } from '../run/interruption.js';
@@ -13,7 +13,7 @@ const LATE_RESPONSES_MS = 1000;
 export class Outbox {
   readonly #server: DatagramServer;
   readonly #tap: Tap;
-  readonly #policy: AnswerPolicy;
+  readonly #policy: ResponsePolicy;
   readonly #unanswered: Unanswered;
   readonly #faults: Faults | undefined;
   /** Sends that nobody waits for. */
@@ -24,7 +24,7 @@ export class Outbox {
   constructor(
     server: DatagramServer,
     tap: Tap,
-    policy: AnswerPolicy,
+    policy: ResponsePolicy,
     unanswered: Unanswered,
     faults: Faults | undefined,
   ) {

@@ -1,5 +1,5 @@
 import { amplifies } from '../guard/amplification.js';
-import { AnswerPolicy } from '../guard/answer-policy.js';
+import { ResponsePolicy } from '../guard/response-policy.js';
 import { MAX_CORRUPTED } from '../guard/limits.js';
 import { isLoopback } from '../net/address/endpoint.js';
 import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint } from '../net/index.js';
@@ -11,12 +11,12 @@ import type { Unanswered } from './unanswered.js';
 
 /** Decides which requests get a response: by the policy before a responder sees them, and by the size of the responses. */
 export class Gate {
-  readonly #policy: AnswerPolicy;
+  readonly #policy: ResponsePolicy;
   readonly #unanswered: Unanswered;
   /** How often a response may be sent at most; 0 if its size does not matter. */
   readonly #copies: number;
 
-  constructor(plan: ServicePlan, policy: AnswerPolicy, unanswered: Unanswered) {
+  constructor(plan: ServicePlan, policy: ResponsePolicy, unanswered: Unanswered) {
     this.#policy = policy;
     this.#unanswered = unanswered;
     const mayAmplify = plan.allow !== undefined || plan.amplify === true;
@@ -25,7 +25,7 @@ export class Gate {
 
   /** The requests of a batch that may get a response; the others are counted. */
   admit(batch: readonly Datagram[]): readonly Datagram[] {
-    const admitted = batch.filter((datagram) => this.#policy.answers(datagram));
+    const admitted = batch.filter((datagram) => this.#policy.permits(datagram));
     this.#unanswered.count();
     return admitted;
   }
@@ -64,8 +64,8 @@ export function createPolicy(
   context: Context,
   local: Endpoint,
   { varies }: Pick<Responder, 'varies'>,
-): AnswerPolicy {
-  return new AnswerPolicy({
+): ResponsePolicy {
+  return new ResponsePolicy({
     local,
     loopGuard: plan.loopGuard,
     servicePorts: plan.answerServicePorts === true,

@@ -1,5 +1,5 @@
 import { MAX_AMPLIFICATION } from '../guard/limits.js';
-import type { AnswerPolicy } from '../guard/answer-policy.js';
+import type { ResponsePolicy } from '../guard/response-policy.js';
 import { type Datagram, type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
 import type { Grouped } from '../faults/faults.js';
 import type { Context } from '../run/context.js';
@@ -12,7 +12,7 @@ export class Unanswered {
   readonly #context: Context;
   readonly #report: Report;
   readonly #peers: PeerTable;
-  readonly #policy: AnswerPolicy;
+  readonly #policy: ResponsePolicy;
   readonly #reasons = new Set<string>();
   /** For each group of responses whether any of them left. */
   readonly #left = new WeakMap<object, boolean>();
@@ -22,7 +22,7 @@ export class Unanswered {
   #sendFailed = false;
   #amplified = false;
 
-  constructor(context: Context, report: Report, peers: PeerTable, policy: AnswerPolicy) {
+  constructor(context: Context, report: Report, peers: PeerTable, policy: ResponsePolicy) {
     this.#context = context;
     this.#report = report;
     this.#peers = peers;

@@ -73,14 +73,14 @@ describe('an access list', () => {
     expect(admits(address, allow, deny)).toBe(admitted);
   });
 
-  test('is open only with nothing on it', () => {
+  test('is open only without any block', () => {
     const block = parseCidr('::/0')!;
     expect(new AccessList([], []).open).toBe(true);
     expect(new AccessList([block], []).open).toBe(false);
     expect(new AccessList([], [block]).open).toBe(false);
   });
 
-  test('gives the same answer each time, to more addresses than it remembers', () => {
+  test('decides the same each time, for more addresses than it remembers', () => {
     const list = new AccessList([parseCidr('10.0.0.0/17')!], []);
     for (const round of [1, 2]) {
       for (let host = 0; host < 10_000; host += 1) {
@@ -110,7 +110,7 @@ describe('an access list', () => {
         fc.nat(bits[family]),
         fc.nat(bits[family]),
         (base, noise, same, prefixBits) => {
-          // An address that shares about so many bits with the base; mapped ones are the other family.
+          // An address that shares about `same` bits with the base. IPv4-mapped ones belong to the other family.
           const address = base ^ (noise >> BigInt(same));
           fc.pre(family === 4 || (base >> 32n !== 0xffffn && address >> 32n !== 0xffffn && !isLinkLocal(address)));
           const shift = BigInt(bits[family] - prefixBits);

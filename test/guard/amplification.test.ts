@@ -7,6 +7,6 @@ test.each([
   [10, 30, false],
   [10, 31, true],
   [65_507, 65_507, false],
-])('to a question of %i bytes, %i bytes of answers amplify: %p', (question, answers, expected) => {
-  expect(amplifies(question, answers)).toBe(expected);
+])('to a request of %i bytes, %i bytes of responses amplify: %p', (request, responses, expected) => {
+  expect(amplifies(request, responses)).toBe(expected);
 });

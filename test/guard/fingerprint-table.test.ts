@@ -33,11 +33,11 @@ test.each([
   const known = Array.from({ length: 10_000 }, (_, port) => table.find(peer(port))).filter((slot) => slot >= 0);
   expect(known.length).toBeLessThanOrEqual(slots);
   expect(new Set(known).size).toBe(known.length);
-  // They spread over all slots: of half as many as there are slots hardly any is forgotten.
+  // Fingerprints spread over all slots: if they fill half of them, hardly any is forgotten.
   if (slots === 65_536) expect(known.length).toBeGreaterThan(9900);
 });
 
-test('one that is in use is not forgotten, however many others come', () => {
+test('a fingerprint in use is not forgotten, however many others come', () => {
   const table = new FingerprintTable(4);
   const slot = table.add(peer(1), 0);
   for (let port = 2; port < 1000; port += 1) {

@@ -13,8 +13,8 @@ const datagram = (data: string, port = 5000, address = '192.0.2.1'): Datagram =>
   timeMs: 0,
 });
 
-describe('of identical datagrams from one peer', () => {
-  test('at most 100 are answered in any second, and none is refused that would stay within it', () => {
+describe('identical datagrams from one peer:', () => {
+  test('at most 100 get a response in any second, and none is refused below that', () => {
     const gaps = fc.oneof(
       fc.constant(0),
       fc.nat(15),
@@ -24,31 +24,31 @@ describe('of identical datagrams from one peer', () => {
     holds(
       fc.property(fc.array(gaps, { minLength: 150, maxLength: 400 }), (laterMs) => {
         const guard = new LoopGuard();
-        const answeredMs: number[] = [];
+        const admittedMs: number[] = [];
         let nowMs = 0;
         for (const later of laterMs) {
           nowMs += later;
-          const inThisSecond = answeredMs.filter((atMs) => nowMs - atMs < 1000).length;
-          const answered = guard.admits(datagram('ping'), nowMs);
-          if (answered !== inThisSecond < 100) throw new Error(`${inThisSecond} in the second before ${nowMs}`);
-          if (answered) answeredMs.push(nowMs);
+          const inThisSecond = admittedMs.filter((atMs) => nowMs - atMs < 1000).length;
+          const admitted = guard.admits(datagram('ping'), nowMs);
+          if (admitted !== inThisSecond < 100) throw new Error(`${inThisSecond} in the second before ${nowMs}`);
+          if (admitted) admittedMs.push(nowMs);
         }
-        for (const [index, startMs] of answeredMs.entries()) {
-          const next = answeredMs[index + 100];
+        for (const [index, startMs] of admittedMs.entries()) {
+          const next = admittedMs[index + 100];
           if (next !== undefined && next - startMs < 1000) throw new Error(`101 within a second from ${startMs}`);
         }
       }),
     );
   });
 
-  test('a hundred at once are answered, and a hundred more a second later', () => {
+  test('a hundred at once get a response, and a hundred more a second later', () => {
     const guard = new LoopGuard();
-    const answered = (nowMs: number): number =>
+    const admitted = (nowMs: number): number =>
       Array.from({ length: 150 }, () => guard.admits(datagram('ping'), nowMs)).filter(Boolean).length;
-    expect([answered(5), answered(1004.9), answered(1005), answered(1006)]).toEqual([100, 0, 100, 0]);
+    expect([admitted(5), admitted(1004.9), admitted(1005), admitted(1006)]).toEqual([100, 0, 100, 0]);
   });
 
-  test('those that were refused do not prolong the silence', () => {
+  test('refused ones do not prolong the silence', () => {
     const guard = new LoopGuard();
     for (let nowMs = 0; nowMs < 1000; nowMs += 1) guard.admits(datagram('ping'), nowMs);
     expect(guard.admits(datagram('ping'), 1000)).toBe(true);
@@ -56,7 +56,7 @@ describe('of identical datagrams from one peer', () => {
 });
 
 describe('datagrams that differ', () => {
-  test('in their bytes, however little, do not count together', () => {
+  test('in a single byte do not count together', () => {
     const guard = new LoopGuard();
     for (let number = 0; number < 20_000; number += 1) {
       if (!guard.admits(datagram(`ping ${number}`), number / 100)) throw new Error(`${number} was refused`);
@@ -105,13 +105,13 @@ describe('datagrams that differ', () => {
     expect(kinds.map((kind) => guard.admits(kind, 0))).toEqual(kinds.map(() => false));
   });
 
-  test('do not make it forget one that goes round, even when they are many', () => {
+  test('do not make the guard forget one that goes round, even if they are many', () => {
     const guard = new LoopGuard();
-    let answered = 0;
+    let admitted = 0;
     for (let number = 0; number < 30_000; number += 1) {
       guard.admits(datagram(String(number)), number / 50);
-      if (guard.admits(datagram('round'), number / 50)) answered += 1;
+      if (guard.admits(datagram('round'), number / 50)) admitted += 1;
     }
-    expect(answered).toBe(100);
+    expect(admitted).toBe(100);
   });
 });

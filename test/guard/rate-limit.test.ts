@@ -12,23 +12,23 @@ test('a peer never gets more than the rate and one burst, over any stretch of ti
     fc.property(rates, gaps, (perSecond, laterMs) => {
       const limit = new RateLimit(perSecond);
       const burst = Math.max(1, perSecond);
-      const answeredMs: number[] = [];
+      const admittedMs: number[] = [];
       let nowMs = 1_000_000;
       for (const later of laterMs) {
         nowMs += later;
-        if (limit.admits(peer, nowMs)) answeredMs.push(nowMs);
+        if (limit.admits(peer, nowMs)) admittedMs.push(nowMs);
       }
-      for (const [first, startMs] of answeredMs.entries()) {
-        for (let last = first; last < answeredMs.length; last += 1) {
-          const most = burst + ((answeredMs[last]! - startMs) / 1000) * perSecond;
-          if (last - first + 1 > most + 1e-6) throw new Error(`${last - first + 1} answers, ${most} are the most`);
+      for (const [first, startMs] of admittedMs.entries()) {
+        for (let last = first; last < admittedMs.length; last += 1) {
+          const most = burst + ((admittedMs[last]! - startMs) / 1000) * perSecond;
+          if (last - first + 1 > most + 1e-6) throw new Error(`${last - first + 1} responses, ${most} are the most`);
         }
       }
     }),
   );
 });
 
-test('a peer that keeps to the rate is always answered', () => {
+test('a peer that keeps to the rate always gets a response', () => {
   holds(
     fc.property(fc.integer({ min: 1, max: 1000 }), fc.array(fc.nat(2000), { maxLength: 100 }), (perSecond, extraMs) => {
       const limit = new RateLimit(perSecond);
@@ -41,14 +41,14 @@ test('a peer that keeps to the rate is always answered', () => {
   );
 });
 
-test('a burst of one second is answered at once, and then what has been earned', () => {
+test('a burst of one second gets responses at once, then the rate limits them', () => {
   const limit = new RateLimit(10);
-  const answered = (nowMs: number): number =>
+  const admitted = (nowMs: number): number =>
     Array.from({ length: 50 }, () => limit.admits(peer, nowMs)).filter(Boolean).length;
-  expect([answered(0), answered(50), answered(100), answered(600), answered(60_000)]).toEqual([10, 0, 1, 5, 10]);
+  expect([admitted(0), admitted(50), admitted(100), admitted(600), admitted(60_000)]).toEqual([10, 0, 1, 5, 10]);
 });
 
-test('a rate below one a second is one answer in so long', () => {
+test('a rate of 0.1 is one response in 10 s', () => {
   const limit = new RateLimit(0.1);
   expect([0, 5000, 9999, 10_000, 10_001, 60_000].map((nowMs) => limit.admits(peer, nowMs))).toEqual([
     true,
@@ -60,7 +60,7 @@ test('a rate below one a second is one answer in so long', () => {
   ]);
 });
 
-test('each peer has its own', () => {
+test('each peer has a limit of its own', () => {
   const limit = new RateLimit(1);
   const peers = [peer, { ...peer, port: 5001 }, { ...peer, address: '2001:db8::1' }];
   expect(peers.map((one) => limit.admits(one, 0))).toEqual([true, true, true]);

@@ -21,7 +21,7 @@ test('a key that was used within the time is known, and one that was not for twi
   );
 });
 
-test('a key that was not used for long is forgotten once others were', () => {
+test('a key without use for a long time is forgotten once others are used', () => {
   const recent = new Recent<object>(1000, 1000);
   const first = recent.use('a', 0, () => ({}));
   recent.use('b', 1000, () => ({}));

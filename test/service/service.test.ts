@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { parseCidr } from '../../src/guard/access-list.js';
-import { AnswerPolicy } from '../../src/guard/answer-policy.js';
+import { ResponsePolicy } from '../../src/guard/response-policy.js';
 import { type Datagram, type EngineName, formatEndpoint } from '../../src/net/index.js';
 import { type Responder, respondEach, type Sink } from '../../src/responders/responder.js';
 import { createContext } from '../../src/run/context.js';
@@ -169,7 +169,7 @@ describe('the gate of a service', () => {
     const context = await createContext(io, plan);
     const report = new Report(plan, context, new RunOutput(plan, context, () => undefined));
     const local = { address: '127.0.0.1', port: 1 };
-    const policy = new AnswerPolicy({ local, loopGuard: true, servicePorts: false });
+    const policy = new ResponsePolicy({ local, loopGuard: true, servicePorts: false });
     return { gate: new Gate(plan, policy, new Unanswered(context, report, new PeerTable(true), policy)), report };
   }
 

@@ -7,39 +7,46 @@ import { RateLimit } from './rate-limit.js';
 import { ReturnGuard } from './return-guard.js';
 import { FIRST_USER_PORT } from './limits.js';
 
-/** Options of {@link AnswerPolicy}. */
-export interface AnswerPolicyOptions {
-  /** The server's own address, which it never answers. */
+/** Options of {@link ResponsePolicy}. */
+export interface ResponsePolicyOptions {
+  /** The server's own address. It never gets a response. */
   readonly local: Endpoint;
-  /** Whether of identical datagrams only 100 a second are answered. */
+  /** Whether a peer gets at most 100 responses a second to identical datagrams. */
   readonly loopGuard: boolean;
-  /** Whether source ports below 1024 are answered: services live there, and would answer the answer. */
+  /** Whether source ports below 1024 get responses. Services have such ports, and may respond to a response. */
   readonly servicePorts: boolean;
-  /** Answers a second for each peer; undefined or Infinity for any number. */
+  /** The most responses a second for each peer. Undefined or Infinity: no limit. */
   readonly ratePerSecond?: number | undefined;
-  /** Peers, and datagrams of the loop guard, that are remembered at once; at least {@link MIN_REMEMBERED} are. Default: 65536. */
+  /**
+   * How many peers, and how many datagrams, the guards keep in memory. A number below {@link MIN_REMEMBERED} counts as that.
+   * Default: 65536.
+   */
   readonly maxPeers?: number | undefined;
   /**
-   * Whether answers are corrupted on purpose, see {@link AnswerPolicy.corrupted}; called with a peer that looks like a
-   * loop by that, and is not answered for a second. Undefined: they are not.
+   * Set if the server corrupts responses on purpose, and calls {@link ResponsePolicy.corrupted} for each. It is called with a
+   * peer whose traffic looks like a loop, and which gets no response for a second. Undefined: no response is corrupted.
    */
   readonly onCorruptedLoop?: ((peer: Endpoint) => void) | undefined;
   /**
-   * Whether answers can be ever new, see {@link AnswerPolicy.sent}; called with a peer that sends back one after another,
-   * and whose datagrams of that kind are not answered for a second. Undefined: they cannot.
+   * Set if each response can differ from all before it, for example by a counter. It is called with a peer that sends one
+   * response after another back. Datagrams that such a peer sends back get no response for a second. Undefined: equal requests
+   * get equal responses.
    */
   readonly onReturnLoop?: ((peer: Endpoint) => void) | undefined;
 }
 
-/** With fewer, a guard would forget one peer over the next, and guard nothing. */
+/** The fewest peers that a guard remembers. With fewer it would forget each peer before the peer's next datagram. */
 const MIN_REMEMBERED = 1024;
 
-/** How long the list of this host's addresses is trusted. */
+/** The addresses of this host can change: after this time they are read again. */
 const ADDRESSES_KEPT_MS = 5000;
 
-/** Which datagrams a server answers by itself, so that it can be no weapon; counts the others. */
-export class AnswerPolicy {
-  readonly #options: AnswerPolicyOptions;
+/**
+ * Decides which requests get a response, so that nobody can use the server as a weapon against others. Counts the requests
+ * that get none.
+ */
+export class ResponsePolicy {
+  readonly #options: ResponsePolicyOptions;
   readonly #loopGuard: LoopGuard | undefined;
   readonly #rateLimit: RateLimit | undefined;
   readonly #corruptionGuard: CorruptionGuard | undefined;
@@ -48,7 +55,7 @@ export class AnswerPolicy {
   #ownAddressesMs = -Infinity;
   #declined = 0;
 
-  constructor(options: AnswerPolicyOptions) {
+  constructor(options: ResponsePolicyOptions) {
     this.#options = options;
     const { loopGuard, ratePerSecond, onCorruptedLoop, onReturnLoop } = options;
     const maxRemembered = options.maxPeers && Math.max(options.maxPeers, MIN_REMEMBERED);
@@ -63,50 +70,50 @@ export class AnswerPolicy {
         : new RateLimit(ratePerSecond, maxRemembered);
   }
 
-  /** How many datagrams were not answered. */
+  /** How many requests were declined: by this policy, or by {@link decline}. */
   get declined(): number {
     return this.#declined;
   }
 
-  /** A datagram that might have been answered is not, for another reason than this policy. */
+  /** Counts a request that this policy permitted, and that gets no response for another reason. */
   decline(): void {
     this.#declined += 1;
   }
 
-  /** Whether to answer a datagram now; counted in either case. */
-  answers(datagram: Datagram): boolean {
-    const answer = this.#decide(datagram, performance.now());
-    if (!answer) this.#declined += 1;
-    return answer;
+  /** Whether a request may get a response now. The call counts against the limits of its peer. */
+  permits(request: Datagram): boolean {
+    const permitted = this.#decide(request, performance.now());
+    if (!permitted) this.#declined += 1;
+    return permitted;
   }
 
-  #decide(datagram: Datagram, nowMs: number): boolean {
-    const { remote } = datagram;
-    // The sender has no port and wants no answer (RFC 768); nothing can be sent there.
+  #decide(request: Datagram, nowMs: number): boolean {
+    const { remote } = request;
+    // Source port 0 means that the sender wants no reply (RFC 768). Nothing can be sent to it.
     if (remote.port === 0) return false;
     if (remote.port < FIRST_USER_PORT && !this.#options.servicePorts) return false;
     if (this.#isOwn(remote, nowMs)) return false;
     if (this.#corruptionGuard?.admits(remote, nowMs) === false) return false;
     if (this.#rateLimit?.admits(remote, nowMs) === false) return false;
-    if (this.#returnGuard?.admits(datagram, nowMs) === false) return false;
-    if (this.#loopGuard?.admits(datagram, nowMs) !== false) return true;
+    if (this.#returnGuard?.admits(request, nowMs) === false) return false;
+    if (this.#loopGuard?.admits(request, nowMs) !== false) return true;
     this.#corruptionGuard?.suspect(remote, nowMs);
     return false;
   }
 
   /**
-   * An answer to this peer was corrupted: what comes back of it is not what was answered before, and would be answered
-   * again and again. On the loopback that harms nobody else, and many are corrupted in tests: there it does not count.
+   * A response to this peer was corrupted. If the peer sends it back, the loop guard does not know it. On the loopback this
+   * does not count: a loop there harms nobody else, and tests corrupt many responses there.
    */
   corrupted(remote: Endpoint): void {
     if (!isLoopback(remote.address)) this.#corruptionGuard?.suspect(remote, performance.now());
   }
 
-  /** Answers are sent: one that is new, and comes back, may go round between two servers, and never be the same twice. */
-  sent(answers: readonly Outgoing[]): void {
+  /** Responses are about to be sent. The return guard remembers them, to know them if a peer sends them back. */
+  sent(responses: readonly Outgoing[]): void {
     if (this.#returnGuard === undefined) return;
     const nowMs = performance.now();
-    for (const { remote, data } of answers) this.#returnGuard.sent(remote, data, nowMs);
+    for (const { remote, data } of responses) this.#returnGuard.sent(remote, data, nowMs);
   }
 
   #isOwn({ address, port }: Endpoint, nowMs: number): boolean {
