@@ -1,15 +1,15 @@
 import { ValueError } from '../net/errors.js';
 import { readDuration } from '../text/duration.js';
-import type { Fault } from './fault.js';
+import type { FixedFault } from './fault.js';
 
-/** A time in which no answer leaves, in milliseconds since the start: from the first moment to before the second. */
+/** A period in which no response is sent. Both times are in milliseconds since the start of the service. */
 export interface Blackhole {
   readonly fromMs: number;
-  /** Infinity for one that never ends. */
+  /** The first moment after the period; Infinity if it never ends. */
   readonly toMs: number;
 }
 
-/** Reads a time since the start: `2s..5s`, `..5s`, or `2s..` for one without end. */
+/** Reads `2s..5s`, `..5s` (from the start), or `2s..` (without end). @throws {ValueError} for any other text */
 export function parseBlackhole(text: string): Blackhole {
   const [, from = '', to = ''] = /^([^.]*(?:\.\d[^.]*)?)\.\.(.*)$/.exec(text) ?? [];
   const fromMs = from === '' ? 0 : readDuration(from);
@@ -20,14 +20,12 @@ export function parseBlackhole(text: string): Blackhole {
   return { fromMs, toMs };
 }
 
-/** Sends nothing in some times since the start. */
-export const blackhole: Fault<readonly Blackhole[], Blackhole> = {
+/** Sends nothing in the given periods. It may be given several times. */
+export const blackhole: FixedFault<readonly Blackhole[], Blackhole> = {
   flags: '--blackhole <from..to>',
   help: 'send no answers in this time, counted from the start: 2s..5s',
   read: parseBlackhole,
   isRepeatable: true,
-  // It draws no numbers.
-  stream: 0,
   create:
     (blackholes) =>
     (fate, { sinceStartMs }) => {

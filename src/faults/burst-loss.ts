@@ -1,25 +1,28 @@
-import type { Fault } from './fault.js';
+import type { RandomFault } from './fault.js';
 import type { Random } from './random.js';
 import { ValueError } from '../net/errors.js';
 import { readPercentage } from '../text/number.js';
 
 /**
- * The four parameters of the Gilbert-Elliott model, each a probability from 0 to 1, under the names of the literature
- * (Gilbert, Capacity of a Burst-Noise Channel, 1960; Elliott, Estimates of Error Rates for Codes on Burst-Noise Channels,
- * 1963; tc-netem(8), `loss gemodel`). The share of time in the bad state is p / (p + r), its mean length 1 / r datagrams.
+ * The four parameters of the Gilbert-Elliott model. A chain changes between a good and a bad state. Each parameter is a
+ * probability from 0 to 1. The chain spends the share p / (p + r) of the time in the bad state. A stay in the bad state
+ * lasts 1 / r datagrams on average.
+ *
+ * The names are those of the literature: Gilbert, Capacity of a Burst-Noise Channel, 1960; Elliott, Estimates of Error Rates
+ * for Codes on Burst-Noise Channels, 1963; tc-netem(8), `loss gemodel`.
  */
 export interface BurstLossParameters {
-  /** From good to bad, before each next datagram. */
+  /** The state changes from good to bad after a datagram. */
   readonly p: number;
-  /** From bad to good. */
+  /** The state changes from bad to good after a datagram. */
   readonly r: number;
-  /** That a datagram passes in the good state: 1 in Gilbert's model. */
+  /** A datagram passes in the good state. Gilbert's model has 1. */
   readonly k: number;
-  /** That one passes in the bad state: 0 where every datagram of a burst is lost. */
+  /** A datagram passes in the bad state. With 0, every datagram of a burst is lost. */
   readonly h: number;
 }
 
-/** Loss in bursts: a chain of two states, begun in the good one. */
+/** Loses datagrams in bursts. It starts in the good state. */
 class BurstLoss {
   readonly #parameters: BurstLossParameters;
   readonly #random: Random;
@@ -30,7 +33,7 @@ class BurstLoss {
     this.#random = random;
   }
 
-  /** Whether the next datagram is lost. Takes two random numbers, whatever becomes of it. */
+  /** Whether the next datagram is lost. Each call draws two random numbers, whatever the result. */
   loses(): boolean {
     const { p, r, k, h } = this.#parameters;
     const lost = this.#random.fraction() >= (this.#bad ? h : k);
@@ -39,7 +42,12 @@ class BurstLoss {
   }
 }
 
-/** Reads `p:r`, `p:r:k` or `p:r:k:h`, percentages; without k and h everything passes between bursts, and nothing in them. */
+/**
+ * Reads `p:r`, `p:r:k` or `p:r:k:h`, each a percentage. Default: k is 100 % and h is 0 %, so that nothing is lost in the good
+ * state, and everything in the bad one.
+ *
+ * @throws {ValueError} for any other text
+ */
 export function parseBurstLoss(text: string): BurstLossParameters {
   const parts = text.split(':').map(readPercentage);
   const [p, r, k = 1, h = 0] = parts;
@@ -50,7 +58,7 @@ export function parseBurstLoss(text: string): BurstLossParameters {
 }
 
 /** Loses datagrams in bursts. */
-export const burstLoss: Fault<BurstLossParameters> = {
+export const burstLoss: RandomFault<BurstLossParameters> = {
   flags: '--burst-loss <p:r>',
   help: 'lose answers in bursts (Gilbert-Elliott): p from good to bad, r back; p:r:k:h adds the shares that pass in good and in bad',
   read: parseBurstLoss,

@@ -1,11 +1,11 @@
 import { parsePercentage } from '../text/number.js';
-import type { Fault } from './fault.js';
+import type { RandomFault } from './fault.js';
 
-/** The most bits of a datagram that are flipped. */
+/** A corrupted datagram has 1 to 4 flipped bits, each number as often as the others. */
 const MAX_FLIPPED_BITS = 4;
 
-/** Flips bits of a datagram. */
-export const corrupt: Fault<number> = {
+/** Flips bits of a datagram, with the given probability from 0 to 1. */
+export const corrupt: RandomFault<number> = {
   flags: '--corrupt <p>',
   help: `flip 1 to ${MAX_FLIPPED_BITS} bits of an answer, with this probability`,
   read: parsePercentage,
@@ -18,7 +18,13 @@ export const corrupt: Fault<number> = {
   },
 };
 
-/** Different bits of so many. A bit that is flipped twice would be unchanged, so this is Floyd's way to draw. */
+/**
+ * Draws different bits by Floyd's algorithm: to flip one bit twice would change nothing.
+ *
+ * @param bits how many bits the payload has
+ * @param wanted how many of them to draw; all if the payload has fewer
+ * @param places random numbers from 0 to below 1, one for each bit to draw
+ */
 function drawBits(bits: number, wanted: number, places: readonly number[]): readonly number[] {
   const flipped: number[] = [];
   const count = Math.min(wanted, bits);

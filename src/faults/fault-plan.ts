@@ -2,13 +2,13 @@ import { randomInt } from 'node:crypto';
 import { Faults } from './faults.js';
 import { type FaultName, FAULTS, type FaultSettings } from './table.js';
 
-/** The options about faults. A fault that is undefined does not happen. */
+/** The options about faults. An undefined fault does not happen. */
 export interface FaultPlan extends FaultSettings {
-  /** From 0 to 2^32 - 1. Default: a random one. */
+  /** Decides all random faults: a whole number from 0 to 2^32 - 1. Default: a random one. */
   readonly seed: number | undefined;
 }
 
-/** The faults of a plan; undefined if it has none. A seed alone is no fault. */
+/** The faults of a plan; undefined if it has none, even if it has a seed. */
 export function createFaults(plan: FaultPlan): Faults | undefined {
   const names = Object.keys(FAULTS) as FaultName[];
   if (names.every((name) => plan[name] === undefined)) return undefined;

@@ -1,47 +1,74 @@
 import type { Random } from './random.js';
 
-/** The fate of one datagram. The effects of the faults write it. */
+/** The fate of one datagram. Each fault sets its part of it. */
 export interface Fate {
   lost: boolean;
   blackholed: boolean;
-  /** Bytes that are left: fewer than there were, unless there were none. Undefined: it is not cut. */
+  /** The datagram is cut to this size in bytes. Undefined: it is not cut. */
   keptBytes: number | undefined;
   duplicated: boolean;
+  /** The datagram is held back until the next one to the same peer has left. */
   reordered: boolean;
-  /** Delays of the datagram and of its copy, from 0. */
+  /** The delay of the datagram and the delay of its copy, each at least 0. */
   readonly delaysMs: [number, number];
-  /** Draws which of so many bits are flipped. It is called after every effect, because a cut leaves fewer bits. */
+  /**
+   * Draws the bits to flip, given how many bits the payload has. It is called after all effects, because a cut payload has
+   * fewer bits.
+   */
   flip: (bits: number) => readonly number[];
-  /** Bits of the rest that are flipped, each once, counted from 0. */
+  /** The bits of the cut payload that are flipped, each once, counted from 0. */
   flippedBits: readonly number[];
 }
 
-/** Decides one part of a fate. It takes equally many random numbers for every datagram. */
-export type Effect = (fate: Fate, datagram: { readonly bytes: number; readonly sinceStartMs: number }) => void;
+/** Decides one part of the fate of a datagram. It draws equally many random numbers for every datagram. */
+export type Effect = (
+  fate: Fate,
+  datagram: {
+    readonly bytes: number;
+    /** When the datagram is ready, in milliseconds since the start of the service. */
+    readonly sinceStartMs: number;
+  },
+) => void;
 
-/** One kind of fault: a row of the table. */
-export interface Fault<Setting, Written = Setting> {
-  /** The option, such as `--loss <p>`. */
+/** The option of a fault. `Written` is one value of the option. */
+interface FaultOption<Written> {
+  /** The flag and its value, for example `--loss <p>`. */
   readonly flags: string;
-  /** Its line in the help. */
+  /** The text of the option in the help. */
   readonly help: string;
   /** Reads the value of the option. @throws {ValueError} */
   readonly read: (text: string) => Written;
-  /** Whether the option may stand several times; the setting is the list of its values then. */
+  /** Whether the option may be given several times. Then the setting is the list of its values. Default: false. */
   readonly isRepeatable?: boolean;
   /** Whether the short help (`-h`) shows the option. */
   readonly isCommon?: boolean;
-  /** Number of its stream of random numbers, from 0. It never changes: a seed means the same faults for ever. */
+}
+
+/** A fault that draws random numbers. */
+export interface RandomFault<Setting, Written = Setting> extends FaultOption<Written> {
+  /**
+   * The number of its stream of random numbers, from 0. No other fault has the same, and it never changes: so a seed means
+   * the same faults in every version.
+   */
   readonly stream: number;
   readonly create: (setting: Setting, random: Random) => Effect;
 }
 
-/** A fault that happens to each datagram with one probability. */
+/** A fault without chance: it draws no random numbers. */
+export interface FixedFault<Setting, Written = Setting> extends FaultOption<Written> {
+  readonly stream?: undefined;
+  readonly create: (setting: Setting) => Effect;
+}
+
+/** One kind of fault: a row of the table. */
+export type Fault<Setting, Written = Setting> = RandomFault<Setting, Written> | FixedFault<Setting, Written>;
+
+/** Makes a fault that happens to each datagram with the same probability, from 0 to 1. */
 export function happening(
-  row: Pick<Fault<number>, 'flags' | 'help' | 'stream' | 'isCommon'>,
+  row: Pick<RandomFault<number>, 'flags' | 'help' | 'stream' | 'isCommon'>,
   read: (text: string) => number,
   apply: (fate: Fate) => void,
-): Fault<number> {
+): RandomFault<number> {
   return {
     ...row,
     read,

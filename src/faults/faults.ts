@@ -6,47 +6,47 @@ import type { FaultSettings } from './table.js';
 
 /** A datagram that the faults act on. */
 export interface Grouped extends Outgoing {
-  /** The same object for all datagrams of one group, copies included. Undefined: it is the only one. */
+  /** The same object for all responses to one request and for their copies. Undefined: the datagram is the only response. */
   readonly together?: object | undefined;
 }
 
 /**
- * What the faults did so far. `answers` and `duplicated` together are what was sent or could not be, `lost`, `blackholed`,
- * `overflowed` and `unsent`.
+ * Counts of the faults so far, as they stand in the summary's JSON. Each response and each copy is sent once, or counted once
+ * as `lost`, `blackholed`, `overflowed` or `unsent`.
  */
 export interface FaultFields {
-  /** With which the same answers have the same faults again. */
+  /** The same seed gives the same responses the same faults. */
   readonly seed: number;
-  /** Answers that there would have been without faults. */
+  /** Responses that the faults were given. */
   readonly answers: number;
-  /** By `--loss` or `--burst-loss`. */
+  /** Responses lost by `--loss` or `--burst-loss`. */
   readonly lost: number;
   readonly blackholed: number;
-  /** Copies that were made. */
+  /** Copies made by `--duplicate`. */
   readonly duplicated: number;
-  /** Answers that were held back for the next one, whether there was one or not. */
+  /** Responses that were held back for the next one, even if no next one came. */
   readonly reordered: number;
-  /** Answers and copies that `--delay` or `--jitter` had wait. */
+  /** Responses and copies that waited because of `--delay` or `--jitter`. */
   readonly delayed: number;
   readonly corrupted: number;
   readonly truncated: number;
-  /** For which there was no room among those that wait. */
+  /** Responses and copies that were dropped because too many were waiting. */
   readonly overflowed: number;
-  /** Given up at the end. */
+  /** Responses and copies that still waited at the end, and were given up. */
   readonly unsent: number;
 }
 
-/** What {@link Faults} tells its user. */
+/** Functions that {@link Faults} calls. */
 export interface FaultEvents {
-  /** Delayed datagrams are due. It is not called again before its promise has settled, and must not reject. */
+  /** Delayed datagrams are due. The promise must not reject. The next call comes after it has settled. */
   readonly onDue: (due: readonly Grouped[]) => Promise<void>;
   /** Bits of a datagram to this peer were flipped. */
   readonly onCorrupted: (remote: Endpoint) => void;
-  /** There is no room for a datagram to wait. Called once. */
+  /** A datagram was dropped because too many are waiting. Only the first such datagram is told. */
   readonly onOverflow: () => void;
 }
 
-/** Does to datagrams what a bad network does, and the same every time for the same seed. */
+/** Loses, delays, copies and damages datagrams as a bad network does. The same seed gives the same faults. */
 export class Faults {
   readonly seed: number;
   readonly #fates: Fates;
@@ -66,28 +66,30 @@ export class Faults {
     unsent: 0,
   };
 
-  /** @param seed 0 to 2^32 - 1 */
+  /** @param seed a whole number from 0 to 2^32 - 1 */
   constructor(settings: FaultSettings, seed: number) {
     this.seed = seed;
     this.#fates = new Fates(settings, seed);
   }
 
-  /** The start. The time of blackholes counts from here. */
+  /** Starts the clock of the blackholes. Call it before {@link apply}. */
   begin(events: FaultEvents): void {
     this.#events = events;
     this.#startMs = performance.now();
   }
 
   /**
-   * Takes datagrams that are ready. Returns those that are to be sent now; the others come by `onDue`. A payload is copied
-   * before it is changed.
+   * Decides the fate of datagrams that are ready. Returns the ones to send now. Delayed ones come by `onDue` later. A damaged
+   * datagram has a new payload: the given payloads stay as they are.
+   *
+   * @param nowMs by `performance.now()`
    */
   apply(ready: readonly Grouped[], nowMs = performance.now()): Grouped[] {
     const now: Grouped[] = [];
     const sinceStartMs = nowMs - this.#startMs;
     for (const outgoing of ready) {
       this.#counts.answers += 1;
-      // Also in a blackhole: the datagrams after it have the same fate however many fell into it.
+      // A datagram in a blackhole draws its random numbers too: so the blackhole does not change the fates after it.
       const fate = this.#fates.next(outgoing.data.length, sinceStartMs);
       if (fate.blackholed) this.#counts.blackholed += 1;
       else if (fate.lost) this.#counts.lost += 1;
@@ -137,26 +139,27 @@ export class Faults {
     this.#counts.overflowed += 1;
   }
 
-  /** Resolves once no datagram waits any more. */
+  /** Resolves once no datagram is waiting. */
   empty(): Promise<void> {
     return this.#line.empty();
   }
 
-  /** Has all that wait come by `onDue` now. */
+  /** Sends all waiting datagrams now, by `onDue`. */
   hurry(): void {
     this.#line.hurry();
   }
 
-  /** Nothing more comes by `onDue`. Datagrams that still wait are counted as unsent. */
+  /** Ends the faults: `onDue` is not called any more, and waiting datagrams count as unsent. */
   stop(): void {
     this.#counts.unsent += this.#line.stop();
   }
 
+  /** The counts for JSON. */
   fields(): FaultFields {
     return { seed: this.seed, ...this.#counts };
   }
 
-  /** The counts in words, without those that are 0. */
+  /** The counts in one line: the responses, and every other count above 0. */
   describe(): string {
     const said = Object.entries(this.#counts).filter(([name, count]) => name === 'answers' || count > 0);
     const inWords = said.map(([name, count]) => `${count} ${name === 'answers' && count === 1 ? 'answer' : name}`);

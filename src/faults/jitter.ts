@@ -1,22 +1,24 @@
 import { ValueError } from '../net/errors.js';
 import { readDuration } from '../text/duration.js';
-import type { Fault } from './fault.js';
+import type { RandomFault } from './fault.js';
 import type { Random } from './random.js';
 
-/** How delays differ from the one that was asked for. */
+/** How delays vary around the delay of `--delay`. */
 export interface Jitter {
+  /** Above 0. */
   readonly ms: number;
   /**
-   * `uniform`: anything from `ms` less to `ms` more. `normal`: `ms` is the standard deviation, of the sum of twelve uniform
-   * numbers, so that no delay is off by more than six of it, and no platform rounds it differently.
+   * `uniform`: each delay from `ms` shorter to `ms` longer is equally likely. `normal`: `ms` is the standard deviation. The
+   * normal distribution is approximated by the sum of twelve uniform numbers. So no delay differs by more than 6 `ms`, and
+   * the numbers are the same on every platform.
    */
   readonly distribution: 'uniform' | 'normal';
 }
 
-/** A sum of so many uniform numbers has a variance of 1. */
+/** The sum of twelve uniform numbers has a variance of 1. */
 const SUMMANDS_OF_NORMAL = 12;
 
-/** How much longer or shorter than asked for: a part of `ms` of the jitter. */
+/** Draws how much longer (or, below 0, shorter) a delay is, as a multiple of `ms` of the jitter. */
 function deviation(distribution: Jitter['distribution'], random: Random): number {
   if (distribution === 'uniform') return 2 * random.fraction() - 1;
   let sum = -SUMMANDS_OF_NORMAL / 2;
@@ -24,7 +26,7 @@ function deviation(distribution: Jitter['distribution'], random: Random): number
   return sum;
 }
 
-/** Reads a duration above 0, and after a colon `uniform` or `normal`. */
+/** Reads `5ms`, `5ms:uniform` or `5ms:normal`. Default: uniform. @throws {ValueError} for any other text, and for 0 */
 export function parseJitter(text: string): Jitter {
   const [written = '', distribution = 'uniform', ...more] = text.split(':');
   const ms = readDuration(written) ?? 0;
@@ -34,8 +36,8 @@ export function parseJitter(text: string): Jitter {
   return { ms, distribution };
 }
 
-/** Varies the delay of each datagram, and of its copy by itself. No delay is below 0. */
-export const jitter: Fault<Jitter> = {
+/** Varies the delay of each datagram. A copy has a delay of its own. No delay is below 0. */
+export const jitter: RandomFault<Jitter> = {
   flags: '--jitter <d>',
   help: 'vary the delay by up to d; d:normal has d as the standard deviation',
   read: parseJitter,

@@ -1,13 +1,14 @@
 import { parseInteger } from '../text/number.js';
 
-/** The state of {@link Random}: four words of 32 bits, not all 0. */
+/** The state of {@link Random}: four words of 32 bits. At least one must not be 0. */
 export type RandomState = readonly [number, number, number, number];
 
 const TWO_TO_32 = 0x1_0000_0000;
 
 /**
- * xoshiro128** 1.1 (Blackman and Vigna, Scrambled Linear Pseudorandom Number Generators, 2018). Integers of 32 bits alone,
- * so that the same state gives the same row on every platform. Good for simulation, useless for secrets.
+ * The random number generator xoshiro128** 1.1 (Blackman and Vigna, Scrambled Linear Pseudorandom Number Generators, 2018). It
+ * uses only integers of 32 bits, so that a state gives the same numbers on every platform. It is good for simulation. It is
+ * not secure: an observer can predict the numbers.
  */
 export class Random {
   #a: number;
@@ -22,7 +23,7 @@ export class Random {
     this.#d = d;
   }
 
-  /** A whole number from 0 to 2^32 - 1. */
+  /** Draws a whole number from 0 to 2^32 - 1. */
   next(): number {
     const result = Math.imul(rotate(Math.imul(this.#b, 5), 7), 9) >>> 0;
     const shifted = this.#b << 9;
@@ -35,7 +36,7 @@ export class Random {
     return result;
   }
 
-  /** From 0 to below 1, in steps of 2^-32. */
+  /** Draws a number from 0 to below 1, in steps of 2^-32. */
   fraction(): number {
     return this.next() / TWO_TO_32;
   }
@@ -46,10 +47,10 @@ function rotate(word: number, bits: number): number {
 }
 
 /**
- * So many rows of random numbers that have nothing to do with each other. Their states are, four words each, the row of
- * splitmix32: a counter that starts at the seed and grows by 0x9e3779b9, mixed by the finaliser of MurmurHash3.
+ * Makes independent streams of random numbers. The states come from the generator splitmix32, four words for each stream:
+ * a counter starts at the seed, grows by 0x9e3779b9, and is mixed by the finaliser of MurmurHash3.
  *
- * @param seed 0 to 2^32 - 1
+ * @param seed a whole number from 0 to 2^32 - 1
  */
 export function randomStreams(seed: number, count: number): readonly Random[] {
   let counter = seed;
@@ -60,11 +61,11 @@ export function randomStreams(seed: number, count: number): readonly Random[] {
     mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
     return mixed ^ (mixed >>> 16);
   };
-  // The mixing maps no two counters to one word, so that of four in a row at most one is 0.
+  // The mixing maps different counters to different words: so at most one of the four words is 0.
   return Array.from({ length: count }, () => new Random([word(), word(), word(), word()]));
 }
 
-/** Reads a seed, 0 to 4294967295. */
+/** Reads a seed: a whole number from 0 to 4294967295. @throws {ValueError} for any other text */
 export function parseSeed(text: string): number {
   return parseInteger(text, 0, 0xffff_ffff, 'A seed is a whole number from 0 to 4294967295.');
 }

@@ -2,7 +2,7 @@ import { parsePercentage } from '../text/number.js';
 import { MAX_HELD_BACK_MS } from '../timing/delay-line.js';
 import { happening } from './fault.js';
 
-/** Holds a datagram back for the next one to the same peer. */
+/** Sends a datagram after the next one to the same peer, with the given probability from 0 to 1. */
 export const reorder = happening(
   {
     flags: '--reorder <p>',

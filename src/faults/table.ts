@@ -19,5 +19,5 @@ type SettingOf<Row> = Row extends { readonly create: (setting: infer Setting, ..
   ? Setting
   : never;
 
-/** Which faults there are, and how they are set. */
+/** The settings of the faults. An undefined fault does not happen. */
 export type FaultSettings = { readonly [Name in FaultName]?: SettingOf<Table[Name]> | undefined };

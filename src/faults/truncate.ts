@@ -1,8 +1,8 @@
 import { parsePercentage } from '../text/number.js';
-import type { Fault } from './fault.js';
+import type { RandomFault } from './fault.js';
 
-/** Cuts a datagram to any smaller size, each as often as the others. */
-export const truncate: Fault<number> = {
+/** Cuts a datagram to a smaller size, with the given probability from 0 to 1. Each smaller size is equally likely. */
+export const truncate: RandomFault<number> = {
   flags: '--truncate <p>',
   help: 'cut an answer to a random smaller size, with this probability',
   read: parsePercentage,

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Fate } from '../../src/faults/fault.js';
 import { Fates } from '../../src/faults/fates.js';
-import type { FaultSettings } from '../../src/faults/table.js';
+import { FAULTS, type FaultSettings } from '../../src/faults/table.js';
 import { holds } from '../support/property.js';
 
 const COUNT = 100_000;
@@ -12,19 +12,19 @@ const fates = (settings: FaultSettings, seed: number, count: number): Fate[] => 
   return Array.from({ length: count }, () => source.next(100));
 };
 
-/** One thing of each of 100,000 fates, which are not kept themselves: they would take much memory. */
+/** Takes one property of each of 100,000 fates. The fates themselves are not kept: they would take much memory. */
 function ofMany<T>(settings: FaultSettings, seed: number, pick: (fate: Fate) => T, bytes = 100): T[] {
   const source = new Fates(settings, seed);
   return Array.from({ length: COUNT }, () => pick(source.next(bytes)));
 }
 
-/** Asserts that so many of so many are within the interval of 99.9 % of the probability. */
+/** Asserts that a count of events is within the interval that 99.9 % of runs with this probability are in. */
 function expectRate(happened: number, probability: number, count = COUNT): void {
   const allowed = 3.29 * Math.sqrt(count * probability * (1 - probability));
   expect(Math.abs(happened - count * probability)).toBeLessThanOrEqual(allowed);
 }
 
-describe('over 100,000 answers, within the interval of 99.9 %,', () => {
+describe('over 100,000 responses, within the interval of 99.9 %,', () => {
   const faults: Readonly<Record<string, (fate: Fate) => boolean>> = {
     loss: ({ lost }) => lost,
     duplicate: ({ duplicated }) => duplicated,
@@ -51,17 +51,17 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
     for (const count of [1, 2, 3, 4]) expectRate(flipped.filter(({ length }) => length === count).length, 0.25);
     const counts = new Array<number>(80).fill(0);
     for (const bit of flipped.flat()) counts[bit]! += 1;
-    // Of so many counts one or two would be outside the interval of 99.9 %.
+    // Of 80 counts, one or two can be outside the interval of 99.9 %: this interval is wider.
     const allowed = 4.5 * Math.sqrt(COUNT * (2.5 / 80) * (1 - 2.5 / 80));
     for (const count of counts) expect(Math.abs(count - COUNT * (2.5 / 80))).toBeLessThan(allowed);
   });
 
-  test('every smaller size comes of a cut as often as the others', () => {
+  test('a cut gives every smaller size equally often', () => {
     const sizes = ofMany({ truncate: 1 }, 5, ({ keptBytes }) => keptBytes, 10);
     for (let size = 0; size < 10; size += 1) expectRate(sizes.filter((kept) => kept === size).length, 0.1);
   });
 
-  test('jitter is uniform, to both sides of the delay, unless it was asked to be normal', () => {
+  test('jitter is uniform on both sides of the delay by default', () => {
     const jitter = { ms: 5, distribution: 'uniform' } as const;
     const delays = ofMany({ delay: 20, jitter }, 6, ({ delaysMs: [ms] }) => ms);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(15);
@@ -76,7 +76,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
     expect(Math.abs(mean - 50)).toBeLessThan((3.29 * 5) / Math.sqrt(COUNT));
     const deviation = Math.sqrt(delays.reduce((sum, ms) => sum + (ms - mean) ** 2, 0) / COUNT);
     expect(Math.abs(deviation - 5)).toBeLessThan((3.29 * 5) / Math.sqrt(2 * COUNT));
-    // Of the normal distribution itself; the sum of twelve is that near.
+    // These shares are those of the exact normal distribution. The sum of twelve uniform numbers is as near as 0.006.
     for (const [ms, share] of [
       [45, 0.1587],
       [50, 0.5],
@@ -95,7 +95,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
     ]) {
       const lost = ofMany({ burstLoss: { p, r, k, h } }, 8, (fate) => fate.lost);
       const share = ((1 - h) * p + (1 - k) * r) / (p + r);
-      // Losses that come together vary more than single ones, by the chain's correlation 1 - p - r.
+      // The number of losses varies more if they come together. The correlation of the chain is 1 - p - r.
       const widening = (2 - p - r) / (p + r);
       const allowed = 3.29 * Math.sqrt(COUNT * share * (1 - share) * widening);
       expect(Math.abs(lost.filter(Boolean).length - COUNT * share)).toBeLessThan(allowed);
@@ -106,7 +106,7 @@ describe('over 100,000 answers, within the interval of 99.9 %,', () => {
     }
   });
 
-  test('two kinds of loss lose what either does', () => {
+  test('with two kinds of loss, a datagram is lost if either loses it', () => {
     const both = { loss: 0.1, burstLoss: { p: 0.02, r: 0.5, k: 1, h: 0 } };
     const lossesOf = (settings: FaultSettings): boolean[] => ofMany(settings, 9, ({ lost }) => lost);
     const [single, bursts] = [lossesOf({ loss: both.loss }), lossesOf({ burstLoss: both.burstLoss })];
@@ -139,7 +139,7 @@ describe('the same seed', () => {
     );
   });
 
-  test('gives one fault the same answers, whatever others there are, and however large the answers before were', () => {
+  test('gives one fault the same effect, whatever other faults there are, and however large earlier responses were', () => {
     holds(
       fc.property(
         settings,
@@ -164,7 +164,7 @@ describe('the same seed', () => {
     );
   });
 
-  test('gives another fate than the seed beside it', () => {
+  test('gives other fates than the next seed', () => {
     expect(fates({ loss: 0.5 }, 10, 100)).not.toEqual(fates({ loss: 0.5 }, 11, 100));
   });
 
@@ -182,7 +182,7 @@ describe('the same seed', () => {
     expect(fates(all, 20_261_124, 12).map(summarize)).toEqual(PINNED);
   });
 
-  /** Taken once, and never to change: who kept a seed wants the same faults. */
+  /** They never change: a user who kept a seed wants the same faults in every version. */
   const PINNED: readonly string[] = [
     'lost 55 [] 12.796764550730586 15.574482645839453',
     ' all [] 12.25703475996852 7.058267711661756',
@@ -204,7 +204,12 @@ describe('the same seed', () => {
   }
 });
 
-test('a payload is cut to fewer bytes, its bits are flipped once each and within it, and one without any is left', () => {
+test('no two faults share a stream of random numbers', () => {
+  const streams = Object.values(FAULTS).flatMap(({ stream }) => stream ?? []);
+  expect(new Set(streams).size).toBe(streams.length);
+});
+
+test('a payload is cut to fewer bytes, each flipped bit is within the rest, and an empty payload is left alone', () => {
   holds(
     fc.property(fc.nat(0xffff_ffff), fc.array(fc.nat(20), { minLength: 1, maxLength: 20 }), (seed, sizes) => {
       const source = new Fates({ corrupt: 1, truncate: 0.5 }, seed);

@@ -7,15 +7,15 @@ import type { Blackhole } from '../../src/faults/blackhole.js';
 import type { Outgoing } from '../../src/net/index.js';
 import { holds } from '../support/property.js';
 
-const answer = (data: string | Uint8Array, port = 5000): Outgoing => ({
+const response = (data: string | Uint8Array, port = 5000): Outgoing => ({
   data: Uint8Array.from(Buffer.from(data as string)),
   remote: { address: '192.0.2.1', port },
 });
-const answers = (count: number, port = 5000): Outgoing[] =>
-  Array.from({ length: count }, (_, index) => answer(`answer ${index}`, port));
+const responses = (count: number, port = 5000): Outgoing[] =>
+  Array.from({ length: count }, (_, index) => response(`response ${index}`, port));
 const texts = (all: readonly Outgoing[]): string[] => all.map(({ data }) => Buffer.from(data).toString());
 
-/** Faults that have begun, and what came of them later. */
+/** Starts faults, and collects the datagrams that leave later. */
 function begin(settings: FaultSettings, blackholes: readonly Blackhole[] = [], seed = 1) {
   const faults = new Faults({ ...settings, ...(blackholes.length > 0 && { blackhole: blackholes }) }, seed);
   const later: Outgoing[] = [];
@@ -36,7 +36,7 @@ function begin(settings: FaultSettings, blackholes: readonly Blackhole[] = [], s
 }
 
 describe('faults', () => {
-  test('account for every answer and every copy', async () => {
+  test('account for every response and every copy', async () => {
     const { faults, later } = begin({
       delay: 1,
       jitter: { ms: 2, distribution: 'uniform' },
@@ -47,7 +47,7 @@ describe('faults', () => {
       corrupt: 0.1,
       truncate: 0.1,
     });
-    const now = faults.apply(answers(10_000));
+    const now = faults.apply(responses(10_000));
     await faults.empty();
     const { answers: count, duplicated, lost, overflowed, unsent } = faults.fields();
     expect({ count, overflowed, unsent }).toEqual({ count: 10_000, overflowed: 0, unsent: 0 });
@@ -55,9 +55,9 @@ describe('faults', () => {
     expect(copiesOfLost).toBe(0);
   });
 
-  test('leave from the address that was asked, changed or not, now or later', async () => {
+  test('keep the local address of each response, changed or not, now or later', async () => {
     const local = { address: '192.0.2.7', port: 7000 };
-    const asked = answers(100).map((one) => ({ ...one, local }));
+    const asked = responses(100).map((one) => ({ ...one, local }));
     const { faults, later } = begin({ corrupt: 0.3, truncate: 0.3, duplicate: 0.3 });
     const now = faults.apply(asked);
     const { faults: slow, later: late } = begin({ corrupt: 0.3, delay: 2, reorder: 0.3 });
@@ -68,23 +68,23 @@ describe('faults', () => {
     expect(all.filter((one) => one.local !== local)).toEqual([]);
   });
 
-  test('keep payloads intact that are delayed, reordered and sent twice', async () => {
+  test('do not change payloads by delay, reordering and copies', async () => {
     const { faults, later } = begin({
       delay: 3,
       jitter: { ms: 3, distribution: 'normal' },
       reorder: 0.3,
       duplicate: 1,
     });
-    const sent = answers(2000);
+    const sent = responses(2000);
     const now = faults.apply(sent);
     await faults.empty();
     expect(texts([...now, ...later]).sort()).toEqual([...texts(sent), ...texts(sent)].sort());
   });
 
-  test('change a copy, and leave the payload that was given', () => {
+  test('change a copy of the payload, and leave the given one alone', () => {
     holds(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(0xffff_ffff), (payload, seed) => {
-        const given = answer(payload);
+        const given = response(payload);
         const before = given.data.slice();
         const { faults } = begin({ corrupt: 1 }, [], seed);
         const [changed] = faults.apply([given]);
@@ -98,17 +98,17 @@ describe('faults', () => {
 
   test('cut to the beginning of the payload, and leave an empty one', () => {
     const { faults } = begin({ truncate: 1 });
-    const cut = faults.apply([...answers(100), answer('')]);
-    for (const { data } of cut) expect('answer 1000'.startsWith(Buffer.from(data).toString().slice(0, 7))).toBe(true);
+    const cut = faults.apply([...responses(100), response('')]);
+    for (const { data } of cut) expect('response '.startsWith(Buffer.from(data).toString().slice(0, 9))).toBe(true);
     for (const [index, { data }] of cut.slice(0, 100).entries()) {
-      expect(data.length).toBeLessThan(`answer ${index}`.length);
+      expect(data.length).toBeLessThan(`response ${index}`.length);
     }
     expect(faults.fields().truncated).toBe(100);
   });
 
-  test('have one that is held back leave after the next to its peer, which is what makes it reordered', () => {
+  test('hold a datagram back until the next one to its peer has left', () => {
     const { faults } = begin({ reorder: 0.2 });
-    const order = texts(faults.apply(answers(1000))).map((text) => Number(text.split(' ')[1]));
+    const order = texts(faults.apply(responses(1000))).map((text) => Number(text.split(' ')[1]));
     faults.stop();
     let largest = -1;
     let reordered = 0;
@@ -116,29 +116,30 @@ describe('faults', () => {
       if (number < largest) reordered += 1;
       largest = Math.max(largest, number);
     }
-    // By RFC 4737. The last ones may have had none after them.
+    // A datagram is reordered if one with a larger number came before (RFC 4737). The last ones may have had none after them.
     expect(reordered).toBe(faults.fields().reordered - faults.fields().unsent);
     expect(faults.fields().unsent).toBeLessThan(10);
     expect(reordered).toBeGreaterThan(150);
   });
 
-  test('send nothing in a blackhole, and afterwards what they would have sent without it', () => {
+  test('send nothing in a blackhole, and afterwards the same as without it', () => {
     const startMs = performance.now();
     const { faults } = begin({ loss: 0.5 }, [
       { fromMs: 1_000_000, toMs: 2_000_000 },
       { fromMs: 5_000_000, toMs: Infinity },
     ]);
     const { faults: without } = begin({ loss: 0.5 });
-    const at = (later: number, which = faults): string[] => texts(which.apply(answers(100), startMs + later + 500_000));
+    const at = (later: number, which = faults): string[] =>
+      texts(which.apply(responses(100), startMs + later + 500_000));
     const all = [0, 1e6, 2e6, 4e6, 5e6, 1e12].map((later) => [at(later), at(later, without)] as const);
     for (const index of [0, 2, 3]) expect(all[index]![0]).toEqual(all[index]![1]);
     for (const index of [1, 4, 5]) expect(all[index]![0]).toEqual([]);
     expect(faults.fields().blackholed).toBe(300);
   });
 
-  test('tell of the first overflow, and count all', () => {
+  test('tell the first overflow, and count all', () => {
     const { faults, told } = begin({ delay: 60_000 });
-    const [one] = answers(1);
+    const [one] = responses(1);
     for (let count = 0; count < MAX_WAITING + 10; count += 1) faults.apply([one!]);
     expect(told.overflows).toBe(1);
     expect(faults.fields().overflowed).toBe(10);
@@ -147,27 +148,27 @@ describe('faults', () => {
     expect(faults.fields().unsent).toBe(MAX_WAITING);
   });
 
-  test('tell of each answer that was corrupted', () => {
+  test('tell each corrupted response', () => {
     const { faults, told } = begin({ corrupt: 0.5 });
-    faults.apply([...answers(100), answer('')]);
+    faults.apply([...responses(100), response('')]);
     expect(told.corrupted).toBe(faults.fields().corrupted);
     expect(told.corrupted).toBeGreaterThan(30);
   });
 
-  test('send all that waits when they are told to hurry', async () => {
+  test('send all waiting datagrams in a hurry', async () => {
     const { faults, later } = begin({ delay: 60_000 });
-    expect(faults.apply(answers(3000))).toEqual([]);
+    expect(faults.apply(responses(3000))).toEqual([]);
     faults.hurry();
     await faults.empty();
-    expect(texts(later)).toEqual(texts(answers(3000)));
+    expect(texts(later)).toEqual(texts(responses(3000)));
   });
 
-  test('say the counts that are not 0, and the seed', () => {
+  test('describe the seed, and the counts above 0', () => {
     const { faults } = begin({ loss: 1 }, [], 77);
     expect(faults.describe()).toBe('faults (--seed 77): 0 answers');
-    faults.apply(answers(1));
+    faults.apply(responses(1));
     expect(faults.describe()).toBe('faults (--seed 77): 1 answer, 1 lost');
-    faults.apply(answers(1));
+    faults.apply(responses(1));
     expect(faults.describe()).toBe('faults (--seed 77): 2 answers, 2 lost');
   });
 });

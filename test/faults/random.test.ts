@@ -13,7 +13,7 @@ test.each<{ state: RandomState; row: readonly number[] }>([
   expect(take(new Random(state), row.length)).toEqual(row);
 });
 
-test('a seed gives the same rows everywhere: these', () => {
+test('a seed gives these numbers on every platform', () => {
   expect(randomStreams(42, 2).map((random) => take(random, 3))).toEqual(PINNED);
   expect(
     randomStreams(42, 7)
@@ -22,20 +22,20 @@ test('a seed gives the same rows everywhere: these', () => {
   ).toEqual(PINNED);
 });
 
-/** Taken once, and never to change: who kept a seed wants the same faults. */
+/** They never change: a user who kept a seed wants the same faults in every version. */
 const PINNED = [
   [2_837_322_924, 544_945_897, 479_756_282],
   [2_669_080_354, 2_308_200_711, 658_645_022],
 ];
 
-test('seeds that lie together, and the rows of one seed, have nothing in common', () => {
+test('neighbouring seeds, and the streams of one seed, have no number in common', () => {
   const firsts = Array.from({ length: 1000 }, (_, seed) =>
     randomStreams(seed, 7).map((random) => random.next()),
   ).flat();
   expect(new Set(firsts).size).toBe(firsts.length);
 });
 
-test('fractions are from 0 to below 1, and a half of them below a half', () => {
+test('fractions are from 0 to below 1, and half of them are below 0.5', () => {
   const [random] = randomStreams(1, 1);
   const fractions = Array.from({ length: 100_000 }, () => random!.fraction());
   expect(Math.min(...fractions)).toBeGreaterThanOrEqual(0);
