@@ -2,40 +2,41 @@ import type { Worker } from 'node:worker_threads';
 import type { Encoding } from '../text/encoding.js';
 import type { WrittenExpectations } from './written-expectations.js';
 
-/** What the thread is told when it starts. */
+/** The data that the thread gets when it starts. */
 export interface ExaminerTask {
   readonly written: WrittenExpectations;
   readonly encoding: Encoding;
 }
 
-/** What a reply was found to be; `says` as `Expectation.mismatch` does. */
+/** The result for one reply. */
 export interface Examination {
+  /** Why the reply fails an expectation, in words that follow "the reply"; undefined if it meets all. */
   readonly says: string | undefined;
 }
 
 /**
- * Holds replies against the expectations in a thread of its own: a search that takes seconds can be ended there. The
- * thread is started with the first reply.
+ * Compares replies with the expectations in another thread. A search can take seconds, and only a thread can be ended during
+ * a search. The thread starts with the first reply.
  */
 export class Examiner {
   readonly #file: string;
   readonly #task: ExaminerTask;
   #starting: Promise<Worker> | undefined;
   #ended = false;
-  /** Settles the examination under way. */
+  /** These two settle the promise of the examination under way. */
   #found = (_examination: Examination | undefined): void => undefined;
   #failed = (_error: unknown): void => undefined;
 
-  /** @param file path of the program that the thread runs, which is `bin/examine.ts` bundled */
+  /** @param file the path of the program that the thread runs: `bin/examine.ts`, bundled */
   constructor(file: string, task: ExaminerTask) {
     this.#file = file;
     this.#task = task;
   }
 
   /**
-   * Examines a reply, one at a time; resolves to undefined if it is ended before.
+   * Examines one reply. The next call must wait for the result. Resolves to undefined if {@link end} came first.
    *
-   * @throws what keeps the thread from running, such as the permissions of this process
+   * @throws the error of a thread that cannot run, for example because this process has no permission to start one
    */
   examine(data: Uint8Array): Promise<Examination | undefined> {
     if (this.#ended) return Promise.resolve(undefined);
@@ -44,7 +45,7 @@ export class Examiner {
       this.#failed = reject;
       this.#starting ??= this.#start();
       this.#starting.then((worker) => {
-        // The memory of a reply may hold others, too.
+        // The copy is moved to the thread. The memory of the reply itself may also hold other replies.
         const copy = new Uint8Array(data);
         worker.postMessage(copy, [copy.buffer]);
       }, reject);
@@ -53,7 +54,7 @@ export class Examiner {
 
   async #start(): Promise<Worker> {
     const { Worker: Thread } = await import('node:worker_threads');
-    // It says nothing on these, and without the two it would open those of the process.
+    // The thread writes nothing. Without these two options it would open stdout and stderr of the process.
     const worker = new Thread(this.#file, { workerData: this.#task, stdout: true, stderr: true });
     worker.unref();
     worker.on('message', (examination: Examination) => {
@@ -65,7 +66,7 @@ export class Examiner {
     return worker;
   }
 
-  /** Ends the thread, and the examination under way. Twice is fine. */
+  /** Ends the thread and the examination under way. It may be called again. */
   end(): void {
     this.#ended = true;
     this.#found(undefined);

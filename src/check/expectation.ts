@@ -2,24 +2,26 @@ import { decode, type Encoding, EncodingError } from '../text/encoding.js';
 import { ValueError } from '../net/errors.js';
 import { readSize } from '../text/size.js';
 
-/** One thing that a reply must be. */
+/** One condition that a reply must meet. */
 export interface Expectation {
-  /** Why a reply does not meet it, to follow "the reply …"; undefined if it does. */
+  /** Why a reply does not meet the condition, in words that follow "the reply"; undefined if it does. */
   mismatch(data: Uint8Array): string | undefined;
-  /** How long it may take at worst, in nanoseconds for each byte of the reply, as measured on a machine of 2025. */
+  /** The longest time that {@link mismatch} may take, in nanoseconds for each byte of the reply. Measured on a machine of 2025. */
   readonly worstNsPerByte: number;
 }
 
-/** What a step of each search takes at worst: of RE2JS through its program, of a masked pattern, of `Buffer.includes`. */
+/** The longest time of one step of RE2JS through its program. */
 const REGEX_STEP_NS = 50;
+/** The longest time to compare one byte with a pattern that has `??`. */
 const MASKED_STEP_NS = 3;
+/** The longest time of `Buffer.includes` for one byte of the reply and one of the pattern. */
 const BYTES_STEP_NS = 0.2;
 
 /**
  * The reply must contain these bytes.
  *
- * @param written As the user wrote it; in hex, `??` is any byte.
- * @throws {EncodingError}
+ * @param written the text of the user, as UTF-8. With the encoding `hex`, `??` is any byte.
+ * @throws {EncodingError} if the text is not in this encoding
  */
 export function expectContains(written: Uint8Array, encoding: Encoding): Expectation {
   const pattern = readPattern(written, encoding);
@@ -30,7 +32,7 @@ export function expectContains(written: Uint8Array, encoding: Encoding): Expecta
   };
 }
 
-/** The reply must be exactly these bytes. Otherwise as {@link expectContains}. */
+/** The reply must be exactly these bytes. The parameters and errors are those of {@link expectContains}. */
 export function expectExact(written: Uint8Array, encoding: Encoding): Expectation {
   const pattern = readPattern(written, encoding);
   const mismatch = `is not ${quote(show(written))}`;
@@ -40,7 +42,7 @@ export function expectExact(written: Uint8Array, encoding: Encoding): Expectatio
   };
 }
 
-/** The size of the reply in bytes; either bound may be missing. */
+/** The reply must have a size in this range. */
 export function expectSize({ min = 0, max = Infinity }: SizeRange): Expectation {
   return {
     mismatch: ({ length }) => {
@@ -52,17 +54,20 @@ export function expectSize({ min = 0, max = Infinity }: SizeRange): Expectation 
   };
 }
 
-/** Bounds of a size in bytes, both included. */
+/** A range of sizes in bytes. Both bounds are included. */
 export interface SizeRange {
+  /** Default: 0. */
   readonly min?: number;
+  /** Default: no limit. */
   readonly max?: number;
 }
 
 /**
- * The reply, read as UTF-8 with invalid bytes replaced, must contain a match. RE2 syntax, in time linear in the reply.
- * The factor is the size of the expression: of thousands of repetitions, a reply of 65 kB may take seconds.
+ * The reply must contain a match of a regular expression in RE2 syntax. The reply is read as UTF-8, with invalid bytes
+ * replaced by U+FFFD. The search takes time in proportion to the size of the reply and to the size of the expression: with
+ * thousands of repetitions, a reply of 65 kB may take seconds.
  *
- * @throws {EncodingError} If it is no such expression.
+ * @throws {EncodingError} if the expression is not valid
  */
 export async function expectRegex(source: string): Promise<Expectation> {
   const { RE2JS } = await import('re2js');
@@ -70,7 +75,7 @@ export async function expectRegex(source: string): Promise<Expectation> {
     const regex = RE2JS.compile(source);
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     return {
-      // A matcher would find out where, too, which takes up to 400 times as long.
+      // A matcher of RE2JS also finds the place of the match, which takes up to 400 times as long.
       mismatch: (data) => (regex.test(decoder.decode(data)) ? undefined : `does not match ${quote(source)}`),
       worstNsPerByte: regex.programSize() * REGEX_STEP_NS,
     };
@@ -79,7 +84,7 @@ export async function expectRegex(source: string): Promise<Expectation> {
   }
 }
 
-/** Bytes, undefined for any byte; a buffer where none is. */
+/** The bytes to find: a buffer, or a list in which undefined stands for any byte. */
 type BytePattern = Buffer | readonly (number | undefined)[];
 
 function readPattern(written: Uint8Array, encoding: Encoding): BytePattern {
@@ -123,7 +128,7 @@ function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }
 
-/** Reads the bounds of a size: `5`, `5..`, `..9` or `5..9`. */
+/** Reads a range of sizes: `5`, `5..`, `..9` or `5..9`. @throws {ValueError} for any other text */
 export function parseSizeRange(text: string): SizeRange {
   const [, from = '', dots, to = ''] = /^([^.]*)(\.\.)?([^.]*)$/.exec(text) ?? [];
   const min = readSize(from);

@@ -1,21 +1,23 @@
 import { hash } from 'node:crypto';
 import type { Finding } from './judge.js';
 
-/** The most replies that are kept because their like may still be read: 30 MB. */
+/** How many early replies are kept. They take 30 MB. */
 const MAX_EARLY = 2 ** 16;
-/** The most numbers that are listed, and that are told in words. */
+/** How many numbers of replies JSON lists. */
 const MAX_LISTED = 100;
+/** How many numbers of replies a line for people names. */
 const MAX_TOLD = 5;
 const DIGEST_BYTES = 16;
 
-/** Some of many, by their numbers from 1: all of them are counted, and the first are listed. */
+/** Some of the replies, by their numbers from 1. */
 export interface Numbered {
+  /** How many they are. */
   readonly total: number;
-  /** Ascending, at most 100. */
+  /** The first 100 numbers, ascending. */
   readonly numbers: readonly number[];
 }
 
-/** A reply that is none of the expected ones read so far. */
+/** A reply that came before its expected reply was read from the recording, or that differs from all. */
 interface Early {
   readonly number: number;
   readonly bytes: number;
@@ -23,10 +25,10 @@ interface Early {
 }
 
 /**
- * Compares replies with those that a recording expects. The recording is read meanwhile. Each reply must be one of the
- * expected ones, byte for byte, and each of those counts once.
+ * Compares replies with the replies that a recording expects. Replies come while the recording is still being read. Each
+ * reply must equal an expected reply, byte for byte. Each expected reply matches one reply.
  *
- * Expected replies that did not come yet take about 150 bytes each, whatever their size. Those that came take none.
+ * Only digests are kept: an expected reply without a match takes about 150 bytes, whatever its size. A matched one takes none.
  */
 export class ExpectedReplies {
   /** Numbers of the expected replies that are still to come, by digest. */
@@ -39,25 +41,25 @@ export class ExpectedReplies {
   #count = 0;
   #replies = 0;
   #differing = 0;
-  /** The first of them. */
+  /** The numbers of the first differing replies. */
   readonly #differingNumbers: number[] = [];
 
-  /** @param maxEarly replies that are kept because their like may still be read. Default: 2^16 */
+  /** @param maxEarly how many early replies are kept. Default: 2^16. */
   constructor(maxEarly = MAX_EARLY) {
     this.#maxEarly = maxEarly;
   }
 
-  /** How many replies the recording expects, as far as it was read. */
+  /** How many expected replies were read so far. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether more replies than can be kept came before their like was read: they can no longer be compared. */
+  /** Whether more early replies came than can be kept. Then replies and recording can no longer be compared. */
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** Takes in a reply that the recording expects. If one like it has come already, that one matches now. */
+  /** Adds an expected reply. It matches an equal early reply, if there is one. */
   expect(data: Uint8Array): void {
     this.#count += 1;
     const key = digest(data);
@@ -70,7 +72,7 @@ export class ExpectedReplies {
     early.settle(matching(early.number, this.#count));
   }
 
-  /** The recording expects no more replies: those that came and are none of the expected ones differ. */
+  /** The recording was read to its end. All early replies without a match differ from it. */
   end(): void {
     this.#isWhole = true;
     const left = [...this.#early.values()].flat().sort((a, b) => a.number - b.number);
@@ -79,7 +81,7 @@ export class ExpectedReplies {
     for (const { number, bytes, settle } of left) settle(this.#differs(number, bytes));
   }
 
-  /** Whether a reply is one of the expected ones; it is pending while its like may still be read. */
+  /** Judges a reply. It is pending while an equal expected reply may still be read. */
   readonly judge = (data: Uint8Array): Finding => {
     this.#replies += 1;
     const number = this.#replies;
@@ -107,12 +109,12 @@ export class ExpectedReplies {
     return { outcome: 'mismatch', says: `reply ${number}, of ${size}, differs from the recording` };
   }
 
-  /** Which replies differ from every expected reply that was left. */
+  /** The replies that match no expected reply. */
   get differing(): Numbered {
     return { total: this.#differing, numbers: this.#differingNumbers };
   }
 
-  /** Which expected replies did not come. */
+  /** The expected replies without a match. */
   get missing(): Numbered {
     const numbers = [...this.#expected.values()].flat().sort((a, b) => a - b);
     return { total: numbers.length, numbers: numbers.slice(0, MAX_LISTED) };

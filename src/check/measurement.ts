@@ -6,14 +6,13 @@ import { type Bucket, type RoundTripSummary, RoundTrips } from './round-trips.js
 
 const IS_CORRUPTED = 'is corrupted: the check that it carries does not hold';
 
-/** What a run that measures adds to its summary. */
+/** The fields that a measurement adds to the summary's JSON. Each is described at the getter of its name. */
 export interface MeasuredFields {
-  /** Requests without an answer, whatever the reason: those refused are among them. */
   readonly lost: number;
-  /** By order: replies beyond one for each request. */
   readonly duplicated: number;
-  /** Null where it cannot be known, by order. */
+  /** Null if replies were matched by order, because it cannot be known then. */
   readonly reordered: number | null;
+  /** Null if replies were matched by order, because it cannot be known then. */
   readonly corrupted: number | null;
   readonly late: number;
   readonly refused: number;
@@ -24,92 +23,101 @@ export interface MeasuredFields {
 }
 
 /**
- * Matches replies to requests, and keeps the counts and round-trip times that come of it; everything can be read at any
- * moment.
+ * Matches replies to requests, counts them, and measures round-trip times. All results can be read at any moment.
  *
- * Replies that echo generated payloads are matched by content: a reply that was changed on the way does not match, and a
- * second one to the same request, or one to another run's, is none. Any other reply is matched by order: each that meets the
- * expectations answers the oldest request that has no answer. That is so only until the first payload of this run comes back
- * whole: this peer echoes then, and all that was matched by order before, as all that is no echo from then on, answers nothing.
+ * A reply that echoes a generated payload is matched by content, because the payload carries the number of its request. Any
+ * other reply is matched by order: if it meets the expectations, it belongs to the oldest request without a reply.
+ *
+ * Once a payload of this run comes back unchanged, the peer is known to echo. From then on only echoes count. Replies that
+ * were matched by order before are taken back, and count as unmatched.
  */
 export class Measurement {
   readonly roundTrips = new RoundTrips();
   readonly #requests = new Requests();
   readonly #numbered: NumberedPayloads | undefined;
   readonly #lateMs: number;
-  /** Whether a payload of this run came back whole. */
+  /** Whether a payload of this run came back unchanged. */
   #echoes = false;
-  /** Replies that were taken for a service's own. */
+  /** Replies that were matched by order. */
   #byOrder = 0;
-  #answered = 0;
-  #duplicated = 0;
-  #reordered = 0;
-  #corrupted = 0;
-  #late = 0;
-  #mismatched = 0;
-  #unmatched = 0;
-  /** The largest sequence number that was answered. */
+  /** See the getters of the same names. */
+  readonly #counts = {
+    replied: 0,
+    duplicated: 0,
+    reordered: 0,
+    corrupted: 0,
+    late: 0,
+    mismatched: 0,
+    unmatched: 0,
+  };
+  /** The largest number of a request that got an echo. */
   #largest = -1;
-  /** ICMP errors that came back. */
+  /** ICMP errors that said that a request was refused. */
   refused = 0;
 
   /**
-   * @param options.numbered where the requests come from, if they carry a header
-   * @param options.lateMs a reply that takes longer is late; Infinity for none
+   * @param options.numbered the generator of the requests, if their payloads carry numbers
+   * @param options.lateMs a reply that takes longer is late; Infinity: no reply is
    */
   constructor(options: { readonly numbered?: NumberedPayloads | undefined; readonly lateMs: number }) {
     this.#numbered = options.numbered;
     this.#lateMs = options.lateMs;
   }
 
+  /** Requests that were sent. */
   get requests(): number {
     return this.#requests.count;
   }
 
-  /** Requests that were answered, each once however many replies it had. */
-  get answered(): number {
-    return this.#answered;
+  /** Requests that got a reply. Further replies to the same request do not count. */
+  get replied(): number {
+    return this.#counts.replied;
   }
 
-  /** Requests that have no answer, yet or at all. */
+  /** Requests without a reply so far. Refused requests are among them. */
   get lost(): number {
-    return this.requests - this.#answered;
+    return this.requests - this.#counts.replied;
   }
 
+  /** Replies beyond the first to each request. */
   get duplicated(): number {
-    return this.#duplicated;
+    return this.#counts.duplicated;
   }
 
-  /** Answers to a request sent before one that was answered already (RFC 4737 section 3.3). */
+  /** First replies that came after the reply to a later request (RFC 4737 section 3.3). */
   get reordered(): number {
-    return this.#reordered;
+    return this.#counts.reordered;
   }
 
-  /** Replies in which a check shows that bytes were changed, added or cut off. */
+  /** Echoes whose checksum shows that bytes were changed, added or cut off. */
   get corrupted(): number {
-    return this.#corrupted;
+    return this.#counts.corrupted;
   }
 
-  /** Answers that took longer than replies are waited for. */
+  /** First replies that took longer than `lateMs`. */
   get late(): number {
-    return this.#late;
+    return this.#counts.late;
   }
 
   /** Replies that failed an expectation. */
   get mismatched(): number {
-    return this.#mismatched;
+    return this.#counts.mismatched;
   }
 
-  /** Replies to no request of this run, or to one given up long ago; where the peer echoes, all that are no echo, too. */
+  /**
+   * Replies that belong to no remembered request of this run. If the peer echoes, these are also all replies that are no
+   * echoes.
+   */
   get unmatched(): number {
-    return this.#unmatched;
+    return this.#counts.unmatched;
   }
 
+  /** How replies were matched to requests: see {@link Measurement}. */
   get matchedBy(): 'content' | 'order' {
     return this.#numbered?.run === undefined || this.#byOrder > 0 ? 'order' : 'content';
   }
 
-  /** The next requests are being given to the kernel; wall clock. */
+  /** The next requests are being given to the kernel. `timeMs` is now, by the wall clock. */
   sending(count: number, timeMs: number): void {
     for (let index = 0; index < count; index += 1) this.#requests.add(timeMs);
   }
@@ -119,12 +127,12 @@ export class Measurement {
     this.#requests.withdraw(count);
   }
 
-  /** Everything that has no answer was sent again, to another address. */
+  /** All requests without a reply were sent again, to another address. `timeMs` is now, by the wall clock. */
   sentAgain(timeMs: number): void {
     this.#requests.sentAgain(timeMs);
   }
 
-  /** Finds what a reply answers, and has it judged if it is an answer. */
+  /** Matches a reply to a request, and has `judge` judge it. A reply that belongs to no open request is not judged. */
   reply(reply: Datagram, judge: Judge): Finding {
     const numbered = this.#numbered;
     if (numbered?.run === undefined) return this.#matchByOrder(reply, judge);
@@ -134,39 +142,42 @@ export class Measurement {
       return this.#matchByContent(reply, header, judge);
     }
     if (numbered.resembles(reply.data)) {
-      this.#corrupted += 1;
+      this.#counts.corrupted += 1;
       return judge.reject(IS_CORRUPTED);
     }
     if (!this.#echoes) return this.#matchByOrder(reply, judge);
-    this.#unmatched += 1;
+    this.#counts.unmatched += 1;
     return judge.surplus('is no echo of a request');
   }
 
-  /** Takes back whatever was made of replies that were no echoes. */
+  /** The peer echoes: takes back everything that replies matched by order have changed. */
   #settleForContent(judge: Judge): void {
     if (this.#echoes) return;
     this.#echoes = true;
-    this.#unmatched += this.#byOrder;
-    this.#byOrder = this.#answered = this.#duplicated = this.#late = this.#mismatched = 0;
+    const counts = this.#counts;
+    counts.unmatched += this.#byOrder;
+    counts.replied = counts.duplicated = counts.late = counts.mismatched = 0;
+    this.#byOrder = 0;
     this.#requests.reopen();
     this.roundTrips.clear();
     judge.forget();
-    if (this.#corrupted > 0) judge.reject(IS_CORRUPTED);
+    if (counts.corrupted > 0) judge.reject(IS_CORRUPTED);
   }
 
   #matchByContent({ data, timeMs }: Datagram, { run, sequence }: PayloadHeader, judge: Judge): Finding {
-    const sentMs = run === this.#numbered?.run ? this.#requests.answer(sequence) : 'unknown';
+    const counts = this.#counts;
+    const sentMs = run === this.#numbered?.run ? this.#requests.reply(sequence) : 'unknown';
     if (sentMs === 'unknown') {
-      this.#unmatched += 1;
+      counts.unmatched += 1;
       return judge.surplus('answers no request of this run');
     }
-    if (sentMs === 'answered') {
-      this.#duplicated += 1;
+    if (sentMs === 'replied') {
+      counts.duplicated += 1;
       return judge.surplus('is a duplicate');
     }
-    if (sequence < this.#largest) this.#reordered += 1;
+    if (sequence < this.#largest) counts.reordered += 1;
     this.#largest = Math.max(this.#largest, sequence);
-    this.#answer(sentMs, timeMs);
+    this.#countFirst(sentMs, timeMs);
     return this.#judge(data, judge);
   }
 
@@ -174,54 +185,49 @@ export class Measurement {
     this.#byOrder += 1;
     return onceSettled(this.#judge(data, judge), ({ outcome }) => {
       if (outcome !== 'match') return;
-      const sentMs = this.#requests.answerOldest();
-      if (sentMs === undefined) this.#duplicated += 1;
-      else this.#answer(sentMs, timeMs);
+      const sentMs = this.#requests.replyToOldest();
+      if (sentMs === undefined) this.#counts.duplicated += 1;
+      else this.#countFirst(sentMs, timeMs);
     });
   }
 
   #judge(data: Uint8Array, judge: Judge): Finding {
     return onceSettled(judge.reply(data), ({ outcome }) => {
-      if (outcome === 'mismatch') this.#mismatched += 1;
+      if (outcome === 'mismatch') this.#counts.mismatched += 1;
     });
   }
 
-  #answer(sentMs: number, timeMs: number): void {
-    this.#answered += 1;
-    // The system's clock may have been set meanwhile.
+  /** Counts the first reply to a request. */
+  #countFirst(sentMs: number, timeMs: number): void {
+    this.#counts.replied += 1;
+    // The system clock may have been set back between request and reply.
     const ms = Math.max(0, timeMs - sentMs);
-    if (ms > this.#lateMs) this.#late += 1;
+    if (ms > this.#lateMs) this.#counts.late += 1;
     this.roundTrips.record(ms);
   }
 
-  /** The counts in words; what is lost always, the others only if there were any. */
+  /** The counts in words: the lost requests, and every other count above 0. */
   describe(): readonly string[] {
-    const counts = {
-      duplicated: this.#duplicated,
-      reordered: this.#reordered,
-      corrupted: this.#corrupted,
-      late: this.#late,
-      refused: this.refused,
-      mismatched: this.#mismatched,
-      unmatched: this.#unmatched,
-    };
+    const { duplicated, reordered, corrupted, late, refused, mismatched, unmatched } = this;
+    const counts = { duplicated, reordered, corrupted, late, refused, mismatched, unmatched };
     const others = Object.entries(counts).filter(([, count]) => count > 0);
     return [`${this.lost} lost`, ...others.map(([what, count]) => `${count} ${what}`)];
   }
 
-  /** All of it as it stands in the summary's JSON; counts beyond those always given only if they are not zero. */
+  /** The measurement as it stands in the summary's JSON. `mismatched` and `unmatched` stand only if they are above 0. */
   fields(): MeasuredFields & Readonly<Record<string, unknown>> {
-    const byContent = this.matchedBy === 'content';
+    const { lost, duplicated, reordered, corrupted, late, refused, mismatched, unmatched, matchedBy } = this;
+    const byContent = matchedBy === 'content';
     return {
-      lost: this.lost,
-      duplicated: this.#duplicated,
-      reordered: byContent ? this.#reordered : null,
-      corrupted: byContent ? this.#corrupted : null,
-      late: this.#late,
-      refused: this.refused,
-      ...(this.#mismatched > 0 && { mismatched: this.#mismatched }),
-      ...(this.#unmatched > 0 && { unmatched: this.#unmatched }),
-      matchedBy: this.matchedBy,
+      lost,
+      duplicated,
+      reordered: byContent ? reordered : null,
+      corrupted: byContent ? corrupted : null,
+      late,
+      refused,
+      ...(mismatched > 0 && { mismatched }),
+      ...(unmatched > 0 && { unmatched }),
+      matchedBy,
       rtt: this.roundTrips.summary() ?? null,
       histogram: this.roundTrips.buckets(),
     };

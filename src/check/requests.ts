@@ -1,32 +1,36 @@
-/** The requests that are remembered, however long a run is: 9 MB at most. */
+/** How many requests are remembered, however long a run is. They take 9 MB. */
 const MAX_REMEMBERED = 2 ** 20;
 const FIRST_CAPACITY = 1024;
 
-/** When each request was sent, and whether it was answered. Of a long run only the latest are known. */
+/**
+ * Remembers when each request was sent, and whether it got a reply. Requests are numbered from 0. Of a long run only the
+ * latest requests are remembered. A request is open until it gets a reply.
+ */
 export class Requests {
   #sentMs = new Float64Array(FIRST_CAPACITY);
-  #answered = new Uint8Array(FIRST_CAPACITY);
+  /** 1 for a request that got a reply. */
+  #replied = new Uint8Array(FIRST_CAPACITY);
   #count = 0;
   /** No request before this one is open. */
   #oldest = 0;
   readonly #most: number;
 
-  /** @param most requests that are remembered, a power of two; default: 2^20 */
+  /** @param most how many requests are remembered, a power of two from 1024. Default: 2^20. */
   constructor(most = MAX_REMEMBERED) {
     this.#most = most;
   }
 
-  /** Requests in all, of which the last has the number `count - 1`. */
+  /** The number of all requests. The last one has the number `count - 1`. */
   get count(): number {
     return this.#count;
   }
 
-  /** The next request is sent. */
+  /** Adds the next request, with the time when it is sent. */
   add(sentMs: number): void {
     if (this.#count >= this.#sentMs.length && this.#sentMs.length < this.#most) this.#grow();
     const slot = this.#slot(this.#count);
     this.#sentMs[slot] = sentMs;
-    this.#answered[slot] = 0;
+    this.#replied[slot] = 0;
     this.#count += 1;
   }
 
@@ -34,30 +38,29 @@ export class Requests {
     const { length } = this.#sentMs;
     const sentMs = new Float64Array(length * 2);
     sentMs.set(this.#sentMs);
-    const answered = new Uint8Array(length * 2);
-    answered.set(this.#answered);
+    const replied = new Uint8Array(length * 2);
+    replied.set(this.#replied);
     this.#sentMs = sentMs;
-    this.#answered = answered;
+    this.#replied = replied;
   }
 
-  /** The length is a power of two. */
   #slot(index: number): number {
     return index % this.#sentMs.length;
   }
 
-  /** The last requests were not sent after all. */
+  /** Removes the last requests: they were not sent after all. */
   withdraw(count: number): void {
     this.#count -= count;
   }
 
-  /** What is open was sent once more. */
+  /** Sets the time of all open requests: they were sent again. */
   sentAgain(sentMs: number): void {
     for (let index = this.#firstRemembered; index < this.#count; index += 1) this.#sentMs[this.#slot(index)] = sentMs;
   }
 
-  /** None was answered after all. */
+  /** Opens all remembered requests again: the replies so far were no replies to them. */
   reopen(): void {
-    this.#answered.fill(0);
+    this.#replied.fill(0);
     this.#oldest = 0;
   }
 
@@ -65,22 +68,25 @@ export class Requests {
     return Math.max(this.#oldest, this.#count - this.#sentMs.length);
   }
 
-  /** Marks a request as answered; when it was sent, or `answered` before, or `unknown`: never sent, or long given up. */
-  answer(index: number): number | 'answered' | 'unknown' {
+  /**
+   * Marks a request as one that got a reply. Returns the time when it was sent; `replied` if it has a reply already;
+   * `unknown` if it was never sent, or is not remembered any more.
+   */
+  reply(index: number): number | 'replied' | 'unknown' {
     if (index >= this.#count || index < this.#count - this.#sentMs.length) return 'unknown';
     const slot = this.#slot(index);
-    if (this.#answered[slot] === 1) return 'answered';
-    this.#answered[slot] = 1;
+    if (this.#replied[slot] === 1) return 'replied';
+    this.#replied[slot] = 1;
     return this.#sentMs[slot] ?? 0;
   }
 
-  /** Marks the oldest request as answered that was not; when it was sent, or undefined where none is open. */
-  answerOldest(): number | undefined {
+  /** Marks the oldest open request as one that got a reply. Returns the time when it was sent; undefined if none is open. */
+  replyToOldest(): number | undefined {
     this.#oldest = this.#firstRemembered;
-    while (this.#oldest < this.#count && this.#answered[this.#slot(this.#oldest)] === 1) this.#oldest += 1;
+    while (this.#oldest < this.#count && this.#replied[this.#slot(this.#oldest)] === 1) this.#oldest += 1;
     if (this.#oldest >= this.#count) return undefined;
     const slot = this.#slot(this.#oldest);
-    this.#answered[slot] = 1;
+    this.#replied[slot] = 1;
     return this.#sentMs[slot];
   }
 }

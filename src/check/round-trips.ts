@@ -1,14 +1,14 @@
-/** Values are kept in units of 0.1 microseconds, to three digits, up to an hour. */
+/** The histogram counts in units of 0.1 microseconds, with three significant digits, up to an hour. */
 const UNITS_PER_MS = 10_000;
 const MAX_UNITS = 3_600_000 * UNITS_PER_MS;
 const DIGITS = 3;
 
 const MAX_BUCKETS = 12;
-/** The least by which a bucket's end is above its beginning: narrower ones would show the resolution, not the times. */
+/** The end of a bucket is at least 1.2 times its beginning. Narrower buckets would show the resolution of the histogram. */
 const LEAST_RATIO = 1.2;
 const LEAST_BUCKET_MS = 0.001;
 
-/** Round-trip times in milliseconds, to the nearest tenth of a microsecond. */
+/** Round-trip times in milliseconds, rounded to 0.1 microseconds. */
 export interface RoundTripSummary {
   readonly minMs: number;
   readonly p50Ms: number;
@@ -17,11 +17,11 @@ export interface RoundTripSummary {
   readonly p999Ms: number;
   readonly maxMs: number;
   readonly meanMs: number;
-  /** The estimate of RFC 3550 section 6.4.1, of the differences between one round-trip time and the next to arrive. */
+  /** The mean difference between the round-trip times of successive replies, as RFC 3550 section 6.4.1 estimates it. */
   readonly jitterMs: number;
 }
 
-/** How many round-trip times lie from `fromMs` on below `toMs`; the last bucket holds its end as well. */
+/** The number of round-trip times from `fromMs` to below `toMs`. The last bucket includes its end. */
 export interface Bucket {
   readonly fromMs: number;
   readonly toMs: number;
@@ -34,10 +34,13 @@ const loadHistogram = async () => {
 };
 type Histogram = InstanceType<Awaited<ReturnType<typeof loadHistogram>>>;
 
-/** Takes in round-trip times, and says at any moment what they come to, in memory that does not grow. */
+/**
+ * Collects round-trip times, and summarises them at any moment. The memory does not grow with their number. The code of the
+ * histogram is loaded by {@link load}, because few runs need it.
+ */
 export class RoundTrips {
   #histogram: Histogram | undefined;
-  /** Those that came before the histogram was loaded. */
+  /** The times that came before the histogram was loaded. */
   readonly #early: number[] = [];
   #count = 0;
   #sumMs = 0;
@@ -46,7 +49,7 @@ export class RoundTrips {
   #lastMs: number | undefined;
   #jitterMs = 0;
 
-  /** Loads what counts them; call it before they are many. Twice is fine. */
+  /** Loads the histogram. Until then each time takes memory. It may be called again. */
   async load(): Promise<void> {
     if (this.#histogram !== undefined) return;
     const Histogram = await loadHistogram();
@@ -54,7 +57,7 @@ export class RoundTrips {
     for (const ms of this.#early.splice(0)) this.#histogram.recordValue(toUnits(ms));
   }
 
-  /** Whether {@link load} was called, and the rest can be. */
+  /** Whether the histogram is loaded. */
   get loaded(): boolean {
     return this.#histogram !== undefined;
   }
@@ -63,6 +66,7 @@ export class RoundTrips {
     return this.#count;
   }
 
+  /** Adds a round-trip time in milliseconds. It must not be below 0. */
   record(ms: number): void {
     this.#count += 1;
     this.#sumMs += ms;
@@ -74,7 +78,7 @@ export class RoundTrips {
     else this.#histogram.recordValue(toUnits(ms));
   }
 
-  /** Forgets those that there were so far. */
+  /** Removes all times. */
   clear(): void {
     this.#histogram?.reset();
     this.#early.length = 0;
@@ -83,11 +87,11 @@ export class RoundTrips {
     this.#lastMs = undefined;
   }
 
-  /** What they come to so far; undefined where there is none, or before {@link load}. */
+  /** The summary so far; undefined without a time, and before {@link load}. */
   summary(): RoundTripSummary | undefined {
     const histogram = this.#histogram;
     if (histogram === undefined || this.#count === 0) return undefined;
-    // The histogram gives the upper end of what it cannot tell apart.
+    // The histogram returns the upper end of its resolution, which may be above the maximum.
     const percentile = (p: number): number =>
       round(Math.min(Math.max(histogram.getValueAtPercentile(p) / UNITS_PER_MS, this.#minMs), this.#maxMs));
     return {
@@ -102,7 +106,10 @@ export class RoundTrips {
     };
   }
 
-  /** Their distribution over the least to the greatest, in up to twelve buckets each wider than the one before by the same factor. */
+  /**
+   * The distribution in at most twelve buckets, from the minimum to the maximum. Each bucket is wider than the one before by
+   * the same factor. Empty without a time, and before {@link load}.
+   */
   buckets(): readonly Bucket[] {
     const histogram = this.#histogram;
     if (histogram === undefined || this.#count === 0) return [];

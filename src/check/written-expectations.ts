@@ -8,7 +8,7 @@ import {
   type SizeRange,
 } from './expectation.js';
 
-/** What a reply must be, as the user wrote it. It can be handed to another thread. */
+/** The expectations as the user wrote them. Unlike an {@link Expectation}, they can be handed to another thread. */
 export interface WrittenExpectations {
   readonly expect: readonly string[] | undefined;
   readonly expectExact: string | undefined;
@@ -16,19 +16,20 @@ export interface WrittenExpectations {
   readonly expectSize: SizeRange | undefined;
 }
 
-/** One text among them. */
+/** One expectation that the user wrote as a text. */
 export interface WrittenExpectation {
-  /** The option that it was given by. */
+  /** The option, for example `--expect`. */
   readonly option: string;
   readonly text: string;
-  /** @throws {EncodingError} if it cannot be read */
+  /** Reads the text. @throws {EncodingError} if the encoding or the regular expression is wrong */
   readonly read: () => Expectation | Promise<Expectation>;
 }
 
 /**
- * Reads the expectations, in the order in which a reply is held against them.
+ * Reads the expectations. A reply is compared with them in the order of the result.
  *
- * @param readOne reads one that is a text. Default: its own `read`.
+ * @param readOne reads one text. Default: calls its `read`.
+ * @throws the errors of `readOne`
  */
 export async function createExpectations(
   { expect = [], expectExact: exact, expectRegex: regex = [], expectSize: size }: WrittenExpectations,
@@ -46,7 +47,7 @@ export async function createExpectations(
   return [...(await Promise.all(texts.map(readOne))), ...(size === undefined ? [] : [expectSize(size)])];
 }
 
-/** Why a reply does not meet the first that it fails, to follow "the reply …"; undefined if it meets all. */
+/** Why a reply fails the first expectation that it fails, in words that follow "the reply"; undefined if it meets all. */
 export function firstMismatch(expectations: readonly Expectation[], data: Uint8Array): string | undefined {
   for (const expectation of expectations) {
     const says = expectation.mismatch(data);

@@ -92,7 +92,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
     const writeFailure = written.tellWriteFailure();
     if (writeFailure !== undefined) conclusion = { code: ExitCode.failure, says: writeFailure };
     else if (conclusion.code === ExitCode.ok && written.tellFailOnDrop()) {
-      conclusion = { ...conclusion, code: ExitCode.dropped, says: report.totals.describeDrops() };
+      conclusion = { ...conclusion, code: ExitCode.dropped, says: report.totals.drops.describe().join(', ') };
     }
   } catch (error) {
     if (error instanceof UsageError) throw error;

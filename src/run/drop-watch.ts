@@ -41,14 +41,14 @@ export class DropWatch {
 
   /** The queue was full, and dropped datagrams. */
   queueDropped(count: number): void {
-    this.#totals.queueDropped += count;
+    this.#totals.drops.queue += count;
     this.#warn('queue', `the queue of ${this.#plan.queueSize} is full, and datagrams are dropped (--queue-size)`);
     this.#add('queue', count);
   }
 
   /** Replies are left in the queue at the end. */
   queueLeft(count: number): void {
-    this.#totals.queueDropped += count;
+    this.#totals.drops.queue += count;
     this.#context.log.warn(`the time is over, and ${count} replies that had arrived are dropped without being judged`);
     this.#add('queue', count);
   }
@@ -63,7 +63,7 @@ export class DropWatch {
 
   /** Whether the kernel is asked, and does not tell. */
   get kernelIsUnknown(): boolean {
-    return this.#kernelPoll !== undefined && this.#totals.kernelDropped === undefined;
+    return this.#kernelPoll !== undefined && this.#totals.drops.kernel === undefined;
   }
 
   /** Counts the drops of the kernel now. */
@@ -71,9 +71,10 @@ export class DropWatch {
     this.#kernelWasAsked = true;
     const dropped = this.#kernelCounter?.kernelDropped;
     if (dropped === undefined) return;
-    this.#totals.kernelIsLowerBound = this.#kernelCounter?.kernelDropsAreLowerBound === true;
-    const count = dropped - (this.#totals.kernelDropped ?? 0);
-    this.#totals.kernelDropped = dropped;
+    const { drops } = this.#totals;
+    drops.kernelIsLowerBound = this.#kernelCounter?.kernelDropsAreLowerBound === true;
+    const count = dropped - (drops.kernel ?? 0);
+    drops.kernel = dropped;
     if (count === 0) return;
     this.#warn('kernel', "the kernel's receive buffer is full, and datagrams are dropped (--recv-buffer)");
     this.#add('kernel', count);
@@ -86,7 +87,7 @@ export class DropWatch {
 
   /** Counts the drops of the output now. */
   countOutput(): void {
-    this.#totals.outputDropped = this.#output.dropped;
+    this.#totals.drops.output = this.#output.dropped;
     this.#totals.unrecorded = this.#output.unrecorded;
   }
 

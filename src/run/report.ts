@@ -101,8 +101,8 @@ export class Report {
    */
   finish(output: ClosedOutput, last?: JsonEvent): FinishedReport {
     this.drops.close();
-    const { outputDropped } = this.totals;
-    if (outputDropped > 0) this.event({ type: 'drop', where: 'output', count: outputDropped });
+    const { output: count } = this.totals.drops;
+    if (count > 0) this.event({ type: 'drop', where: 'output', count });
     if (last !== undefined) this.event(last);
     const details = this.#details();
     const fields = { ...this.fields(), ...details.fields };
@@ -141,8 +141,8 @@ export class Report {
     if (this.drops.kernelIsUnknown) {
       log.warn('--fail-on-drop: what the kernel dropped cannot be known here, and does not count');
     }
-    if (this.totals.dropped === 0) return false;
-    log.error(`${this.totals.describeDrops()} (--fail-on-drop)`);
+    if (this.totals.drops.total === 0) return false;
+    log.error(`${this.totals.drops.describe().join(', ')} (--fail-on-drop)`);
     return true;
   }
 }

@@ -38,7 +38,7 @@ export class Unanswered {
   sent(responses: readonly Grouped[]): void {
     this.#report.totals.sent += responses.length;
     for (const { remote, together } of responses) {
-      this.#peers.answered(remote);
+      this.#peers.responded(remote);
       if (together !== undefined) this.#countLeft(together);
     }
   }

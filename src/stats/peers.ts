@@ -2,23 +2,24 @@ import { type Arrivals, type Datagram, type Endpoint, formatEndpoint } from '../
 import { formatRate } from '../text/quantity.js';
 import { formatTime } from '../text/time.js';
 
-/** Peers that are counted each by itself, unless another number was asked for. */
+/** How many peers have a row of their own, unless `--max-peers` sets another number. */
 export const MAX_PEERS = 1024;
-/** A peer that was silent for so long makes room for another one, where there is none. */
+/** In a full table, a peer that was silent for this long loses its row to a new peer. */
 const EXPIRES_AFTER_MS = 60_000;
-/** To look for such peers costs time; where there were none there will be none for a while. */
+/** A full table looks for silent peers at most once in this time, because the search takes long. */
 const LOOKED_FOR_EVERY_MS = 1000;
-/** Peers that are shown to people, those who sent most. */
+/** How many peers have a line for people. */
 const PEERS_IN_WORDS = 10;
-/** Peers that stand in JSON, those who sent most. */
+/** How many peers stand in JSON. */
 const PEERS_IN_JSON = 100;
 
-/** What one peer sent, or several together. */
+/** The datagrams of one peer, or of several peers together. */
 class Counts {
   received = 0;
-  /** Of all payloads. */
+  /** Bytes of all payloads. */
   bytes = 0;
-  answered = 0;
+  /** Responses that were sent. */
+  responses = 0;
   /** Bytes of the smallest and of the largest payload. */
   smallest = Infinity;
   largest = 0;
@@ -31,7 +32,7 @@ class Counts {
     this.bytes += size;
     if (size < this.smallest) this.smallest = size;
     if (size > this.largest) this.largest = size;
-    // The system's clock may be set back meanwhile.
+    // The system clock may be set back between two datagrams.
     if (timeMs < this.firstMs) this.firstMs = timeMs;
     if (timeMs > this.lastMs) this.lastMs = timeMs;
   }
@@ -39,7 +40,7 @@ class Counts {
   add(other: Omit<Counts, 'count' | 'add' | 'perSecond'>): void {
     this.received += other.received;
     this.bytes += other.bytes;
-    this.answered += other.answered;
+    this.responses += other.responses;
     this.smallest = Math.min(this.smallest, other.smallest);
     this.largest = Math.max(this.largest, other.largest);
     this.firstMs = Math.min(this.firstMs, other.firstMs);
@@ -62,86 +63,88 @@ class Peer extends Counts {
   }
 }
 
-/** One row as it stands in JSON. */
+/** One row of the table as it stands in JSON. */
 export interface PeerFields {
   readonly received: number;
   readonly bytes: number;
-  /** Only where the server answers by itself. */
+  /** Responses that were sent. Absent if the server does not respond by itself. */
   readonly answered?: number;
   /** Bytes of the smallest and of the largest payload. */
   readonly smallest: number;
   readonly largest: number;
+  /** When the first and the last datagram came, in RFC 3339. */
   readonly first: string;
   readonly last: string;
   /** Datagrams a second from the first to the last; absent for a single one. */
   readonly perSecond?: number;
 }
 
-/** All peers as they stand in JSON: their rows add up to what was received. */
+/** The table as it stands in JSON. The rows add up to the totals of the run. */
 export interface PeersFields {
-  /** At most a hundred, those who sent most first. */
+  /** The 100 peers with the most datagrams, in this order. */
   readonly peers: readonly ({ readonly peer: string } & PeerFields)[];
-  /** All others together, if there are any. */
+  /** All other peers together. Absent if there are none. */
   readonly otherPeers?: {
     readonly count: number;
-    /** Whether there may be more of them than `count`. */
+    /** Whether there may be more peers than `count`. */
     readonly countIsLowerBound: boolean;
   } & PeerFields;
 }
 
 /**
- * Who sent how much: a row for each of so many peers, and one for all others together, so that memory is bounded. When
- * the rows are full, peers that were silent for a minute are counted with the others, to make room for new ones.
+ * Counts the datagrams of each peer. The number of rows is bounded, and one more row counts all other peers together. If the
+ * table is full, a peer that was silent for a minute loses its row to a new peer; its counts move to the row of the others.
  */
 export class PeerTable {
-  readonly #answers: boolean;
-  /** Not by the formatted endpoint, which would have to be made for every datagram. */
+  readonly #responds: boolean;
+  /** By address and port. The formatted endpoint is no key, because to format it for every datagram takes too long. */
   readonly #known = new Map<string, Map<number, Peer>>();
   readonly #maxPeers: number;
   #peers: Peer[] = [];
   #lookedForExpiredMs = -Infinity;
-  readonly #late = new Counts();
+  /** All peers without a row of their own. */
+  readonly #others = new Counts();
   #lastRemote: Endpoint | undefined;
-  #lastCounts: Counts = this.#late;
+  #lastCounts: Counts = this.#others;
 
   /**
-   * @param answers whether the server answers by itself, so that it is shown how many were answered
-   * @param maxPeers that have a row of their own, from 1
+   * @param responds whether the server responds by itself. Only then responses are shown.
+   * @param maxPeers how many peers have a row of their own, at least 1
    */
-  constructor(answers: boolean, maxPeers = MAX_PEERS) {
-    this.#answers = answers;
+  constructor(responds: boolean, maxPeers = MAX_PEERS) {
+    this.#responds = responds;
     this.#maxPeers = maxPeers;
   }
 
-  /** Peers that have a row of their own. */
+  /** How many peers have a row of their own. */
   get size(): number {
     return this.#peers.length;
   }
 
-  /** Whether there are others, that have no row. */
+  /** Whether there are peers without a row of their own. */
   get isFull(): boolean {
-    return this.#late.received > 0;
+    return this.#others.received > 0;
   }
 
-  /** Counts datagrams that were received. */
+  /** Counts received datagrams. */
   count(batch: readonly Datagram[]): void {
     for (const { remote, data, timeMs } of batch) this.#of(remote, timeMs).count(data.length, timeMs);
   }
 
-  /** Counts datagrams that arrived together. */
+  /** Counts received datagrams of one peer that arrived together, without their payloads. */
   countTogether({ remote, count, bytes, smallest, largest, timeMs }: Arrivals): void {
-    const counts = { received: count, bytes, answered: 0, smallest, largest, firstMs: timeMs, lastMs: timeMs };
+    const counts = { received: count, bytes, responses: 0, smallest, largest, firstMs: timeMs, lastMs: timeMs };
     this.#of(remote, timeMs).add(counts);
   }
 
-  /** Counts one datagram, counted as received before, as answered. */
-  answered(remote: Endpoint): void {
-    this.#of(remote).answered += 1;
+  /** Counts a response to a peer. */
+  responded(remote: Endpoint): void {
+    this.#of(remote).responses += 1;
   }
 
-  /** @param timeMs when the peer sent something, so that it may get a row; undefined where it did not. */
+  /** @param timeMs when a datagram of the peer came, for which it gets a row. Undefined: an unknown peer gets no row. */
   #of(remote: Endpoint, timeMs?: number): Counts {
-    // A peer sends many datagrams in a row, and the engine gives them the same endpoint.
+    // A peer often sends many datagrams in a row, and the engine gives all of them the same endpoint object.
     if (remote === this.#lastRemote) return this.#lastCounts;
     const counts = this.#find(remote, timeMs);
     this.#lastRemote = remote;
@@ -152,9 +155,9 @@ export class PeerTable {
   #find(remote: Endpoint, timeMs: number | undefined): Counts {
     const known = this.#known.get(remote.address)?.get(remote.port);
     if (known !== undefined) return known;
-    if (timeMs === undefined) return this.#late;
+    if (timeMs === undefined) return this.#others;
     if (this.#peers.length >= this.#maxPeers) this.#expire(timeMs);
-    if (this.#peers.length >= this.#maxPeers) return this.#late;
+    if (this.#peers.length >= this.#maxPeers) return this.#others;
     const peer = new Peer(remote);
     this.#peers.push(peer);
     this.#know(peer);
@@ -169,11 +172,11 @@ export class PeerTable {
   }
 
   #expire(timeMs: number): void {
-    // The system's clock may be set back meanwhile.
+    // The system clock may be set back between two datagrams.
     if (Math.abs(timeMs - this.#lookedForExpiredMs) < LOOKED_FOR_EVERY_MS) return;
     this.#lookedForExpiredMs = timeMs;
     const isExpired = ({ lastMs }: Peer): boolean => timeMs - lastMs >= EXPIRES_AFTER_MS;
-    for (const peer of this.#peers.filter(isExpired)) this.#late.add(peer);
+    for (const peer of this.#peers.filter(isExpired)) this.#others.add(peer);
     this.#peers = this.#peers.filter((peer) => !isExpired(peer));
     this.#known.clear();
     for (const peer of this.#peers) this.#know(peer);
@@ -182,9 +185,10 @@ export class PeerTable {
 
   /** Bytes of all payloads. */
   get bytes(): number {
-    return this.#peers.reduce((sum, { bytes }) => sum + bytes, this.#late.bytes);
+    return this.#peers.reduce((sum, { bytes }) => sum + bytes, this.#others.bytes);
   }
 
+  /** The table for JSON. */
   fields(): PeersFields {
     const { first, others } = this.#ranked(PEERS_IN_JSON);
     return {
@@ -195,7 +199,7 @@ export class PeerTable {
     };
   }
 
-  /** A line for each of the ten who sent most, and one for all others. */
+  /** The table for people: a line for each of the ten peers with the most datagrams, and one for all others. */
   describe(): string[] {
     const { first, others } = this.#ranked(PEERS_IN_WORDS);
     const lines = first.map((peer) => `from ${formatEndpoint(peer.remote)}: ${this.#describe(peer)}`);
@@ -209,7 +213,7 @@ export class PeerTable {
     const ranked = this.#peers.toSorted((a, b) => b.received - a.received);
     const others = new Counts();
     for (const peer of ranked.slice(most)) others.add(peer);
-    others.add(this.#late);
+    others.add(this.#others);
     return { first: ranked.slice(0, most), others };
   }
 
@@ -218,11 +222,11 @@ export class PeerTable {
   }
 
   #fieldsOf(counts: Counts): PeerFields {
-    const { received, bytes, answered, smallest, largest, firstMs, lastMs, perSecond } = counts;
+    const { received, bytes, responses, smallest, largest, firstMs, lastMs, perSecond } = counts;
     return {
       received,
       bytes,
-      ...(this.#answers && { answered }),
+      ...(this.#responds && { answered: responses }),
       smallest,
       largest,
       first: formatTime(firstMs),
@@ -232,13 +236,13 @@ export class PeerTable {
   }
 
   #describe(counts: Counts): string {
-    const { received, bytes, answered, smallest, largest, firstMs, lastMs, perSecond } = counts;
+    const { received, bytes, responses, smallest, largest, firstMs, lastMs, perSecond } = counts;
     const sizes = smallest === largest ? '' : ` (${smallest} to ${largest} each)`;
     const times = firstMs === lastMs ? formatTime(firstMs) : `${formatTime(firstMs)} to ${formatTime(lastMs)}`;
     return [
       `${received} received`,
       `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}${sizes}`,
-      ...(this.#answers ? [`${answered} answered`] : []),
+      ...(this.#responds ? [`${responses} answered`] : []),
       ...(perSecond === undefined ? [] : [formatRate(perSecond)]),
       times,
     ].join(', ');

@@ -1,9 +1,14 @@
 import type { Bucket, RoundTripSummary } from '../check/round-trips.js';
 import { formatMs } from '../text/time.js';
 
+/** The length of the longest bar in characters. */
 const BAR_CHARACTERS = 40;
 
-/** Round-trip times in words: one line, without its newline. */
+/**
+ * Round-trip times in one line, without a newline.
+ *
+ * @param matchedBy how replies were matched to requests, see {@link Measurement.matchedBy}
+ */
 export function describeRoundTrips(times: RoundTripSummary, matchedBy: 'content' | 'order'): string {
   const { minMs, p50Ms, p90Ms, p99Ms, p999Ms, maxMs, meanMs, jitterMs } = times;
   const values = Object.entries({
@@ -19,7 +24,7 @@ export function describeRoundTrips(times: RoundTripSummary, matchedBy: 'content'
   return `round-trip time: ${values.join(', ')} ms; matched by ${matchedBy}`;
 }
 
-/** A histogram in text: a line for each bucket, its bar in proportion to the fullest. */
+/** Draws a histogram: one line for each bucket, with its bounds, its count and a bar. The fullest bucket has the longest bar. */
 export function drawHistogram(buckets: readonly Bucket[]): readonly string[] {
   const most = Math.max(...buckets.map(({ count }) => count));
   const column = (texts: readonly string[]): readonly string[] => {
@@ -30,7 +35,7 @@ export function drawHistogram(buckets: readonly Bucket[]): readonly string[] {
   const to = column(buckets.map(({ toMs }) => formatMs(toMs)));
   const counts = column(buckets.map(({ count }) => String(count)));
   return buckets.map(({ count }, index) => {
-    // What there is at all is seen.
+    // Rounded up, so that a bucket with a single value has a bar.
     const bar = '#'.repeat(Math.ceil((count / most) * BAR_CHARACTERS));
     return `  ${from[index] ?? ''} to ${to[index] ?? ''} ms ${counts[index] ?? ''} ${bar}`.trimEnd();
   });

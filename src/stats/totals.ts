@@ -1,59 +1,65 @@
-import type { SummaryFields } from '../output/json-lines.js';
 import type { Measurement } from '../check/measurement.js';
+import type { SummaryFields } from '../output/json-lines.js';
+import { describeCounts } from './counts-in-words.js';
+import { DropCounts } from './drop-counts.js';
 
-/** Datagrams or packets of a recording that were not sent. */
+/** Datagrams or packets of a recording that were not sent, for one reason. */
 export interface NotSent {
-  /** Why, in a word or two. */
+  /** The reason in a word or two, for example `not-udp`. */
   readonly kind: string;
   readonly count: number;
-  /** Of packets that are no UDP, or none that is read, the protocol. */
+  /** The protocol of packets without a datagram, for example `TCP`. */
   readonly name?: string;
-  /** Of datagrams that went to another receiver, which. */
+  /** The other receiver that the datagrams went to. */
   readonly to?: string;
 }
 
-/** Counts of one run. */
+/** The counts of one run. */
 export class Totals {
+  /** Datagrams that the kernel took. */
   sent = 0;
+  /** Datagrams that the command took. */
   received = 0;
-  /** Undefined where it cannot be known. */
-  kernelDropped: number | undefined;
-  /** Whether the kernel may have dropped more than that. */
-  kernelIsLowerBound = false;
-  queueDropped = 0;
-  outputDropped = 0;
+  readonly drops = new DropCounts();
   /** Datagrams that were sent, and could not be recorded. */
   unrecorded = 0;
   /** Datagrams that `--allow` and `--deny` kept out. */
   denied = 0;
-  /** Datagrams that an answering server chose not to answer, or could not. */
+  /** Requests without a response: a guard declined them, or the response could not be made or sent. */
   unanswered = 0;
   /** Datagrams from other addresses than the one asked. */
   strays = 0;
-  /** What a recording holds and was not sent. */
+  /** The content of a recording that was not sent. */
   notSent: readonly NotSent[] = [];
   /** How often the system had no memory to receive with. */
   receiveErrors = 0;
   #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
 
-  /** What the round trips come to, as soon as more than one may be made. */
+  /** The measurement of the round trips. Undefined as long as the run has a single request, or measures nothing. */
   get measurement(): Measurement | undefined {
     return this.#measurement?.roundTrips.loaded === true ? this.#measurement : undefined;
   }
 
-  /** If round trips are measured, `received` is the requests that were answered, and further counts tell of the others. */
+  /**
+   * Adds a measurement of the round trips. In the summary `received` is then the number of requests with a reply, and the
+   * other counts of the measurement are added.
+   */
   measure(measurement: Measurement): void {
     this.#measurement = measurement;
   }
 
-  /** The totals as they stand in the summary's JSON; counts that the contract does not name only if they are not zero. */
+  /**
+   * The totals as they stand in the summary's JSON. `sent`, `received`, `dropped` and `durationMs` always stand. Any other
+   * count stands only if it is above 0. The duration counts from the construction of this object.
+   */
   fields(): SummaryFields & Readonly<Record<string, unknown>> {
+    const { kernel = null, kernelIsLowerBound, queue, output } = this.drops;
     return {
       sent: this.sent,
-      received: this.measurement?.answered ?? this.received,
-      dropped: { kernel: this.kernelDropped ?? null, queue: this.queueDropped, output: this.outputDropped },
-      ...(this.kernelIsLowerBound && { kernelIsLowerBound: true }),
+      received: this.measurement?.replied ?? this.received,
+      dropped: { kernel, queue, output },
+      ...(kernelIsLowerBound && { kernelIsLowerBound: true }),
       durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
       ...(this.unrecorded > 0 && { unrecorded: this.unrecorded }),
       ...(this.denied > 0 && { denied: this.denied }),
@@ -65,50 +71,20 @@ export class Totals {
     };
   }
 
-  /** Datagrams lost on this host, as far as it is known. */
-  get dropped(): number {
-    return (this.kernelDropped ?? 0) + this.queueDropped + this.outputDropped;
-  }
-
-  /** The totals in words. */
+  /** The totals in one line for people. */
   describe(): string {
     const { durationMs, received, sent } = this.fields();
-    const counts = [
-      ...this.#drops(),
-      { count: this.unrecorded, where: 'sent but not recorded' },
-      { count: this.denied, where: 'denied' },
-      { count: this.unanswered, where: 'not answered' },
-      { count: this.strays, where: 'from strangers' },
-      { count: this.receiveErrors, where: this.receiveErrors === 1 ? 'failure to receive' : 'failures to receive' },
-    ];
+    const { drops, receiveErrors } = this;
+    const counts = describeCounts([
+      { count: this.unrecorded, says: 'sent but not recorded' },
+      { count: this.denied, says: 'denied' },
+      { count: this.unanswered, says: 'not answered' },
+      { count: this.strays, says: 'from strangers' },
+      { count: receiveErrors, says: receiveErrors === 1 ? 'failure to receive' : 'failures to receive' },
+    ]);
+    const measured = this.measurement?.describe() ?? [];
+    const all = [`${received} received`, `${sent} sent`, ...measured, ...drops.describe(), ...counts];
     const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
-    const all = [`${received} received`, `${sent} sent`, ...(this.measurement?.describe() ?? []), ...inWords(counts)];
     return `${all.join(', ')} in ${seconds} s`;
   }
-
-  /** What was lost on this host, in words; empty if nothing was. */
-  describeDrops(): string {
-    return inWords(this.#drops()).join(', ');
-  }
-
-  #drops(): Count[] {
-    return [
-      { count: this.kernelDropped ?? 0, where: 'dropped by the kernel', isLowerBound: this.kernelIsLowerBound },
-      { count: this.queueDropped, where: 'dropped by the full queue' },
-      { count: this.outputDropped, where: 'dropped by the output' },
-    ];
-  }
-}
-
-interface Count {
-  readonly count: number;
-  readonly where: string;
-  readonly isLowerBound?: boolean;
-}
-
-/** The counts that are not zero for certain. */
-function inWords(counts: readonly Count[]): string[] {
-  return counts
-    .filter(({ count, isLowerBound }) => count > 0 || isLowerBound === true)
-    .map(({ count, where, isLowerBound }) => `${isLowerBound === true ? 'at least ' : ''}${count} ${where}`);
 }

@@ -34,7 +34,7 @@ function measuring(
 const copy = (payloads: NumberedPayloads, sequence: number): Buffer => Buffer.from(payloads.take(sequence, 1)[0]!);
 
 describe('replies that echo numbered payloads', () => {
-  /** What becomes of each request: how many copies come back whole, and which byte is changed in how many more. */
+  /** The fate of each request: how many copies come back unchanged, and which byte is changed in each further copy. */
   const fates = fc.array(
     fc.record({
       copies: fc.integer({ min: 0, max: 3 }),
@@ -45,7 +45,7 @@ describe('replies that echo numbered payloads', () => {
     { maxLength: 12 },
   );
 
-  test('are counted as exactly what became of them: lost, doubled, changed, out of order', () => {
+  test('are counted as lost, duplicated, corrupted and reordered exactly', () => {
     const cases = fates.chain((all) => {
       const replies = all.flatMap(({ copies, corrupted }, sequence) => [
         ...Array.from({ length: copies }, () => ({ sequence, change: undefined })),
@@ -73,26 +73,26 @@ describe('replies that echo numbered payloads', () => {
           }
           reply(data);
         }
-        const answered = all.filter(({ copies }) => copies > 0).length;
+        const replied = all.filter(({ copies }) => copies > 0).length;
         const corrupted = all.reduce((sum, fate) => sum + fate.corrupted.length, 0);
         expect(measurement).toMatchObject({
           requests: all.length,
-          answered,
-          lost: all.length - answered,
+          replied,
+          lost: all.length - replied,
           duplicated: all.reduce((sum, { copies }) => sum + Math.max(0, copies - 1), 0),
           corrupted,
           reordered,
           unmatched: 0,
           matchedBy: 'content',
         });
-        expect(judge.matching).toBe(answered);
+        expect(judge.matching).toBe(replied);
         expect(judge.mismatch !== undefined).toBe(corrupted > 0);
-        expect(measurement.roundTrips.count).toBe(answered);
+        expect(measurement.roundTrips.count).toBe(replied);
       }),
     );
   });
 
-  test('have the time of their own request', async () => {
+  test('are timed from their own requests', async () => {
     const { measurement, payloads, reply } = measuring();
     await measurement.roundTrips.load();
     measurement.sending(1, 100);
@@ -102,32 +102,32 @@ describe('replies that echo numbered payloads', () => {
     expect(measurement.roundTrips.summary()).toMatchObject({ minMs: 5, maxMs: 107 });
   });
 
-  test('are late when they take longer than was to be waited for', () => {
+  test('are late if they take longer than the limit', () => {
     const { measurement, payloads, reply } = measuring({ lateMs: 10 });
     measurement.sending(2, 100);
     reply(copy(payloads, 0), 110);
     reply(copy(payloads, 1), 111);
-    expect(measurement).toMatchObject({ answered: 2, late: 1 });
+    expect(measurement).toMatchObject({ replied: 2, late: 1 });
   });
 
-  test('of another run, and of a request never sent, answer none', () => {
+  test('of another run, and of a request never sent, match none', () => {
     const { measurement, judge, payloads, reply } = measuring();
     measurement.sending(1, 0);
     expect(reply(copy(new NumberedPayloads(SIZE), 0))).toBe('surplus');
     expect(reply(copy(payloads, 1))).toBe('surplus');
-    expect(measurement).toMatchObject({ answered: 0, unmatched: 2, matchedBy: 'content' });
+    expect(measurement).toMatchObject({ replied: 0, unmatched: 2, matchedBy: 'content' });
     expect(judge).toMatchObject({ matching: 0, mismatch: undefined });
   });
 
-  test('that fail an expectation were received all the same', () => {
+  test('that fail an expectation count as received', () => {
     const { measurement, judge, payloads, reply } = measuring({ expects: 'OK' });
     measurement.sending(1, 0);
     expect(reply(copy(payloads, 0))).toBe('mismatch');
-    expect(measurement).toMatchObject({ answered: 1, lost: 0, mismatched: 1 });
+    expect(measurement).toMatchObject({ replied: 1, lost: 0, mismatched: 1 });
     expect(judge.matching).toBe(0);
   });
 
-  test('take no more time than nothing, whatever was done to the clock', async () => {
+  test('have a round-trip time of 0 if the clock was set back', async () => {
     const { measurement, payloads, reply } = measuring();
     await measurement.roundTrips.load();
     measurement.sending(1, 1000);
@@ -136,14 +136,14 @@ describe('replies that echo numbered payloads', () => {
   });
 });
 
-describe('replies that are no echo, where others are', () => {
+describe('replies that are no echoes, if others are', () => {
   const foreign = fc.oneof(
     fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
     fc.constantFrom('OK', 'no').map((text) => Buffer.from(text)),
     fc.nat(5).map((sequence) => copy(new NumberedPayloads(SIZE), sequence)),
   );
 
-  test('count for nothing, before the first echo as after it', () => {
+  test('count for nothing, before and after the first echo', () => {
     const replies = fc.array(fc.oneof(foreign, fc.nat(5)), { maxLength: 30 });
     holds(
       fc.property(replies, fc.array(foreign, { maxLength: 10 }), (mixed, first) => {
@@ -164,23 +164,23 @@ describe('replies that are no echo, where others are', () => {
     );
   });
 
-  test('leave no times and no mismatch behind, but what was corrupted is', async () => {
+  test('leave no times and no mismatch behind, but corrupted echoes do', async () => {
     const { measurement, judge, payloads, reply } = measuring({ lateMs: 10 });
     await measurement.roundTrips.load();
     measurement.sending(2, 0);
     expect(reply('hello', 50)).toBe('match');
     expect(reply(copy(payloads, 1).subarray(0, 20))).toBe('mismatch');
     expect(reply('hello', 60)).toBe('match');
-    expect(measurement).toMatchObject({ answered: 2, late: 2, matchedBy: 'order' });
+    expect(measurement).toMatchObject({ replied: 2, late: 2, matchedBy: 'order' });
     expect(reply(copy(payloads, 0), 5)).toBe('match');
-    expect(measurement).toMatchObject({ answered: 1, lost: 1, late: 0, corrupted: 1, unmatched: 2 });
+    expect(measurement).toMatchObject({ replied: 1, lost: 1, late: 0, corrupted: 1, unmatched: 2 });
     expect(measurement.roundTrips.summary()).toMatchObject({ minMs: 5, maxMs: 5, jitterMs: 0 });
     expect(judge).toMatchObject({ matching: 1, mismatch: expect.stringContaining('corrupted') });
   });
 });
 
 describe('other replies', () => {
-  test('answer the oldest request each, and those beyond one for each are duplicates', () => {
+  test('match the oldest open requests, and further ones are duplicates', () => {
     holds(
       fc.property(fc.nat(40), fc.array(fc.boolean(), { maxLength: 60 }), (requests, replies) => {
         const { measurement, judge, reply } = measuring({ expects: 'OK' });
@@ -188,7 +188,7 @@ describe('other replies', () => {
         for (const matches of replies) reply(matches ? 'OK' : 'no');
         const matching = replies.filter(Boolean).length;
         expect(measurement).toMatchObject({
-          answered: Math.min(requests, matching),
+          replied: Math.min(requests, matching),
           lost: Math.max(0, requests - matching),
           duplicated: Math.max(0, matching - requests),
           mismatched: replies.length - matching,
@@ -199,15 +199,15 @@ describe('other replies', () => {
     );
   });
 
-  test('are matched by order for payloads without a header, though they echo', () => {
+  test('are matched by order if payloads are too short for a number, even echoes', () => {
     const { measurement, payloads, reply } = measuring({ size: 8 });
     expect(measurement.matchedBy).toBe('order');
     measurement.sending(2, 0);
     reply(copy(payloads, 0));
-    expect(measurement).toMatchObject({ answered: 1, lost: 1, matchedBy: 'order' });
+    expect(measurement).toMatchObject({ replied: 1, lost: 1, matchedBy: 'order' });
   });
 
-  test('say nothing of what order cannot tell', () => {
+  test('give no counts that order cannot tell', () => {
     const { measurement, reply } = measuring();
     measurement.sending(2, 0);
     reply('OK');
@@ -225,18 +225,18 @@ describe('other replies', () => {
   });
 });
 
-test('a measurement counts what was sent after all, and times it from when it was sent again', async () => {
+test('a measurement leaves out requests that the kernel did not take, and times requests that were sent again from then on', async () => {
   const { measurement, reply } = measuring();
   await measurement.roundTrips.load();
   measurement.sending(3, 0);
   measurement.notTaken(1);
   measurement.sentAgain(100);
   reply('OK', 101);
-  expect(measurement).toMatchObject({ requests: 2, answered: 1, lost: 1 });
+  expect(measurement).toMatchObject({ requests: 2, replied: 1, lost: 1 });
   expect(measurement.roundTrips.summary()?.maxMs).toBe(1);
 });
 
-test('a measurement tells in words of losses always, of the rest where there was any', () => {
+test('a measurement describes the losses, and every other count above 0', () => {
   const { measurement, payloads, reply } = measuring({ expects: 'OK', lateMs: 1 });
   expect(measurement.describe()).toEqual(['0 lost']);
   measurement.sending(4, 0);

@@ -14,9 +14,9 @@ const datagram = (remote: Endpoint, size: number, timeMs = START_MS): Datagram =
 });
 const peer = (port: number, address = '127.0.0.1'): Endpoint => ({ address, port });
 
-/** A table to which every one of so many peers sent one byte. */
-function crowded(peers: number, answers = false): PeerTable {
-  const table = new PeerTable(answers);
+/** Makes a table with this many peers, each of which sent one byte. */
+function crowded(peers: number, responds = false): PeerTable {
+  const table = new PeerTable(responds);
   for (let index = 0; index < peers; index += 1) {
     table.count([datagram(peer(1 + (index % 1000), `127.0.0.${1 + Math.floor(index / 1000)}`), 1)]);
   }
@@ -24,7 +24,7 @@ function crowded(peers: number, answers = false): PeerTable {
 }
 
 describe('the table of peers', () => {
-  test('has for each how much it sent, of what sizes, when and how often, those who sent most first', () => {
+  test('has for each peer its datagrams, their sizes, times and rate, the peer with the most datagrams first', () => {
     const table = new PeerTable(false);
     table.count([
       datagram(peer(1), 5, START_MS),
@@ -62,7 +62,7 @@ describe('the table of peers', () => {
     ]);
   });
 
-  test('has nothing before anything came', () => {
+  test('is empty before the first datagram', () => {
     const table = new PeerTable(true);
     expect({ fields: table.fields(), lines: table.describe(), size: table.size, bytes: table.bytes }).toEqual({
       fields: { peers: [] },
@@ -72,10 +72,10 @@ describe('the table of peers', () => {
     });
   });
 
-  test('has how many were answered where the server answers, none included', () => {
+  test('has the number of responses, also 0, if the server responds', () => {
     const table = new PeerTable(true);
     table.count([datagram(peer(1), 1), datagram(peer(1), 1), datagram(peer(2), 1)]);
-    table.answered(peer(1));
+    table.responded(peer(1));
     expect(table.fields().peers).toMatchObject([
       { peer: '127.0.0.1:1', received: 2, answered: 1 },
       { peer: '127.0.0.1:2', received: 1, answered: 0 },
@@ -83,13 +83,13 @@ describe('the table of peers', () => {
     expect(table.describe()[0]).toContain(', 1 answered, ');
   });
 
-  test('takes one address with two ports for two peers, and one endpoint however it is held for one', () => {
+  test('counts two ports of one address as two peers, and equal endpoint objects as one', () => {
     const table = new PeerTable(false);
     table.count([datagram(peer(1), 1), datagram(peer(2), 1), datagram(peer(1), 1), datagram({ ...peer(1) }, 1)]);
     expect(table.fields().peers.map(({ received }) => received)).toEqual([3, 1]);
   });
 
-  test('shows people the ten who sent most and JSON a hundred, the others together', () => {
+  test('shows people the ten peers with the most datagrams and JSON a hundred, the others together', () => {
     const table = crowded(150);
     expect(table.describe()).toHaveLength(11);
     expect(table.describe().at(-1)).toMatch(/^from 140 others: 140 received, 140 bytes, /);
@@ -100,9 +100,9 @@ describe('the table of peers', () => {
     expect(crowded(11).describe().at(-1)).toMatch(/^from 1 other: /);
   });
 
-  test('gives no more peers a row than it may, counts the rest together, and says that it does', () => {
+  test('gives no more peers a row than allowed, and counts the others together', () => {
     const table = crowded(3000, true);
-    table.answered(peer(1000, '127.0.0.3'));
+    table.responded(peer(1000, '127.0.0.3'));
     expect({ size: table.size, isFull: table.isFull, bytes: table.bytes }).toEqual({
       size: MAX_PEERS,
       isFull: true,
@@ -118,15 +118,15 @@ describe('the table of peers', () => {
     expect(crowded(MAX_PEERS).isFull).toBe(false);
   });
 
-  test('adds up to what came and to what was answered, whoever sent it', () => {
+  test('adds up to all datagrams and all responses', () => {
     const sender = fc.record({ address: fc.constantFrom('127.0.0.1', '::1', '127.0.0.2'), port: fc.nat(600) });
-    const arrival = fc.record({ from: sender, size: fc.nat(1500), timeMs: fc.nat(10_000), answered: fc.boolean() });
+    const arrival = fc.record({ from: sender, size: fc.nat(1500), timeMs: fc.nat(10_000), responded: fc.boolean() });
     holds(
       fc.property(fc.array(fc.array(arrival, { maxLength: 300 }), { maxLength: 10 }), (batches) => {
         const table = new PeerTable(true);
         for (const batch of batches) {
           table.count(batch.map(({ from, size, timeMs }) => datagram(from, size, START_MS + timeMs)));
-          for (const { from, answered } of batch) if (answered) table.answered(from);
+          for (const { from, responded } of batch) if (responded) table.responded(from);
         }
         const all = batches.flat();
         const { peers, otherPeers } = table.fields();
@@ -136,7 +136,7 @@ describe('the table of peers', () => {
         expect(sum(({ received }) => received)).toBe(all.length);
         expect(sum(({ bytes }) => bytes)).toBe(all.reduce((total, { size }) => total + size, 0));
         expect(table.bytes).toBe(sum(({ bytes }) => bytes));
-        expect(sum(({ answered = 0 }) => answered)).toBe(all.filter(({ answered }) => answered).length);
+        expect(sum(({ answered = 0 }) => answered)).toBe(all.filter(({ responded }) => responded).length);
         expect(table.size).toBe(
           Math.min(MAX_PEERS, new Set(all.map(({ from }) => `${from.address} ${from.port}`)).size),
         );
@@ -151,14 +151,14 @@ describe('the table of peers', () => {
 describe('a full table', () => {
   const named = (table: PeerTable) => table.fields().peers.map(({ peer: name }) => name);
 
-  test('has as many rows as it was asked to have', () => {
+  test('has as many rows as asked for', () => {
     const table = new PeerTable(false, 2);
     table.count([datagram(peer(1), 1), datagram(peer(2), 1), datagram(peer(3), 1), datagram(peer(1), 1)]);
     expect(named(table)).toEqual(['127.0.0.1:1', '127.0.0.1:2']);
     expect(table.fields().otherPeers).toMatchObject({ count: 1, countIsLowerBound: true, received: 1 });
   });
 
-  test('makes room for a new peer by one that was silent for a minute, and still counts all that came', () => {
+  test('gives the row of a peer that was silent for a minute to a new peer, and still counts all datagrams', () => {
     const table = new PeerTable(true, 2);
     table.count([datagram(peer(1), 5), datagram(peer(2), 1, START_MS + 59_000)]);
     table.count([datagram(peer(3), 1, START_MS + 59_500)]);
@@ -170,11 +170,11 @@ describe('a full table', () => {
     expect(table.bytes).toBe(9);
   });
 
-  test('counts an answer that comes late, to a peer that has no row any more, with the others', () => {
+  test('counts a late response to a peer without a row with the others', () => {
     const table = new PeerTable(true, 1);
     table.count([datagram(peer(1), 1)]);
     table.count([datagram(peer(2), 1, START_MS + 60_000)]);
-    table.answered(peer(1));
+    table.responded(peer(1));
     expect(table.fields()).toMatchObject({
       peers: [{ peer: '127.0.0.1:2', answered: 0 }],
       otherPeers: { answered: 1 },
@@ -182,7 +182,7 @@ describe('a full table', () => {
     expect(table.size).toBe(1);
   });
 
-  test('goes on when the clock is set back', () => {
+  test('works on after the clock was set back', () => {
     const table = new PeerTable(false, 1);
     table.count([datagram(peer(1), 1), datagram(peer(2), 1, START_MS - 3_600_000)]);
     table.count([datagram(peer(2), 1, START_MS + 60_000)]);

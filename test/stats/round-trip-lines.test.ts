@@ -17,7 +17,7 @@ test('round-trip times stand in one line, with how replies were matched', () => 
   );
 });
 
-test('a histogram has a bar for each bucket, the fullest at full length, and one for whatever there is', () => {
+test('a histogram has a bar for each bucket with a value, and the fullest has the longest', () => {
   const lines = drawHistogram([
     { fromMs: 0.5, toMs: 1, count: 1 },
     { fromMs: 1, toMs: 10, count: 0 },

@@ -13,19 +13,10 @@ describe('the totals of a run', () => {
     });
   });
 
-  test('show other counts only where there is something to count', () => {
+  test('show every other count only if it is above 0', () => {
     const totals = new Totals();
-    Object.assign(totals, {
-      sent: 1,
-      received: 2,
-      kernelDropped: 8,
-      queueDropped: 3,
-      outputDropped: 4,
-      denied: 5,
-      unanswered: 6,
-      strays: 7,
-      receiveErrors: 9,
-    });
+    Object.assign(totals, { sent: 1, received: 2, denied: 5, unanswered: 6, strays: 7, receiveErrors: 9 });
+    Object.assign(totals.drops, { kernel: 8, queue: 3, output: 4 });
     expect(totals.fields()).toMatchObject({
       sent: 1,
       received: 2,
@@ -40,7 +31,7 @@ describe('the totals of a run', () => {
     );
   });
 
-  test('of a run that measures count as received what was answered, once more than one request may be made', async () => {
+  test('of a run that measures count requests with a reply as received, once there can be several requests', async () => {
     const totals = new Totals();
     const measurement = new Measurement({ lateMs: Infinity });
     totals.measure(measurement);
@@ -57,32 +48,33 @@ describe('the totals of a run', () => {
     expect(totals.describe()).toMatch(/^1 received, 3 sent, 2 lost in /);
   });
 
-  test('say where the kernel may have dropped more than it counted, and only there', () => {
+  test('say whether the kernel may have dropped more than it counted', () => {
     const totals = new Totals();
-    Object.assign(totals, { kernelDropped: 2 });
+    const { drops } = totals;
+    Object.assign(drops, { kernel: 2 });
     expect(totals.fields()).not.toHaveProperty('kernelIsLowerBound');
-    Object.assign(totals, { kernelIsLowerBound: true, queueDropped: 1 });
+    Object.assign(drops, { kernelIsLowerBound: true, queue: 1 });
     expect(totals.fields()).toMatchObject({ dropped: { kernel: 2 }, kernelIsLowerBound: true });
-    expect(totals.describeDrops()).toBe('at least 2 dropped by the kernel, 1 dropped by the full queue');
-    Object.assign(totals, { kernelDropped: 0 });
+    expect(drops.describe()).toEqual(['at least 2 dropped by the kernel', '1 dropped by the full queue']);
+    Object.assign(drops, { kernel: 0 });
     expect(totals.describe()).toContain(', at least 0 dropped by the kernel, ');
   });
 
-  test('in words say nothing of what did not happen', () => {
+  test('in words leave out counts of 0', () => {
     expect(new Totals().describe()).toMatch(/^0 received, 0 sent in \d+\.\d{3} s$/);
   });
 
-  test('have what was lost on this host as a sum, and in words', () => {
-    const totals = new Totals();
-    expect([totals.dropped, totals.describeDrops()]).toEqual([0, '']);
-    Object.assign(totals, { kernelDropped: 1, queueDropped: 2, outputDropped: 3, denied: 4 });
-    expect([totals.dropped, totals.describeDrops()]).toEqual([
+  test('have the drops on this host as a sum, and in words', () => {
+    const { drops } = new Totals();
+    expect([drops.total, drops.describe()]).toEqual([0, []]);
+    Object.assign(drops, { kernel: 1, queue: 2, output: 3 });
+    expect([drops.total, drops.describe()]).toEqual([
       6,
-      '1 dropped by the kernel, 2 dropped by the full queue, 3 dropped by the output',
+      ['1 dropped by the kernel', '2 dropped by the full queue', '3 dropped by the output'],
     ]);
   });
 
-  test('last from the moment they were made, to the microsecond', () => {
+  test('have a duration since their construction, to the microsecond', () => {
     const beforeMs = performance.now();
     const totals = new Totals();
     const { durationMs } = totals.fields();

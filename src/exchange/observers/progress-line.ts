@@ -43,8 +43,8 @@ function describeProgress(plan: PacePlan, { exchange, measurement, size }: Progr
   const leftMs = timeLeft(plan, { sent, all, size }, startMs);
   if (leftMs !== undefined) parts.push(`${Math.ceil(leftMs / 1000)} s left`);
   if (measurement !== undefined) {
-    const { answered, requests, roundTrips } = measurement;
-    parts.push(`${formatCount(answered)} received, ${formatCount(requests - answered)} unanswered`);
+    const { replied, requests, roundTrips } = measurement;
+    parts.push(`${formatCount(replied)} received, ${formatCount(requests - replied)} unanswered`);
     const times = roundTrips.summary();
     if (times !== undefined) parts.push(`median ${formatMs(times.p50Ms)} ms`);
   } else if (exchange.listens) {
