@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Finding } from './judge.js';
+import type { Finding } from './finding.js';
 
 /** How many early replies are kept. They take 30 MB. */
 const MAX_EARLY = 2 ** 16;

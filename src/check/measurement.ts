@@ -1,4 +1,5 @@
-import { type Finding, type Judge, onceSettled } from './judge.js';
+import { type Finding, onceSettled } from './finding.js';
+import type { Judge } from './judge.js';
 import type { NumberedPayloads, PayloadHeader } from '../input/numbered-payload.js';
 import type { Datagram } from '../net/index.js';
 import { Requests } from './requests.js';

@@ -1,6 +1,6 @@
 import { timesOfTaken } from '../net/send-times.js';
 import type { Datagram, DatagramClient, DatagramError, Endpoint } from '../net/index.js';
-import type { Finding } from '../check/judge.js';
+import type { Finding } from '../check/finding.js';
 import type { Measurement } from '../check/measurement.js';
 import type { LogFields } from '../output/log.js';
 import type { NotSent } from '../stats/totals.js';

@@ -1,4 +1,4 @@
-import type { Finding } from '../check/judge.js';
+import type { Finding } from '../check/finding.js';
 import type { Datagram, Endpoint } from '../net/index.js';
 
 /** Times the first matching reply, and remembers who sent the last wrong one. */

@@ -1,5 +1,6 @@
 import type { Datagram, DatagramClient } from '../net/index.js';
-import type { Finding, Judge } from '../check/judge.js';
+import type { Finding } from '../check/finding.js';
+import type { Judge } from '../check/judge.js';
 import type { Measurement } from '../check/measurement.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Connection } from './connection.js';

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type * as DnsPacket from 'dns-packet';
-import type { Finding } from '../check/judge.js';
+import type { Finding } from '../check/finding.js';
 import { ArgumentError } from './arguments.js';
 import { MalformedReply, mismatch, type ProbeRun } from './probe.js';
 

@@ -1,4 +1,4 @@
-import type { Finding } from '../check/judge.js';
+import type { Finding } from '../check/finding.js';
 import type { Endpoint } from '../net/index.js';
 import type { ArgumentTable, ArgumentValues } from './arguments.js';
 

@@ -1,4 +1,4 @@
-import type { Finding } from '../check/judge.js';
+import type { Finding } from '../check/finding.js';
 import { ArgumentError, readArguments } from './arguments.js';
 import { MalformedReply, mismatch, type Probe, type ProbeRun, type Scene } from './probe.js';
 import { PROBES } from './table.js';

@@ -12,7 +12,7 @@ const good = Buffer.from('good');
 const bad = Buffer.from('bad');
 const judge = (): Judge => new Judge([says('good', 'is bad')]);
 
-/** What can have happened, in the order in which a table of five columns lists it. */
+/** The events of an exchange, one for each column of the table below. */
 interface Happened {
   readonly enough: boolean;
   readonly mismatch: boolean;
@@ -32,7 +32,7 @@ function after({ enough, mismatch, refusedLast, strays, partial }: Happened): Ve
   return one.verdict(2);
 }
 
-/** The first that holds, as the contract has it. */
+/** The verdict by the rules of the documentation: the first that holds. */
 function contract({ enough, mismatch, refusedLast, strays, partial }: Happened): Verdict {
   if (enough) return 'ok';
   if (mismatch) return 'mismatch';
@@ -58,7 +58,7 @@ describe('the verdict', () => {
   );
 
   const happenings = fc.array(fc.constantFrom('good', 'bad', 'stray', 'refusal', 'transmitted'));
-  test('is ok if and only if enough replies matched, whatever else happened', () => {
+  test('is ok if and only if enough replies matched', () => {
     holds(
       fc.property(happenings, fc.integer({ min: 1, max: 4 }), (events, wanted) => {
         const one = judge();
@@ -76,7 +76,7 @@ describe('the verdict', () => {
     );
   });
 
-  test('of a refusal does not hold once a reply or another transmission followed, but a stray changes nothing', () => {
+  test('is not refused after a later reply or transmission, but a later stray changes nothing', () => {
     const one = judge();
     one.refusal();
     expect(one.verdict(1)).toBe('refused');
@@ -92,7 +92,7 @@ describe('the verdict', () => {
 });
 
 describe('a reply', () => {
-  test('must meet every expectation by itself: two that meet one each are no match', () => {
+  test('must meet every expectation: two replies that meet one each are no match', () => {
     const one = new Judge([says('a', 'has no a'), says('b', 'has no b')]);
     expect([one.reply(Buffer.from('a')).outcome, one.mismatch]).toEqual(['mismatch', 'has no b']);
     expect([one.reply(Buffer.from('b')).outcome, one.mismatch]).toEqual(['mismatch', 'has no a']);
@@ -101,14 +101,14 @@ describe('a reply', () => {
     expect(one.verdict(1)).toBe('ok');
   });
 
-  test('of any kind matches where nothing is expected', () => {
+  test('with any content matches if nothing is expected', () => {
     const one = new Judge([]);
     expect([one.reply(Buffer.of()).outcome, one.matching, one.mismatch]).toEqual(['match', 1, undefined]);
   });
 });
 
-describe('a reply that was found before', () => {
-  test('to be wrong is a mismatch, which no refusal outlasts', () => {
+describe('a reply that the caller judged', () => {
+  test('as wrong is a mismatch, and ends a refusal', () => {
     const one = new Judge([]);
     one.refusal();
     expect(one.reject('is corrupted')).toEqual({ outcome: 'mismatch', says: 'is corrupted' });
@@ -116,7 +116,7 @@ describe('a reply that was found before', () => {
     expect(one.verdict(1)).toBe('mismatch');
   });
 
-  test('to answer nothing counts for nothing, but shows that the peer is there', () => {
+  test('as surplus counts for nothing, but shows that the peer is there', () => {
     const one = new Judge([]);
     one.refusal();
     expect(one.surplus('is a duplicate')).toEqual({ outcome: 'surplus', says: 'is a duplicate' });
@@ -125,7 +125,7 @@ describe('a reply that was found before', () => {
   });
 });
 
-test('replies that turn out to be none are forgotten, and the verdict with them', () => {
+test('replies can be forgotten, and the verdict with them', () => {
   const one = judge();
   one.reply(good);
   one.reply(bad);
@@ -139,27 +139,27 @@ describe('with a probe', () => {
   const probed = () =>
     new Judge([], (data) => finding(Buffer.from(data).toString() as 'match' | 'mismatch' | 'pending'));
 
-  test('what is pending is neither a match nor a mismatch', () => {
+  test('a pending reply is neither a match nor a mismatch', () => {
     const one = probed();
     one.reply(Buffer.from('pending'));
     expect(one.verdict(1)).toBe('silent');
     expect(one).toMatchObject({ pending: 'pending', mismatch: undefined, learned: undefined });
   });
 
-  test('the first match is what was learned, the last mismatch why it failed', () => {
+  test('the first match says what was learned, the last mismatch why it failed', () => {
     const one = probed();
     for (const reply of ['mismatch', 'match', 'match']) one.reply(Buffer.from(reply));
     expect(one.verdict(1)).toBe('ok');
     expect(one).toMatchObject({ learned: 'match', mismatch: 'mismatch' });
   });
 
-  test('what failed the probe stays its failure, whatever comes after', () => {
+  test('a failure of the probe stays one, whatever reply follows', () => {
     const one = probed();
     for (const reply of ['mismatch', 'pending', 'match']) one.reply(Buffer.from(reply));
     expect(one).toMatchObject({ mismatch: 'mismatch', failedProbe: true });
   });
 
-  test('a reply that quotes itself at length is cut short', () => {
+  test('a long text about a reply is cut', () => {
     const one = new Judge([], () => ({ outcome: 'mismatch', says: 'x'.repeat(60_000) }));
     one.reply(Buffer.of());
     expect(one.mismatch).toBe(`${'x'.repeat(300)}...`);

@@ -25,19 +25,19 @@ describe('round-trip times', () => {
     }
   });
 
-  test('have the jitter of RFC 3550: a sixteenth of how each differs from the one before', async () => {
+  test('have the jitter of RFC 3550: a sixteenth of each difference', async () => {
     expect((await of([10, 26])).summary()?.jitterMs).toBe(1);
     expect((await of([10, 26, 26])).summary()?.jitterMs).toBe(0.9375);
     expect((await of([5, 5, 5])).summary()?.jitterMs).toBe(0);
   });
 
-  test('are nothing where there are none', async () => {
+  test('have no summary if there are none', async () => {
     const roundTrips = await of([]);
     expect(roundTrips.summary()).toBeUndefined();
     expect(roundTrips.buckets()).toEqual([]);
   });
 
-  test('that came before what counts them was loaded count as well', async () => {
+  test('that came before the histogram was loaded count as well', async () => {
     const roundTrips = new RoundTrips();
     roundTrips.record(1);
     expect(roundTrips.loaded).toBe(false);
@@ -49,17 +49,17 @@ describe('round-trip times', () => {
     expect(roundTrips.count).toBe(2);
   });
 
-  test('of nothing and of more than an hour are counted', async () => {
+  test('of 0 and of more than an hour are counted', async () => {
     const roundTrips = await of([0, 4_000_000]);
     expect(roundTrips.summary()).toMatchObject({ minMs: 0, maxMs: 4_000_000 });
     expect(roundTrips.buckets().reduce((sum, { count }) => sum + count, 0)).toBe(2);
   });
 
-  test('that are all the same are in one bucket', async () => {
+  test('that are all equal are in one bucket', async () => {
     expect((await of([2, 2, 2])).buckets()).toEqual([{ fromMs: 2, toMs: 2, count: 3 }]);
   });
 
-  test('are in order whatever they are, and in adjoining buckets that hold each of them', async () => {
+  test('have ordered percentiles, and adjoining buckets that hold all of them', async () => {
     const times = fc.array(fc.double({ min: 0, max: 100_000, noNaN: true }), { minLength: 1, maxLength: 60 });
     await holdsAsync(
       fc.asyncProperty(times, async (values) => {

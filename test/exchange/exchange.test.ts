@@ -4,7 +4,8 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { describe, expect, test } from '@jest/globals';
 import { Exchange, type ExchangeOptions } from '../../src/exchange/exchange.js';
 import { expectContains } from '../../src/check/expectation.js';
-import { type Finding, Judge } from '../../src/check/judge.js';
+import type { Finding } from '../../src/check/finding.js';
+import { Judge } from '../../src/check/judge.js';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { type Endpoint, formatEndpoint } from '../../src/net/index.js';
 import { Measurement } from '../../src/check/measurement.js';

@@ -1,5 +1,5 @@
 /** Runs probes without a socket. */
-import type { Finding } from '../../src/check/judge.js';
+import type { Finding } from '../../src/check/finding.js';
 import { ProbeSession } from '../../src/probes/session.js';
 import type { ProbeFixture } from './fixtures/fixture.js';
 

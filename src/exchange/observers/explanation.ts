@@ -2,7 +2,7 @@ import { formatEndpoint } from '../../net/index.js';
 import type { Context } from '../../run/context.js';
 import type { ExchangeObserver, Transmission } from '../events.js';
 import type { WaitPlan } from '../plan.js';
-import type { Finding } from '../../check/judge.js';
+import type { Finding } from '../../check/finding.js';
 
 /** What an explanation depends on. */
 export interface ExplanationPlan extends Pick<WaitPlan, 'judged' | 'waitMs'> {

@@ -1,4 +1,4 @@
-import type { Finding } from '../../check/judge.js';
+import type { Finding } from '../../check/finding.js';
 import { formatEndpoint } from '../../net/index.js';
 import type { Context } from '../../run/context.js';
 import type { ExchangeObserver } from '../events.js';
