@@ -6,53 +6,57 @@ import type { LogPlan } from './plan.js';
 /** A signal that ends a command in order. */
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** What `bin` hands in: all that a command may know of the process it runs in. */
+/** The process, as `bin` hands it to a command. A command reaches the process only through this. */
 export interface Io {
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** Which of them are terminals: to ask this opens none of them. */
+  /** Whether each of the streams is a terminal. To read this does not open a stream. */
   readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The version of udpcat. */
   readonly version: string;
-  /** Number of this process. */
+  /** The id of this process. */
   readonly pid: number;
-  /** Path of the Node that runs. */
+  /** The path of the Node program that runs. */
   readonly execPath: string;
-  /** Path of the program that the thread of `Examiner` runs. */
+  /** The path of the program that the thread of `Examiner` runs. */
   readonly examiner: string;
-  /** The first signal: flush everything and end. Its reason is the {@link StopSignal}. */
+  /** Aborted by the first signal: the command flushes everything and ends. The reason is the {@link StopSignal}. */
   readonly stop: AbortSignal;
-  /** The second signal: end at once. */
+  /** Aborted by the second signal: the command ends at once. */
   readonly force: AbortSignal;
   /**
-   * Calls the listener whenever the user asks how far the command is (SIGUSR2; SIGINFO where the system has it, Ctrl-T),
-   * until what it returns is called. Who asks while nobody listens gets no answer.
+   * Calls the listener each time the user asks for the progress of the command: by SIGUSR2, or by Ctrl-T where the system has
+   * SIGINFO. Returns a function that removes the listener. Without a listener the signals have no effect.
    */
   onReport(listener: () => void): () => void;
   /**
-   * Calls the listener whenever the user wants files read again (SIGHUP), until what it returns is called. The signal ends
-   * the process as long as nobody has asked for it.
+   * Calls the listener each time the user wants files read again, by SIGHUP. Returns a function that removes the listener.
+   * Before the first listener, SIGHUP ends the process.
    */
   onReload(listener: () => void): () => void;
-  /** Ends every process of a group at once (SIGKILL), if there are any. */
+  /** Kills all processes of a process group with SIGKILL. Without such processes it does nothing. */
   killGroup(group: number): void;
-  /** Whether the process is in the foreground of its terminal, so that reading it does not stop the process. */
+  /** Whether the process is in the foreground of its terminal. A background process would be stopped if it read from it. */
   isForeground(): boolean;
-  /** The command line as bytes, where the system tells. */
+  /** The arguments of the command line as bytes; undefined where the system does not tell. */
   argumentBytes(): readonly Uint8Array[] | undefined;
-  /** At its end the process waits no longer than until then, by `performance.now()`, for what it wrote to be read. */
+  /**
+   * Sets a time limit for the end of the process, by `performance.now()`. The process does not wait longer for readers of its
+   * output.
+   */
   leaveBy(momentMs: number): void;
 }
 
-/** What a command works with besides its plan. */
+/** The surroundings of a command: the process, the log and the colours. */
 export interface Context extends Io {
   readonly log: Log;
   /** The colours of stdout. */
   readonly palette: Palette;
 }
 
-/** The context that the options ask for. */
+/** Makes the context of a command, with the log and the colours that the options ask for. */
 export async function createContext(io: Io, plan: LogPlan): Promise<Context> {
   const log = createLog(() => io.stderr, {
     level: logLevel(plan),
@@ -61,7 +65,7 @@ export async function createContext(io: Io, plan: LogPlan): Promise<Context> {
     hasStatus: io.terminals.stderr && io.env.TERM !== 'dumb' && plan.logFormat === 'pretty' && plan.quiet !== true,
   });
   const palette = await createPalette(wantsColor(plan.color, io.env, io.terminals.stdout));
-  // Not by spreading: stdin is opened by the first who asks for it.
+  // A copy by spreading would read the property stdin, which opens it.
   return Object.assign(Object.create(io) as Io, { log, palette });
 }
 

@@ -4,18 +4,18 @@ import type { Context } from './context.js';
 import type { RunPlan } from './plan.js';
 import type { RunOutput } from './tap.js';
 
-/** How often drops are reported while they go on, and the kernel is asked for its own. */
+/** How often the kernel is asked for its drops, and how often drops are reported. */
 const DROP_REPORT_MS = 250;
 
-/** Counts the drops of the kernel: of one socket, or of several together. */
+/** A counter of the datagrams that the kernel dropped, on one socket or on several. */
 export interface KernelCounter {
-  /** Drops so far; undefined where the system does not tell. */
+  /** The drops so far. Undefined where the system does not tell. */
   readonly kernelDropped: number | undefined;
-  /** Whether the kernel may have dropped more than `kernelDropped` said last. */
+  /** Whether the kernel may have dropped more than the last value of `kernelDropped`. */
   readonly kernelDropsAreLowerBound: boolean;
 }
 
-/** Counts the datagrams that the kernel, the queue and the output drop, and tells of them while the run goes on. */
+/** Counts the datagrams that the kernel, the queue and the output drop. Reports them while the run goes on. */
 export class DropWatch {
   readonly #plan: RunPlan;
   readonly #context: Context;
@@ -27,7 +27,7 @@ export class DropWatch {
   #kernelWasAsked = false;
   #kernelPoll: NodeJS.Timeout | undefined;
   readonly #reportAlarm = new Alarm(() => {
-    // A reader that does not read must not make events fill the memory.
+    // If the reader of stdout does not read, events would fill the memory.
     if (this.#context.stdout.writableLength > 0) this.#reportAlarm.set(DROP_REPORT_MS);
     else this.#report();
   });
@@ -39,21 +39,24 @@ export class DropWatch {
     this.#output = output;
   }
 
-  /** The queue was full, and dropped datagrams. */
+  /** Counts datagrams that the full queue dropped. Warns of the first ones. */
   queueDropped(count: number): void {
     this.#totals.drops.queue += count;
     this.#warn('queue', `the queue of ${this.#plan.queueSize} is full, and datagrams are dropped (--queue-size)`);
     this.#add('queue', count);
   }
 
-  /** Replies are left in the queue at the end. */
+  /** Counts replies that are left in the queue at the end, and warns of them. */
   queueLeft(count: number): void {
     this.#totals.drops.queue += count;
-    this.#context.log.warn(`the time is over, and ${count} replies that had arrived are dropped without being judged`);
+    this.#context.log.warn(`the time is over: ${count} replies that had arrived are dropped without being judged`);
     this.#add('queue', count);
   }
 
-  /** Asks a counter again and again until {@link close}. What it says at the end counts only after {@link askKernel}. */
+  /**
+   * Asks a counter every 250 ms until {@link close}. `close` asks it a last time, but only if it was asked before: call
+   * {@link askKernel} in a run that may be shorter.
+   */
   watchKernel(counter: KernelCounter): void {
     this.#kernelCounter = counter;
     this.#kernelPoll = setInterval(() => {
@@ -61,12 +64,12 @@ export class DropWatch {
     }, DROP_REPORT_MS).unref();
   }
 
-  /** Whether the kernel is asked, and does not tell. */
+  /** Whether the drops of the kernel are unknown, although it is asked. */
   get kernelIsUnknown(): boolean {
     return this.#kernelPoll !== undefined && this.#totals.drops.kernel === undefined;
   }
 
-  /** Counts the drops of the kernel now. */
+  /** Asks the kernel for its drops now, and counts them. */
   askKernel(): void {
     this.#kernelWasAsked = true;
     const dropped = this.#kernelCounter?.kernelDropped;
@@ -80,18 +83,18 @@ export class DropWatch {
     this.#add('kernel', count);
   }
 
-  /** Counts the drops of the kernel again, if they were counted before. */
+  /** Asks the kernel again, if it was asked before. */
   askKernelAgain(): void {
     if (this.#kernelWasAsked) this.askKernel();
   }
 
-  /** Counts the drops of the output now. */
+  /** Updates the counts of the output. */
   countOutput(): void {
     this.#totals.drops.output = this.#output.dropped;
     this.#totals.unrecorded = this.#output.unrecorded;
   }
 
-  /** Ends the watch: counts all drops a last time, and tells those of the kernel and the queue that are not told yet. */
+  /** Ends the watch. Counts all drops a last time, and reports the remaining drops of the kernel and the queue. */
   close(): void {
     clearInterval(this.#kernelPoll);
     this.askKernelAgain();

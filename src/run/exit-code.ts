@@ -1,22 +1,22 @@
 import type { Verdict } from '../check/judge.js';
 
-/** What a run came to, for the shell. */
+/** The exit statuses of udpcat's own numbering. */
 export const ExitCode = {
-  /** Done as asked. */
+  /** The command did what it was asked to do. */
   ok: 0,
-  /** A local failure: cannot resolve, bind, open, read, send or write; nothing to send. */
+  /** A local failure: udpcat could not resolve, bind, open, read, send or write, or there was nothing to send. */
   failure: 1,
-  /** The command line cannot be carried out; nothing was opened or sent. */
+  /** The command line is wrong. Nothing was opened or sent. */
   usage: 2,
-  /** No reply in time, or too few; or fewer datagrams than `--count`. */
+  /** No reply or too few replies came in time; or `serve` got fewer datagrams than `--count`. */
   silent: 3,
-  /** An ICMP error said that nobody listens, or that it is prohibited. */
+  /** An ICMP error said that no program listens there, or that a firewall prohibits it. */
   refused: 4,
   /** A reply from the address asked failed an expectation. */
   mismatch: 5,
   /** Replies came, all from other addresses. */
   stray: 6,
-  /** Datagrams were dropped, and the user asked to be told so. */
+  /** Datagrams were dropped, and `--fail-on-drop` or `--overflow fail` was given. */
   dropped: 7,
 } as const;
 
@@ -73,33 +73,33 @@ export const EXIT_STATUSES: readonly ExitStatus[] = [
   },
 ];
 
-/** The status that tells a verdict. */
+/** The exit status for a verdict. */
 export function exitCodeOf(verdict: Verdict): ExitCode {
   return ExitCode[verdict];
 }
 
 export const NUMBERINGS = ['udpcat', 'docker', 'nagios'] as const;
 
-/** Whose exit statuses are used: udpcat's own, those of a Docker `HEALTHCHECK`, or those of the Monitoring Plugins. */
+/** A set of exit statuses: udpcat's own, those of a Docker `HEALTHCHECK`, or those of the Monitoring Plugins. */
 export type Numbering = (typeof NUMBERINGS)[number];
 
-/** How long the first matching reply took, by `--warn` and `--critical`. */
+/** The time of the first matching reply: within `--warn`, above `--warn`, or above `--critical`. */
 export type Speed = 'fine' | 'slow' | 'too slow';
 
 /** The statuses of a monitoring plugin (Monitoring Plugins Development Guidelines, "Plugin Return Codes"). */
 export const PluginStatus = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
 
-/** The name of a plugin's status. */
+/** The name of the status of a monitoring plugin. */
 export type PluginState = keyof typeof PluginStatus;
 
-/** What a run is to a monitoring plugin. */
+/** The status of a run as a monitoring plugin. */
 export function pluginState(code: ExitCode, speed: Speed = 'fine'): PluginState {
   if (code === ExitCode.failure || code === ExitCode.usage) return 'UNKNOWN';
   if (code !== ExitCode.ok || speed === 'too slow') return 'CRITICAL';
   return speed === 'slow' ? 'WARNING' : 'OK';
 }
 
-/** The status of a run in a numbering. */
+/** The exit status of a run in the given numbering. */
 export function statusIn(numbering: Numbering, code: ExitCode, speed: Speed = 'fine'): number {
   switch (numbering) {
     case 'udpcat':
@@ -111,7 +111,10 @@ export function statusIn(numbering: Numbering, code: ExitCode, speed: Speed = 'f
   }
 }
 
-/** The numbering that a command line asks for, wherever it says so, and whatever else is wrong with it. */
+/**
+ * The numbering that a command line asks for by `--exit-code`. It is found even in a command line that is wrong, so that the
+ * usage error has the right status. Default: `udpcat`.
+ */
 export function numberingOf(args: readonly string[]): Numbering {
   const end = args.indexOf('--');
   const options = end < 0 ? args : args.slice(0, end);

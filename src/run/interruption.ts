@@ -1,9 +1,9 @@
 import { Alarm } from '../timing/alarm.js';
 
-/** Why a run ends before it is done: a signal, its deadline, or its output takes no more. */
+/** Why a run ends early: by a signal, by its deadline, or because its output takes no more data. */
 export type InterruptionReason = 'signal' | 'deadline' | 'output';
 
-/** Ends whatever a run waits for, once. It is also what an interrupted wait throws. */
+/** Interrupts a run. An interrupted wait throws this object. */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
   readonly #controller = new AbortController();
@@ -12,12 +12,12 @@ export class Interruption extends Error {
     this.interrupt('deadline');
   });
   #reason: InterruptionReason | undefined;
-  /** What the run is about to have done, for whoever tells that it was interrupted before. */
+  /** The step that the run is at, in words that follow "the deadline came before". */
   milestone = 'everything was sent';
 
   /**
-   * @param stop ends the run when it is aborted
-   * @param deadlineMs counted from now; undefined for none
+   * @param stop interrupts the run when it is aborted
+   * @param deadlineMs interrupts the run after this time. Undefined: there is no deadline.
    */
   constructor(stop: AbortSignal, deadlineMs?: number) {
     super('interrupted');
@@ -34,28 +34,30 @@ export class Interruption extends Error {
     this.interrupt('signal');
   };
 
+  /** Undefined as long as the run is not interrupted. */
   get reason(): InterruptionReason | undefined {
     return this.#reason;
   }
 
-  /** Aborted when the run is to end. */
+  /** Aborted when the run is interrupted. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
+  /** Interrupts the run. Only the first reason counts. */
   interrupt(reason: InterruptionReason): void {
     this.#reason ??= reason;
     this.#controller.abort(this);
   }
 
-  /** What the promise settles to, unless the interruption comes first: then it is thrown, and the promise left alone. */
+  /** Settles as the promise does. Throws this object if the interruption comes first; then the promise is ignored. */
   async orThrow<Value>(promise: Promise<Value>): Promise<Value> {
     return unlessAborted(promise, [this.signal], () => {
       throw this;
     });
   }
 
-  /** The run has ended by itself. */
+  /** Stops the clock and removes the listener: the run has ended by itself. */
   stop(): void {
     this.#deadline.stop();
     this.#stop.removeEventListener('abort', this.#onStop);
@@ -63,8 +65,8 @@ export class Interruption extends Error {
 }
 
 /**
- * What the promise settles to, unless a signal is aborted first: then it is left alone, and `otherwise` stands instead.
- * Nothing is left behind at the signals, which may outlive any number of promises.
+ * Settles as the promise does. If a signal is aborted first, the promise is ignored, and the result is that of `otherwise`.
+ * The listeners are removed from the signals, because a signal may outlive many promises.
  */
 export async function unlessAborted<Value>(
   promise: Promise<Value>,

@@ -3,8 +3,8 @@ import type { Lookup } from '../net/index.js';
 import type { Io } from './context.js';
 
 /**
- * What the child runs: `dns.lookup`, which asks the system's own resolver. Its arguments are the name and the family. What
- * asks for a report may be sent to the whole process group, and would kill it.
+ * The program of the child. It calls `dns.lookup`, which asks the resolver of the system. Its arguments are the name and the
+ * family. It ignores the signals that ask udpcat for a report: they may go to the whole process group, and would end it.
  */
 const CHILD = `
   for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
@@ -14,16 +14,17 @@ const CHILD = `
   });
 `;
 
-/** What it writes. */
-interface Answer {
+/** The output of the child. */
+interface LookupResult {
   readonly code?: string;
   readonly found?: readonly { readonly address: string }[];
 }
 
 /**
- * Looks names up in a child process, which is killed when the signal is aborted: a look-up in this one could not be
- * stopped, and the process would not end before a resolver that does not answer is given up, in ten seconds or more.
- * `localhost` is the loopback without asking anybody (RFC 6761 section 6.3).
+ * Makes a function that looks names up in a child process. The child is killed when the signal is aborted. A look-up in this
+ * process cannot be stopped: if the resolver does not reply, the process could not end for ten seconds or more.
+ *
+ * `localhost` is always the loopback, without a look-up (RFC 6761 section 6.3).
  */
 export function lookupInChild({ execPath, env }: Pick<Io, 'execPath' | 'env'>, signal: AbortSignal): Lookup {
   return async (name, family) => {
@@ -34,7 +35,7 @@ export function lookupInChild({ execPath, env }: Pick<Io, 'execPath' | 'env'>, s
     const { NODE_OPTIONS: _meantForThisProcess, ...childEnv } = env;
     const options = { signal, killSignal: 'SIGKILL', env: childEnv, windowsHide: true } as const;
     const { stdout } = await promisify(execFile)(execPath, ['-e', CHILD, name, String(family)], options);
-    const { code, found = [] } = JSON.parse(stdout) as Answer;
+    const { code, found = [] } = JSON.parse(stdout) as LookupResult;
     if (code !== undefined) throw Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code });
     return found;
   };

@@ -2,17 +2,17 @@ import type { FormatName } from '../output/formats/table.js';
 import type { LogFormat, LogLevel } from '../output/log.js';
 import type { RecordPlan } from '../record/record-plan.js';
 
-/** The options that every run needs, whatever the command. */
+/** The options of every run. */
 export interface RunPlan extends LogPlan, BufferPlan, RecordPlan {
-  /** Format of the datagrams on stdout. */
+  /** The format of the datagrams on stdout. */
   readonly output: FormatName;
-  /** Whether time and addresses stand before each datagram. Default: the command decides. */
+  /** Whether time and addresses are written before each datagram. Default: the command decides. */
   readonly meta: boolean | undefined;
-  /** Whether the summary is told on stderr. Default: at a terminal, unless `quiet`. */
+  /** Whether the summary is written to stderr. Default: only at a terminal, and not with `quiet`. */
   readonly stats: boolean | undefined;
-  /** Datagrams that wait at most between the socket and the command. */
+  /** The most datagrams that wait between the socket and the command. */
   readonly queueSize: number;
-  /** Whether dropped datagrams give status 7. Default: they do not. */
+  /** Whether dropped datagrams make the exit status 7. Default: they do not. */
   readonly failOnDrop: true | undefined;
 }
 
@@ -23,13 +23,13 @@ export interface LogPlan {
   readonly logFormat: LogFormat;
   /** The same as the level `debug`. */
   readonly verbose: true | undefined;
-  /** Only errors and announcements are told. */
+  /** Only errors and the listening line are written. */
   readonly quiet: true | undefined;
-  /** Whether stdout and stderr have colours. Default: each of them at a terminal. */
+  /** Whether stdout and stderr have colours. Default: each of them if it is a terminal. */
   readonly color: boolean | undefined;
 }
 
-/** The kernel buffers that the user asked for, in bytes. */
+/** The sizes of the kernel buffers that the user asked for, in bytes. Undefined: the default of the engine. */
 export interface BufferPlan {
   readonly recvBuffer: number | undefined;
   readonly sendBuffer: number | undefined;

@@ -2,7 +2,7 @@ import { escapeText } from '../text/escape.js';
 import { formatMs } from '../text/time.js';
 import type { PluginState } from './exit-code.js';
 
-/** What performance data tells of: the round-trip time and its limits, in milliseconds. */
+/** The content of the performance data: the round-trip time and its limits, in milliseconds. */
 export interface PluginTiming {
   readonly rttMs: number | undefined;
   readonly warnMs: number | undefined;
@@ -10,11 +10,14 @@ export interface PluginTiming {
 }
 
 /**
- * The one line of a monitoring plugin, with its newline: `UDPCAT OK - … | rtt=0.41ms;200;500;0`. Without a round-trip time
- * its value is `U`, undetermined (Monitoring Plugins Development Guidelines, "Plugin Output" and "Performance data").
+ * Formats the line of a monitoring plugin, with a newline: `UDPCAT OK - … | rtt=0.41ms;200;500;0`. Without a round-trip time
+ * the value is `U` for undetermined (Monitoring Plugins Development Guidelines, "Plugin Output" and "Performance data").
+ *
+ * @param says the text for people
+ * @param timing undefined: the line has no performance data
  */
 export function formatPluginLine(state: PluginState, says: string, timing?: PluginTiming): string {
-  // A bar would begin the performance data.
+  // A bar in the text would begin the performance data.
   const text = escapeText(says).replaceAll('|', '/');
   return `UDPCAT ${state} - ${text}${timing === undefined ? '' : ` | ${formatTiming(timing)}`}\n`;
 }

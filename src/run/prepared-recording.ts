@@ -10,23 +10,23 @@ import { StdoutRecording } from '../record/stdout-recording.js';
 import type { Context } from './context.js';
 import { UsageError } from '../cli/usage-error.js';
 
-/** A recording that is not open yet. */
+/** A recording whose file was checked, and that is not open yet. */
 export interface PreparedRecording {
   /**
-   * Opens it.
+   * Opens the recording.
    *
-   * @param bound stands for the local address of datagrams whose own is not known
-   * @throws {UsageError}, {@link RecordError}
+   * @param bound the address of the socket. It is recorded as the local address of datagrams whose own is not known.
+   * @throws {UsageError} and {@link RecordError}, as {@link prepareRecording} does
    */
   open(bound: Endpoint): Promise<Recording>;
 }
 
 /**
- * Looks at the file that a recording continues, before anything is bound or sent: a record that was cut off at its end is
- * removed, and told.
+ * Checks the file that a recording continues, before a socket is opened. If the last record of the file was cut off, that record
+ * is removed, and a warning tells it.
  *
- * @param replayed A file that is read meanwhile: it is neither written to nor removed.
- * @throws {UsageError} for a file that holds something else
+ * @param replayed a file that the run reads at the same time. It is neither written to nor removed.
+ * @throws {UsageError} for a file that is no recording of udpcat
  * @throws {RecordError} for a file that cannot be read and written
  */
 export async function prepareRecording(
@@ -69,7 +69,7 @@ function planFiles(
   return new FileRow(path, format, { maxBytes: rotateSize, maxAgeMs: rotateTime, keep }, { replayed, warn });
 }
 
-/** Turns the error for a file of another program into a usage error, which names the remedy. */
+/** Turns the error for a file of another program into a usage error that names the remedy. */
 async function asUsage<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work;

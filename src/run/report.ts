@@ -11,7 +11,7 @@ import { describeFailure } from '../text/failure.js';
 import type { RunPlan } from './plan.js';
 import type { ClosedOutput, RunOutput } from './tap.js';
 
-/** Things that a report tells besides the totals: to JSON as fields, to people as lines. */
+/** The additional content of a report: fields for JSON, and lines for people. */
 export interface Details {
   readonly fields: LogFields;
   readonly lines: readonly string[];
@@ -19,7 +19,7 @@ export interface Details {
 
 const NO_DETAILS: Details = { fields: {}, lines: [] };
 
-/** Tells of a run, on stdout as events and on stderr as lines: its errors, how far it is, and its summary. */
+/** Reports a run: its errors, its progress and its summary. It writes events to stdout, and lines to stderr. */
 export class Report {
   readonly totals = new Totals();
   readonly drops: DropWatch;
@@ -28,7 +28,7 @@ export class Report {
   readonly #output: RunOutput;
   readonly #details: () => Details;
 
-  /** @param details what the summary and reports tell besides the totals. Default: nothing. */
+  /** @param details makes the additional content of the summary and of progress reports. Default: none. */
   constructor(plan: RunPlan, context: Context, output: RunOutput, details = (): Details => NO_DETAILS) {
     this.#plan = plan;
     this.#context = context;
@@ -37,30 +37,31 @@ export class Report {
     this.drops = new DropWatch(plan, context, this.totals, output);
   }
 
+  /** Writes an event to stdout, if the format has events. */
   event(event: JsonEvent): void {
     this.#output.event(event);
   }
 
-  /** Tells an error of one peer or datagram, after which the run goes on. */
+  /** Reports an error of one peer or datagram. The run goes on. */
   peerError(error: DatagramError, how: 'debug' | 'warn' = 'warn'): void {
     const details = { code: error.code, ...(error.peer && { peer: formatEndpoint(error.peer) }) };
     this.#context.log[how](error.message, details);
     this.event({ type: 'error', message: error.message, ...details });
   }
 
-  /** Counts that the system had no memory to receive with, and tells it the first time. */
+  /** Counts a failure of the system to receive, because it had no memory. Reports the first one. */
   receiveError(error: DatagramError): void {
     this.totals.receiveErrors += 1;
     if (this.totals.receiveErrors > 1) return;
-    const message = `${error.message}; it is tried again`;
+    const message = `${error.message}; udpcat tries again`;
     this.#context.log.warn(message, { code: error.code });
     this.event({ type: 'error', code: error.code, message });
   }
 
   /**
-   * Tells the failure that ends the run.
+   * Reports the failure that ends the run.
    *
-   * @throws the error itself, if it is a mistake in this program
+   * @throws the error itself, if it is a bug of this program
    */
   failure(error: unknown): void {
     const failure = describeFailure(error);
@@ -69,7 +70,7 @@ export class Report {
     this.event({ type: 'error', ...failure });
   }
 
-  /** Whether the counts are written or judged at the end. */
+  /** Whether the summary is written, or drops decide the exit status. */
   get countsAreRead(): boolean {
     return this.#plan.failOnDrop === true || FORMATS[this.#plan.output].hasEvents === true || this.#tellsTotals;
   }
@@ -79,13 +80,13 @@ export class Report {
     return stats ?? (this.#context.terminals.stderr && quiet !== true);
   }
 
-  /** The totals so far, as in the summary. */
+  /** The totals so far, with the fields of the summary. */
   fields(): SummaryFields & LogFields {
     this.drops.countOutput();
     return this.totals.fields();
   }
 
-  /** Tells on stderr how far the run is, even with `quiet`, because the user asked by a signal. */
+  /** Writes a progress report to stderr. It does so even with `quiet`, because the user asked for it by a signal. */
   progress(more = NO_DETAILS): void {
     this.drops.askKernelAgain();
     const fields = this.fields();
@@ -95,9 +96,9 @@ export class Report {
   }
 
   /**
-   * Ends the run: tells the drops that are not told yet, then `last`, then the summary, which is always the last line.
+   * Ends the report. Writes the remaining drops, then `last`, then the summary, which is always the last line.
    *
-   * @param output The closed output, to which no datagrams can come any more.
+   * @param output the closed output: no datagram can follow the summary
    */
   finish(output: ClosedOutput, last?: JsonEvent): FinishedReport {
     this.drops.close();
@@ -119,7 +120,7 @@ export class Report {
     };
   }
 
-  /** The round-trip times, for people: JSON has them in the fields of the summary. */
+  /** The round-trip times for people. JSON has them in the fields of the summary. */
   #roundTripLines(): readonly string[] {
     const { measurement } = this.totals;
     const times = measurement?.roundTrips.summary();
@@ -139,7 +140,7 @@ export class Report {
     if (this.#plan.failOnDrop !== true) return false;
     const { log } = this.#context;
     if (this.drops.kernelIsUnknown) {
-      log.warn('--fail-on-drop: what the kernel dropped cannot be known here, and does not count');
+      log.warn('--fail-on-drop: the drops of the kernel cannot be known here, and do not count');
     }
     if (this.totals.drops.total === 0) return false;
     log.error(`${this.totals.drops.describe().join(', ')} (--fail-on-drop)`);
@@ -147,18 +148,18 @@ export class Report {
   }
 }
 
-/** A report that has told its summary. */
+/** A report with its summary. */
 export interface FinishedReport {
   /** See {@link ClosedOutput.recordingClosed}. */
   readonly recordingClosed: Promise<void>;
-  /** Waits until the recording is closed, and stdout has taken the summary, or takes no more. */
+  /** Waits until the recording is closed and the summary is written. Stdout may also have failed or been closed. */
   written(): Promise<WrittenReport>;
 }
 
-/** A report that is written as far as stdout took it. */
+/** A report that was written, as far as stdout took it. */
 export interface WrittenReport {
-  /** Tells, and returns in words, why stdout took no more; undefined if it took all, or its reader closed it. */
+  /** If writing to stdout failed, logs the error and returns it. Returns undefined otherwise, also for a closed pipe. */
   tellWriteFailure(): string | undefined;
-  /** Whether datagrams were dropped, and `--fail-on-drop` makes that the status; tells which. */
+  /** If `--fail-on-drop` was given and datagrams were dropped, logs the drops and returns true. */
   tellFailOnDrop(): boolean;
 }

@@ -2,7 +2,7 @@ import type { DatagramSocket } from '../net/index.js';
 import type { Context } from './context.js';
 import type { BufferPlan } from './plan.js';
 
-/** Tells, at the level `debug`, that the linux engine is used, or why it is not although it was tried. */
+/** Logs at the level `debug` that the linux engine is used, or why it could not be used. */
 export function reportEngine(
   { engine, engineUnavailable: unavailable }: Pick<DatagramSocket, 'engine' | 'engineUnavailable'>,
   { log }: Context,

@@ -9,9 +9,8 @@ import type { RunPlan } from './plan.js';
 import type { PreparedRecording } from './prepared-recording.js';
 
 /**
- * The places that a run writes to: stdout, and the recording if there is one. Events can be written from the start.
- * Datagrams pass through a {@link Tap}, which comes of {@link prepare} before the socket is opened and
- * {@link PreparedTap.open} after.
+ * The output of a run: stdout, and the recording if there is one. Events can be written from the start. Datagrams are written
+ * by a {@link Tap}. To get one, call {@link prepare} before the socket is opened, and {@link PreparedTap.open} afterwards.
  */
 export class RunOutput {
   readonly #plan: RunPlan;
@@ -20,7 +19,7 @@ export class RunOutput {
   readonly #writer: DatagramWriter;
   #recording: Recording | undefined;
 
-  /** @param onEnd called when stdout, or the file of the recording, takes no more */
+  /** @param onEnd called when stdout or the recording takes no more data */
   constructor(plan: RunPlan, context: Context, onEnd: () => void) {
     this.#plan = plan;
     this.#context = context;
@@ -40,10 +39,10 @@ export class RunOutput {
   }
 
   /**
-   * Looks at the file of the recording, if there is one.
+   * Checks the file of the recording, if there is one.
    *
-   * @param replayed The file that the run reads, if it replays one: it is neither written to nor removed.
-   * @throws {UsageError} if the file holds something else
+   * @param replayed a file that the run replays at the same time. It is neither written to nor removed.
+   * @throws {UsageError} if the file is no recording of udpcat
    * @throws {RecordError} if the file cannot be read and written
    */
   async prepare(replayed?: string): Promise<PreparedTap> {
@@ -69,28 +68,28 @@ export class RunOutput {
     return new Tap(this.#writer, this.#recording, this.#onEnd);
   }
 
-  /** Received datagrams that could be neither written nor recorded, as far as it is known now. */
+  /** Received datagrams that could not be written or recorded so far. */
   get dropped(): number {
     return this.#writer.dropped + (this.#recording?.dropped('in') ?? 0);
   }
 
-  /** Sent datagrams that could not be recorded. */
+  /** Sent datagrams that could not be recorded so far. */
   get unrecorded(): number {
     return this.#recording?.dropped('out') ?? 0;
   }
 
-  /** Why stdout took no more; undefined if it takes more, or its reader closed it. */
+  /** The error of a write to stdout. Undefined if there was none, or if the reader closed the pipe. */
   get failure(): Error | undefined {
     return this.#writer.failure;
   }
 
-  /** Waits no longer for the reader of stdout: datagrams that are being written, and all later ones, count as dropped. */
+  /** Gives up writing: datagrams that are being written, and all later ones, count as dropped. */
   readonly abandon = (): void => {
     this.#writer.abandon();
     this.#recording?.abandon();
   };
 
-  /** Ends the recording. Events are still written to stdout. */
+  /** Closes the recording. Events can still be written to stdout. */
   close(): ClosedOutput {
     const recordingClosed = this.#recording?.close() ?? Promise.resolve();
     return {
@@ -106,13 +105,13 @@ export class RunOutput {
 
 /** The socket whose datagrams a tap writes. */
 export interface TappedSocket {
-  /** The local address of datagrams whose own is not known. */
+  /** The address of the socket. It is written as the local address of datagrams whose own is not known. */
   readonly bound: Endpoint;
-  /** Whether time and addresses stand before each datagram unless the user says otherwise. */
+  /** The default of `--meta`: whether time and addresses are written before each datagram. */
   readonly meta: boolean;
 }
 
-/** Stdout and a recording that are ready for a socket. */
+/** The output of a run whose recording was checked, before the socket is open. */
 export interface PreparedTap {
   /**
    * Opens the recording, once the socket is bound.
@@ -122,21 +121,21 @@ export interface PreparedTap {
   open(socket: TappedSocket): Promise<Tap>;
 }
 
-/** An output that takes no more datagrams. */
+/** A closed output: it takes no more datagrams. */
 export interface ClosedOutput {
-  /** Resolves when the file of the recording has the write that was under way. */
+  /** Resolves when the file of the recording is closed. */
   readonly recordingClosed: Promise<void>;
-  /** Waits until the recording is closed, and stdout has taken every event so far, or takes no more. */
+  /** Waits until the recording is closed and every event is written. Stdout may also have failed or been closed. */
   written(): Promise<void>;
 }
 
-/** Writes each datagram once: to the recording, and what that kept to stdout. */
+/** Writes each datagram once to the recording, and once to stdout. */
 export class Tap {
   readonly #writer: DatagramWriter;
   readonly #recording: Recording | undefined;
   readonly #onEnd: () => void;
 
-  /** @param onEnd called when the file of the recording takes no more */
+  /** @param onEnd called when the recording takes no more data */
   constructor(writer: DatagramWriter, recording: Recording | undefined, onEnd: () => void) {
     this.#writer = writer;
     this.#recording = recording;
@@ -144,8 +143,8 @@ export class Tap {
   }
 
   /**
-   * Records datagrams that were received. Resolves to those that the recording kept, which are to be given to
-   * {@link write}. The others are counted as dropped.
+   * Records received datagrams. Resolves to the datagrams that the recording took: give them to {@link write}. The others count
+   * as dropped.
    */
   async recordReceived(batch: readonly Datagram[]): Promise<readonly Datagram[]> {
     if (this.#recording === undefined) return batch;
@@ -153,11 +152,11 @@ export class Tap {
     return kept === batch.length ? batch : batch.slice(0, kept);
   }
 
-  /** Records datagrams that were sent. @param timesMs when the kernel was given each of them */
+  /** Records sent datagrams. @param timesMs when each was given to the kernel, in milliseconds since the epoch */
   async recordSent(batch: readonly Outgoing[], timesMs: Float64Array): Promise<void> {
     if (this.#recording === undefined) return;
     const sent = batch.map(({ data, remote, local: from }, index) => {
-      // The response to a request of a multicast group leaves from an address of this host.
+      // A response to a request that went to a multicast group leaves from another address, which is not known here.
       const local = from === undefined || isMulticast(from.address) ? undefined : from;
       return { data, remote, local, timeMs: timesMs[index] as number };
     });
@@ -170,7 +169,7 @@ export class Tap {
     return kept;
   }
 
-  /** Writes datagrams to stdout, one batch at a time. Resolves when stdout has taken them, or takes no more. */
+  /** Writes a batch to stdout. Resolves when it is written, or given up. Call it for one batch at a time. */
   write(batch: readonly Datagram[]): Promise<void> {
     return this.#writer.write(batch);
   }
@@ -180,15 +179,15 @@ export class Tap {
     return this.#recording !== undefined;
   }
 
-  /** Whether the recording takes no more, and the run is about to end. */
+  /** Whether the recording failed. Then `onEnd` was called. */
   get recordingFailed(): boolean {
     return this.#recording?.failure !== undefined;
   }
 
   /**
-   * Waits until all that was recorded is written, or dropped.
+   * Waits until all recorded datagrams are written to the file, or dropped.
    *
-   * @throws {RecordError} if the recording took no more
+   * @throws {RecordError} if the recording failed
    */
   async recorded(): Promise<void> {
     await this.#recording?.settled();

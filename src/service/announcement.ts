@@ -4,7 +4,11 @@ import type { Context } from '../run/context.js';
 import { reportBuffers, reportEngine } from '../run/socket-report.js';
 import type { ServicePlan } from './plan.js';
 
-/** Tells on stderr where the service listens, and the seed of its faults if it has any. */
+/**
+ * Tells on stderr where the service listens.
+ *
+ * @param seed the seed of its faults, which is told too; undefined if it has none
+ */
 export function announce(server: DatagramServer, plan: ServicePlan, context: Context, seed: number | undefined): void {
   reportEngine(server, context);
   reportBuffers(plan, server.kernelBuffers, context);
@@ -13,16 +17,16 @@ export function announce(server: DatagramServer, plan: ServicePlan, context: Con
   if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} has the same again`, { seed });
 }
 
-/** Warns of dangers for a service that responds, by the address that it is bound to. */
+/** Warns of dangers that a service with responses has at the address that it is bound to. */
 export function warnResponding(server: DatagramServer, plan: ServicePlan, { log }: Context): void {
   const { allow, rateLimit = Infinity } = plan;
   if (server.engine === 'node' && isWildcard(server.local.address)) {
     log.warn(
-      'on a host with several addresses, answers may leave from another than was asked (node engine): bind the one to be asked',
+      'on a host with several addresses, an answer may leave from another address than the request went to (node engine): bind one address',
     );
   }
   if (!isLoopback(server.local.address) && allow === undefined && rateLimit === Infinity) {
     const address = formatEndpoint(server.local);
-    log.warn(`whoever reaches ${address} is answered, however often; --allow or --rate-limit bounds that`);
+    log.warn(`every host that reaches ${address} is answered without limit; --allow or --rate-limit sets one`);
   }
 }

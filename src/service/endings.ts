@@ -2,15 +2,15 @@ import { formatDuration } from '../text/time.js';
 import { Alarm } from '../timing/alarm.js';
 import type { ServicePlan } from './plan.js';
 
-/** A service that can be ended. */
+/** The part of a service that {@link Endings} needs. */
 export interface Endable {
-  /** Whether a datagram that has arrived still waits. */
+  /** Whether datagrams that have arrived are not handled yet. */
   isBusy(): boolean;
-  /** Receives no more. */
+  /** Ends the service: it receives no more datagrams. */
   end(): void;
 }
 
-/** Ends a service: by a signal, after `--duration`, or after `--idle` without a datagram. */
+/** Ends a service: by a signal, after the time of `--duration`, or after the time of `--idle` without a datagram. */
 export class Endings {
   readonly #plan: ServicePlan;
   readonly #signal: AbortSignal;
@@ -19,19 +19,19 @@ export class Endings {
   });
   readonly #idle = new Alarm(() => {
     if (this.#service?.isBusy() === true) this.arrived();
-    else this.#endInTime(`before nothing came for ${formatDuration(this.#plan.idle ?? 0)}`);
+    else this.#endInTime(`before the ${formatDuration(this.#plan.idle ?? 0)} of --idle were over`);
   });
   /** Undefined before {@link start} and after {@link stop}. */
   #service: Endable | undefined;
   #timeOut: string | undefined;
 
-  /** @param signal aborted when the user stops the service, or its output takes no more */
+  /** @param signal aborted when the user stops the service, or the output takes no more data */
   constructor(plan: ServicePlan, signal: AbortSignal) {
     this.#plan = plan;
     this.#signal = signal;
   }
 
-  /** Ends the service from now on, when it is time; at once if the signal is aborted already. */
+  /** Starts the clocks, and from now on ends the service. If the signal is aborted already, ends it at once. */
   start(service: Endable): void {
     this.#service = service;
     if (this.#plan.duration !== undefined) this.#duration.set(this.#plan.duration);
@@ -40,12 +40,12 @@ export class Endings {
     else this.#signal.addEventListener('abort', this.#end, { once: true });
   }
 
-  /** Which time was over, in words; undefined if none was. */
+  /** The time that ended the service, in words that follow "N of M datagrams came"; undefined if no time ended it. */
   get timeOut(): string | undefined {
     return this.#timeOut;
   }
 
-  /** A datagram has arrived: the time of `--idle` begins anew. */
+  /** A datagram has arrived: starts the time of `--idle` again. */
   arrived(): void {
     if (this.#plan.idle !== undefined && this.#service !== undefined) this.#idle.set(this.#plan.idle);
   }
@@ -61,7 +61,7 @@ export class Endings {
     service?.end();
   };
 
-  /** Ends the service no more: it has ended. */
+  /** Stops the clocks: the service has ended. */
   stop(): void {
     this.#service = undefined;
     this.#duration.stop();

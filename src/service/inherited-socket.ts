@@ -1,10 +1,13 @@
 import type { Io } from '../run/context.js';
 import { LocalFailure } from '../text/failure.js';
 
-/** The first descriptor that is passed (`SD_LISTEN_FDS_START`, sd_listen_fds(3)). */
+/** The file descriptor of the first passed socket (`SD_LISTEN_FDS_START`, sd_listen_fds(3)). */
 const FIRST_DESCRIPTOR = 3;
 
-/** The child gets the socket as this one, and has no time to receive from it. */
+/**
+ * The program of the child. It inherits the socket under the same descriptor, writes the address, and exits before it could
+ * receive a datagram.
+ */
 const CHILD = `
   let found;
   try {
@@ -16,23 +19,23 @@ const CHILD = `
   process.exit();
 `;
 
-/** How long it may take to find out what was passed, in milliseconds. */
+/** The time limit of the child. */
 const CHILD_MS = 10_000;
 
-/** What the child writes: where the socket is bound, or what Node says of it. */
+/** The output of the child: the address of the socket, or the error of Node. */
 type Found =
   { readonly address: string; readonly port: number; readonly family: 'IPv4' | 'IPv6' } | { readonly message: string };
 
-/** A socket that this process was started with. */
+/** A bound socket that a service manager passed to this process. */
 export interface InheritedSocket {
   readonly fd: number;
-  /** The address that it is bound to, as `127.0.0.1:8000` or `[::1]:8000`. */
+  /** The address that it is bound to, for example `127.0.0.1:8000` or `[::1]:8000`. */
   readonly written: string;
 }
 
 /**
- * How many sockets a service manager passed to this process: `LISTEN_FDS`, if `LISTEN_PID` says that they are meant for
- * it (sd_listen_fds(3)).
+ * How many sockets a service manager passed to this process: the number in `LISTEN_FDS` (sd_listen_fds(3)). 0 if
+ * `LISTEN_PID` is not this process, because then they are for another one.
  */
 export function countInherited({ env, pid }: Io): number {
   const { LISTEN_FDS: count = '', LISTEN_PID: owner } = env;
@@ -40,15 +43,16 @@ export function countInherited({ env, pid }: Io): number {
 }
 
 /**
- * The one socket that a service manager passed. Node tells the address of a socket only after it has adopted it as one of
- * IPv4 or of IPv6, for good; so a child looks first.
+ * Finds the socket that a service manager passed. Node must know the family of a socket before it adopts the socket, but tells
+ * the address only afterwards. So a child process adopts the socket first, and tells the family.
  *
- * @throws {LocalFailure} where there are several, or it is no UDP socket
+ * @param count the result of {@link countInherited}, at least 1
+ * @throws {LocalFailure} for several sockets, and for one that is no UDP socket
  */
 export async function findInherited(count: number, io: Io): Promise<InheritedSocket> {
   if (count > 1) {
     throw new LocalFailure(
-      `cannot serve on ${count} sockets, which the service manager passed (LISTEN_FDS): one ListenDatagram= to a unit`,
+      `cannot serve on ${count} sockets, which the service manager passed (LISTEN_FDS): write one ListenDatagram= in a .socket unit`,
     );
   }
   const found = await look(io);

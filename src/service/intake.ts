@@ -5,7 +5,7 @@ import type { Totals } from '../stats/totals.js';
 import type { Endings } from './endings.js';
 import type { ServicePlan } from './plan.js';
 
-/** Takes the datagrams that the plan admits, as many as it wants, and counts them and the others. */
+/** Decides which received datagrams a service takes: by `--allow`, `--deny` and `--count`. Counts all of them. */
 export class Intake {
   readonly #admission: AccessList;
   readonly #most: number;
@@ -26,7 +26,7 @@ export class Intake {
     this.#endings = endings;
   }
 
-  /** The datagrams of a batch that are taken, at most as many as are still wanted. */
+  /** Counts a batch. Returns the datagrams that are taken: not the denied ones, and no more than `--count` in all. */
   take(batch: readonly Datagram[]): readonly Datagram[] {
     const admission = this.#admission;
     const totals = this.#totals;
@@ -41,7 +41,7 @@ export class Intake {
     return taken;
   }
 
-  /** Counts datagrams whose payloads nobody reads. There must be no end to how many are wanted. */
+  /** Counts datagrams without their payloads, for a service that only counts. The plan must have no `count`. */
   readonly count = (arrivals: Arrivals): void => {
     const { remote, count } = arrivals;
     if (!this.#admission.open && !this.#admission.admits(remote)) {

@@ -6,19 +6,19 @@ import { unlessAborted } from '../run/interruption.js';
 import type { Tap } from '../run/tap.js';
 import type { Unanswered } from './unanswered.js';
 
-/** How long after the end responses that faults delay leave at their time; then all that are left do at once. */
+/** For this time after the end, delayed responses still leave at their own time. Then the remaining ones leave at once. */
 const LATE_RESPONSES_MS = 1000;
 
-/** Sends responses, with the faults if there are any; records and counts them. */
+/** Sends responses. The faults, if there are any, act on them first. Records and counts the sent ones. */
 export class Outbox {
   readonly #server: DatagramServer;
   readonly #tap: Tap;
   readonly #policy: ResponsePolicy;
   readonly #unanswered: Unanswered;
   readonly #faults: Faults | undefined;
-  /** Sends that nobody waits for. */
+  /** Sends of {@link sendLate} under way. */
   readonly #late = new Set<Promise<void>>();
-  /** Aborted at the first failure of such a send; its reason is the error. */
+  /** Aborted at the first failure of such a send, or of a delayed response. Its reason is the error. */
   readonly #failed = new AbortController();
 
   constructor(
@@ -43,21 +43,22 @@ export class Outbox {
       },
     });
   }
-  /** Aborted when a send that nobody waits for failed. */
+
+  /** Aborted when {@link sendLate}, or sending a delayed response, failed. */
   get failed(): AbortSignal {
     return this.#failed.signal;
   }
 
   /**
-   * Sends responses that are ready, in order.
+   * Sends responses in this order. A response that the kernel refuses is counted and told, and does not reject the promise.
    *
-   * @throws {RecordError} if the recording takes no more
+   * @throws {RecordError} if the recording failed
    */
   send(responses: readonly Grouped[]): Promise<void> {
     return this.#sendNow(this.#faults === undefined ? responses : this.#faults.apply(responses));
   }
 
-  /** Sends responses as {@link send} does, but a failure shows at {@link settled}. */
+  /** Sends responses as {@link send} does, without a promise: {@link settled} throws the failure. */
   sendLate(responses: readonly Grouped[]): void {
     const sent = this.send(responses).then(
       () => this.#late.delete(sent),
@@ -93,10 +94,10 @@ export class Outbox {
   }
 
   /**
-   * Waits until every response was sent or given up. Responses that faults delay leave at their time, but a second after
-   * `hurried` all at once; `force` gives them up.
+   * Waits until every response was sent or given up. Delayed responses leave at their own time. A second after `hurried` was
+   * aborted, all remaining ones leave at once. When `force` is aborted, they are given up.
    *
-   * @throws the first failure of {@link sendLate}, or of responses that faults delayed
+   * @throws the first failure of {@link sendLate}, or of a delayed response
    */
   async settled(hurried: AbortSignal, force: AbortSignal): Promise<void> {
     await Promise.all(this.#late);

@@ -7,14 +7,14 @@ import type { RunPlan } from '../run/plan.js';
 export interface ServicePlan extends RunPlan, GuardPlan, FaultPlan {
   /** Address to bind; port 0 lets the kernel choose. */
   readonly local: Address;
-  /** A socket that is bound there already. Default: a new one is bound. */
+  /** The file descriptor of a socket that is bound to this address already. Default: a new socket is bound. */
   readonly fd?: number | undefined;
   readonly socket: DatagramSocketOptions;
-  /** The service ends after so many datagrams. */
+  /** The service ends after this number of datagrams. Default: never. */
   readonly count: number | undefined;
-  /** The service ends after that time, in milliseconds. */
+  /** The service ends after this time, in milliseconds. Default: never. */
   readonly duration: number | undefined;
-  /** The service ends when nothing has arrived for that time, in milliseconds. */
+  /** The service ends after this time without a datagram, in milliseconds. Default: never. */
   readonly idle: number | undefined;
 }
 
@@ -24,14 +24,14 @@ export interface GuardPlan {
   readonly allow: readonly Cidr[] | undefined;
   /** Datagrams are not taken from these addresses. */
   readonly deny: readonly Cidr[] | undefined;
-  /** Responses to each peer a second; Infinity for no limit, which is the default. */
+  /** The most responses to each peer in a second. Default, and Infinity: no limit. */
   readonly rateLimit: number | undefined;
   /** Whether a peer gets no more than 100 responses a second to identical datagrams. */
   readonly loopGuard: boolean;
-  /** Whether source ports below 1024 get responses, too. */
+  /** Whether source ports below 1024 get responses. Default: they do not. */
   readonly answerServicePorts: true | undefined;
-  /** Whether responses may be larger than 3 times the request, whoever sent it. */
+  /** Whether responses may be larger than 3 times the request, without `allow` too. Default: they may not. */
   readonly amplify: true | undefined;
-  /** Peers that are remembered at once. Default: 1024 in the summary, 65536 in the guards. */
+  /** How many peers are remembered. Default: 1024 in the summary, 65536 in the guards. */
   readonly maxPeers: number | undefined;
 }

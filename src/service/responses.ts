@@ -9,11 +9,14 @@ import type { Outbox } from './outbox.js';
 import type { ServicePlan } from './plan.js';
 import type { Unanswered } from './unanswered.js';
 
-/** Decides which requests get a response: by the policy before a responder sees them, and by the size of the responses. */
+/**
+ * Decides which requests get a response. It decides twice: the policy before the responder sees a request, and the size of
+ * the responses afterwards.
+ */
 export class Gate {
   readonly #policy: ResponsePolicy;
   readonly #unanswered: Unanswered;
-  /** How often a response may be sent at most; 0 if its size does not matter. */
+  /** How often one response may be sent, with the copies of `--duplicate`; 0 if the size of responses does not matter. */
   readonly #copies: number;
 
   constructor(plan: ServicePlan, policy: ResponsePolicy, unanswered: Unanswered) {
@@ -23,7 +26,7 @@ export class Gate {
     this.#copies = mayAmplify ? 0 : plan.duplicate === undefined ? 1 : 2;
   }
 
-  /** The requests of a batch that may get a response; the others are counted. */
+  /** Returns the requests of a batch that may get a response. Counts the others. */
   admit(batch: readonly Datagram[]): readonly Datagram[] {
     const admitted = batch.filter((datagram) => this.#policy.permits(datagram));
     this.#unanswered.count();
@@ -44,7 +47,7 @@ export class Gate {
     return payloads.map((data) => respondTo(request, data, together));
   }
 
-  /** Whether responses of so many bytes in all would flood the victim of a forged sender; counted, and told, if so. */
+  /** Whether responses of this size are too large for the request, see `amplifies`. If so, counts the request and warns. */
   #isAmplified(request: Datagram, responseBytes: number): boolean {
     if (!amplifies(request.data.length, responseBytes * this.#copies) || isLoopback(request.remote.address))
       return false;
@@ -53,12 +56,12 @@ export class Gate {
   }
 }
 
-/** A response leaves from the address that was asked, where that is known. */
+/** Makes a response. It leaves from the address that the request went to, if that is known. */
 function respondTo({ remote, local }: Datagram, data: Uint8Array, together?: object): ResponseDatagram {
   return { data, remote, local, together } as ResponseDatagram;
 }
 
-/** The policy of a service, which decides by the sender of a request and by earlier ones. */
+/** Makes the policy of a service. It decides by the sender of a request, and by earlier requests. */
 export function createPolicy(
   plan: ServicePlan,
   context: Context,
@@ -79,13 +82,13 @@ export function createPolicy(
   });
 }
 
-/** Tells of the first peer that gets no response because the traffic with it looks like a loop. */
+/** Makes a function that warns of the first peer whose traffic looks like a loop. `why` follows "PEER is not answered". */
 function tellOfLoops({ log }: Context, why: string): (peer: Endpoint) => void {
   let told = false;
   return (peer) => {
     if (!told) {
       log.warn(
-        `${formatEndpoint(peer)} is not answered for a second: ${why}, as where two servers answer each other; ` +
+        `${formatEndpoint(peer)} is not answered for a second: ${why}, which looks like two servers that answer each other; ` +
           '--no-loop-guard lifts that',
       );
     }
@@ -93,14 +96,14 @@ function tellOfLoops({ log }: Context, why: string): (peer: Endpoint) => void {
   };
 }
 
-/** Has a responder respond to the requests that the gate admits. All its responses pass the gate, and the outbox. */
+/** Connects a responder with the gate and the outbox. All requests and responses pass the gate. */
 export class Responses {
   readonly #server: DatagramServer;
   readonly #responder: Responder;
   readonly #gate: Gate;
   readonly #outbox: Outbox;
   readonly #sink: Sink;
-  /** Aborted when the service is about to end. */
+  /** Aborted by {@link hurry}. */
   readonly #hurried = new AbortController();
   #taking = 0;
 
@@ -129,15 +132,16 @@ export class Responses {
     });
   }
 
-  /** Whether datagrams of a batch still wait to be taken up. */
+  /** Whether the responder is still taking a batch. */
   get isTaking(): boolean {
     return this.#taking > 0;
   }
 
   /**
-   * Gives the responder a batch; resolves once all of it is taken up, and the responses that were ready at once are sent.
+   * Gives the responder a batch. Resolves once the responder has taken all of it, and the responses that it made at once are
+   * sent.
    *
-   * @throws {RecordError} if the recording takes no more
+   * @throws {RecordError} if the recording failed
    */
   async give(batch: readonly Datagram[]): Promise<void> {
     const requests = this.#gate.admit(batch);
@@ -149,7 +153,7 @@ export class Responses {
     }
   }
 
-  /** Receives no more, and gives requests that have arrived and work that is under way only a few seconds yet. */
+  /** The service is about to end. It receives no more, and the responder has a few seconds to finish its work. */
   hurry(): void {
     this.#hurried.abort();
     void this.#server.endReceiving();
@@ -157,10 +161,10 @@ export class Responses {
   }
 
   /**
-   * Receives no more; resolves once every response was sent or given up. Called after the last batch.
+   * Waits until every response was sent or given up. Call it after the last batch: the service receives no more.
    *
-   * @param force gives up all responses at once
-   * @throws {RecordError} if the recording took no more
+   * @param force gives up all responses when it is aborted
+   * @throws {RecordError} if the recording failed
    */
   async settled(force: AbortSignal): Promise<void> {
     await this.#server.endReceiving();

@@ -4,12 +4,15 @@ import { Alarm } from '../timing/alarm.js';
 import type { Context } from '../run/context.js';
 
 /**
- * Gives a message such as `READY=1` to the service manager (sd_notify(3)). Resolves to the reason, in words, why it could
- * not; undefined if it could.
+ * Sends a message to the service manager, for example `READY=1` (sd_notify(3)). Resolves to undefined on success, otherwise to
+ * the reason of the failure in words.
  */
 type Notify = (message: string, signal: AbortSignal) => Promise<string | undefined>;
 
-/** By system calls of the linux engine, as Node has no Unix datagram sockets. It is this process that speaks. */
+/**
+ * Notifies by system calls of the linux engine, because Node has no Unix datagram sockets. The manager sees this process as
+ * the sender.
+ */
 function notifyBySystemCall(socket: string): Notify {
   return async (message) => {
     try {
@@ -23,8 +26,8 @@ function notifyBySystemCall(socket: string): Notify {
 }
 
 /**
- * By the program `systemd-notify`. The manager takes the message for one of this process where the program may say so (as
- * root), otherwise only with `NotifyAccess=all` (systemd-notify(1)).
+ * Notifies by the program `systemd-notify`. Run as root, it can name this process as the sender. Otherwise the manager accepts
+ * the message only with `NotifyAccess=all` (systemd-notify(1)).
  */
 function notifyByProgram({ env }: Context): Notify {
   return async (message, signal) => {
@@ -33,7 +36,8 @@ function notifyByProgram({ env }: Context): Notify {
       await promisify(execFile)('systemd-notify', [message], { env, signal, killSignal: 'SIGKILL' });
       return undefined;
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return 'systemd-notify is not installed; without it, Type=exec fits the unit';
+      if (systemCode(error) === 'ENOENT')
+        return 'systemd-notify is not installed; without it, use Type=exec in the unit';
       const { stderr } = error as { readonly stderr?: unknown };
       const [said = ''] = String(stderr ?? error)
         .trim()
@@ -44,17 +48,17 @@ function notifyByProgram({ env }: Context): Notify {
 }
 
 /**
- * How long a service that stops waits for each message to be taken, in milliseconds. systemd-notify waits until the
- * manager has read it, as that could not tell whose it was otherwise; managers that never say so are not waited for.
+ * How long a stopping service waits for each message. `systemd-notify` itself waits until the manager has read the message,
+ * because the manager could not find its sender afterwards. Some managers never confirm a message.
  */
 const PATIENCE_MS = 500;
 
-/** Tells the service manager how the service is, in the order of the calls; nobody waits for it before the end. */
+/** Tells the service manager the state of the service, in the order of the calls. Only {@link told} waits for it. */
 export class ServiceManager {
   readonly #context: Context;
-  /** Ways to tell it that have not failed; none where nobody wants to be told. */
+  /** The ways to notify that have not failed. Empty without `NOTIFY_SOCKET`: then no manager wants to be told. */
   #ways: readonly Notify[] = [];
-  /** Of the message under way. */
+  /** Aborts the message under way. */
   #giveUp = new AbortController();
   readonly #patience = new Alarm(() => {
     this.#giveUp.abort();
@@ -62,7 +66,7 @@ export class ServiceManager {
   #told: Promise<void> = Promise.resolve();
   #isStopping = false;
 
-  /** @param engine the engine asked for; with `node` no system calls are loaded */
+  /** @param engine the engine of the plan. With `node`, the code of the linux engine is not loaded. */
   constructor(context: Context, engine: EngineChoice | undefined) {
     this.#context = context;
     const { NOTIFY_SOCKET: socket = '' } = context.env;
@@ -70,12 +74,12 @@ export class ServiceManager {
     this.#ways = [...(engine === 'node' ? [] : [notifyBySystemCall(socket)]), notifyByProgram(context)];
   }
 
-  /** The service takes datagrams. */
+  /** The service is ready: it receives datagrams. */
   ready(): void {
     this.#tell('READY=1');
   }
 
-  /** The service takes no more. Twice is fine. */
+  /** The service is stopping: it receives no more. It may be called again. */
   stopping(): void {
     if (this.#isStopping || this.#ways.length === 0) return;
     this.#isStopping = true;
@@ -99,7 +103,7 @@ export class ServiceManager {
     });
   }
 
-  /** Settles when the manager was told everything, or is waited for no longer, as at a second signal. */
+  /** Settles when all messages were sent or given up. A second signal gives them up. */
   async told(): Promise<void> {
     const { force } = this.#context;
     const giveUp = (): void => {

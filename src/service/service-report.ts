@@ -6,24 +6,24 @@ import { type Rate, rateBetween, type Traffic } from '../stats/rate.js';
 import type { Context } from '../run/context.js';
 import type { Report } from '../run/report.js';
 
-/** How often the live line is brought up to date. */
+/** How often the live line is updated. */
 const TICK_MS = 250;
-/** The rate in the live line is that of so many ticks: long enough to be read, short enough to be live. */
+/** The live line shows the rate over this number of ticks: with fewer the number would change too fast to read. */
 const TICKS_OF_RATE = 4;
 
-/** What a serving command tells of its traffic while it runs: a report when it is asked for, and a live line. */
+/** Tells the traffic of a running service: a report when the user asks by a signal, and a live line at a terminal. */
 export class ServingReport {
   readonly #context: Context;
   readonly #summary: Report;
   readonly #peers: PeerTable;
   readonly #start: Traffic;
   readonly #endReports: () => void;
-  /** At the last ticks, the oldest first. */
+  /** The traffic at the last ticks, the oldest first. */
   readonly #ticks: Traffic[] = [];
   #ticker: NodeJS.Timeout | undefined;
   #lastReport: Traffic | undefined;
 
-  /** @param live whether there is a live line */
+  /** @param live whether to show the live line */
   constructor(context: Context, summary: Report, peers: PeerTable, live: boolean) {
     this.#context = context;
     this.#summary = summary;
@@ -60,7 +60,7 @@ export class ServingReport {
     const now = this.#traffic();
     this.#ticks.push(now);
     if (this.#ticks.length > TICKS_OF_RATE + 1) this.#ticks.shift();
-    // A job in the background would write over what the shell and others show.
+    // A background job must not write over the output of the shell.
     if (!this.#context.isForeground()) return;
     const { perSecond, bytesPerSecond } = rateBetween(this.#ticks[0] ?? now, now);
     const { kernel, queue, output } = this.#summary.fields().dropped;
@@ -73,7 +73,7 @@ export class ServingReport {
     );
   }
 
-  /** The end of the traffic: nothing more is told, and the line is taken away. */
+  /** Ends the reports, and removes the live line. */
   stop(): void {
     this.#endReports();
     clearInterval(this.#ticker);

@@ -26,30 +26,32 @@ import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './service-report.js';
 import { Unanswered } from './unanswered.js';
 
-/** The part of a command in its service. */
+/** The parts of a service that differ between `serve` and `echo`. */
 export interface Service {
-  /** Makes the responses. Default: there are none. */
+  /** Makes the responses. Default: the service does not respond. */
   readonly responder?: Responder | undefined;
-  /** Called once the server is bound. The function that it returns is called at the end. */
+  /** Called once the socket is bound. It returns a function, which is called at the end. */
   readonly start?: (server: DatagramServer, parts: ServiceParts) => () => void;
-  /** Called with every batch that was taken, before it is written. */
+  /** Called with every batch that the service takes, before it is written to stdout. */
   readonly taken?: ((batch: readonly Datagram[]) => void) | undefined;
-  /** Whether time and addresses stand before each datagram unless the user says otherwise. */
+  /** The default of `--meta`: whether time and addresses are written before each datagram. */
   readonly meta: boolean;
-  /** Whether the user wants to type at the terminal, where a live line would stand in the way. Default: false. */
+  /** Whether the user types lines at the terminal. Then there is no live line. Default: false. */
   readonly typing?: boolean;
 }
 
-/** The outputs of a service. */
+/** The outputs of a service, for {@link Service.start}. */
 export interface ServiceParts {
   readonly report: Report;
   readonly tap: Tap;
 }
 
 /**
- * Binds a socket, takes datagrams, responds to them and writes them until it is told to end. Resolves to the exit status.
+ * Binds a socket, receives datagrams, responds to them, and writes them. The plan or a signal ends it. All failures but
+ * wrong usage are told on stderr.
  *
- * @throws {UsageError} for a plan with faults and no responder, or a recording that cannot be continued
+ * @returns the exit status
+ * @throws {UsageError} for a plan with faults and without a responder, and for a recording that cannot be continued
  */
 export async function runService(plan: ServicePlan, context: Context, service: Service): Promise<ExitCode> {
   return new ServiceRun(plan, context, service).run();
@@ -74,7 +76,7 @@ class ServiceRun {
     const faults = createFaults(plan);
     if (faults !== undefined && service.responder === undefined) {
       throw new UsageError(
-        'there are faults for answers, and nothing answers; --reply, --reply-file, --exec or --rules does',
+        'faults change the answers of a server, and this one gives none; --reply, --reply-file, --exec or --rules gives some',
       );
     }
     const peers = new PeerTable(service.responder !== undefined, plan.maxPeers);
@@ -107,7 +109,7 @@ class ServiceRun {
     }
   }
 
-  /** Resolves to the address that was bound, once the socket is closed, and its drops are known. */
+  /** Serves until the end. Resolves to the bound address, once the socket is closed and its drops are counted. */
   async #serve(preparedTap: PreparedTap): Promise<Endpoint> {
     const intake = new Intake(this.#plan, this.#report.totals, this.#peers, this.#endings);
     await using server = await startUdpServer(this.#plan.local, {
@@ -124,9 +126,8 @@ class ServiceRun {
     const end = this.#begin(server, tap, responses);
     try {
       await this.#takeBatches(server, intake, tap, responses);
-      // Nobody wants datagrams that come while the last responses wait: they are not lost.
+      // The service has ended. Datagrams that come while the last responses are sent do not count as drops.
       tellNoDrops();
-      // A signal may end the wait for them, too.
       await responses?.settled(this.#context.force);
     } catch (error) {
       responses?.hurry();
@@ -139,7 +140,7 @@ class ServiceRun {
     return server.local;
   }
 
-  /** Whether somebody reads the payloads. Otherwise only their senders and sizes are counted. */
+  /** Whether a part of the service needs the payloads. Otherwise only senders and sizes are counted, which is faster. */
   get #readsPayloads(): boolean {
     const { output, record, count } = this.#plan;
     const { responder, taken } = this.#service;
@@ -148,7 +149,7 @@ class ServiceRun {
     );
   }
 
-  /** Tells drops and errors of the server. The function that it returns ends that for drops. */
+  /** Reports drops and errors of the server. Returns a function that ends the reports of drops. */
   #subscribe(server: DatagramServer): () => void {
     const report = this.#report;
     const onDrop = (count: number): void => {
@@ -176,7 +177,7 @@ class ServiceRun {
     this.#manager.ready();
   }
 
-  /** Undefined for a service that does not respond. */
+  /** Returns undefined for a service without a responder. */
   #createResponses(server: DatagramServer, tap: Tap): Responses | undefined {
     const { responder } = this.#service;
     if (responder === undefined) return undefined;
@@ -186,7 +187,7 @@ class ServiceRun {
     return new Responses(server, responder, new Gate(this.#plan, policy, unanswered), outbox, unanswered);
   }
 
-  /** Begins everything that goes on beside the datagrams; returns the function that ends it. */
+  /** Starts the endings, the part of the command, and the live line. Returns a function that ends them. */
   #begin(server: DatagramServer, tap: Tap, responses: Responses | undefined): () => void {
     this.#endings.start({
       isBusy: () => server.queued > 0 || responses?.isTaking === true,
@@ -206,7 +207,7 @@ class ServiceRun {
     };
   }
 
-  /** Only if the user asked for it, and stdout leaves the terminal to it: raw bytes may end without a newline. */
+  /** The user must ask for it by `--stats`. Raw datagrams on a terminal forbid it, because they may end without a newline. */
   get #hasLiveLine(): boolean {
     const { stats, output } = this.#plan;
     const { log, terminals } = this.#context;
@@ -232,7 +233,7 @@ class ServiceRun {
       const kept = await tap.recordReceived(wanted);
       if (kept.length > 0) {
         taken?.(kept);
-        // Neither waits for the other: a slow program holds back no output.
+        // Both at once, so that a slow program of --exec does not delay the output.
         await Promise.all([responses?.give(kept), tap.write(kept)]);
       }
       if (totals.received === this.#plan.count) break;

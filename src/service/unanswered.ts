@@ -7,15 +7,16 @@ import type { Report } from '../run/report.js';
 import type { PeerTable } from '../stats/peers.js';
 import { MAX_WAITING, MAX_WAITING_BYTES } from '../timing/delay-line.js';
 
-/** Counts requests that got a response, and those that got none; tells the reasons, each of them once. */
+/** Counts sent responses, and requests without a response. Warns of each reason for them once. */
 export class Unanswered {
   readonly #context: Context;
   readonly #report: Report;
   readonly #peers: PeerTable;
   readonly #policy: ResponsePolicy;
   readonly #reasons = new Set<string>();
-  /** For each group of responses whether any of them left. */
+  /** For each group of responses to one request: whether at least one was sent. */
   readonly #left = new WeakMap<object, boolean>();
+  /** Requests that the responder gave up. */
   #givenUp = 0;
   /** Requests of which no response could be sent. */
   #failed = 0;
@@ -29,12 +30,12 @@ export class Unanswered {
     this.#policy = policy;
   }
 
-  /** Brings the totals up to date, after the policy has declined requests. */
+  /** Updates the totals. Call it after the policy has declined requests. */
   count(): void {
     this.#report.totals.unanswered = this.#policy.declined + this.#givenUp + this.#failed;
   }
 
-  /** Responses left, of which some may have failed; {@link count} is to be called afterwards. */
+  /** Counts responses that the kernel took. Call {@link count} afterwards. */
   sent(responses: readonly Grouped[]): void {
     this.#report.totals.sent += responses.length;
     for (const { remote, together } of responses) {
@@ -44,15 +45,15 @@ export class Unanswered {
   }
 
   #countLeft(together: object): void {
-    // A copy may fail before another one leaves.
+    // An earlier copy or response of the group failed, and this one was sent: the request has a response.
     if (this.#left.get(together) === false) this.#failed -= 1;
     this.#left.set(together, true);
   }
 
-  /** The kernel did not take a response; {@link count} is to be called afterwards. */
+  /** Counts a response that the kernel refused. Call {@link count} afterwards. */
   sendFailed(response: Grouped | undefined, error: DatagramError): void {
     this.#countFailed(response?.together);
-    // One line tells it; a flood of them would tell no more.
+    // Only the first failure is told: more lines would say nothing new.
     if (!this.#sendFailed) this.#report.peerError(error);
     this.#sendFailed = true;
   }
@@ -84,23 +85,23 @@ export class Unanswered {
     this.#context.log.warn(`datagrams are left without an answer: ${why}`);
   }
 
-  /** The guard forbade responses of so many bytes in all. */
+  /** Counts a request whose responses the guard forbade because of their size together. */
   amplifies({ data: { length }, remote }: Datagram, responseBytes: number): void {
     this.#policy.decline();
     this.count();
     if (!this.#amplified) {
       this.#context.log.warn(
-        `${formatEndpoint(remote)} is not answered: ${responseBytes} bytes to ${length} would be more than ${MAX_AMPLIFICATION} times ` +
-          'as much, for whoever forges a sender; --allow or --amplify permits it',
+        `${formatEndpoint(remote)} is not answered: ${responseBytes} bytes to ${length} are more than ${MAX_AMPLIFICATION} times ` +
+          'as much, and could flood a victim whose address an attacker forged; --allow or --amplify permits it',
       );
     }
     this.#amplified = true;
   }
 
-  /** There was no room for a response that faults delay. */
+  /** Warns that a delayed response was dropped, because too many were waiting. */
   overflowed(): void {
     this.#context.log.warn(
-      `more answers are delayed than ${MAX_WAITING} or ${MAX_WAITING_BYTES} bytes, and are dropped`,
+      `too many answers are delayed, and further ones are dropped: the limits are ${MAX_WAITING} and ${MAX_WAITING_BYTES} bytes`,
     );
   }
 }

@@ -230,7 +230,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
       const warned = async (nearServer: readonly string[], farServer: readonly string[]): Promise<boolean[]> => {
         const logs = await onTwoHosts(family, { near: nearServer, far: farServer }, 'true');
         return [logs.near, logs.far].map((lines) =>
-          lines.some(({ msg }) => /whoever reaches .*--allow or --rate-limit/.test(String(msg))),
+          lines.some(({ msg }) => /every host that reaches .*--allow or --rate-limit/.test(String(msg))),
         );
       };
       expect(await warned(['echo'], ['echo', '--rate-limit', '5/s'])).toEqual([true, false]);

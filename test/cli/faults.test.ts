@@ -91,11 +91,11 @@ describe('a seed', () => {
   });
 });
 
-test('faults where nothing answers are a usage error', async () => {
+test('faults without answers are a usage error', async () => {
   const outcome = await udpcat(['serve', '--loss', '5%']);
   expect(outcome.status).toBe(2);
   expect(outcome.stderr).toMatch(
-    /^udpcat: there are faults for answers, and nothing answers; --reply, --reply-file, --exec or --rules does\n$/,
+    /^udpcat: faults change the answers of a server, and this one gives none; --reply, --reply-file, --exec or --rules gives some\n$/,
   );
 });
 
@@ -200,13 +200,13 @@ describe('over a real socket', () => {
       );
       await drained(address);
     }
-    await server.until('more answers are delayed than', 'stderr');
+    await server.until('too many answers are delayed', 'stderr');
     server.kill();
     server.kill('SIGINT');
     const outcome = await server.outcome;
     const { answers, overflowed, unsent } = faultsOf(outcome);
     expect({ answers, unsent, overflowed }).toEqual({ answers: count, unsent: 1032, overflowed: count - 1032 });
-    expect(outcome.stderr.match(/more answers are delayed/g)).toHaveLength(1);
+    expect(outcome.stderr.match(/too many answers are delayed/g)).toHaveLength(1);
   });
 });
 

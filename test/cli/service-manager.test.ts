@@ -247,7 +247,7 @@ describe('a service manager that cannot be told', () => {
     {
       what: 'for want of systemd-notify',
       script: undefined,
-      says: /systemd-notify is not installed; without it, Type=exec fits the unit$/m,
+      says: /systemd-notify is not installed; without it, use Type=exec in the unit$/m,
     },
     {
       what: 'because that fails',

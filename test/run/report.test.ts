@@ -11,7 +11,7 @@ import { RUN_PLAN } from '../support/plans.js';
 import { type JsonLine, jsonLines } from '../support/service.js';
 import { silentServer } from '../support/sockets.js';
 
-/** A report, and what it has told so far. */
+/** A report, and its output so far. */
 interface OpenReport {
   readonly output: RunOutput;
   readonly report: Report;
@@ -102,7 +102,7 @@ describe('the report of a run', () => {
     expect((await told()).match(/the kernel's receive buffer is full/g)).toHaveLength(1);
   });
 
-  test('tells an error of a peer each time, and that there is no memory the first time', async () => {
+  test('tells each error of a peer, and the first failure to receive', async () => {
     const { report, events } = await openReport();
     const noMemory = new DatagramError('RECEIVE_FAILED', 'cannot receive: ENOMEM');
     for (const error of [REFUSED, REFUSED]) report.peerError(error);
@@ -110,12 +110,12 @@ describe('the report of a run', () => {
     expect(events()).toMatchObject([
       { type: 'error', code: 'REFUSED', peer: '127.0.0.1:9' },
       { type: 'error', code: 'REFUSED', peer: '127.0.0.1:9' },
-      { type: 'error', code: 'RECEIVE_FAILED', message: 'cannot receive: ENOMEM; it is tried again' },
+      { type: 'error', code: 'RECEIVE_FAILED', message: 'cannot receive: ENOMEM; udpcat tries again' },
     ]);
     expect(report.totals.receiveErrors).toBe(2);
   });
 
-  test('tells a failure of the surroundings, and throws a mistake in the program', async () => {
+  test('tells a failure of the system, and throws a bug of the program', async () => {
     const { report, events, told } = await openReport();
     report.failure(REFUSED);
     const mistake = new TypeError('undefined is no function');
@@ -137,7 +137,7 @@ describe('the report of a run', () => {
     expect((await told()).match(/0 received, 0 sent/g) ?? []).toHaveLength(lines);
   });
 
-  test('tells how far the run is, even if it is quiet, with all details', async () => {
+  test('tells the progress of the run with all details, even if it is quiet', async () => {
     const { report, told } = await openReport({ quiet: true }, () => ({ fields: {}, lines: ['of the run'] }));
     report.totals.received = 5;
     report.progress({ fields: {}, lines: ['of this moment'] });
@@ -156,18 +156,18 @@ describe('the report of a run', () => {
     expect((await told()).includes('1 dropped by the full queue (--fail-on-drop)')).toBe(fails);
   });
 
-  test('says that drops of the kernel do not count where they cannot be known', async () => {
+  test('says that unknown drops of the kernel do not count', async () => {
     const { output, report, told } = await openReport({ failOnDrop: true });
     report.drops.watchKernel({ kernelDropped: undefined, kernelDropsAreLowerBound: false });
     const written = await report.finish(output.close()).written();
     expect(written.tellFailOnDrop()).toBe(false);
-    expect(await told()).toContain('what the kernel dropped cannot be known here');
+    expect(await told()).toContain('the drops of the kernel cannot be known here');
   });
 });
 
 test('the end of a report needs a closed output', async () => {
   const { output, report } = await openReport();
-  // @ts-expect-error: datagrams could still come.
+  // @ts-expect-error: an open output could still write datagrams after the summary.
   const finish = (): unknown => report.finish(output);
   expect(finish).toBeInstanceOf(Function);
   report.finish(output.close());

@@ -21,7 +21,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** The output of a run, how often it said that it takes no more, and what stands on stdout. */
+/** The output of a run, the number of calls of `onEnd`, and the text on stdout. */
 interface OpenOutput extends KeptIo {
   readonly output: RunOutput;
   readonly ends: number[];
@@ -49,7 +49,7 @@ async function payloadsIn(path: string): Promise<string[]> {
   return found;
 }
 
-/** Has a peer send the payloads, and receives them. */
+/** Sends the payloads from a peer, and receives them. */
 async function received(server: DatagramServer, peer: Peer, payloads: readonly string[]): Promise<Datagram[]> {
   for (const payload of payloads) await peer.send(payload, formatEndpoint(server.local));
   const all: Datagram[] = [];
@@ -95,7 +95,7 @@ describeEngines(({ startUdpServer }) => {
       expect([output.dropped, output.unrecorded, ends]).toEqual([0, 0, []]);
     });
 
-    test('hands on only datagrams that the recording kept, and counts the others once', async () => {
+    test('hands on only datagrams that the recording took, and counts the others once', async () => {
       const { path, record } = newRecording();
       const { output, stdout } = await openOutput({ ...RUN_PLAN, record });
       const prepared = await output.prepare();
@@ -127,7 +127,7 @@ describeEngines(({ startUdpServer }) => {
       expect([stdout.text, tap.records, tap.recordingFailed]).toEqual(['4142\n', false, false]);
     });
 
-    test('drops the datagrams that a reader does not take, once it is waited for no more', async () => {
+    test('drops the datagrams that a slow reader has not taken when writing is given up', async () => {
       const { output, stdout, ends } = await openOutput({ ...RUN_PLAN, output: 'utf8' });
       stdout._write = () => undefined;
       const prepared = await output.prepare();
@@ -148,18 +148,18 @@ describeEngines(({ startUdpServer }) => {
 test('no datagram can be written before the socket is open', async () => {
   const { output } = await openOutput(RUN_PLAN);
   const prepared = await output.prepare();
-  // @ts-expect-error: only the tap writes datagrams, which comes of open().
+  // @ts-expect-error: only a tap writes datagrams, and open() makes it.
   expect([output.write, prepared.write]).toEqual([undefined, undefined]);
 });
 
-test('a file that holds something else is refused before the socket is open', async () => {
+test('a file that is no recording is refused before the socket is open', async () => {
   const path = join(folder, 'foreign.pcap');
   writeFileSync(path, 'a letter to a friend, which is no capture');
   const { output } = await openOutput({ ...RUN_PLAN, record: { kind: 'file', path, format: 'pcap' } });
   await expect(output.prepare()).rejects.toMatchObject({ name: 'UsageError' });
 });
 
-test('an output that is written listens for the second signal no more', async () => {
+test('a written output does not listen for the second signal any more', async () => {
   const force = new AbortController();
   const { io } = openIo({ force: force.signal });
   const output = new RunOutput(RUN_PLAN, await createContext(io, RUN_PLAN), () => undefined);
