@@ -4,45 +4,33 @@ import type { Datagram } from '../net/index.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import type { Format } from './formats/format.js';
 import { formatEvent, type JsonEvent } from './json-lines.js';
-import { type Progress, progressOf } from './progress.js';
+import { PacedStream } from './paced-stream.js';
 
-/** Above this a chunk goes to the stream before the batch is complete. */
+/** A chunk of this size goes to the stream before the batch is complete. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** Above this no recurring events are put behind what the stream has not taken yet. */
+/** While more bytes than this wait for the reader, events that recur are left out. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 const RECURRING: ReadonlySet<JsonEvent['type']> = new Set(['error', 'stray', 'drop']);
 
-/** What a stream says whose reader is gone: a pipe, a socket, and either when it was noticed before. */
-const READER_CLOSED: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);
-
 /**
- * Writes batches of datagrams to a stream, waiting for a slow reader, and counts what could not be written. A reader that
- * closes the stream is a normal end; any other error is kept in `failure`.
+ * Writes batches of datagrams to a stream, waits for a slow reader, and counts the datagrams that could not be written. A
+ * reader that closes the stream is a normal end. Any other error is kept in {@link failure}.
  */
 export class DatagramWriter {
   /** How datagrams are written; undefined writes nothing. */
   format: Format | undefined;
-  readonly #stream: Writable;
+  readonly #stream: PacedStream;
   readonly #events: boolean;
   readonly #chunk = new ChunkBuilder();
-  readonly #onEnd: () => void;
-  readonly #beforeWrite: (() => void) | undefined;
-  /** Ends the wait for the chunk that is being written; it counts as lost. */
-  #giveUp: (() => void) | undefined;
-  #abandoned = false;
-  #closed = false;
   #dropped = 0;
-  /** The datagrams of the chunk that was given up, and where in the stream it begins. */
+  /** The datagrams of the chunk that the stream did not take whole, and the offset of the chunk in the stream. */
   #givenUp: { readonly datagrams: readonly Datagram[]; readonly from: number } | undefined;
-  #failure: Error | undefined;
-  /** How far the stream had got when it took no more. */
-  #lastProgress: Progress | undefined;
 
   /**
-   * @param options.events whether events are written too, as JSON lines
-   * @param options.onEnd called once when the stream takes no more
-   * @param options.beforeWrite called before each write: on a terminal something may be in the way
+   * @param options.events Whether events are written too, as JSON lines.
+   * @param options.onEnd Called once, when the stream takes no more.
+   * @param options.beforeWrite Called before each write. Something else on the terminal may have to make room.
    */
   constructor(
     stream: Writable,
@@ -52,22 +40,19 @@ export class DatagramWriter {
       readonly beforeWrite?: (() => void) | undefined;
     },
   ) {
-    this.#stream = stream;
+    this.#stream = new PacedStream(stream, options.onEnd, options.beforeWrite);
     this.#events = options.events;
-    this.#onEnd = options.onEnd;
-    this.#beforeWrite = options.beforeWrite;
-    stream.on('error', this.#onError);
   }
 
-  /** Datagrams that were given to `write` and could not be written, as far as it is known now: a slow reader may still read. */
+  /** Datagrams that {@link write} could not write. The number can fall: a slow reader may still read the last chunk. */
   get dropped(): number {
     return this.#dropped - this.#takenOfGivenUp();
   }
 
-  /** Of the chunk that was given up the stream may have taken a part; a datagram of which it took a part is lost. */
+  /** How many datagrams of the chunk that was given up the system has taken whole. */
   #takenOfGivenUp(): number {
     const { format } = this;
-    const progress = this.#closed ? this.#lastProgress : progressOf(this.#stream);
+    const { progress } = this.#stream;
     if (format === undefined || this.#givenUp === undefined || progress === undefined) return 0;
     const { datagrams, from } = this.#givenUp;
     const again = new ChunkBuilder();
@@ -78,23 +63,23 @@ export class DatagramWriter {
     return cut < 0 ? datagrams.length : cut;
   }
 
-  /** Why nothing more can be written, if it is not that the reader closed the stream. */
+  /** Why a write failed. Undefined if none failed, or because the reader closed the stream. */
   get failure(): Error | undefined {
-    return this.#failure;
+    return this.#stream.failure;
   }
 
-  /** Writes a batch, one at a time; resolves when the stream has taken it, or takes no more. */
+  /** Writes a batch. Call it again only when it has resolved: when the stream has taken the batch, or takes no more. */
   async write(batch: readonly Datagram[]): Promise<void> {
     const { format } = this;
     if (format === undefined) return;
     let written = 0;
     for (const [index, datagram] of batch.entries()) {
-      // The stream may still hold the chunk that was given up: nothing may be written into its buffer any more.
-      if (this.#abandoned) break;
+      // The stream may still hold the memory of the chunk that was given up. It must not be written to.
+      if (this.#stream.isAbandoned) break;
       format(datagram, this.#chunk);
       const isLast = index === batch.length - 1;
       if (this.#chunk.length >= CHUNK_BYTES || isLast) {
-        const from = progressOf(this.#stream)?.given;
+        const from = this.#stream.progress?.given;
         if (!(await this.#flush())) {
           if (from !== undefined) this.#givenUp = { datagrams: batch.slice(written, index + 1), from };
           break;
@@ -105,58 +90,30 @@ export class DatagramWriter {
     this.#dropped += batch.length - written;
   }
 
-  /** Resolves when the stream has taken the chunk, to true, or takes no more, to false. */
+  /** Resolves to whether the stream has taken the chunk. */
   #flush(): Promise<boolean> {
     const chunk = this.#chunk.take();
-    // A datagram that is nothing in this format, an empty one as raw bytes, has been written.
-    if (chunk.length === 0) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      this.#giveUp = () => {
-        resolve(false);
-      };
-      this.#beforeWrite?.();
-      this.#stream.write(chunk, (error) => {
-        // A stream that was destroyed before says so here only.
-        if (error !== null && error !== undefined) this.#onError(error);
-        else resolve(true);
-      });
-    });
+    // An empty payload as raw bytes is nothing to write. It counts as written.
+    return chunk.length === 0 ? Promise.resolve(true) : this.#stream.write(chunk);
   }
 
   /**
-   * Writes an event, where events are wanted, in order with the datagrams. While a slow reader leaves too many of them
-   * waiting, those that recur are left out: the summary counts what they told.
+   * Writes an event, if the writer writes events, in order with the datagrams. While a slow reader leaves more than 1 MiB
+   * unread, events that recur are left out; the summary still counts them.
    */
   event(event: JsonEvent): void {
-    if (!this.#events || this.#closed) return;
-    if (this.#stream.writableLength > MAX_WAITING_BYTES && RECURRING.has(event.type)) return;
-    this.#beforeWrite?.();
-    this.#stream.write(formatEvent(event, wallClockMs()));
+    if (!this.#events || this.#stream.isClosed) return;
+    if (this.#stream.waitingBytes > MAX_WAITING_BYTES && RECURRING.has(event.type)) return;
+    this.#stream.writeBehind(formatEvent(event, wallClockMs()));
   }
 
-  /** Waits until the stream has taken everything, the last event too, or takes no more. */
-  async finish(): Promise<void> {
-    if (this.#abandoned || (this.#stream.writableLength === 0 && this.#stream.errored === null)) return;
-    await new Promise<void>((resolve) => {
-      this.#giveUp = resolve;
-      // The error of the last write is told after its callback.
-      this.#stream.write('', () => setImmediate(resolve));
-    });
+  /** Resolves when the stream has taken everything, events included, or takes no more. */
+  finish(): Promise<void> {
+    return this.#stream.finish();
   }
 
-  /** Waits for the reader no more: datagrams under way, and any that follow, count as lost. */
+  /** Stops waiting for the reader. Datagrams that are being written, and later ones, count as dropped. */
   abandon(): void {
-    this.#abandoned = true;
-    this.#giveUp?.();
+    this.#stream.abandon();
   }
-
-  readonly #onError = (error: NodeJS.ErrnoException): void => {
-    if (!READER_CLOSED.has(error.code)) this.#failure ??= error;
-    this.abandon();
-    if (this.#closed) return;
-    this.#closed = true;
-    // Node makes a stdout that failed look like new afterwards.
-    this.#lastProgress = progressOf(this.#stream);
-    this.#onEnd();
-  };
 }

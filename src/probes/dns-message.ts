@@ -4,45 +4,50 @@ import type { Finding } from '../check/finding.js';
 import { ArgumentError } from './arguments.js';
 import { MalformedReply, mismatch, type ProbeRun } from './probe.js';
 
-/** Record types that can be asked for (RFC 1035 section 3.2.2 and later; the IANA registry "Resource Record TYPEs"). */
+/** Record types that a probe can ask for (RFC 1035 section 3.2.2; the IANA registry "Resource Record TYPEs"). */
 export const RECORD_TYPES = [
   ...['A', 'AAAA', 'CAA', 'CNAME', 'DNAME', 'DNSKEY', 'DS', 'HINFO', 'MX', 'NAPTR', 'NS', 'NSEC', 'NSEC3'],
   ...['PTR', 'RP', 'RRSIG', 'SOA', 'SRV', 'SSHFP', 'TLSA', 'TXT'],
 ] as const;
 
-/** `dns-packet`, which is loaded when it is needed. */
+/** The module `dns-packet`. It is loaded when the probe starts. */
 type DnsPacketLibrary = typeof DnsPacket;
 
-/** What is asked. */
+/** The question of a query (RFC 1035 section 4.1.2). */
 export interface Question {
   readonly name: string;
   readonly type: DnsPacket.RecordType;
   readonly class: DnsPacket.RecordClass;
-  /** Whether the server is to ask others. */
+  /** Whether the query asks the server for recursion. */
   readonly recursion: boolean;
-  /** The largest reply there is, in bytes: what is longer could take long to decode. */
+  /** Most bytes of a reply. A longer reply is malformed: to decode it could take long. */
   readonly maxReplyBytes: number;
 }
 
 /** The reply to a question. */
-export interface Answer {
-  /** The response code, by name. */
+export interface DnsReply {
+  /** The response code by name, for example `NXDOMAIN`. */
   readonly rcode: string;
+  /** The records of the answer section. */
   readonly records: readonly DnsPacket.Answer[];
-  /** Those of the type that was asked for. */
+  /** The records of the type that was asked for. */
   readonly fitting: readonly DnsPacket.Answer[];
-  /** Whether some were left out because they did not fit the datagram. */
+  /** Whether the server left out records that did not fit the datagram. */
   readonly truncated: boolean;
 }
 
-/** Where the number of questions stands in a message, and where they begin (RFC 1035 section 4.1.1). */
+/** Offsets in a message: the number of questions, and the first question (RFC 1035 section 4.1.1). */
 const QUESTION_COUNT_OFFSET = 4;
 const QUESTION_OFFSET = 12;
 
-/** Asks one question; `judge` is given what answers it, and nothing else. */
+/**
+ * Writes a query with one question, with a random id.
+ *
+ * @param judge Called only with a reply that has the id and the question of the query.
+ */
 export async function ask(
   { name, type, class: klass, recursion, maxReplyBytes }: Question,
-  judge: (answer: Answer) => Finding,
+  judge: (reply: DnsReply) => Finding,
 ): Promise<ProbeRun> {
   const library = await import('dns-packet');
   const id = randomInt(0x1_0000);
@@ -56,7 +61,7 @@ export async function ask(
     request,
     judge: (data) => {
       if (data.length > maxReplyBytes) {
-        throw new MalformedReply(`it has ${data.length} bytes, and at most ${maxReplyBytes} were to come`);
+        throw new MalformedReply(`it has ${data.length} bytes, and a reply has at most ${maxReplyBytes}`);
       }
       const reply = decodeMessage(library, data);
       if (reply.type !== 'response') throw new MalformedReply('it is a query');
@@ -78,21 +83,21 @@ export async function ask(
   };
 }
 
-/** A message as the library decodes it; its types leave out some of the header. */
+/** A message as the library decodes it. The declarations of the library leave out the opcode and the response code. */
 type Message = DnsPacket.DecodedPacket & { readonly opcode: string; readonly rcode: string };
 
 function decodeMessage({ decode }: DnsPacketLibrary, data: Uint8Array): Message {
   try {
     return decode(Buffer.from(data)) as Message;
   } catch (error) {
-    // The library throws whatever its reads come to on bytes that are no message.
+    // On bytes that are no message the library throws errors of any class, for example a RangeError.
     throw new MalformedReply(error instanceof Error ? error.message : String(error));
   }
 }
 
 /**
- * Whether a reply repeats the question of the request, and no other. Bytes are compared, since one name can be cut into
- * labels in several ways; letters may be of either case (RFC 4343).
+ * Whether a reply has the question of the query, and no second one. The bytes are compared, because two different names can
+ * decode to the same text. Upper and lower case are equal (RFC 4343).
  */
 function repeatsQuestion(request: Uint8Array, reply: Uint8Array): boolean {
   const asked = lowerCase(request.subarray(QUESTION_OFFSET));
@@ -106,17 +111,21 @@ function lowerCase(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte)));
 }
 
-/** The most bytes of a name with dots (RFC 1035 section 2.3.4: 255 with the length of each label and the last zero). */
+/** Most bytes of a name in its written form. On the wire it has two more, 255 (RFC 1035 section 2.3.4). */
 const MAX_NAME_BYTES = 253;
 const MAX_LABEL_BYTES = 63;
 
-/** Reads a domain name, with or without its last dot; `.` is the root. */
+/** Reads a domain name, with or without its last dot. `.` is the root. @throws {ArgumentError} */
 export const readDomainName = nameReader(
   /^[\w*-]+$/,
   'it is a name such as example.com, in ASCII, of labels of 1 to 63 letters, digits, - and _',
 );
 
-/** Reads a name of multicast DNS, whose labels may be any text (RFC 6762 section 16, RFC 6763 section 4.1.1). */
+/**
+ * Reads a name of multicast DNS. Its labels may be any UTF-8 text (RFC 6762 section 16, RFC 6763 section 4.1.1).
+ *
+ * @throws {ArgumentError}
+ */
 export const readServiceName = nameReader(
   /^\P{Cc}+$/u,
   'it is a name such as _ipp._tcp.local, of labels of 1 to 63 bytes without control characters',
@@ -132,12 +141,12 @@ function nameReader(label: RegExp, accepted: string): (text: string) => string {
   };
 }
 
-/** The number of records in words. */
+/** Returns the number of records of the answer section in words: `1 answer`, `3 answers`. */
 export function countAnswers({ length }: readonly DnsPacket.Answer[]): string {
   return `${length} ${length === 1 ? 'answer' : 'answers'}`;
 }
 
-/** The data of a record in a few words. */
+/** Returns the data of a record as text, for example `preference 5 exchange mail.example.com`. */
 export function describeData(record: DnsPacket.Answer): string {
   const { data } = record as { readonly data?: unknown };
   return describeValue(data);

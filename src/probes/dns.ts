@@ -5,10 +5,10 @@ import { defineProbe, match, mismatch } from './probe.js';
 const CLASSES = ['IN', 'CH', 'HS', 'ANY'] as const;
 const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'NOTAUTH'] as const;
 
-/** The most that a server sends to whoever does not ask for more, which takes EDNS (RFC 1035 section 4.2.1, RFC 6891). */
+/** Most bytes of a reply over UDP without EDNS (RFC 1035 section 4.2.1). The probe does not ask for EDNS (RFC 6891). */
 const MAX_REPLY_BYTES = 512;
 
-/** A question to a resolver or an authority (RFC 1035 section 4; codes: RFC 6895). */
+/** A question to a resolver or an authoritative server (RFC 1035 section 4; response codes: RFC 6895). */
 export const dns = defineProbe({
   summary: 'a question to a resolver or an authority',
   proves:
@@ -28,9 +28,9 @@ export const dns = defineProbe({
   start({ name, type, class: klass, rcode, answers, recursion }) {
     const question = `${name} ${type}`;
     const asked = { name, type, class: klass, recursion: recursion === 'yes', maxReplyBytes: MAX_REPLY_BYTES };
-    return ask(asked, (answer) => {
-      const { records, fitting, truncated } = answer;
-      if (answer.rcode !== rcode) return mismatch(`rcode ${answer.rcode}`);
+    return ask(asked, (reply) => {
+      const { records, fitting, truncated } = reply;
+      if (reply.rcode !== rcode) return mismatch(`rcode ${reply.rcode}`);
       if (rcode === 'NOERROR' && fitting.length < answers) {
         const why = truncated ? 'truncated' : `rcode ${rcode}`;
         return mismatch(`${question}: ${fitting.length} records of that type, fewer than ${answers}, ${why}`);

@@ -50,7 +50,7 @@ export class ProbeSession {
     // A connected socket hears its peer before anything was asked.
     if (this.#run === undefined) return mismatch('it came before the request');
     try {
-      return this.#run.judge?.(data) ?? mismatch('nothing was expected to answer');
+      return this.#run.judge?.(data) ?? mismatch('no reply was expected');
     } catch (error) {
       if (error instanceof MalformedReply) return mismatch(`the reply is no message of the protocol: ${error.message}`);
       throw error;

@@ -2,53 +2,56 @@ import type { CapturedDatagram } from './captured-datagram.js';
 import type { ReplayFilter } from './replay-filter.js';
 import { type Endpoint, formatEndpoint } from '../net/index.js';
 
-/** One datagram of a recording: one that is to be sent, that answered one, or of another conversation. */
+/** One datagram of a recording that is replayed. */
 export interface Replayed {
-  readonly role: 'request' | 'answer' | 'other';
-  /** Its place in the recording, among all its datagrams, from 1. */
+  /** A `request` is sent. A `response` went the other way between the ends of a request. `other` is neither. */
+  readonly role: 'request' | 'response' | 'other';
+  /** Its number among all datagrams of the recording, from 1. */
   readonly number: number;
-  /** When it was recorded, in milliseconds since the epoch; NaN where that is not known. */
+  /** When it was recorded, in milliseconds since the epoch; NaN if the recording does not say. */
   readonly timeMs: number;
-  /** Who sent it, as text. */
+  /** The endpoint that sent it, as ADDRESS:PORT. */
   readonly sender: string;
   readonly data: Uint8Array;
   /** See {@link CapturedDatagram.mayBeJoined}. */
   readonly mayBeJoined: boolean;
 }
 
-/** Datagrams of a recording that were not selected. */
+/** How many datagrams of a recording were not selected, by reason. */
 export interface Unselected {
-  /** What went the other way between the ends of datagrams that were selected. */
-  readonly answers: number;
-  /** The others by their receiver, the most first. */
+  /** Responses: datagrams that went the other way between the ends of a selected one. */
+  readonly responses: number;
+  /** Other datagrams, counted for each receiver. The receiver of the most datagrams comes first. */
   readonly receivers: readonly { readonly to: string; readonly count: number }[];
-  /** More of the others: of some conversations, when there are very many, the receiver is not remembered. */
+  /** Other datagrams whose receiver was not kept, because the recording has too many conversations. */
   readonly more: number;
 }
 
-/** How many pairs of ends are remembered, so that answers are known by being the other way round. */
+/** Most pairs of sender and receiver that are kept in memory, of requests and of other datagrams each. */
 const MAX_PAIRS = 64 * 1024;
 
 /**
- * Tells which datagrams of a recording are to be sent: without a filter those to the receiver of the first datagram. An
- * answer goes the other way between the same ends. Before the first request of these ends its role is `other`, though
- * {@link ReplaySelection.unselected} counts them as answers.
+ * Selects the datagrams of a recording that are sent. Without a filter these are the datagrams to the receiver of the first
+ * one. A response goes from the receiver of a request to its sender. A response that the recording has before its request
+ * gets the role `other`; {@link ReplaySelection.unselected} counts it as a response once the request was read.
  */
 export class ReplaySelection {
   #selects: Matcher | undefined;
   #read = 0;
-  #answers = 0;
+  #responses = 0;
   #more = 0;
-  /** Pairs of ends, of which something was selected. */
+  /** Senders and receivers of the requests so far. */
   readonly #pairs = new Set<string>();
-  /** Of other pairs, how many there were so far, and who received them. */
+  /** Other datagrams so far, counted for each pair of sender and receiver. */
   readonly #others = new Map<string, { readonly to: string; count: number }>();
+
+  /** @param filter Default: the datagrams to the receiver of the first one. */
 
   constructor(filter: ReplayFilter | undefined) {
     this.#selects = filter === undefined ? undefined : matcherOf(filter);
   }
 
-  /** Takes in the next datagram of the recording. */
+  /** Takes the next datagram of the recording, and returns it with its role. */
   take(datagram: CapturedDatagram): Replayed {
     this.#read += 1;
     this.#selects ??= receiverOf(datagram);
@@ -62,15 +65,15 @@ export class ReplaySelection {
   #request(sender: string, receiver: string): 'request' {
     if (this.#pairs.size < MAX_PAIRS) this.#pairs.add(pairOf(sender, receiver));
     const reverse = pairOf(receiver, sender);
-    this.#answers += this.#others.get(reverse)?.count ?? 0;
+    this.#responses += this.#others.get(reverse)?.count ?? 0;
     this.#others.delete(reverse);
     return 'request';
   }
 
-  #noRequest(sender: string, receiver: string): 'answer' | 'other' {
+  #noRequest(sender: string, receiver: string): 'response' | 'other' {
     if (this.#pairs.has(pairOf(receiver, sender))) {
-      this.#answers += 1;
-      return 'answer';
+      this.#responses += 1;
+      return 'response';
     }
     const pair = pairOf(sender, receiver);
     const other = this.#others.get(pair);
@@ -80,20 +83,24 @@ export class ReplaySelection {
     return 'other';
   }
 
-  /** What was read and not selected so far. */
+  /** The datagrams that were not selected, as far as the recording was read. */
   get unselected(): Unselected {
     const counts = new Map<string, number>();
     for (const { to, count } of this.#others.values()) counts.set(to, (counts.get(to) ?? 0) + count);
     const receivers = [...counts].map(([to, count]) => ({ to, count })).sort((one, other) => other.count - one.count);
-    return { answers: this.#answers, receivers, more: this.#more };
+    return { responses: this.#responses, receivers, more: this.#more };
   }
 }
 
-/** Where a receiver heard both families, and did not learn its own address, packets have the one of their own. */
+/**
+ * The addresses that a recording has for a receiver that did not learn its own address. A receiver that heard both families
+ * has both, each in the packets of its family.
+ */
 const WILDCARDS: readonly string[] = ['0.0.0.0', '::'];
 
 type Matcher = (datagram: Pick<CapturedDatagram, 'source' | 'destination'>) => boolean;
 
+/** Returns a matcher for the datagrams to the same receiver. */
 function receiverOf({ destination: { address, port } }: { readonly destination: Endpoint }): Matcher {
   if (!WILDCARDS.includes(address)) return matcherOf({ end: 'dst', address, port });
   return ({ destination }) => destination.port === port && WILDCARDS.includes(destination.address);

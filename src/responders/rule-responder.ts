@@ -1,5 +1,5 @@
 import type { Datagram } from '../net/index.js';
-import { Question } from '../rules/question.js';
+import { RuleRequest } from '../rules/rule-request.js';
 import { CountedRule, type Rule } from '../rules/rule.js';
 import { DelayLine } from '../timing/delay-line.js';
 import type { Responder, ResponseDatagram, Sink } from './responder.js';
@@ -41,9 +41,9 @@ export class RuleResponder implements Responder {
 
   /** Responds to one request: puts the responses that are not delayed into `now`, and the others into the line. */
   #respond(request: Datagram, sink: Sink, nowMs: number, now: ResponseDatagram[]): void {
-    const question = new Question(request);
+    const asked = new RuleRequest(request);
     for (const rule of this.#rules) {
-      const payloads = rule.payloadsFor(question);
+      const payloads = rule.payloadsFor(asked);
       if (payloads === undefined) continue;
       let nth = 0;
       for (const response of sink.permitAll(request, payloads)) {

@@ -1,28 +1,31 @@
 import { type Expectation, expectExact, expectSize, type SizeRange } from '../check/expectation.js';
 import { AccessList, type Cidr } from '../guard/access-list.js';
 import { EncodingError } from '../text/encoding.js';
-import type { Question } from './question.js';
+import type { RuleRequest } from './rule-request.js';
 
-/** What an expression captured: the whole match, then its groups; undefined for a group that took no part. */
+/** What an expression captured: the whole match, then its groups. A group that took no part is undefined. */
 export type Captures = readonly (string | undefined)[];
 
 const NO_CAPTURES: Captures = [];
 
 /** One condition of a rule. */
 export interface Matcher {
-  /** What the expression of the rule captured, nothing for other conditions; undefined if the question does not match. */
-  match(question: Question): Captures | undefined;
+  /**
+   * Returns what the expression of the rule captured, which is empty for other conditions. Undefined if the request does
+   * not meet the condition.
+   */
+  match(request: RuleRequest): Captures | undefined;
 }
 
-function meeting(meets: (question: Question) => boolean): Matcher {
-  return { match: (question) => (meets(question) ? NO_CAPTURES : undefined) };
+function meeting(meets: (request: RuleRequest) => boolean): Matcher {
+  return { match: (request) => (meets(request) ? NO_CAPTURES : undefined) };
 }
 
 function expecting(expectation: Expectation): Matcher {
   return meeting(({ data }) => expectation.mismatch(data) === undefined);
 }
 
-/** Exactly this text, as UTF-8. */
+/** Matches a payload that is exactly this text in UTF-8. */
 export function matchExact(text: string): Matcher {
   return expecting(expectExact(Buffer.from(text, 'utf8'), 'utf8'));
 }
@@ -30,49 +33,51 @@ export function matchExact(text: string): Matcher {
 const ANYTHING_AFTER = /\s*\.\.\.\s*$/;
 
 /**
- * Exactly these bytes, written in hex: `??` is any byte, and `...` at the end whatever follows, nothing included.
+ * Matches a payload by bytes in hex, for example `01 ?? 03 ...`. `??` stands for any byte. `...` at the end stands for any
+ * number of bytes, also none.
  *
- * @throws {EncodingError}
+ * @throws {EncodingError} if the text is no such pattern
  */
 export function matchHex(written: string): Matcher {
   const pattern = written.replace(ANYTHING_AFTER, '');
   const exact = expectExact(Buffer.from(pattern, 'utf8'), 'hex');
   if (pattern === written) return expecting(exact);
   const length = pattern.replace(/\s/g, '').length / 2;
-  // The bytes before the dots, if the question has as many.
+  // Only the bytes before the dots are compared.
   return meeting(({ data }) => data.length >= length && exact.mismatch(data.subarray(0, length)) === undefined);
 }
 
-/** A size in bytes. */
+/** Matches a payload by its size in bytes. */
 export function matchSize(range: SizeRange): Matcher {
   return expecting(expectSize(range));
 }
 
-/** An address in one of the blocks. */
+/** Matches a request whose sender has an address in one of the blocks. */
 export function matchPeer(blocks: readonly Cidr[]): Matcher {
   const list = new AccessList(blocks, []);
   return meeting(({ remote }) => list.admits(remote));
 }
 
-/** A condition that captures. */
+/** A condition that captures parts of the payload. */
 export interface RegexMatcher extends Matcher {
-  /** How many groups there are. */
+  /** Number of groups of the expression, the whole match not counted. */
   readonly groupCount: number;
-  /** The numbers of the groups that have names. */
+  /** The numbers of the named groups, by name. */
   readonly namedGroups: Readonly<Record<string, number>>;
 }
 
 /**
- * An RE2 expression, found anywhere in the payload read as UTF-8, in time linear in its size.
+ * Matches a payload by an RE2 expression, which may match anywhere in the payload. The payload is read as UTF-8. The time is
+ * linear in the size of the payload: no request can make the server hang.
  *
- * @throws {EncodingError} if it is no such expression
+ * @throws {EncodingError} if the text is no RE2 expression
  */
 export async function matchRegex(source: string): Promise<RegexMatcher> {
   const { RE2JS } = await import('re2js');
   try {
     const regex = RE2JS.compile(source);
     const groupCount = regex.groupCount();
-    const match = ({ text }: Question): Captures | undefined => {
+    const match = ({ text }: RuleRequest): Captures | undefined => {
       const matcher = regex.matcher(text);
       if (!matcher.find()) return undefined;
       return Array.from({ length: groupCount + 1 }, (_, group) => matcher.group(group) ?? undefined);

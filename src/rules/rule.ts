@@ -1,19 +1,20 @@
 import type { Captures, Matcher } from './matcher.js';
-import type { Question } from './question.js';
+import type { RuleRequest } from './rule-request.js';
 import type { Template } from './template.js';
 
-/** One datagram that a rule responds with. */
-export interface RuleAnswer {
+/** One datagram of a rule's response. */
+export interface RuleResponse {
   readonly template: Template;
-  /** Counted from the moment at which the request is taken up. */
+  /** Time from reading the request to sending the response, in milliseconds; 0 sends it at once. */
   readonly delayMs: number;
 }
 
-/** The responses to requests that meet all conditions, or to all requests if there are no conditions. */
+/** Conditions, and the responses to a request that meets all of them. */
 export interface Rule {
+  /** The conditions. Without conditions the rule matches every request. */
   readonly matchers: readonly Matcher[];
-  /** Empty for no response. */
-  readonly answers: readonly RuleAnswer[];
+  /** The responses, in the order in which they are sent. Empty: the request gets no response. */
+  readonly responses: readonly RuleResponse[];
 }
 
 /** A rule that counts how often it has matched. */
@@ -25,21 +26,21 @@ export class CountedRule {
     this.#rule = rule;
   }
 
-  /** The payloads of all responses, in order; undefined if the question does not match. */
-  payloadsFor(question: Question): readonly Uint8Array[] | undefined {
+  /** Returns the payloads of all responses, in order. Undefined if the rule does not match the request. */
+  payloadsFor(request: RuleRequest): readonly Uint8Array[] | undefined {
     let captures: Captures = [];
     for (const matcher of this.#rule.matchers) {
-      const captured = matcher.match(question);
+      const captured = matcher.match(request);
       if (captured === undefined) return undefined;
       if (captured.length > 0) captures = captured;
     }
     this.#counter += 1;
-    const values = { question, captures, counter: this.#counter };
-    return this.#rule.answers.map(({ template }) => template(values));
+    const values = { request, captures, counter: this.#counter };
+    return this.#rule.responses.map(({ template }) => template(values));
   }
 
-  /** The delay of a response, counted from 0. */
+  /** Returns the delay of a response in milliseconds. @param nth number of the response, from 0 */
   delayMs(nth: number): number {
-    return this.#rule.answers[nth]?.delayMs ?? 0;
+    return this.#rule.responses[nth]?.delayMs ?? 0;
   }
 }

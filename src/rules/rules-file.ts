@@ -7,7 +7,7 @@ import { readPayloadFile } from '../input/payload.js';
 import { describeSystemError, ValueError } from '../net/errors.js';
 import { MAX_PAYLOAD_BYTES } from '../net/index.js';
 import { matchExact, matchHex, type Matcher, matchPeer, matchRegex, matchSize, type RegexMatcher } from './matcher.js';
-import type { Rule, RuleAnswer } from './rule.js';
+import type { Rule, RuleResponse } from './rule.js';
 import { checkPayloadSize, fixedTemplate, parseTemplate, type Template } from './template.js';
 import { LocalFailure } from '../text/failure.js';
 import { UsageError } from '../cli/usage-error.js';
@@ -15,18 +15,21 @@ import { parseSizeRange } from '../check/expectation.js';
 import { parseAddressBlock } from '../guard/access-list.js';
 import { parseDurationOrZero } from '../text/duration.js';
 
-/** More is no file of rules but a mistake. */
+/** A larger file is taken for a mistake, and is not read. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
- * Reads a file of rules, and the files that it answers with.
+ * Reads a file of rules, and the files whose bytes the rules respond with.
  *
- * @returns the rules in order, the default last
- * @throws {LocalFailure} for a file that cannot be read; {@link UsageError} for what is wrong in it, with the line
+ * @param path Of a YAML file of at most 1 MiB. Paths in the file are relative to its folder.
+ * @returns the rules in the order of the file, the default last
+ * @throws {LocalFailure} if a file cannot be read
+ * @throws {UsageError} if the file is no valid file of rules; the message names the line
  */
 export async function readRules(path: string): Promise<readonly Rule[]> {
   const bytes = await readFile(path, MAX_FILE_BYTES);
-  if (bytes.length > MAX_FILE_BYTES) throw new UsageError(`${path}: it is larger than rules may be, 1 MiB`);
+  if (bytes.length > MAX_FILE_BYTES)
+    throw new UsageError(`${path}: it is larger than 1 MiB, the limit of a file of rules`);
   if (!isUtf8(bytes)) throw new UsageError(`${path}: it is not UTF-8 text`);
   const [{ LineCounter, parseDocument, visit }, { safeParse }, schema] = await Promise.all([
     import('yaml'),
@@ -34,7 +37,7 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
     makeSchema(),
   ]);
   const lines = new LineCounter();
-  // Every value is text, as it stands: 0102 is four digits, and no is a word.
+  // The schema "failsafe" reads every value as text. Others would read 0102 as a number, and "no" as false.
   const document = parseDocument(Buffer.from(bytes).toString('utf8'), {
     schema: 'failsafe',
     lineCounter: lines,
@@ -47,10 +50,7 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
   visit(document, {
     Alias: (_key, alias) => {
       if (alias.resolve(document) !== undefined) return;
-      throw source.errorAt(
-        alias.range?.[0] ?? 0,
-        `*${alias.source} stands for nothing that was named &${alias.source} before`,
-      );
+      throw source.errorAt(alias.range?.[0] ?? 0, `no value before *${alias.source} is named &${alias.source}`);
     },
   });
   const { output, issues, success } = safeParse(schema, source.values(), { abortEarly: true });
@@ -62,7 +62,7 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
   );
 }
 
-/** At most one byte more than `limitBytes`. */
+/** Reads a file. Returns at most `limitBytes` + 1 bytes, so that the caller can tell that the file is too large. */
 async function readFile(path: string, limitBytes: number): Promise<Uint8Array> {
   try {
     return await readPayloadFile(path, limitBytes);
@@ -71,10 +71,10 @@ async function readFile(path: string, limitBytes: number): Promise<Uint8Array> {
   }
 }
 
-/** Where something stands in the file: keys and places in lists, from the outermost on. */
+/** A place in the file, for example `['rules', 0, 'answer']`: keys, and indexes in lists from 0, from the outermost on. */
 type Path = readonly (string | number)[];
 
-/** The file, for whoever tells what is wrong in it. */
+/** The parsed file. It makes the errors, which name the line of the mistake. */
 class RulesSource {
   readonly path: string;
   readonly #document: Document;
@@ -86,7 +86,7 @@ class RulesSource {
     this.#lines = lines;
   }
 
-  /** What the file holds. @throws {UsageError} for aliases that would fill the memory */
+  /** Returns the contents of the file. @throws {UsageError} if its aliases multiply to more than memory should hold */
   values(): unknown {
     try {
       return this.#document.toJS({ maxAliasCount: 100 });
@@ -105,7 +105,7 @@ class RulesSource {
     return new UsageError(`${this.path}:${Math.max(line, 1)}: ${reason.replace(/\s*\n\s*/g, ' ')}`);
   }
 
-  /** Of the innermost part of a path that is there. */
+  /** Returns the offset of the value at a path. If there is no such value, that of the innermost value around it. */
   #offsetOf(path: Path): number {
     for (let depth = path.length; depth >= 0; depth -= 1) {
       const node = this.#document.getIn(path.slice(0, depth), true) as { range?: readonly number[] } | undefined;
@@ -114,14 +114,14 @@ class RulesSource {
     return 0;
   }
 
-  /** The text that stands there, if it is one. */
+  /** Returns the text at a path, shortened and in quotes, with a colon. Empty if the value there is no text. */
   #quote(path: Path): string {
     const value = this.#document.getIn(path);
     if (typeof value !== 'string') return '';
     return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)}: `;
   }
 
-  /** What `read` makes of something in the file, of which what it throws for a bad value tells. */
+  /** Returns what `read` returns. If `read` throws for a bad value, the error names the path and its line. */
   async read<Value>(path: Path, read: () => Value | Promise<Value>): Promise<Value> {
     try {
       return await read();
@@ -132,7 +132,7 @@ class RulesSource {
   }
 }
 
-/** The shape of the file; what its texts mean is read later. */
+/** Makes the schema of the file: which keys there are. The texts in them are read after this check. */
 async function makeSchema() {
   const v = await import('valibot');
   const text = v.string('it must be text');
@@ -146,7 +146,7 @@ async function makeSchema() {
       return `${what} needs ${expected}`;
     });
   const PAYLOADS = ['text', 'hex', 'base64', 'file'] as const;
-  const answer = v.pipe(
+  const response = v.pipe(
     mapping('an answer', {
       text: v.optional(text),
       hex: v.optional(text),
@@ -156,17 +156,17 @@ async function makeSchema() {
     }),
     v.check((given) => countOf(given, PAYLOADS) === 1, `an answer needs one of ${PAYLOADS.join(', ')}`),
   );
-  const written = v.lazy<typeof text | typeof answer>((input) => (typeof input === 'string' ? text : answer));
-  const what = {
+  const written = v.lazy<typeof text | typeof response>((input) => (typeof input === 'string' ? text : response));
+  const responses = {
     answer: v.optional(written),
     answers: v.optional(
-      v.pipe(listOf(written), v.minLength(1, 'it is empty; none: true is how a rule answers nothing')),
+      v.pipe(listOf(written), v.minLength(1, 'it is empty; none: true makes a rule that does not answer')),
     ),
     none: v.optional(v.literal('true', 'it must be true')),
   };
-  const ANSWERS = ['answer', 'answers', 'none'] as const;
-  const hasOne = (given: Readonly<Record<string, unknown>>): boolean => countOf(given, ANSWERS) === 1;
-  const one = `it needs one of ${ANSWERS.join(', ')}`;
+  const RESPONSES = ['answer', 'answers', 'none'] as const;
+  const hasOne = (given: Readonly<Record<string, unknown>>): boolean => countOf(given, RESPONSES) === 1;
+  const one = `it needs one of ${RESPONSES.join(', ')}`;
   const CONDITIONS = ['exact', 'hex', 'regex', 'size', 'peer'] as const;
   const when = v.pipe(
     mapping('a condition', {
@@ -187,13 +187,13 @@ async function makeSchema() {
     mapping('a file of rules', {
       rules: listOf(
         v.pipe(
-          mapping('a rule', { when, ...what }),
+          mapping('a rule', { when, ...responses }),
           v.check((given) => hasOne(given), one),
         ),
       ),
       default: v.optional(
         v.pipe(
-          mapping('the default', what),
+          mapping('the default', responses),
           v.check((given) => hasOne(given), one),
         ),
       ),
@@ -214,7 +214,7 @@ function countOf(given: Readonly<Record<string, unknown>>, keys: readonly string
 
 type Written = InferOutput<Awaited<ReturnType<typeof makeSchema>>>;
 type WrittenRule = Written['rules'][number];
-type WrittenAnswer = NonNullable<WrittenRule['answer']>;
+type WrittenResponse = NonNullable<WrittenRule['answer']>;
 
 function rulesOf({ rules, default: otherwise }: Written, source: RulesSource): readonly Promise<Rule>[] {
   return [
@@ -233,11 +233,11 @@ async function readRule(
     answer === undefined
       ? answers.map((each, index) => ({ each, at: [...path, 'answers', index] }))
       : [{ each: answer, at: [...path, 'answer'] }];
-  const read = written.map(({ each, at }) => readAnswer(each, at, regex, source));
-  return { matchers, answers: await Promise.all(read) };
+  const read = written.map(({ each, at }) => readResponse(each, at, regex, source));
+  return { matchers, responses: await Promise.all(read) };
 }
 
-/** The cheapest first. */
+/** Makes the conditions of a rule. The cheapest come first, because the first that fails ends the check. */
 async function readConditions(
   { exact, hex, regex, size, peer }: Partial<WrittenRule['when']>,
   path: Path,
@@ -256,12 +256,12 @@ async function readConditions(
   return { matchers, regex: regex === undefined ? undefined : await add('regex', () => matchRegex(regex)) };
 }
 
-async function readAnswer(
-  written: WrittenAnswer,
+async function readResponse(
+  written: WrittenResponse,
   path: Path,
   regex: RegexMatcher | undefined,
   source: RulesSource,
-): Promise<RuleAnswer> {
+): Promise<RuleResponse> {
   if (typeof written === 'string') {
     return { template: await source.read(path, () => parseTemplate(written, 'utf8', regex)), delayMs: 0 };
   }
@@ -271,12 +271,12 @@ async function readAnswer(
   if (text !== undefined) return { delayMs, template: await read('text', () => parseTemplate(text, 'utf8', regex)) };
   if (hex !== undefined) return { delayMs, template: await read('hex', () => parseTemplate(hex, 'hex', regex)) };
   if (base64 !== undefined) return { delayMs, template: await read('base64', () => fixed(decodeBase64(base64))) };
-  // A name counts from where the rules stand, wherever the command was started.
+  // A relative path is relative to the folder of the rules, not to the working directory.
   const name = resolve(dirname(source.path), file ?? '');
   return { delayMs, template: await read('file', async () => fixed(await readFile(name, MAX_PAYLOAD_BYTES[6]))) };
 }
 
-/** @throws {EncodingError} for more than a datagram holds */
+/** @throws {EncodingError} if the payload is larger than a datagram can hold */
 function fixed(payload: Uint8Array): Template {
   checkPayloadSize(payload);
   return fixedTemplate(payload);

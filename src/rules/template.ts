@@ -3,37 +3,46 @@ import { decode, EncodingError } from '../text/encoding.js';
 import { formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import { formatTime } from '../text/time.js';
 import type { Captures, RegexMatcher } from './matcher.js';
-import type { Question } from './question.js';
+import type { RuleRequest } from './rule-request.js';
 
-/** What a template is filled with. */
+/** The values that a template puts into its fields. */
 export interface TemplateValues {
-  readonly question: Question;
+  /** The request that gets the response. */
+  readonly request: RuleRequest;
+  /** What the expression of the rule captured from it. */
   readonly captures: Captures;
-  /** How often the rule has matched, this time included. */
+  /** How often the rule has matched, this match included: from 1. */
   readonly counter: number;
 }
 
 type Part = Uint8Array | ((values: TemplateValues) => Uint8Array);
 
-/** Makes the payload of an answer. */
+/** Makes the payload of a response. */
 export type Template = (values: TemplateValues) => Uint8Array;
 
-/** Always the same payload. */
+/** Returns a template without fields: it makes the same payload for every request. */
 export function fixedTemplate(payload: Uint8Array): Template {
   return () => payload;
 }
 
-/** A field in braces, a doubled brace that stands for itself, or one that is neither. */
+/** A doubled brace, a field in braces, or a brace that belongs to neither (an error). */
 const FIELD = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g;
 
 /**
- * Reads a template. `{1}` and `{name}` are what the rule's expression captured, `{0}` its whole match, `{data}` the
- * datagram's bytes, `{data:2..5}` some of them, counted from 0, `{counter}` how often the rule has matched, `{time}` when
- * the datagram came, `{peer}` its sender, `{random:8}` so many random bytes. `{{` and `}}` are braces.
+ * Reads a template, for example `hello {name}, number {counter}`. Its fields:
  *
- * @param encoding of what stands between the fields
- * @param regex the expression of the rule, if it has one
- * @throws {EncodingError} for what is no such template, or always longer than a datagram
+ * - `{1}`, `{name}`: the groups that the rule's expression captured; `{0}` is its whole match
+ * - `{data}`: the bytes of the request; `{data:2..5}`: some of them, counted from 0, both ends included
+ * - `{counter}`: how often the rule has matched
+ * - `{time}`: when the request arrived, in UTC with microseconds
+ * - `{peer}`: the sender, as ADDRESS:PORT
+ * - `{random:8}`: eight random bytes
+ *
+ * `{{` and `}}` are single braces.
+ *
+ * @param encoding Encoding of the text between the fields.
+ * @param regex The expression of the rule, if the rule has one.
+ * @throws {EncodingError} if the text is no template, or its fixed part alone is larger than a datagram can hold
  */
 export function parseTemplate(written: string, encoding: 'utf8' | 'hex', regex: RegexMatcher | undefined): Template {
   const parts: Part[] = [];
@@ -65,7 +74,7 @@ function templateOf(parts: readonly Part[]): Template {
   return (values) => Buffer.concat(parts.map((part) => (typeof part === 'function' ? part(values) : part)));
 }
 
-/** @throws {EncodingError} for more than a datagram of either family holds */
+/** @throws {EncodingError} if the payload is larger than an IPv6 datagram can hold, 65527 bytes */
 export function checkPayloadSize({ length }: Uint8Array): void {
   const limit = MAX_PAYLOAD_BYTES[6];
   if (length > limit) throw new EncodingError(`it is more than a datagram holds, ${limit} bytes`);
@@ -79,42 +88,44 @@ function parseField(field: string, regex: RegexMatcher | undefined): Part {
   if (ofRegex !== undefined) return ({ captures }) => utf8(captures[ofRegex] ?? '');
   switch (argument === undefined ? name : `${name}:`) {
     case 'data':
-      return ({ question }) => question.data;
+      return ({ request }) => request.data;
     case 'data:':
       return parseSlice(field, argument ?? '');
     case 'counter':
       return ({ counter }) => utf8(String(counter));
     case 'time':
-      return ({ question }) => utf8(formatTime(question.timeMs));
+      return ({ request }) => utf8(formatTime(request.timeMs));
     case 'peer':
-      return ({ question }) => utf8(formatEndpoint(question.remote));
+      return ({ request }) => utf8(formatEndpoint(request.remote));
     case 'random:':
       return parseRandom(field, argument ?? '');
     default:
       throw new EncodingError(
         /^(\d+|[A-Za-z_]\w*)$/.test(field)
-          ? `{${field}} is nothing that the rule's regex captures, and no other field; ${FIELDS} are`
-          : `{${field}} is no field; ${FIELDS} are`,
+          ? `{${field}} is no field, and the rule's regex has no such group; the fields are ${FIELDS}`
+          : `{${field}} is no field; the fields are ${FIELDS}`,
       );
   }
 }
 
-/** The number of the group that a field names. */
+/** Returns the number of the group that a field names. Undefined if the expression has no such group. */
 function groupOf(name: string, regex: RegexMatcher | undefined): number | undefined {
   if (regex === undefined) return undefined;
   if (!/^\d{1,3}$/.test(name)) return Object.hasOwn(regex.namedGroups, name) ? regex.namedGroups[name] : undefined;
   return Number(name) <= regex.groupCount ? Number(name) : undefined;
 }
 
-/** The bytes that there are of those asked for; both ends are included. */
+/** Reads a range such as `2..5`, `2..`, `..5` or `2`. A request that ends before the range gives the bytes it has. */
 function parseSlice(field: string, written: string): Part {
   const [, first = '', dots, last = ''] = /^(\d{0,5})(\.\.)?(\d{0,5})$/.exec(written) ?? [];
   const from = Number(first);
   const to = dots === undefined ? from : last === '' ? Infinity : Number(last);
   if ((first === '' && last === '') || from > to) {
-    throw new EncodingError(`{${field}} is no range of bytes; {data:2}, {data:2..5}, {data:2..} and {data:..5} are`);
+    throw new EncodingError(
+      `{${field}} is no range of bytes; write it as {data:2}, {data:2..5}, {data:2..} or {data:..5}`,
+    );
   }
-  return ({ question }) => question.data.subarray(from, to + 1);
+  return ({ request }) => request.data.subarray(from, to + 1);
 }
 
 function parseRandom(field: string, written: string): Part {

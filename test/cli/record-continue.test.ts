@@ -1,51 +1,33 @@
 import {
   closeSync,
-  createReadStream,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, describe, expect, test } from '@jest/globals';
-import { readCapture } from '../../src/record/reader.js';
+import { describe, expect, test } from '@jest/globals';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
+import { readRecording, temporaryRecordings, textOf } from '../support/recordings.js';
 import { silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'udpcat-record-continue-'));
-let files = 0;
+const recordings = temporaryRecordings();
+const fileFor = recordings.path.bind(recordings);
 
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
-
-/** A new name in the folder. */
-function fileFor(format: string): string {
-  files += 1;
-  return join(folder, `${files}.${format}`);
-}
-
-/** The payloads that a recording holds. */
+/** Reads the payloads of a recording. */
 async function read(path: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const batch of readCapture(createReadStream(path))) {
-    found.push(...batch.map(({ data }) => Buffer.from(data).toString()));
-  }
-  return found;
+  return (await readRecording(path)).map(textOf);
 }
 
-/** Has `send` record messages to a file, sent to a socket that reads nothing. */
+/** Runs `send --record` with these messages, to a socket that reads nothing. */
 async function record(file: string, messages: readonly string[], ...options: readonly string[]) {
   await using sink = await silentServer();
   return await udpcat(['send', sink.address, ...messages, '--record', file, ...options]);
@@ -59,7 +41,7 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     expect(await read(file)).toEqual(['one', 'two', 'three']);
   });
 
-  test('removes a record that was cut off, and tells before it listens', async () => {
+  test('removes a record that was cut off, and says so before it listens', async () => {
     const file = fileFor(format);
     await record(file, ['one', 'two']);
     const { size } = statSync(file);
@@ -77,11 +59,11 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     expect(await read(file)).toEqual(['one', 'ping', 'ping']);
   });
 
-  test.each(['serve', 'echo', 'send'])('refuses what is none of its own, and binds nothing, by %s', async (command) => {
+  test.each(['serve', 'echo', 'send'])('refuses a foreign file, and binds nothing, by %s', async (command) => {
     const file = fileFor(format);
     writeFileSync(file, 'somebody wrote this\n');
     await using other = await silentServer();
-    // The address is in use, which only a command that binds finds out.
+    // The address is in use. A command that tried to bind it would fail with another error.
     const args = command === 'send' ? [command, other.address, 'x'] : [command, other.address];
     const { status, stderr } = await udpcat([...args, '--record', file]);
     expect(stderr).toBe(
@@ -91,7 +73,7 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     expect(readFileSync(file, 'utf8')).toBe('somebody wrote this\n');
   });
 
-  test('replaces it with --record-replace, unless the command cannot begin', async () => {
+  test('replaces a foreign file with --record-replace, unless the command cannot begin', async () => {
     const file = fileFor(format);
     writeFileSync(file, 'somebody wrote this\n');
     await using other = await silentServer();
@@ -101,7 +83,7 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     expect(await read(file)).toEqual(['one']);
   });
 
-  test('gives an empty one what stands at the beginning', async () => {
+  test('writes the header into an empty file', async () => {
     const file = fileFor(format);
     closeSync(openSync(file, 'w'));
     await record(file, ['one']);
@@ -116,7 +98,7 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     expect(await read(file)).toEqual(['one', 'two']);
   });
 
-  test('has commands that begin at once, and write at once, mix no records', async () => {
+  test('keeps the records of commands whole that begin and write at the same time', async () => {
     const file = fileFor(format);
     const messages = Array.from({ length: 8 }, (_, nth) => `${nth}`);
     await using sink = await silentServer();
@@ -143,7 +125,7 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     for (let run = 0; run < 8; run += 1) {
       await using server = start(['serve', '127.0.0.1:0', '-o', 'none', '--record', file]);
       const address = await server.listening();
-      // All that was recorded is still there, and whole.
+      // The records of the killed runs are still there and whole.
       const found = await read(file);
       expect(found.length).toBeGreaterThanOrEqual(before);
       before = found.length;
@@ -171,18 +153,21 @@ testWith('tshark', '--record that was cut off and continued is read by tshark to
   expect(status).toBe(0);
 });
 
-testInNamespaces('--record where not even the beginning fits on the disk is told, and can be begun later', async () => {
-  const send = (text: string): string => commandLine(['send', '127.0.0.1:9', text, '--record', '/mnt/x.pcap']);
-  const kept = fileFor('pcap');
-  const script = `mount -t tmpfs -o size=16k none /mnt; ip link set lo up; head -c 16384 /dev/zero >/mnt/full; ${send('one')}; echo "$?"; rm /mnt/full; ${send('two')}; cp /mnt/x.pcap ${quote(kept)}`;
-  await using running = shell(`exec unshare --net --mount bash -c ${quote(script)}`);
-  const { stdout, stderr } = await running.outcome;
-  expect(stderr).toContain('udpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n');
-  expect(stdout.toString()).toBe('1\n');
-  expect(await read(kept)).toEqual(['two']);
-});
+testInNamespaces(
+  '--record without room for the header fails with a message, and works once there is room',
+  async () => {
+    const send = (text: string): string => commandLine(['send', '127.0.0.1:9', text, '--record', '/mnt/x.pcap']);
+    const kept = fileFor('pcap');
+    const script = `mount -t tmpfs -o size=16k none /mnt; ip link set lo up; head -c 16384 /dev/zero >/mnt/full; ${send('one')}; echo "$?"; rm /mnt/full; ${send('two')}; cp /mnt/x.pcap ${quote(kept)}`;
+    await using running = shell(`exec unshare --net --mount bash -c ${quote(script)}`);
+    const { stdout, stderr } = await running.outcome;
+    expect(stderr).toContain('udpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n');
+    expect(stdout.toString()).toBe('1\n');
+    expect(await read(kept)).toEqual(['two']);
+  },
+);
 
-testInNamespaces('--record of two commands on a full disk leaves what was written whole', async () => {
+testInNamespaces('--record of two commands to one file on a full disk leaves whole records', async () => {
   const kept = fileFor('pcap');
   const send = commandLine([
     ...['send', '127.0.0.1:9', '--size', '900', '-c', '500', '--rate', 'max', '--record', '/mnt/x.pcap'],
@@ -197,7 +182,7 @@ testInNamespaces('--record of two commands on a full disk leaves what was writte
 
 describe('--rotate-size, --rotate-time and --keep', () => {
   test.each(ENGINE_NAMES)(
-    'record to a row of files, which the next run goes on with, by the %s engine',
+    'record to a row of files, which the next run continues, by the %s engine',
     async (engine) => {
       const own = fileFor('d');
       mkdirSync(own);
@@ -216,7 +201,7 @@ describe('--rotate-size, --rotate-time and --keep', () => {
     },
   );
 
-  test('of what serve receives and answers, by time', async () => {
+  test('begin a new file by time, with requests and responses', async () => {
     const own = fileFor('d');
     mkdirSync(own);
     const args = ['--record', join(own, 'day.jsonl'), '--rotate-time', '1ms', '-c', '2'];
@@ -262,7 +247,7 @@ describe('--rotate-size, --rotate-time and --keep', () => {
       'A size of files is bytes from 1, such as 64k, 100M, 2G, 64Ki or 2GiB.',
     ],
     [['--record', 'x.pcap', '--rotate-size', '1M', '--keep', '0'], 'A count is a whole number from 1.'],
-  ])('are refused where they say nothing: %j', async (args, message) => {
+  ])('are refused where they have no effect: %j', async (args, message) => {
     const { status, stderr } = await udpcat(['serve', '127.0.0.1:0', ...args]);
     expect(stderr).toContain(message);
     expect(status).toBe(2);

@@ -1,17 +1,14 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
-import { CaptureError } from '../../src/record/capture-error.js';
-import { readCapture } from '../../src/record/reader.js';
-import { formatEndpoint } from '../../src/net/index.js';
+import { describe, expect, test } from '@jest/globals';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { flood, standStill } from '../support/flood.js';
 import { startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
+import { endsOf, readRecording, readWholeRecords, temporaryRecordings, textOf } from '../support/recordings.js';
 import { jsonLines, sendAll } from '../support/service.js';
 import {
   answeringServer,
@@ -23,20 +20,11 @@ import {
 } from '../support/sockets.js';
 import { commandLine, quote, type Running, shell, start, terminal, udpcat } from '../support/udpcat.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'udpcat-record-'));
-let files = 0;
+const recordings = temporaryRecordings();
+const { folder } = recordings;
+const fileFor = recordings.path.bind(recordings);
 
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
-
-/** A new file of the folder. */
-function fileFor(format: string): string {
-  files += 1;
-  return join(folder, `${files}.${format}`);
-}
-
-/** Waits until the sockets of a port, two where strays are heard, hold nothing that is still to be read. */
+/** Waits until the receive queues of a port's sockets are empty. Where strays are heard the port has two sockets. */
 async function readFromKernel(address: string): Promise<void> {
   const port = `:${hostAndPort(address).port.toString(16).toUpperCase().padStart(4, '0')}`;
   const holds = (line: string): boolean => {
@@ -46,37 +34,23 @@ async function readFromKernel(address: string): Promise<void> {
   while (readFileSync('/proc/net/udp', 'utf8').split('\n').some(holds)) await delay(5);
 }
 
-/** What a recording holds: from whom, to whom, and the payload. */
+/** Reads a recording: a line `FROM > TO PAYLOAD` for each datagram. */
 async function read(path: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const batch of readCapture(createReadStream(path))) {
-    for (const { source, destination, data } of batch)
-      found.push(`${formatEndpoint(source)} > ${formatEndpoint(destination)} ${Buffer.from(data).toString()}`);
-  }
-  return found;
+  return (await readRecording(path)).map((datagram) => `${endsOf(datagram)} ${textOf(datagram)}`);
 }
 
 const FORMATS = ['pcap', 'jsonl'] as const;
 const CASES = FORMATS.flatMap((format) => ([4, 6] as const).map((family) => ({ format, family })));
 
-/** As {@link read}, of a recording whose last packet may have been cut off. */
+/** Reads the ends of the datagrams, `FROM > TO`, of a recording whose last packet may have been cut off. */
 async function readWhole(path: string): Promise<string[]> {
-  const found: string[] = [];
-  try {
-    for await (const batch of readCapture(createReadStream(path))) {
-      for (const { source, destination } of batch)
-        found.push(`${formatEndpoint(source)} > ${formatEndpoint(destination)}`);
-    }
-  } catch (error) {
-    if (!(error instanceof CaptureError)) throw error;
-  }
-  return found;
+  return (await readWholeRecords(path)).map(endsOf);
 }
 
 describe.each(CASES)('--record as $format over IPv$family', ({ format, family }) => {
   const loopback = family === 4 ? '127.0.0.1' : '[::1]';
 
-  test('has serve keep what it received and what it answered', async () => {
+  test('has serve record requests and responses', async () => {
     const file = fileFor(format);
     await using server = start(['serve', `${loopback}:0`, '--reply', 'got it', '--record', file, '-c', '2']);
     const address = await server.listening();
@@ -90,11 +64,11 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
       `${client.address} > ${address} one`,
       `${client.address} > ${address} `,
     ]);
-    const answer = `${address} > ${client.address} got it`;
-    expect(all.filter((line) => line.startsWith(`${address} > `))).toEqual([answer, answer]);
+    const response = `${address} > ${client.address} got it`;
+    expect(all.filter((line) => line.startsWith(`${address} > `))).toEqual([response, response]);
   });
 
-  test('has echo keep both directions, and is whole after SIGTERM', async () => {
+  test('has echo record both directions, and leaves the file whole after SIGTERM', async () => {
     const file = fileFor(format);
     await using server = start(['echo', `${loopback}:0`, '--record', file]);
     const address = await server.listening();
@@ -106,7 +80,7 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
     expect(await read(file)).toEqual([`${client.address} > ${address} ping`, `${address} > ${client.address} ping`]);
   });
 
-  test.concurrent('has send keep what it sent, the retransmissions too, and what came back', async () => {
+  test.concurrent('has send record requests, retransmissions and replies', async () => {
     const file = fileFor(format);
     await using server = await answeringServer((_data, nth) => (nth === 0 ? [] : ['pong']), family);
     const args = ['send', server.address, 'ping', '--expect', 'pong', '--retry', '1', '-w', '4s', '--record', file];
@@ -119,7 +93,7 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
     ]);
   });
 
-  test.concurrent('has send keep strays', async () => {
+  test.concurrent('has send record strays', async () => {
     const file = fileFor(format);
     await using server = await strayServer(family, 'stray');
     expect(await udpcat(['send', server.address, 'ping', '-w', '3s', '--record', file])).toMatchObject({
@@ -132,7 +106,7 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
     ]);
   });
 
-  test('keeps what was sent though it is refused', async () => {
+  test('keeps datagrams that were sent and refused', async () => {
     const file = fileFor(format);
     const address = await closedAddress(family);
     expect(await udpcat(['send', address, 'a', 'b', '--record', file])).toMatchObject({ status: 4 });
@@ -140,27 +114,24 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
   });
 });
 
-test.each(FORMATS)(
-  '--record as %s keeps what was taken: not what was denied, nor more than --count',
-  async (format) => {
-    const file = fileFor(format);
-    const args = ['--deny', '127.0.0.2', '-c', '2', '--record', file];
-    await using server = start(['serve', '127.0.0.1:0', ...args]);
-    const address = await server.listening();
-    await using client = await silentServer();
-    const { host, port } = hostAndPort(address);
-    const denied = createSocket('udp4').bind(0, '127.0.0.2').unref();
-    await once(denied, 'listening');
-    // All of it arrives together.
-    await standStill(server);
-    denied.send('denied', port, host);
-    await sendAll(client, address, ['one', 'two', 'three']);
-    server.kill('SIGCONT');
-    expect(await server.outcome).toMatchObject({ status: 0 });
-    denied.close();
-    expect((await read(file)).map((line) => line.split(' ').at(-1))).toEqual(['one', 'two']);
-  },
-);
+test.each(FORMATS)('--record as %s keeps neither denied datagrams nor more than --count', async (format) => {
+  const file = fileFor(format);
+  const args = ['--deny', '127.0.0.2', '-c', '2', '--record', file];
+  await using server = start(['serve', '127.0.0.1:0', ...args]);
+  const address = await server.listening();
+  await using client = await silentServer();
+  const { host, port } = hostAndPort(address);
+  const denied = createSocket('udp4').bind(0, '127.0.0.2').unref();
+  await once(denied, 'listening');
+  // The server stands still until all datagrams have arrived, and then reads them in one batch.
+  await standStill(server);
+  denied.send('denied', port, host);
+  await sendAll(client, address, ['one', 'two', 'three']);
+  server.kill('SIGCONT');
+  expect(await server.outcome).toMatchObject({ status: 0 });
+  denied.close();
+  expect((await read(file)).map((line) => line.split(' ').at(-1))).toEqual(['one', 'two']);
+});
 
 test.each(ENGINE_NAMES)('--record by the %s engine has a request no later than its reply', async (engine) => {
   const file = fileFor('jsonl');

@@ -1,19 +1,11 @@
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
-import { readCapture } from '../../src/record/reader.js';
+import { describe, expect, test } from '@jest/globals';
 import type { Context } from '../../src/run/context.js';
 import { prepareRecording } from '../../src/run/prepared-recording.js';
 import type { Datagram } from '../../src/net/index.js';
 import type { Recording } from '../../src/record/recording.js';
+import { readRecording, temporaryRecordings, textOf } from '../support/recordings.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'udpcat-recording-'));
-let files = 0;
-
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const recordings = temporaryRecordings();
 
 const [near, far] = [
   { address: '127.0.0.1', port: 1 },
@@ -22,15 +14,14 @@ const [near, far] = [
 
 const NO_ROTATION = { rotateSize: undefined, rotateTime: undefined, keep: undefined, recordReplace: undefined };
 
-/** A new recording, to a file, for which nothing else of a run is needed. */
+/** Begins a recording to a new file. */
 async function open(format: 'pcap' | 'jsonl'): Promise<{ readonly path: string; readonly recording: Recording }> {
-  files += 1;
-  const path = join(folder, `${files}.${format}`);
+  const path = recordings.path(format);
   const prepared = await prepareRecording({ kind: 'file', path, format }, NO_ROTATION, {} as Context);
   return { path, recording: await prepared.open(near) };
 }
 
-/** So many datagrams of a size, which begin with their numbers. */
+/** Makes `count` datagrams of `size` bytes. Each begins with its number, counted from `from`. */
 const numbered = (from: number, count: number, size: number): Datagram[] =>
   Array.from({ length: count }, (_, nth) => {
     const data = Buffer.alloc(size, 'x');
@@ -38,15 +29,10 @@ const numbered = (from: number, count: number, size: number): Datagram[] =>
     return { timeMs: 1_795_334_400_000 + nth, remote: far, local: near, data };
   });
 
-/** The numbers in a recording, those of sent datagrams as negative ones. */
+/** Reads the numbers of the datagrams in a recording. The number of a sent datagram is negative. */
 async function numbersIn(path: string): Promise<number[]> {
-  const found: number[] = [];
-  for await (const batch of readCapture(createReadStream(path))) {
-    for (const { data, source } of batch) {
-      found.push(Number.parseInt(Buffer.from(data).toString('latin1')) * (source.port === near.port ? -1 : 1));
-    }
-  }
-  return found;
+  const found = await readRecording(path);
+  return found.map((datagram) => Number.parseInt(textOf(datagram)) * (datagram.source.port === near.port ? -1 : 1));
 }
 
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, nth) => from + nth);

@@ -1,14 +1,10 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
-import { Recordings } from '../support/recordings.js';
+import { describe, expect, test } from '@jest/globals';
+import { temporaryRecordings } from '../support/recordings.js';
 import { arrivals, silentServer } from '../support/sockets.js';
 import { udpcat } from '../support/udpcat.js';
 import { ipv4, pcapFile, udp } from '../record/files.js';
 
-const recordings = new Recordings();
-
-afterAll(() => {
-  recordings[Symbol.dispose]();
-});
+const recordings = temporaryRecordings();
 
 /** Small captures that were once refused, or left out without a word; each datagram says hello. */
 const CAPTURES = [

@@ -1,17 +1,13 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
-import { at, conversation, recordingOf, Recordings } from '../support/recordings.js';
+import { at, conversation, recordingOf, temporaryRecordings } from '../support/recordings.js';
 import { jsonLines } from '../support/service.js';
 import { arrivals, closedAddress, echoServer, hostAndPort, type Peer, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
 
-const recordings = new Recordings();
-
-afterAll(() => {
-  recordings[Symbol.dispose]();
-});
+const recordings = temporaryRecordings();
 
 /** Ends what hangs; nothing else. */
 const HANG = '4m';

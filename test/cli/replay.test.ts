@@ -1,25 +1,20 @@
-import { createReadStream, createWriteStream, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createWriteStream, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { formatEndpoint } from '../../src/net/index.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
-import { readCapture } from '../../src/record/reader.js';
 import { startCapture, testCapturing } from '../support/capturing.js';
 import { payloads } from '../support/property.js';
-import { at, conversation, Recordings } from '../support/recordings.js';
+import { at, conversation, readRecording, temporaryRecordings } from '../support/recordings.js';
 import { jsonLines } from '../support/service.js';
 import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
 import { pcapRecord } from '../record/files.js';
 
-const recordings = new Recordings();
+const recordings = temporaryRecordings();
 const { folder } = recordings;
 const recorded = recordings.record.bind(recordings);
-
-afterAll(() => {
-  recordings[Symbol.dispose]();
-});
 
 describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
   test.each([4, 6] as const)('sends over IPv%d what went to the receiver of the first datagram', async (family) => {
@@ -70,8 +65,7 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
       const log = recordings.path('jsonl');
       await using server = await silentServer();
       await udpcat(['send', server.address, '--replay', path, '--record', log, ...speed]);
-      const times: number[] = [];
-      for await (const batch of readCapture(createReadStream(log))) times.push(...batch.map(({ timeMs }) => timeMs));
+      const times = (await readRecording(log)).map(({ timeMs }) => timeMs);
       return times.slice(1).map((time, index) => time - times[index]!);
     };
     const [whole, fast, fastest] = await Promise.all([

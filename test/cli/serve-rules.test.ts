@@ -311,7 +311,7 @@ describe('a file of rules that is wrong', () => {
     { rules: 'rules: []\nx: 1', line: 2, says: /"x" is no key of a file of rules/ },
     { rules: 'rules: {}', line: 1, says: /rules: it must be a list/ },
     { rules: 'rules: !!js/function x', line: 1, says: /tag/i },
-    { rules: 'a: &a [x]\nrules: *b', line: 2, says: /\*b stands for nothing/ },
+    { rules: 'a: &a [x]\nrules: *b', line: 2, says: /no value before \*b is named &b/ },
     { rules: 'rules:\n- answer: x', line: 2, says: /rules\[1\].*needs "when"/ },
     { rules: 'rules:\n- when: {}\n  answer: x', line: 2, says: /when: it needs one of exact, hex, regex, size, peer/ },
     { rules: 'rules:\n- when: {exact: x}', line: 2, says: /rules\[1\]: it needs one of answer, answers, none/ },
@@ -322,7 +322,7 @@ describe('a file of rules that is wrong', () => {
     { rules: 'rules:\n- when: {regex: (}\n  answer: x', line: 2, says: /when\.regex: "\(": .*missing closing/ },
     { rules: 'rules:\n- when: {peer: here}\n  answer: x', line: 2, says: /when\.peer: "here": An address block/ },
     { rules: 'rules:\n- when: {peer: [::1, x]}\n  answer: x', line: 2, says: /when\.peer: An address block/ },
-    { rules: 'rules:\n- when: {regex: a}\n  answer: "{1}"', line: 3, says: /answer: "\{1\}": \{1\} is nothing/ },
+    { rules: 'rules:\n- when: {regex: a}\n  answer: "{1}"', line: 3, says: /answer: "\{1\}": \{1\} is no field/ },
     { rules: 'rules: []\ndefault:\n  answer: {}', line: 3, says: /answer needs one of text, hex, base64, file/ },
     { rules: 'rules: []\ndefault:\n  answers:\n  - x\n  - {hex: x}', line: 5, says: /answers\[2\]\.hex: "x"/ },
     {
@@ -366,7 +366,7 @@ describe('a file of rules that is wrong', () => {
     });
     writeFileSync(binary, Buffer.alloc(1024 * 1024 + 1, ' '));
     expect((await udpcat(['serve', '--rules', binary])).stderr).toBe(
-      `udpcat: ${binary}: it is larger than rules may be, 1 MiB\n`,
+      `udpcat: ${binary}: it is larger than 1 MiB, the limit of a file of rules\n`,
     );
   });
 

@@ -262,7 +262,7 @@ describe('the probe dns', () => {
   test('does not decode what is longer than a reply may be, however long that would take', async () => {
     expect(await judged((reply) => Buffer.concat([reply, Buffer.alloc(513 - reply.length)]))).toEqual({
       outcome: 'mismatch',
-      says: 'dns: the reply is no message of the protocol: it has 513 bytes, and at most 512 were to come',
+      says: 'dns: the reply is no message of the protocol: it has 513 bytes, and a reply has at most 512',
     });
   });
 

@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { parseCidr } from '../../src/guard/access-list.js';
 import { EncodingError } from '../../src/text/encoding.js';
 import { matchExact, matchHex, type Matcher, matchPeer, matchRegex, matchSize } from '../../src/rules/matcher.js';
-import { Question } from '../../src/rules/question.js';
+import { RuleRequest } from '../../src/rules/rule-request.js';
 import { holds, holdsAsync, payloads } from '../support/property.js';
 
-const questionOf = (data: Uint8Array | string, address = '192.0.2.7'): Question =>
-  new Question({ data: Buffer.from(data as string), remote: { address, port: 1 }, local: undefined, timeMs: 0 });
+const requestOf = (data: Uint8Array | string, address = '192.0.2.7'): RuleRequest =>
+  new RuleRequest({ data: Buffer.from(data as string), remote: { address, port: 1 }, local: undefined, timeMs: 0 });
 const matches = (matcher: Matcher, data: Uint8Array | string, address?: string): boolean =>
-  matcher.match(questionOf(data, address)) !== undefined;
+  matcher.match(requestOf(data, address)) !== undefined;
 
 describe('a condition', () => {
   test('on the exact text meets it and nothing else', () => {
@@ -58,15 +58,15 @@ describe('a condition', () => {
 
   test('on an expression gives what it captures', async () => {
     const matcher = await matchRegex('(?i)^get (?P<what>\\w+)(!)?');
-    expect(matcher.match(questionOf('GET lamp'))).toEqual(['GET lamp', 'lamp', undefined]);
-    expect(matcher.match(questionOf('set lamp'))).toBeUndefined();
+    expect(matcher.match(requestOf('GET lamp'))).toEqual(['GET lamp', 'lamp', undefined]);
+    expect(matcher.match(requestOf('set lamp'))).toBeUndefined();
     expect(matcher).toMatchObject({ groupCount: 2, namedGroups: { what: 1 } });
   });
 
   test('on an expression takes junk of any size, and nested repetition, without harm', async () => {
     const matcher = await matchRegex('^(a+)+$');
     for (const data of ['', randomBytes(65_507), Buffer.alloc(65_507, 'a'), Buffer.from(`${'a'.repeat(65_506)}!`)]) {
-      matcher.match(questionOf(data));
+      matcher.match(requestOf(data));
     }
     expect(matches(matcher, `${'a'.repeat(65_506)}!`)).toBe(false);
   });
@@ -75,8 +75,8 @@ describe('a condition', () => {
     const matcher = await matchRegex('\\x07example\\x03com\\x00');
     await holdsAsync(
       fc.asyncProperty(payloads, payloads, async (before, after) => {
-        const question = Buffer.concat([before, Buffer.from('\x07example\x03com\0'), after]);
-        expect(matches(matcher, question)).toBe(true);
+        const request = Buffer.concat([before, Buffer.from('\x07example\x03com\0'), after]);
+        expect(matches(matcher, request)).toBe(true);
       }),
     );
   });

@@ -2,13 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { EncodingError } from '../../src/text/encoding.js';
 import { matchRegex } from '../../src/rules/matcher.js';
-import { Question } from '../../src/rules/question.js';
+import { RuleRequest } from '../../src/rules/rule-request.js';
 import { parseTemplate } from '../../src/rules/template.js';
 import { holds, payloads } from '../support/property.js';
 
 const remote = { address: '192.0.2.7', port: 4000 };
-const questionOf = (data: Uint8Array): Question =>
-  new Question({ data, remote, local: undefined, timeMs: Date.UTC(2026, 10, 22, 8) + 0.125 });
+const requestOf = (data: Uint8Array): RuleRequest =>
+  new RuleRequest({ data, remote, local: undefined, timeMs: Date.UTC(2026, 10, 22, 8) + 0.125 });
 
 interface Asked {
   readonly data?: string;
@@ -18,9 +18,9 @@ interface Asked {
 
 async function fill(written: string, { data = '', regex = '', encoding = 'utf8' }: Asked = {}) {
   const matcher = await matchRegex(regex);
-  const question = questionOf(Buffer.from(data));
-  const captures = matcher.match(question) ?? [];
-  return Buffer.from(parseTemplate(written, encoding, matcher)({ question, captures, counter: 3 }));
+  const request = requestOf(Buffer.from(data));
+  const captures = matcher.match(request) ?? [];
+  return Buffer.from(parseTemplate(written, encoding, matcher)({ request, captures, counter: 3 }));
 }
 
 describe('a template', () => {
@@ -55,16 +55,16 @@ describe('a template', () => {
     ['{', /"\{" is no field.*\{\{/],
     ['}', /"\}" is no field/],
     ['{}', /\{\} is no field/],
-    ['{2}', /\{2\} is nothing that the rule's regex captures/],
-    ['{nosuch}', /\{nosuch\} is nothing/],
-    ['{toString}', /\{toString\} is nothing/],
+    ['{2}', /\{2\} is no field, and the rule's regex has no such group/],
+    ['{nosuch}', /\{nosuch\} is no field/],
+    ['{toString}', /\{toString\} is no field/],
     ['{counter:1}', /is no field/],
     ['{data:}', /no range of bytes/],
     ['{data:..}', /no range of bytes/],
     ['{data:5..2}', /no range of bytes/],
     ['{random:0}', /from 1 to 65527/],
     ['{random:65528}', /from 1 to 65527/],
-    ['{random}', /is nothing/],
+    ['{random}', /is no field/],
     ['x'.repeat(65_528), /more than a datagram holds/],
   ])('that is wrong is told so: %.20s', async (written, says) => {
     await expect(fill(written, { regex: '(a)' })).rejects.toThrow(says);
@@ -75,7 +75,7 @@ describe('a template', () => {
     holds(
       fc.property(fc.string({ unit: 'binary' }), payloads, (text, data) => {
         const template = parseTemplate(text.replace(/[{}]/g, '$&$&'), 'utf8', undefined);
-        const filled = template({ question: questionOf(data), captures: [], counter: 1 });
+        const filled = template({ request: requestOf(data), captures: [], counter: 1 });
         expect(Buffer.from(filled).equals(Buffer.from(text))).toBe(true);
       }),
     );
@@ -85,7 +85,7 @@ describe('a template', () => {
     holds(
       fc.property(payloads, fc.nat(70), fc.nat(70), (data, from, more) => {
         const template = parseTemplate(`{data:${from}..${from + more}}`, 'hex', undefined);
-        const filled = template({ question: questionOf(data), captures: [], counter: 1 });
+        const filled = template({ request: requestOf(data), captures: [], counter: 1 });
         expect(Buffer.from(filled).equals(Buffer.from(data).subarray(from, from + more + 1))).toBe(true);
       }),
     );

@@ -32,16 +32,16 @@ function describeSkipped({ kind, name = '', count }: Skipped): string {
 export interface LeftOut {
   readonly unselected: Unselected;
   readonly tally: SkipTally;
-  /** Whether the answers were compared with the replies: then nothing is missing. */
+  /** Whether the recorded responses were compared with the replies. If so, they do not count as left out. */
   readonly comparesReplies: boolean;
 }
 
 /** What was not sent, by kind, as it stands in the summary's JSON. */
 export function listNotSent({ unselected, tally, comparesReplies }: LeftOut): readonly NotSent[] {
-  const { answers, receivers, more } = unselected;
+  const { responses, receivers, more } = unselected;
   const unnamed = more + sum(receivers.slice(MAX_LISTED));
   return [
-    ...(answers > 0 && !comparesReplies ? [{ kind: 'answer', count: answers }] : []),
+    ...(responses > 0 && !comparesReplies ? [{ kind: 'answer', count: responses }] : []),
     ...receivers.slice(0, MAX_LISTED).map(({ to, count }) => ({ kind: 'other receiver', to, count })),
     ...(unnamed > 0 ? [{ kind: 'other receiver', count: unnamed }] : []),
     ...tally.entries().map(({ kind, name, count }) => ({ kind, ...(name !== undefined && { name }), count })),
@@ -50,12 +50,14 @@ export function listNotSent({ unselected, tally, comparesReplies }: LeftOut): re
 
 /** The same in words; empty if nothing was left out. */
 function describeNotSent({ unselected, tally, comparesReplies }: LeftOut): string {
-  const { answers, receivers, more } = unselected;
+  const { responses, receivers, more } = unselected;
   const unnamed = more + sum(receivers.slice(MAX_TOLD));
   const kinds = tally.entries();
   const otherKinds = sum(kinds.slice(MAX_KINDS));
   const words = [
-    ...(answers > 0 && !comparesReplies ? [`${formatCount(answers)} ${answers === 1 ? 'answer' : 'answers'}`] : []),
+    ...(responses > 0 && !comparesReplies
+      ? [`${formatCount(responses)} ${responses === 1 ? 'answer' : 'answers'}`]
+      : []),
     ...receivers.slice(0, MAX_TOLD).map(({ to, count }) => `${formatCount(count)} to ${to}`),
     ...(unnamed > 0 ? [`${formatCount(unnamed)} to others`] : []),
     ...kinds.slice(0, MAX_KINDS).map(describeSkipped),
@@ -108,6 +110,6 @@ export function tellJoined(count: number, largestBytes: number, name: string, no
 function describeRemedy({ unselected, comparesReplies }: LeftOut, filter: ReplayFilter | undefined): string {
   const [other] = unselected.receivers;
   if (filter === undefined && other !== undefined) return `; to send them: --replay-filter 'dst ${other.to}', or all`;
-  if (other === undefined && (unselected.answers === 0 || comparesReplies)) return '';
+  if (other === undefined && (unselected.responses === 0 || comparesReplies)) return '';
   return '; to send them: --replay-filter all';
 }

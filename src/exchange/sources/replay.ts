@@ -134,7 +134,7 @@ class ReplayRun {
         }
         const replayed = next.value.map((datagram) => selection.take(datagram));
         // Expected replies are made known before the requests that were read together with them are sent.
-        for (const { role, data } of replayed) if (role === 'answer') this.#recording.expected?.expect(data);
+        for (const { role, data } of replayed) if (role === 'response') this.#recording.expected?.expect(data);
         for (const datagram of replayed) {
           if (datagram.role !== 'request') continue;
           if (!(await this.#take(datagram, askedMs))) return await this.#endEarly();

@@ -1,7 +1,7 @@
 import type { Datagram, Endpoint } from '../net/index.js';
 
-/** A datagram as rules look at it: what several of them need is made once. */
-export class Question {
+/** A received datagram, as rules look at it. Its text is decoded once for all rules, and only if a rule needs it. */
+export class RuleRequest {
   readonly #datagram: Datagram;
   #text: string | undefined;
 
