@@ -1,33 +1,33 @@
-/** The bytes of chunks, to be taken in whatever numbers. */
+/** Reads a stream of chunks in pieces of any size. */
 export class ByteSource {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #bytes: Uint8Array = new Uint8Array();
   #offset = 0;
   #isOver = false;
 
-  /** @param chunks Must not change any more. */
+  /** @param chunks The bytes of a chunk must not change any more. */
   constructor(chunks: AsyncIterable<Uint8Array>) {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** Of the first byte that was not taken, in the whole input. */
+  /** Number of bytes taken so far: the offset of the next byte in the whole input. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** The next bytes, `most` at most: none only at the end of the input. They stay. */
+  /** Returns 1 to `most` of the next bytes, and does not take them. Returns none only at the end of the input. */
   async peek(most: number): Promise<Uint8Array> {
     await this.#fill(1);
     return this.#bytes.subarray(0, most);
   }
 
-  /** The next bytes, exactly `count` unless the input ends before. They stay. */
+  /** Returns the next `count` bytes, and does not take them. Returns fewer only at the end of the input. */
   async peekExactly(count: number): Promise<Uint8Array> {
     await this.#fill(count);
     return this.#bytes.subarray(0, count);
   }
 
-  /** All the bytes of the next chunk, or what is left of it. @returns undefined at the end of the input */
+  /** Takes the rest of the current chunk, or the next chunk. Returns undefined at the end of the input. */
   async takeChunk(): Promise<Uint8Array | undefined> {
     await this.#fill(1);
     const chunk = this.#bytes;
@@ -35,20 +35,20 @@ export class ByteSource {
     return chunk.length === 0 ? undefined : chunk;
   }
 
-  /** Takes bytes that were seen. */
+  /** Takes bytes that a `peek` has returned. */
   skip(count: number): void {
     this.#bytes = this.#bytes.subarray(count);
     this.#offset += count;
   }
 
-  /** Lets go of the input: nothing more is taken. */
+  /** Closes the input. Call it when nothing more is to be read. */
   async close(): Promise<void> {
     if (!this.#isOver) await this.#chunks.return?.();
   }
 
   async #fill(count: number): Promise<void> {
     while (this.#bytes.length < count && !this.#isOver) {
-      // An input that fails is over as well.
+      // Set before the read: if the read fails, the input is over, too.
       this.#isOver = true;
       const next = await this.#chunks.next();
       if (next.done === true) return;

@@ -3,33 +3,33 @@ import { uint16In, uint32In } from './byte-order.js';
 const LEAST_BYTES = 64 * 1024;
 
 /**
- * The part of a byte stream that has arrived and is not taken yet. What was taken is never overwritten, so that payloads
- * may be views of it.
+ * Collects the chunks of a byte stream, so that a parser can wait for a whole record. Taken bytes are never overwritten:
+ * payloads can be views of them.
  */
 export class ByteWindow {
   #bytes: Uint8Array = new Uint8Array();
   #from = 0;
   #to = 0;
-  /** Bytes to be dropped as they arrive. */
+  /** Number of bytes to drop when they arrive. */
   #toSkip = 0;
   #offset = 0;
 
-  /** Bytes that are here. */
+  /** Number of bytes that have arrived and are not taken. */
   get available(): number {
     return this.#to - this.#from;
   }
 
-  /** Of the first byte here, in the whole stream. */
+  /** Offset of the first byte of the window in the whole stream. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** Whether bytes that were to be skipped have not come yet. */
+  /** Whether {@link skip} still waits for bytes that have not arrived. */
   get isSkipping(): boolean {
     return this.#toSkip > 0;
   }
 
-  /** Adds a chunk, which must not change any more. */
+  /** Adds a chunk at the end. Its bytes must not change any more. */
   push(chunk: Uint8Array): void {
     const skipped = Math.min(this.#toSkip, chunk.length);
     this.#toSkip -= skipped;
@@ -54,27 +54,28 @@ export class ByteWindow {
     this.#bytes = larger;
   }
 
-  /** The number at `at`, counted from the first byte here, which must be here. */
+  /** Reads a number of two bytes. @param at offset in the window; the bytes there must have arrived */
   uint16(at: number, littleEndian: boolean): number {
     return uint16In(this.#bytes, this.#from + at, littleEndian);
   }
 
+  /** Reads a number of four bytes, as {@link uint16} does. */
   uint32(at: number, littleEndian: boolean): number {
     return uint32In(this.#bytes, this.#from + at, littleEndian);
   }
 
-  /** Where the byte is, counted from the first byte here, and looked for from `from`; -1 if it is not here. */
+  /** Returns the offset of a byte in the window, from offset `from` on; -1 if it has not arrived. */
   indexOf(byte: number, from: number): number {
     const at = this.#bytes.subarray(0, this.#to).indexOf(byte, this.#from + from);
     return at < 0 ? -1 : at - this.#from;
   }
 
-  /** The next bytes, as many of them as are here; they stay. */
+  /** Returns the next `length` bytes, or as many as have arrived, and does not take them. */
   peek(length: number): Uint8Array {
     return this.#bytes.subarray(this.#from, Math.min(this.#from + length, this.#to));
   }
 
-  /** The next bytes, all of which must be here. */
+  /** Takes the next bytes. All of them must have arrived. */
   take(length: number): Uint8Array {
     const taken = this.peek(length);
     this.#from += length;
@@ -82,7 +83,7 @@ export class ByteWindow {
     return taken;
   }
 
-  /** Drops the next bytes, those too that have not arrived. */
+  /** Drops the next bytes, also those that have not arrived yet. */
   skip(length: number): void {
     const here = Math.min(length, this.available);
     this.take(here);

@@ -1,22 +1,22 @@
 import type { Endpoint } from '../net/index.js';
 
-/** One datagram as it stands in a recording: whole, with both of its ends. */
+/** One whole datagram of a recording, with both of its ends. */
 export interface CapturedDatagram {
   /**
-   * When it was captured: milliseconds since the epoch, with fractions down to about a microsecond. Of a datagram that
-   * came in fragments, when the last of them did. NaN where the capture does not say, or says a time that cannot be.
+   * When it was captured, in milliseconds since the epoch, to the microsecond. For a datagram in fragments this is the time
+   * of the fragment that completed it. NaN if the capture has no time, or an impossible one.
    */
   readonly timeMs: number;
-  /** Who sent it. Captures of packets know no zones: a link-local address that was read there has none. */
+  /** The sender. Captures of packets have no zones: a link-local address from a capture has none. */
   readonly source: Endpoint;
-  /** Where it went; the wildcard address (`::`, `0.0.0.0`) where only the port that took it is known. */
+  /** The receiver. Its address is the wildcard (`::`, `0.0.0.0`) if only its port is known. */
   readonly destination: Endpoint;
-  /** The payload, 0 to 65527 bytes; over IPv4 65507. */
+  /** The payload: 0 to 65507 bytes over IPv4, 0 to 65527 over IPv6. */
   readonly data: Uint8Array;
   /**
-   * Set where these may be several datagrams that the kernel had not cut yet, or had joined already, when they were
-   * captured (segmentation offload): the packet is larger than Ethernet's 1500 bytes, came in one piece, and its
-   * checksum is not that of its bytes. On an interface of a larger MTU it may as well be one datagram.
+   * Set if this may be several datagrams that segmentation offload had joined when they were captured. Three signs
+   * together: the packet is larger than Ethernet's 1500 bytes, it is no fragment, and its checksum does not fit its bytes.
+   * On an interface with a larger MTU it can still be one datagram.
    */
   readonly mayBeJoined?: true;
 }

@@ -8,31 +8,32 @@ import type { RecordFile } from './record-file.js';
 import type { RecordFiles } from './record-files.js';
 import { type Direction, OrderedRecording } from './recording.js';
 
-/** Above this a chunk is written before the batch is complete. */
+/** A chunk of this size is written before the batch is complete. */
 const CHUNK_BYTES = 256 * 1024;
-/** A smaller chunk is written in this thread: to hand it to another one would take longer. */
+/** Chunks of this size are written by another thread. For smaller ones the hand-over would take longer than the write. */
 const LARGE_BYTES = 32 * 1024;
 
 const writeInThread = promisify(write);
 
 /**
- * Writes each batch to a file before the next one, so that nothing is lost however the run ends. A full disk may take part
- * of a record: that part is removed. Another thread writes large chunks; meanwhile the next chunk is filled.
+ * Writes each batch to a file before it takes the next one, so that a killed run loses nothing that was written before. If
+ * a full disk takes only part of a record, that part is removed. While another thread writes one large chunk, this thread
+ * fills the next one.
  */
 export class FileRecording extends OrderedRecording {
   readonly #files: RecordFiles;
   readonly #formats: DatagramFormats;
-  /** One is filled while the other is written. */
+  /** Two chunks: one is filled while the other is written. */
   readonly #chunks = [new ChunkBuilder(), new ChunkBuilder()] as const;
   #file: RecordFile;
-  /** Bytes of chunks that the file has not taken yet. */
+  /** Bytes of the chunk that is being written. */
   #onTheWay = 0;
-  /** When the file takes no more records, by `performance.now()`. */
+  /** The time from which on records go to the next file, as `performance.now()` counts. */
   #endsAt: number;
   #isOpen = true;
   #failure: RecordError | undefined;
 
-  /** @param file The first of the files, open. */
+  /** @param file The first file, already open. */
   constructor(files: RecordFiles, file: RecordFile, formats: DatagramFormats) {
     super();
     this.#files = files;
@@ -55,7 +56,7 @@ export class FileRecording extends OrderedRecording {
       const bytesBefore = filled.length;
       format(batch[index] as Datagram, filled);
       if (filled.length > this.#room && (bytesBefore > 0 || this.#file.holdsRecords || this.#onTheWay > 0)) {
-        // All but the last record belong in this file.
+        // The last record does not fit this file any more. The records before it are written here.
         const chunk = filled.take();
         kept += await writing;
         writing = Promise.resolve(0);
@@ -83,12 +84,12 @@ export class FileRecording extends OrderedRecording {
     return kept + (await writing);
   }
 
-  /** How many more bytes the file takes. */
+  /** How many bytes still fit the file. */
   get #room(): number {
     return this.#files.maxBytes - this.#file.length - this.#onTheWay;
   }
 
-  /** Goes on with the next file. The last one must have taken all its bytes. @returns whether the next could be opened */
+  /** Switches to the next file. The current one must be written. @returns whether the next file could be opened */
   #goOn(): boolean {
     if (this.isClosed) return false;
     try {
@@ -105,7 +106,7 @@ export class FileRecording extends OrderedRecording {
     }
   }
 
-  /** @returns how many of the datagrams that the chunk holds are kept */
+  /** Writes a chunk. @returns how many of its datagrams the file has whole */
   async #writeChunk(chunk: Uint8Array, datagrams: readonly Datagram[], direction: Direction): Promise<number> {
     const isLarge = chunk.length >= LARGE_BYTES;
     const file = this.#file;
@@ -132,7 +133,7 @@ export class FileRecording extends OrderedRecording {
   }
 
   override abandon(): void {
-    // A file has no reader to wait for.
+    // Nothing to do: a file has no reader that could be slow.
   }
 
   override async close(): Promise<void> {

@@ -5,8 +5,9 @@ const readInThread = promisify(read);
 
 const BLOCK_BYTES = 1024 * 1024;
 
-/** Reads the first `size` bytes of an open file, in blocks, so that a large file needs little memory. */
+/** Reads an open file in blocks of 1 MiB, so that a large file needs little memory. */
 export class FileView {
+  /** Bytes of the file that are looked at. Later bytes count as not there. */
   readonly size: number;
   readonly #fd: number;
   #block = Buffer.alloc(0);
@@ -17,13 +18,13 @@ export class FileView {
     this.size = size;
   }
 
-  /** Whether {@link bytes} needs no {@link load} before it. */
+  /** Whether {@link bytes} can return these bytes without another {@link load}. */
   holds(at: number, length: number): boolean {
     const end = Math.min(at + length, this.size);
     return at >= this.#blockAt && end <= this.#blockAt + this.#block.length;
   }
 
-  /** Reads a block, which begins at this place and has at least so many bytes where the file has them. */
+  /** Reads a block that begins at `at` and has at least `length` bytes, or all up to the end of the file. */
   async load(at: number, length = 0): Promise<void> {
     const wanted = Math.max(0, Math.min(Math.max(length, BLOCK_BYTES), this.size - at));
     const block = Buffer.allocUnsafeSlow(wanted);
@@ -37,36 +38,36 @@ export class FileView {
     this.#blockAt = at;
   }
 
-  /** Bytes of the block that was loaded last; fewer at the end of the file. */
+  /** Returns bytes of the loaded block. Returns fewer at its end. */
   bytes(at: number, length: number): Buffer {
     const from = at - this.#blockAt;
     return this.#block.subarray(from, from + length);
   }
 
-  /** Bytes of any place; fewer at the end of the file. */
+  /** Returns bytes of any place. Returns fewer at the end of the file. */
   async read(at: number, length: number): Promise<Buffer> {
     if (!this.holds(at, length)) await this.load(at, length);
     return this.bytes(at, length);
   }
 }
 
-/** Bytes that replace as many at a place of a file. */
+/** Bytes that overwrite the same number of bytes of a file, from offset `at` on. */
 export interface Patch {
   readonly at: number;
   readonly bytes: Uint8Array;
 }
 
-/** How far a file is a recording of whole records. */
+/** Which part of a file is whole records. */
 export interface Examination {
-  /** Where the last whole record ends. What follows is part of one record, or nothing. */
+  /** Offset of the end of the last whole record. Part of one record may follow. */
   readonly wholeBytes: number;
-  /** The last bytes of the last record, such as its newline, where only they are missing. */
+  /** The bytes that complete the last record, if only they are missing: the newline of a JSON line. */
   readonly missing?: Uint8Array;
   /**
-   * Where one writer was killed and another one wrote on, part of a record stands before whole ones. These bytes make
-   * readers pass over the part.
+   * Repairs in the middle of the file. Example: one writer was killed in the middle of a record, and another continued the
+   * file. A patch makes readers pass over that part of a record.
    */
   readonly patches: readonly Patch[];
-  /** Where records end and something else begins that is too large to be part of one record. */
+  /** Offset at which the records end, and something begins that is too large to be part of one record. */
   readonly brokenAt?: number;
 }

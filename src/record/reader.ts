@@ -8,17 +8,16 @@ import { PacketDecoder } from './packets/packet-decoder.js';
 import { SkipTally } from './skip-tally.js';
 
 /**
- * The datagrams of a recording, in its order, in arrays of those that one chunk completes: pcap, pcapng or JSON lines,
- * told apart by how it begins; compressed by gzip as well, or by zstd where Node knows it. It holds no more in memory than
- * the chunk, the packet it is at, and the fragments of incomplete datagrams, which are bounded.
+ * Reads the datagrams of a recording, in its order. The format is pcap, pcapng or JSON lines, known by its first bytes. The
+ * file may be compressed by gzip, or by zstd (Node 22.15 and later). Yields an array of the datagrams that one chunk
+ * completes. Memory: one chunk, one packet, and a bounded number of fragments.
  *
- * A datagram that the capture saw twice, for example on two interfaces, comes twice; in fragments, once. One that was captured before the
- * kernel had cut it into several (UDP_SEGMENT), or after it had joined several, comes as it was captured: as one, with the
- * hint `mayBeJoined` if it can be told.
+ * A datagram that was captured twice, for example on two interfaces, is yielded twice; one in fragments, once. Datagrams
+ * that segmentation offload had joined are yielded as one, with `mayBeJoined` if the capture shows it.
  *
- * @param input Chunks of any size, which must not change any more.
- * @param tally Counts the packets that are no whole datagram; complete when the reading has ended, however it did.
- * @throws {CaptureError} At what is broken; all before it was given.
+ * @param input Chunks of any size. Their bytes must not change any more.
+ * @param tally Counts the packets that are no whole datagram. It is complete when the reading has ended or failed.
+ * @throws {CaptureError} at the first error; the datagrams before it were yielded
  */
 export async function* readCapture(
   input: AsyncIterable<Uint8Array>,

@@ -4,29 +4,29 @@ import { FileView, type Patch } from './file-view.js';
 import type { RecordFormat } from './formats/table.js';
 import { ForeignFileError, RecordError } from './record-error.js';
 
-/** How a file was found that is to be continued. */
+/** The state of an existing file, after its repair. */
 export interface Found {
-  /** Where its last whole record ends. */
+  /** Offset of the end of its last whole record. */
   readonly wholeBytes: number;
-  /** Bytes of a record that was cut off at its end; they were removed. */
+  /** Bytes of a cut off record that were removed from its end. */
   readonly removedBytes: number;
-  /** Parts of records in its midst that readers now pass over. */
+  /** Number of incomplete records in the middle that were patched, so that readers pass over them. */
   readonly closedParts: number;
 }
 
 const APPENDING = constants.O_RDWR | constants.O_APPEND;
-/** How often the end of a file is looked at again because another command has written to it meanwhile. */
+/** How often the end of a file is examined again because another command was writing to it. */
 const MAX_LOOKS = 100;
-/** So many bytes at the end of the file that equal the written ones are those, and not another command's. */
+/** If at least this many bytes at the end of a file equal the written ones, no other command has written behind them. */
 const TELLING_BYTES = 32;
 
 /**
- * Prepares a file to be continued, if it is there: a record that was cut off at its end is removed.
+ * Prepares a file to be continued, if it exists. A cut off record at its end is removed.
  *
- * @param from A place where a record is known to begin, or 0.
+ * @param from Offset at which a record is known to begin, or 0.
  * @returns undefined if there is no such file
- * @throws {ForeignFileError} for a file that is not udpcat's own, or broken in its midst
- * @throws {RecordError} for a file that cannot be read and written
+ * @throws {ForeignFileError} if the file is no recording that udpcat wrote, or is broken in the middle
+ * @throws {RecordError} if the file cannot be read or written
  */
 export async function prepareFile(path: string, format: RecordFormat, from = 0): Promise<Found | undefined> {
   if (!isThere(path)) return undefined;
@@ -54,8 +54,8 @@ async function makeWhole(path: string, fd: number, format: RecordFormat, from: n
     closedParts += patches.length;
     begin = wholeBytes;
     if (wholeBytes === size || wholeBytes < format.header.length) return { wholeBytes, removedBytes: 0, closedParts };
-    // Another command may be writing what looks cut off. This returns when such a write is over: a file is written by one
-    // at a time.
+    // The record may look cut off because another command is writing it. The kernel lets one process write to a file at a
+    // time, so an empty write returns when that write is over.
     writeSync(fd, Buffer.alloc(0));
     if (fstatSync(fd).size !== size) continue;
     if (missing === undefined) ftruncateSync(fd, wholeBytes);
@@ -68,7 +68,7 @@ async function makeWhole(path: string, fd: number, format: RecordFormat, from: n
 
 function closeParts(path: string, patches: readonly Patch[]): void {
   if (patches.length === 0) return;
-  // Where every write is appended nothing can be written elsewhere.
+  // The other descriptor has O_APPEND: it can write at the end only.
   const fd = openSync(path, 'r+');
   try {
     for (const { at, bytes } of patches) writeSync(fd, bytes, 0, bytes.length, at);
@@ -77,7 +77,7 @@ function closeParts(path: string, patches: readonly Patch[]): void {
   }
 }
 
-/** @throws {RecordError} for what is no regular file: to open a pipe would wait for its reader */
+/** Whether a file exists. @throws {RecordError} if it is no regular file: to open a pipe would wait for its reader */
 function isThere(path: string): boolean {
   let isFile: boolean | undefined;
   try {
@@ -96,8 +96,11 @@ function failureOf(path: string, cause: unknown): RecordError {
 }
 
 /**
- * How a file is opened: to continue it, which {@link prepareFile} comes before, and which makes it if it is not there; to
- * replace all that it holds; or as a new file.
+ * How a file is opened:
+ *
+ * - `continue`: behind its records, or as a new file. Call {@link prepareFile} before.
+ * - `replace`: emptied, or as a new file.
+ * - `create`: as a new file. It is an error if the file exists.
  */
 export type Opening = 'continue' | 'replace' | 'create';
 
@@ -107,15 +110,15 @@ const FLAGS: Readonly<Record<Opening, number>> = {
   create: APPENDING | constants.O_CREAT | constants.O_EXCL,
 };
 
-/** A file of a recording, open. Every write appends whole records, so that commands that write to one file mix none. */
+/** An open file of a recording. Each write appends whole records, so several commands can record to one file. */
 export class RecordFile {
   readonly path: string;
   readonly fd: number;
-  /** Bytes that the file held, and that were given to it since, as far as this command knows. */
+  /** Size of the file when it was opened, and the bytes that this command has written since. */
   length: number;
   readonly #headerBytes: number;
 
-  /** @throws {RecordError} */
+  /** @throws {RecordError} if the file cannot be opened, or its header cannot be written */
   constructor(path: string, { header }: RecordFormat, opening: Opening) {
     isThere(path);
     this.path = path;
@@ -134,7 +137,7 @@ export class RecordFile {
     }
   }
 
-  /** Of two commands that begin a file at once, each writes the same bytes to the same place. */
+  /** Writes the header at offset 0. If two commands do so at once, both write the same bytes to the same place. */
   #writeHeader(header: Uint8Array): void {
     const fd = openSync(this.path, 'r+');
     try {
@@ -147,19 +150,20 @@ export class RecordFile {
     }
   }
 
+  /** Whether the file holds more than its header. */
   get holdsRecords(): boolean {
     return this.length > this.#headerBytes;
   }
 
-  /** Why a write to the file failed. */
+  /** Makes the error for a write that failed. */
   failure(cause: unknown): RecordError {
     return failureOf(this.path, cause);
   }
 
   /**
-   * Takes the last bytes of a write that failed out of the file again, unless another command has written since.
+   * Removes the last `bytes` bytes of a failed write from the file, unless another command has written behind them.
    *
-   * @param written All that the write has written, which {@link length} does not count.
+   * @param written All bytes of the failed write that the file has taken. {@link length} does not count them.
    */
   takeOut(written: Uint8Array, bytes: number): void {
     if (bytes === 0) return;
@@ -170,7 +174,7 @@ export class RecordFile {
       readSync(this.fd, last, 0, last.length, size - last.length);
       if (last.equals(written)) ftruncateSync(this.fd, size - bytes);
     } catch {
-      // The next command that records to the file removes it.
+      // The next command that continues the file removes the part.
     }
   }
 

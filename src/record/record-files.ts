@@ -6,29 +6,29 @@ import { isSameFile } from './same-file.js';
 import { wallClockMs } from '../net/clock.js';
 import { describeSystemError, systemCode } from '../net/errors.js';
 
-/** Tells the user of something that ends nothing. */
+/** Tells the user about a problem that does not end the command. */
 export type Warn = (message: string) => void;
 
-/** The files that a recording is written to, one after the other. */
+/** The files of a recording. They are written one after the other. */
 export interface RecordFiles {
-  /** A file holds no more bytes, unless its only record is larger. */
+  /** Most bytes of a file. A file with a single record may be larger. */
   readonly maxBytes: number;
-  /** How long the file that was opened last takes records, in milliseconds. */
+  /** How long the newest file takes records, in milliseconds from its opening by this command. */
   readonly takesForMs: number;
   /**
-   * Has the file that is there continue with whole records. Call it before anything is bound or sent.
+   * Repairs the file that will be continued, if it exists. Call it before a socket is bound or anything is sent.
    *
-   * @throws {ForeignFileError} if that file is none of udpcat's own
-   * @throws {RecordError} if it cannot be read and written
+   * @throws {ForeignFileError} if the file is no recording that udpcat wrote
+   * @throws {RecordError} if the file cannot be read or written
    */
   prepare(): Promise<void>;
-  /** Opens the first file. @throws as {@link prepare} */
+  /** Opens the first file. @throws {RecordError} as {@link prepare} does */
   first(): Promise<RecordFile>;
-  /** Opens the file that follows. @throws {RecordError} */
+  /** Opens the next file. @throws {RecordError} if it cannot be made */
   next(): RecordFile;
 }
 
-/** One file, which is continued, or replaced. */
+/** A recording in one file, which is continued or replaced. */
 export class OneFile implements RecordFiles {
   readonly maxBytes = Infinity;
   readonly takesForMs = Infinity;
@@ -56,7 +56,7 @@ export class OneFile implements RecordFiles {
   }
 
   async first(): Promise<RecordFile> {
-    // Another command may have written to it since.
+    // Another command may have written to the file since the first call of prepare().
     await this.prepare();
     return new RecordFile(this.#path, this.#format, this.#replace ? 'replace' : 'continue');
   }
@@ -66,7 +66,10 @@ export class OneFile implements RecordFiles {
   }
 }
 
-/** A row of files. A run goes on with the newest; as always, a new one begins only with a record that is to go there. */
+/**
+ * A recording in a row of files. A run continues the newest file. A new file is made only when a record is to be written to
+ * it, so that no file stays empty.
+ */
 export class FileRow implements RecordFiles {
   readonly maxBytes: number;
   readonly #path: string;
@@ -76,13 +79,13 @@ export class FileRow implements RecordFiles {
   readonly #warn: Warn;
   readonly #replayed: string | undefined;
   #takesForMs: number;
-  /** The start of the file that is continued. */
+  /** The start of the newest file, in microseconds since the epoch. */
   #newest: number | undefined;
   #found: Found | undefined;
-  /** The start of a file that is no recording, which was told. */
+  /** The start of a file about which the user was warned that it is no recording. */
   #foreign: number | undefined;
 
-  /** @param replayed A file that is read meanwhile: it is neither continued nor removed. */
+  /** @param replayed A file that the command replays. It is neither continued nor removed. */
   constructor(
     path: string,
     format: RecordFormat,
@@ -124,7 +127,7 @@ export class FileRow implements RecordFiles {
     await this.prepare();
     if (this.#newest === undefined || this.#found === undefined) return this.next();
     const file = new RecordFile(this.#row.path(this.#newest), this.#format, 'continue');
-    // Where the clock was set back the file is as good as new.
+    // The start can be in the future, if the clock was set back. Then the file counts as new.
     this.#takesForMs -= Math.max(0, wallClockMs() - this.#newest / 1000);
     this.#prune(this.#newest);
     return file;
@@ -132,7 +135,7 @@ export class FileRow implements RecordFiles {
 
   next(): RecordFile {
     const now = Math.round(wallClockMs() * 1000);
-    // In the order of their names files are in that of their beginnings, even where the clock was set back.
+    // Later than the newest file, even if the clock was set back: the order of the names must be that of the files.
     let start = Math.max(now, (this.#starts().at(-1) ?? 0) + 1);
     for (;;) {
       try {
@@ -141,7 +144,7 @@ export class FileRow implements RecordFiles {
         this.#prune(start);
         return file;
       } catch (error) {
-        // Another command has taken the name, or what stands there is no file.
+        // The name is taken by another command, or by something that is no file.
         if (!(error instanceof RecordError) || systemCode(error.cause) !== 'EEXIST') throw error;
         start += 1;
       }
@@ -170,8 +173,8 @@ export class FileRow implements RecordFiles {
 }
 
 function warnOf(path: string, { removedBytes, closedParts }: Found, warn: Warn): void {
-  if (removedBytes > 0) warn(`${path} ended in the midst of a record: the ${removedBytes} bytes of it were removed`);
+  if (removedBytes > 0) warn(`${path} ended in the middle of a record: its ${removedBytes} bytes were removed`);
   if (closedParts > 0) {
-    warn(`${path} held parts of ${closedParts} records in its midst: readers pass over them now`);
+    warn(`${path} had ${closedParts} incomplete records in the middle: readers now pass over them`);
   }
 }

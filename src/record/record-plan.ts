@@ -1,19 +1,19 @@
 import type { RecordTarget } from './target.js';
 
-/** How a recording is written to files. Without `rotateSize` and `rotateTime` it is one file. */
+/** How a recording is written to files: to a row of files with `rotateSize` or `rotateTime`, otherwise to one file. */
 export interface RecordFilesPlan {
-  /** Most bytes of one file of a row. */
+  /** Most bytes of one file of a row, at least 1. Default: no limit. */
   readonly rotateSize: number | undefined;
-  /** Time that one file of a row covers, in milliseconds. */
+  /** How long one file of a row takes records, in milliseconds. Default: no limit. */
   readonly rotateTime: number | undefined;
-  /** How many files of a row stay. Default: all. */
+  /** Most files of a row that are kept, at least 1. Default: all. */
   readonly keep: number | undefined;
-  /** Whether a file that is there is replaced. Default: it is continued. */
+  /** Whether an existing file is replaced. Default: it is continued. */
   readonly recordReplace: true | undefined;
 }
 
 /** The options about a recording. */
 export interface RecordPlan extends RecordFilesPlan {
-  /** Default: nothing is recorded. */
+  /** Where to record to. Default: nothing is recorded. */
   readonly record: RecordTarget | undefined;
 }

@@ -1,55 +1,57 @@
 import type { Datagram } from '../net/index.js';
 import type { RecordError } from './record-error.js';
 
+/** Received datagrams are `in`, sent ones `out`. */
 export type Direction = 'in' | 'out';
 
-/** Keeps datagrams as they pass. */
+/** Writes received and sent datagrams to a file or to stdout. */
 export interface Recording {
   /**
-   * Writes a batch. Resolves, when it is written, to the number of datagrams that are kept, the first of the batch. The
-   * others are dropped: the file takes no more, the reader of stdout is gone, or too many datagrams wait already.
+   * Writes a batch. Resolves when it is written, to the number of datagrams that the recording has. These are the first of
+   * the batch. The others are dropped: the file takes no more, the reader of stdout is gone, or more than 4 MiB wait.
    */
   write(batch: readonly Datagram[], direction: Direction): Promise<number>;
-  /** Datagrams that could not be written. */
+  /** Number of datagrams that were dropped. */
   dropped(direction: Direction): number;
-  /** Why the file takes no more, or undefined. Its records are whole in either case. */
+  /** Why the file takes no more. Undefined while it does. All records in the file are whole in either case. */
   readonly failure: RecordError | undefined;
   /** Resolves when every datagram so far is written or dropped. */
   settled(): Promise<void>;
-  /** Waits for the reader of stdout no more: datagrams that wait are dropped. */
+  /** Stops waiting for the reader of stdout. Datagrams that wait are dropped. */
   abandon(): void;
-  /** Ends the recording and drops the datagrams that still wait. Resolves when the write that is under way is done. */
+  /** Ends the recording and drops the datagrams that wait. Resolves when the current write is done. */
   close(): Promise<void>;
 }
 
-/** Datagrams that wait to be written take no more memory: strays and typed lines come without waiting for the file. */
+/** Most bytes that wait to be written. Strays and typed lines do not wait for the file, and could fill the memory. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
-/** About the memory of a datagram besides its payload. */
+/** Estimated memory of a datagram without its payload. */
 const DATAGRAM_BYTES = 256;
 
-/** Received and sent datagrams come from several sides, and are written one batch after the other. */
+/** Writes one batch after the other, although several parts of udpcat record at the same time. */
 export abstract class OrderedRecording implements Recording {
   abstract readonly failure: RecordError | undefined;
   readonly #dropped = { in: 0, out: 0 };
-  /** Datagrams whose write has not begun. */
+  /** Number of datagrams whose write has not begun. */
   readonly #waiting = { in: 0, out: 0 };
   #waitingBytes = 0;
   #closed = false;
   #writing = Promise.resolve(0);
 
   /**
-   * Writes a batch, once those before it are done; resolves to how many of the first are kept. It calls {@link begins}
-   * before it begins to write, and then answers for what is not written.
+   * Writes a batch. Called when the batch before it is done. Resolves to the number of datagrams that the recording has, from
+   * the first on. It must call {@link begins} before it writes datagrams, and {@link drop} for those that it cannot write.
    */
   protected abstract put(batch: readonly Datagram[], direction: Direction): Promise<number>;
 
   abstract abandon(): void;
 
-  /** Notes that the write of so many datagrams begins: they no longer wait. */
+  /** Notes that the write of datagrams begins. From then on they do not count as waiting. */
   protected begins(count: number, direction: Direction): void {
     this.#waiting[direction] -= count;
   }
 
+  /** Counts dropped datagrams. */
   protected drop(count: number, direction: Direction): void {
     this.#dropped[direction] += count;
   }

@@ -3,17 +3,24 @@ import { parseSourceAddress } from '../net/address/parse.js';
 import { ValueError } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
 
-/** Which datagrams of a recording are sent: those from, or to, an address, a port or both; or all. */
+/** Which datagrams of a recording are sent: all, or those of one sender or receiver. */
 export type ReplayFilter = 'all' | EndFilter;
 
+/** Selects datagrams by their sender (`src`) or receiver (`dst`). */
 export interface EndFilter {
   readonly end: 'src' | 'dst';
-  /** In canonical form. A link-local one without its zone stands for that of any zone. */
+  /** The address in canonical form. A link-local address without a zone matches any zone. Undefined: any address. */
   readonly address: string | undefined;
+  /** Undefined: any port. */
   readonly port: number | undefined;
 }
 
-/** Reads `src` or `dst` and an address, a port or both: `dst 192.0.2.1:53`, `src 192.0.2.1`, `src [2001:db8::1]`, `dst 53`. */
+/**
+ * Reads a filter: `all`, or `src` or `dst` with an address, a port or both. Examples: `dst 192.0.2.1:53`, `src 192.0.2.1`,
+ * `src [2001:db8::1]`, `dst 53`.
+ *
+ * @throws {ValueError} if the text is no filter
+ */
 export function parseReplayFilter(text: string): ReplayFilter {
   if (text === 'all') return text;
   const [, end, written = ''] = /^(src|dst)[ =](.+)$/s.exec(text) ?? [];
@@ -24,7 +31,7 @@ export function parseReplayFilter(text: string): ReplayFilter {
   );
 }
 
-/** Reads an address, a port or both, as a recording of any host may have them; undefined for anything else. */
+/** Reads an address, a port or both, as the recording of any host can have them. Returns undefined for other texts. */
 function parseRecordedEnd(text: string): { address: string | undefined; port: number | undefined } | undefined {
   try {
     if (/^\d+$/.test(text)) return { address: undefined, port: parseSourceAddress(text).port };
@@ -35,7 +42,7 @@ function parseRecordedEnd(text: string): { address: string | undefined; port: nu
       return host.kind === 'literal' ? { address: host.address, port: port === 0 ? undefined : port } : undefined;
     }
     const { port } = parseSourceAddress(portAfter);
-    // Here the wildcard and link-local addresses are as good as others, the latter with another host's zone or none.
+    // Not read by parseSourceAddress(): a recording can have wildcard addresses, and zones that this host does not know.
     const { address } = new SocketAddress({ address: ipv6, family: 'ipv6' });
     const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
     return { address: mapped ?? `${address}${zone}`, port: port === 0 ? undefined : port };

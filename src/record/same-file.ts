@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 
-/** Whether two paths lead to one file, by links as well; false where one of them cannot be looked at. */
+/** Whether two paths lead to the same file, links included. False if one of them does not exist or cannot be read. */
 export function isSameFile(one: string, other: string): boolean {
   const [a, b] = [one, other].map(identityOf);
   return a !== undefined && a === b;

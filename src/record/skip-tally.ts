@@ -1,46 +1,47 @@
 /**
- * Why a packet of a capture is no datagram here:
+ * Why a packet of a capture gives no datagram:
  *
- * - `not-udp`: it certainly carries no UDP: TCP, ICMP, ARP. A replay of UDP loses nothing by it.
- * - `not-read`: it may carry UDP, within something that is not read: MACsec, ESP, IEEE 802.11
- * - `cut`: the capture has only its beginning (the snap length), and part of the payload is missing
- * - `fragment`: a fragment whose datagram the capture never had all of, or has twice and not the same
- * - `malformed`: its headers contradict themselves or its length
+ * - `not-udp`: it carries another protocol, for example TCP, ICMP or ARP. A replay of UDP loses nothing.
+ * - `not-read`: it may carry UDP inside a protocol that udpcat cannot read, for example MACsec, ESP or IEEE 802.11.
+ * - `cut`: the capture kept only the beginning of the packet (the snap length). Part of the payload is missing.
+ * - `fragment`: it is a fragment, and others of its datagram are missing, or contradict it.
+ * - `malformed`: its headers contradict each other, or its length.
  */
 export type SkipKind = 'not-udp' | 'not-read' | 'cut' | 'fragment' | 'malformed';
 
-/** A packet that was skipped. */
+/** Why one packet was skipped. */
 export interface Skip {
   readonly kind: SkipKind;
   /**
-   * The outermost protocol that ends the reading, as a user knows it: `TCP`, `MACsec`, `EtherType 0x88e5`,
-   * `IP protocol 253`, `link type 147`. Only `not-udp` and `not-read` have one.
+   * The outermost protocol that is not read, by its usual name or number: `TCP`, `MACsec`, `EtherType 0x88e5`,
+   * `IP protocol 253`, `link type 147`. Only `not-udp` and `not-read` have a name.
    */
   readonly name?: string;
 }
 
 /** Packets that were skipped for the same reason. */
 export interface Skipped extends Skip {
-  /** Packets, at least 1. */
+  /** Number of packets, at least 1. */
   readonly count: number;
-  /** Whether there may be datagrams among them: true for all kinds but `not-udp`. */
+  /** Whether some of them may be datagrams: true for all kinds but `not-udp`. */
   readonly mayHideDatagrams: boolean;
 }
 
-/** A capture has a few dozen protocols; a hostile file could have a hundred thousand, which are counted together. */
+/** Most names that are counted by themselves, so that a hostile file cannot fill the memory. Others count together. */
 const MAX_NAMES = 1000;
 
-/** Counts the packets that were skipped, by kind and name. */
+/** Counts skipped packets by kind and name. */
 export class SkipTally {
   readonly #counts = new Map<string, { readonly skip: Skip; count: number }>();
 
-  /** What was skipped: the most packets first. */
+  /** Returns the counts, the largest first. */
   entries(): Skipped[] {
     return [...this.#counts.values()]
       .map(({ skip, count }) => ({ ...skip, count, mayHideDatagrams: skip.kind !== 'not-udp' }))
       .sort((a, b) => b.count - a.count);
   }
 
+  /** Counts packets. @param packets their number; 0 and less count nothing */
   add(skip: Skip, packets = 1): void {
     if (packets <= 0) return;
     const key = `${skip.kind} ${skip.name ?? ''}`;

@@ -6,7 +6,10 @@ import type { Format } from '../output/formats/format.js';
 import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { type Direction, OrderedRecording } from './recording.js';
 
-/** Writes at the pace of the reader of stdout. Where stdout is a file on a full disk, a part of a record is removed. */
+/**
+ * Records to stdout, at the pace of its reader. If stdout is a file and the disk becomes full in the middle of a record,
+ * that part of the record is removed.
+ */
 export class StdoutRecording extends OrderedRecording {
   readonly failure = undefined;
   readonly #stdout: Writable;
@@ -18,7 +21,7 @@ export class StdoutRecording extends OrderedRecording {
     this.#stdout = stdout;
     this.#formats = formats;
     const createWriter = (format: Format): DatagramWriter => {
-      // The writer of the output tells that stdout was closed.
+      // The DatagramWriter of the run reports that stdout was closed.
       const writer = new DatagramWriter(stdout, { events: false, onEnd: () => undefined });
       writer.format = format;
       return writer;

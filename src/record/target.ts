@@ -2,11 +2,11 @@ import { ValueError } from '../net/errors.js';
 import { completing } from '../text/value.js';
 import { RECORD_FORMAT_NAMES, type RecordFormatName } from './formats/table.js';
 
-/** Where a recording goes, and how it is written. `stdout` is pcap. */
+/** Where a recording is written to, and its format. On stdout the format is pcap. */
 export type RecordTarget =
   { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string; readonly format: RecordFormatName };
 
-/** Reads where a recording goes, by the end of its name. */
+/** Reads the target of a recording: `-` for stdout, or a file, whose ending is its format. @throws {ValueError} */
 export const parseRecordTarget = completing('file', (text): RecordTarget => {
   if (text === '-') return { kind: 'stdout' };
   const format = RECORD_FORMAT_NAMES.find((name) => text.endsWith(`.${name}`) && /[^/]\.[a-z]+$/.test(text));

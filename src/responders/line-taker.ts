@@ -1,18 +1,18 @@
-/** Lines that are handed on of one stream. */
+/** Most lines of one stream that are handed on. Later lines are only counted. */
 const MAX_LINES = 100;
-/** Bytes of a line that are handed on; the rest of it is left out. */
+/** Most bytes of a line that are handed on. The rest of the line is left out. */
 const MAX_LINE_BYTES = 1000;
 const NEWLINE = 0x0a;
 
-/** Cuts what a program says into lines, a hundred at most and none of them long, so that memory is bounded. */
+/** Cuts the output of a program into at most 100 lines of at most 1000 bytes, so that memory is bounded. */
 export class LineTaker {
   readonly #take: (line: string) => void;
   #kept: Uint8Array = new Uint8Array();
-  /** Whether the line goes on after what was kept of it. */
+  /** Whether the line is longer than the kept part. */
   #cut = false;
   #lines = 0;
 
-  /** @param take called with each line, without its LF or CRLF; invalid UTF-8 is replaced */
+  /** @param take Called with each line, without its LF or CRLF. Invalid UTF-8 is replaced by U+FFFD. */
   constructor(take: (line: string) => void) {
     this.#take = take;
   }
@@ -41,7 +41,7 @@ export class LineTaker {
     this.#cut = false;
   }
 
-  /** The stream is over: a last line without its end is a line, too. */
+  /** Hands on a last line without a newline, and the number of lines that were left out. Call it at the end of the stream. */
   end(): void {
     if (this.#kept.length > 0) this.#finishLine();
     const leftOut = this.#lines - MAX_LINES;

@@ -11,19 +11,19 @@ import { checkReplySize, type ResponsePlan } from './plan.js';
 import { respondEach, type Responder } from './responder.js';
 import type { RuleResponder } from './rule-responder.js';
 
-/** What a responder needs of the process that it runs in. */
+/** The parts of the process that a responder uses. */
 export interface Surroundings {
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by the second signal. */
   readonly force: AbortSignal;
-  /** Calls the listener whenever the user wants files read again. Returns what ends that. */
+  /** Calls the listener whenever the user asks for files to be read again (SIGHUP). Returns a function that stops this. */
   onReload(listener: () => void): () => void;
-  /** Ends every process of a group at once. */
+  /** Kills every process of a process group (SIGKILL). */
   killGroup(group: number): void;
 }
 
-/** Variables by which a service manager speaks to this process alone (sd_listen_fds(3), sd_notify(3)). Programs do not get them. */
+/** Variables of a service manager for this process only (sd_listen_fds(3), sd_notify(3)). Programs do not inherit them. */
 const FOR_THIS_PROCESS: ReadonlySet<string> = new Set([
   'LISTEN_FDS',
   'LISTEN_PID',
@@ -32,13 +32,13 @@ const FOR_THIS_PROCESS: ReadonlySet<string> = new Set([
   'NOTIFY_SOCKET',
 ]);
 
-/** Makes the responder of a plan. It reads the file of rules again whenever the user wants it, until it is disposed of. */
+/** Makes the responder of a plan. Until it is disposed of, it reads the file of rules again on each reload. */
 export class LoadedResponder {
   readonly #plan: ResponsePlan | undefined;
   readonly #context: Surroundings;
   #endReloads = (): void => undefined;
   #rules: RuleResponder | undefined;
-  /** The readings of the file, one after the other, so that the last one holds. */
+  /** Resolves when no reading of the file is under way. Readings run one after another, so that the last one wins. */
   #reloading = Promise.resolve();
 
   constructor(plan: ResponsePlan | undefined, context: Surroundings) {
@@ -47,10 +47,10 @@ export class LoadedResponder {
   }
 
   /**
-   * The responder; undefined if the plan has none.
+   * Makes the responder. Returns undefined if the plan has none.
    *
-   * @throws {LocalFailure} for a file that cannot be read, or a program that cannot be run
-   * @throws {UsageError} for contents that cannot be a response
+   * @throws {LocalFailure} if a file cannot be read, or the program is missing or not executable
+   * @throws {UsageError} if the payload is too large, or the file of rules is not valid
    */
   async load(): Promise<Responder | undefined> {
     const plan = this.#plan;
@@ -84,7 +84,7 @@ export class LoadedResponder {
   }
 
   async #loadRules(path: string): Promise<Responder> {
-    // From now on the signal ends nothing; one that comes while the file is being read has it read once more.
+    // From here on SIGHUP no longer ends the process. A reload during the first reading reads the file once more.
     this.#endReloads = this.#context.onReload(() => {
       this.#reloading = this.#reloading.then(() => this.#reload(path));
     });
@@ -136,9 +136,9 @@ async function readReply(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Checks, before the first datagram, that there is such a program. @throws {LocalFailure} */
+/** Checks that a program exists and may be run. @throws {LocalFailure} if not */
 async function checkProgram(file: string, path = ''): Promise<void> {
-  // Windows finds programs in other ways.
+  // Windows also looks in other folders and adds endings: it is left to the first run.
   if (platform() === 'win32') return;
   const places = file.includes('/') ? [file] : path.split(delimiter).map((folder) => join(folder, file));
   let cause: unknown;

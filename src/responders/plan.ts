@@ -2,21 +2,27 @@ import { UsageError } from '../cli/usage-error.js';
 import { type Family, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Program } from './program-run.js';
 
-/** How `serve` responds. */
+/** How `serve` responds to requests. */
 export type ResponsePlan =
   | { readonly kind: 'payload'; readonly payload: Uint8Array }
-  /** The family tells how much may be in it. */
+  /** `family` is that of the bound address. It limits the size of the file. */
   | { readonly kind: 'file'; readonly path: string; readonly family: Family }
   | { readonly kind: 'rules'; readonly path: string }
   | {
       readonly kind: 'program';
       readonly program: Program;
+      /** How long a program may run, in milliseconds. */
       readonly timeoutMs: number;
-      /** Programs that run at a time. */
+      /** Most programs that run at the same time, at least 1. */
       readonly concurrency: number;
     };
 
-/** @param name the option that the reply is of. @throws {UsageError} for one that no datagram holds */
+/**
+ * Checks that a response fits a datagram: at most 65507 bytes over IPv4, 65527 over IPv6.
+ *
+ * @param name The option that the response comes from, for the message.
+ * @throws {UsageError} if the response is larger
+ */
 export function checkReplySize({ length }: Uint8Array, name: string, family: Family): void {
   const limit = MAX_PAYLOAD_BYTES[family];
   if (length <= limit) return;

@@ -8,23 +8,23 @@ import type { Responder, Sink } from './responder.js';
 /** Options of {@link ProgramResponder}. */
 export interface ProgramOptions {
   readonly program: Program;
-  /** How long one run may last. From the moment the server is to end, all of them together have that long. */
+  /** How long one run may last, in milliseconds. When the server is about to end, all runs together get this time. */
   readonly timeoutMs: number;
-  /** Runs at a time, at least 1. */
+  /** Most runs at the same time, at least 1. */
   readonly concurrency: number;
-  /** What each run finds in its environment besides the addresses. */
+  /** The environment of each run. The addresses are added to it, as `UDPCAT_REMOTE_ADDR` and so on. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Hears what the programs write to stderr. */
+  /** Gets the lines that the programs write to stderr. */
   readonly log: Log;
-  /** Kills whatever runs, and begins no more. */
+  /** Kills all programs. No program is started after it. */
   readonly force: AbortSignal;
-  /** Ends every process of a group at once, if there are any. */
+  /** Kills every process of a process group, if it has any (SIGKILL). */
   readonly killGroup: (group: number) => void;
 }
 
 /**
- * Runs a program for each request: the payload is its stdin, and its stdout is the response unless it is empty. While as
- * many programs run as may, further requests wait, and the receive queue behind them.
+ * Runs a program for each request. The payload is its stdin, and its stdout is the response. Empty output is no response.
+ * While `concurrency` programs run, further requests wait. The receive queue then fills, and drops the excess.
  */
 export class ProgramResponder implements Responder {
   readonly varies = true;
@@ -40,11 +40,11 @@ export class ProgramResponder implements Responder {
 
   constructor(options: ProgramOptions) {
     this.#options = options;
-    // Node would warn of a leak: each run listens, and there are no more runs than that.
+    // Each run adds a listener. Without this Node warns of a leak from the eleventh on.
     setMaxListeners(options.concurrency, this.#kill.signal);
   }
 
-  /** From the first request on, which may never come. */
+  /** Listens for `force`. Called with the first request, so that a responder without requests leaves no listener. */
   #listenToForce(): void {
     if (this.#listens) return;
     this.#listens = true;

@@ -4,39 +4,41 @@ import { formatDuration } from '../text/time.js';
 import { Alarm } from '../timing/alarm.js';
 import { LineTaker } from './line-taker.js';
 
-/** What is run: a program with its arguments, or a line for the system's shell. */
+/** A program with its arguments, or a command line for the system's shell. */
 export type Program =
   | { readonly kind: 'words'; readonly file: string; readonly args: readonly string[] }
   | { readonly kind: 'shell'; readonly line: string };
 
-/** One run of a program. */
+/** Options of {@link runProgram}. */
 export interface RunOptions {
-  /** Its whole stdin. */
+  /** The bytes of stdin. */
   readonly input: Uint8Array;
-  /** Its whole environment. */
+  /** The whole environment: the program inherits no other variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The most that it may write to stdout, in bytes; if it writes more it is killed. */
+  /** Most bytes that the program may write to stdout. If it writes more, it is killed. */
   readonly maxOutputBytes: number;
-  /** How long it may run, and its output be held open by what it has started, before all of that is killed. */
+  /** Milliseconds until the program, and every process that it started, has closed stdout. Then all of them are killed. */
   readonly timeoutMs: number;
-  /** Kills it at once. */
+  /** Kills the program. */
   readonly signal: AbortSignal;
-  /** Called with what it writes to stderr, line by line and bounded. */
+  /** Called with the lines on stderr: at most 100, of at most 1000 bytes each. */
   readonly onErrorLine: (line: string) => void;
-  /** Ends every process of a group by SIGKILL; none is left, that is fine. */
+  /** Kills every process of a process group (SIGKILL). A group without processes is no error. */
   readonly killGroup: (group: number) => void;
 }
 
 /** How a run ended. */
 export type RunResult =
+  /** The program ended by itself with this exit status. */
   | { readonly kind: 'ended'; readonly output: Uint8Array; readonly status: number }
-  /** Could not be started, was killed, or wrote too much; `why` is words for the user. */
+  /** The program could not be started, was killed, or wrote too much. `why` tells the user which. */
   | { readonly kind: 'failed'; readonly why: string }
+  /** `signal` killed it. */
   | { readonly kind: 'aborted' };
 
 /**
- * Runs a program in a session and process group of its own, so that it does not see the terminal's Ctrl-C and nothing
- * that it starts outlives its run. It inherits no descriptor but its three streams. Never rejects.
+ * Runs a program in a session and process group of its own. So Ctrl-C on the terminal does not reach it, and processes that
+ * it started are killed with it. It inherits no file descriptors but stdin, stdout and stderr. Never rejects.
  */
 export function runProgram(program: Program, options: RunOptions): Promise<RunResult> {
   return new Promise((resolve) => {
@@ -52,12 +54,12 @@ class Run {
   readonly #lines: LineTaker;
   readonly #output: Uint8Array[] = [];
   #outputBytes = 0;
-  /** Why it was killed. */
+  /** The result if the program is killed: the first reason counts. */
   #verdict: RunResult | undefined;
   readonly #timeout = new Alarm(() => {
     const limit = formatDuration(this.#options.timeoutMs);
     const what = this.#hasEnded
-      ? `the program ended, but what it started held its output open for longer than ${limit}`
+      ? `the program ended, but a process that it started held its output open for longer than ${limit}`
       : `the program ran for longer than ${limit}`;
     this.#kill({ kind: 'failed', why: `${what} and was killed (--exec-timeout)` });
   });
@@ -81,7 +83,7 @@ class Run {
     child.once('error', (cause) => {
       this.#settle(cannotStart(cause));
     });
-    // Where there was no descriptor left there are no streams, and the error follows.
+    // Without a process there may be no streams either. The 'error' event follows.
     if (child.pid === undefined) return;
     child.stdout?.on('data', (chunk: Uint8Array) => {
       this.#collect(chunk);
@@ -91,11 +93,11 @@ class Run {
     });
     child.once('close', (status, signal) => {
       this.#lines.end();
-      // What it left behind had its chance: nobody reads it any more.
+      // The streams are closed. Processes that are still running can send nothing any more.
       this.#killGroup();
       this.#settle(this.#verdict ?? this.#resultOf(status, signal));
     });
-    // A program need not read what it is asked.
+    // A program may end without reading its stdin. That is no error.
     child.stdin?.on('error', () => undefined).end(this.#options.input);
   }
 
@@ -104,7 +106,7 @@ class Run {
     const { maxOutputBytes } = this.#options;
     if (this.#outputBytes <= maxOutputBytes) this.#output.push(chunk);
     else {
-      const why = `what the program wrote is more than a datagram holds, ${maxOutputBytes} bytes`;
+      const why = `the program wrote more than a datagram can hold, ${maxOutputBytes} bytes`;
       this.#kill({ kind: 'failed', why });
     }
   }
@@ -114,7 +116,7 @@ class Run {
     return { kind: 'ended', output: Buffer.concat(this.#output), status };
   }
 
-  /** Whether the program itself is over, though its streams may be open still. */
+  /** Whether the program itself has ended. Processes that it started may still hold its streams open. */
   get #hasEnded(): boolean {
     return this.#child !== undefined && (this.#child.exitCode !== null || this.#child.signalCode !== null);
   }
@@ -126,7 +128,7 @@ class Run {
   #kill(verdict: RunResult): void {
     this.#verdict ??= verdict;
     this.#killGroup();
-    // What left the group would keep them open.
+    // A process that left the group was not killed, and would keep the streams open.
     for (const stream of this.#child?.stdio ?? []) stream?.destroy();
   }
 

@@ -2,56 +2,60 @@ import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 
 declare const PERMITTED: unique symbol;
 
-/** A datagram that responds to a request. Only a {@link Sink} makes one, after its guard has permitted it. */
+/** A response, ready to be sent. Only a {@link Sink} makes one, after its guard has permitted it. */
 export interface ResponseDatagram extends Outgoing {
-  /** The same object for all responses to one request; undefined for the only one. */
+  /** The same object for all responses to one request. Undefined if the request has only one response. */
   readonly together?: object | undefined;
-  /** Only in the type: other datagrams are no responses. */
+  /** Exists in the type only: the compiler refuses a datagram that the guard has not permitted. */
   readonly [PERMITTED]: true;
 }
 
 /**
- * Takes the responses of a responder, and hears of requests that get none. The guard: responses that are much larger than
- * the request could flood a victim whose address the sender forged.
+ * Takes the responses of a responder, and hears of requests that get none. Its guard forbids responses that are much larger
+ * than the request: a forged sender address would make the server flood a victim.
  */
 export interface Sink {
   /** The address of the server. */
   readonly local: Endpoint;
-  /** Makes the only response to a request; undefined, and counted, if the guard forbids it. */
+  /** Makes the only response to a request. Returns undefined, and counts the request, if the guard forbids the response. */
   permit(request: Datagram, payload: Uint8Array): ResponseDatagram | undefined;
-  /** Makes all responses to a request, in order; none, and counted, if the guard forbids them by their size together. */
+  /** Makes all responses to a request, in order. Returns none, and counts the request, if the guard forbids them together. */
   permitAll(request: Datagram, payloads: readonly Uint8Array[]): readonly ResponseDatagram[];
   /** Sends responses now, in this order. A responder returns this promise from {@link Responder.take}. */
   send(responses: readonly ResponseDatagram[]): Promise<void>;
-  /** Sends responses now, in this order, that were not ready when {@link Responder.take} returned. */
+  /** Sends responses now, in this order. For responses that were not ready when {@link Responder.take} returned. */
   sendLate(responses: readonly ResponseDatagram[]): void;
-  /** The response to a request failed; `why` follows "no answer to PEER: ". */
+  /** Logs that the response to a request failed. @param why completes the message "no answer to PEER: " */
   fail(remote: Endpoint, why: string): void;
-  /** Responses are given up for want of room or time; `why` follows "datagrams are left without an answer: ". */
+  /**
+   * Counts responses that are given up for lack of room or time.
+   *
+   * @param why Completes the message "datagrams are left without an answer: ".
+   */
   giveUp(count: number, why: string): void;
 }
 
 /**
- * Makes the responses of a service. It sees only requests that may get a response. It bounds its work under way in number,
- * memory and time.
+ * Makes the responses of a service. It gets only requests that may have a response. It bounds its unfinished work in
+ * number, memory and time.
  */
 export interface Responder {
-  /** Whether its responses can be other bytes every time, whatever the request. Default: false. */
+  /** Whether equal requests can get different responses. Default: false. */
   readonly varies?: boolean;
   /**
-   * Takes a batch of requests up. The next batch comes when the promise has settled, so that a responder without room
-   * keeps it waiting: then the receive queue drops the excess, and counts it.
+   * Takes a batch of requests. The next batch comes only when the promise has settled. A responder without room lets its
+   * promise wait; then the receive queue fills, drops the excess, and counts it.
    *
-   * @param sink the same one each time
+   * @param sink The same object in each call.
    */
   take(batch: readonly Datagram[], sink: Sink): void | Promise<void>;
-  /** The service is about to end: gives up work that is not done in a few seconds. Twice is fine. */
+  /** Gives up work that takes longer than a few seconds. Called when the service is about to end; may be called twice. */
   hurry?(): void;
-  /** Resolves once no work is under way; called after the last batch. */
+  /** Resolves when all work is done. Called after the last batch. */
   settled?(): Promise<void>;
 }
 
-/** Responds to each request at once, by its bytes alone. */
+/** Makes a responder that responds to each request at once. @param respond makes a response from the payload of a request */
 export function respondEach(respond: (data: Uint8Array) => Uint8Array): Responder {
   return {
     take: (batch, sink) => {

@@ -4,10 +4,10 @@ import { CountedRule, type Rule } from '../rules/rule.js';
 import { DelayLine } from '../timing/delay-line.js';
 import type { Responder, ResponseDatagram, Sink } from './responder.js';
 
-/** When the server is about to end, responses that are due later than in that time are given up. */
+/** When the server is about to end, it still sends responses that are due within this time. Later ones are given up. */
 const GRACE_MS = 5000;
 
-/** Responds to each request by the first rule that it matches; not at all if it matches none. */
+/** Responds to each request by the first rule that matches it. A request that no rule matches gets no response. */
 export class RuleResponder implements Responder {
   readonly varies = true;
   readonly #force: AbortSignal;
@@ -16,16 +16,16 @@ export class RuleResponder implements Responder {
     return Promise.resolve();
   });
   #rules: readonly CountedRule[] = [];
-  /** The sink that permitted the responses in the line; undefined before the first request. */
+  /** The sink of the responses in the delay line. Undefined before the first request. */
   #waitingFor: Sink | undefined;
 
-  /** @param force gives up at once all responses that wait */
+  /** @param force Gives up all delayed responses at once. */
   constructor(rules: readonly Rule[], force: AbortSignal) {
     this.#force = force;
     this.replace(rules);
   }
 
-  /** Responds by these rules from now on, counting from 1 again. Responses that wait already are sent all the same. */
+  /** Replaces the rules. Their counters begin at 1. Delayed responses of the old rules are still sent. */
   replace(rules: readonly Rule[]): void {
     this.#rules = rules.map((rule) => new CountedRule(rule));
   }

@@ -54,7 +54,7 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     await udpcat(['send', address, 'ping', '-n', '1']);
     const { stderr } = await server.outcome;
     expect(stderr.split('\n')[0]).toBe(
-      `udpcat: warning: ${file} ended in the midst of a record: the ${removed} bytes of it were removed`,
+      `udpcat: warning: ${file} ended in the middle of a record: its ${removed} bytes were removed`,
     );
     expect(await read(file)).toEqual(['one', 'ping', 'ping']);
   });

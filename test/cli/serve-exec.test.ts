@@ -159,12 +159,12 @@ describe('serve --exec', () => {
     {
       what: 'does not close its output',
       exec: `sh -c 'sleep 1000 & echo $! >&2; exit 0'`,
-      says: /no answer to PEER: the program ended, but what it started held its output open for longer than 300ms and was killed/,
+      says: /no answer to PEER: the program ended, but a process that it started held its output open for longer than 300ms and was killed/,
     },
     {
       what: 'writes without end',
       exec: 'yes',
-      says: /no answer to PEER: what the program wrote is more than a datagram holds, 65507 bytes/,
+      says: /no answer to PEER: the program wrote more than a datagram can hold, 65507 bytes/,
     },
   ])('goes on when a program $what', async ({ exec, says }) => {
     const line = `read -r word; if [ "$word" = good ]; then echo fine; else exec ${exec}; fi`;
