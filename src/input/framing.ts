@@ -175,7 +175,7 @@ class LengthCutter implements Cutter {
     while (bytes.length - from >= PREFIX_BYTES) {
       const length = view.getUint32(from);
       if (length > MAX_PIECE_BYTES) {
-        this.failure = `its length prefix says ${length} bytes, and ${MAX_PIECE_BYTES} are the most`;
+        this.failure = `its length prefix says ${length} bytes; the limit is ${MAX_PIECE_BYTES}`;
         return pieces;
       }
       this.#needed = PREFIX_BYTES + length;

@@ -176,7 +176,7 @@ describe('length-prefixed pieces', () => {
   test('with a huge prefix fail as soon as the prefix was read', () => {
     expect(cutText({ kind: 'length' }, '\0\0\0\x01a\xff\xff\xff\xff')).toEqual({
       pieces: ['a'],
-      failure: 'its length prefix says 4294967295 bytes, and 1048576 are the most',
+      failure: 'its length prefix says 4294967295 bytes; the limit is 1048576',
     });
   });
 });

@@ -85,7 +85,7 @@ describe('a piece that cannot be sent', () => {
       name: 'a huge length prefix',
       format: { frame: { kind: 'length' }, encoding: 'utf8' },
       stream: '\0\0\0\x03one\0\0\0\0\x7f\0\0\0after',
-      error: 'piece 3 cannot be sent: its length prefix says 2130706432 bytes, and 1048576 are the most',
+      error: 'piece 3 cannot be sent: its length prefix says 2130706432 bytes; the limit is 1048576',
     },
     {
       name: 'a JSON line that is none, counted with the lines that are skipped',

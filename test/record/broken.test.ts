@@ -56,7 +56,7 @@ describe.each(FILES)('a file cut short: %s', (name, parts) => {
       else {
         expect({ length, offset: error?.offset }).toEqual({ length, offset: last });
         expect(error?.message).toMatch(
-          /^at (line \d+, )?byte \d+: (the file ends |it is not valid JSON|what begins with)/,
+          /^at (line \d+, )?byte \d+: (the file ends |it is not valid JSON|a file that begins with)/,
         );
       }
     }

@@ -89,12 +89,12 @@ describe('a recording of JSON lines', () => {
     [
       'has no time',
       line({ time: undefined }),
-      'its "time" is not such as 2026-11-22T08:00:00.123456Z, from 1970 to 2255',
+      'its "time" is no time from 1970 to 2255, such as 2026-11-22T08:00:00.123456Z',
     ],
     [
       'has a time that is none',
       line({ time: '2026-13-22T08:00:00Z' }),
-      'its "time" is not such as 2026-11-22T08:00:00.123456Z, from 1970 to 2255',
+      'its "time" is no time from 1970 to 2255, such as 2026-11-22T08:00:00.123456Z',
     ],
     ['has too much for a datagram', line({ data: 'a'.repeat(65_508) }), 'it has 65508 bytes, and the limit is 65507'],
     ['never ends', Buffer.alloc(3 * 1024 * 1024, '{'), 'it is longer than 1048576 bytes'],
@@ -113,17 +113,17 @@ test.each([
   [
     'text',
     Buffer.from('hello'),
-    'what begins with the bytes 68656c6c is no recording; pcap, pcapng and JSON lines are, and editcap makes pcap of other captures',
+    'a file that begins with the bytes 68656c6c is no recording; pcap, pcapng and JSON lines are read, and editcap converts other captures to pcap',
   ],
   [
     'two bytes',
     Buffer.of(1, 2),
-    'what begins with the bytes 0102 is no recording; pcap, pcapng and JSON lines are, and editcap makes pcap of other captures',
+    'a file that begins with the bytes 0102 is no recording; pcap, pcapng and JSON lines are read, and editcap converts other captures to pcap',
   ],
   [
     'the beginning of a compressed file',
     Buffer.of(0x1f, 0x8b, 8, 0, 0),
-    'the file ends in the middle of what gzip compressed',
+    'the file ends in the middle of its gzip data',
   ],
 ])('%s holds nothing, and the error says what it is', async (_name, file, why) => {
   for (const chunkBytes of [1, 1000]) {

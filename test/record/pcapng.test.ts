@@ -145,17 +145,17 @@ describe('a pcapng file', () => {
     [
       'a length of four gigabytes',
       withLength(little.enhanced(packet('a')), 0xffff_fffc),
-      'a block says that it has 4294967292 bytes, and 16777216 are the most',
+      'a block says that it has 4294967292 bytes; the limit is 16777216',
     ],
     [
       'a length of nothing',
       withLength(little.enhanced(packet('a')), 0),
-      'a block says that it has 0 bytes, which is no length of a block',
+      'a block says that it has 0 bytes, which no block can have',
     ],
     [
       'an odd length',
       withLength(little.enhanced(packet('a')), 61),
-      'a block says that it has 61 bytes, which is no length of a block',
+      'a block says that it has 61 bytes, which no block can have',
     ],
     [
       'two lengths',
@@ -170,27 +170,27 @@ describe('a pcapng file', () => {
     [
       'an enhanced packet without room for its fields',
       little.block(6, Buffer.alloc(16)),
-      'a block of type 6 has 28 bytes, and 32 are the least',
+      'a block of type 6 has 28 bytes; it needs at least 32',
     ],
     [
       'an interface without room for its fields',
       little.block(1, Buffer.alloc(4)),
-      'a block of type 1 has 16 bytes, and 20 are the least',
+      'a block of type 1 has 16 bytes; it needs at least 20',
     ],
     [
       'a packet longer than its block',
       withUint32(little.enhanced(packet('')), 20, 0xffff_ffff),
-      'a packet says that it has 4294967295 bytes, and 28 are the most in its block',
+      'a packet says that it has 4294967295 bytes; the limit in its block is 28',
     ],
     [
       'a simple packet longer than its block',
       withUint32(little.simple(packet('')), 8, 29),
-      'a packet says that it has 29 bytes, and 28 are the most in its block',
+      'a packet says that it has 29 bytes; the limit in its block is 28',
     ],
     [
       'a packet longer than any',
       little.enhanced(Buffer.alloc(262_145)),
-      'a packet says that it has 262145 bytes, and 262144 are the most in its block',
+      'a packet says that it has 262145 bytes; the limit in its block is 262144',
     ],
     [
       'a packet of no interface',
@@ -203,7 +203,11 @@ describe('a pcapng file', () => {
       'an option of an interface has 65535 bytes, more than its block',
     ],
     ['a section of no byte order', withUint32(little.section(), 8, 0), 'a section header does not tell its byte order'],
-    ['a section of another version', withUint32(little.section(), 12, 2), 'it is pcapng of version 2.0, and 1 is read'],
+    [
+      'a section of another version',
+      withUint32(little.section(), 12, 2),
+      'it is pcapng of version 2.0; only version 1 is read',
+    ],
     [
       'its last block cut',
       little.enhanced(packet('a')).subarray(0, 40),

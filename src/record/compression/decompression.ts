@@ -2,10 +2,10 @@ import { uint32 } from '../byte-order.js';
 import { ByteSource } from '../byte-source.js';
 import { CaptureError } from '../capture-error.js';
 
-/** Bytes that tell how a file was compressed, if it was. */
+/** Bytes at the beginning of a file that show its compression. */
 const MAGIC_BYTES = 4;
 
-/** Ways to compress that are not read, by how files begin, and the program that undoes them. */
+/** Compressions that udpcat does not read: first bytes in hex, name, and the command that decompresses. */
 const NOT_READ: readonly (readonly [string, string, string])[] = [
   ['fd377a58', 'xz', 'xz -dc'],
   ['425a68', 'bzip2', 'bzip2 -dc'],
@@ -14,25 +14,25 @@ const NOT_READ: readonly (readonly [string, string, string])[] = [
   ['504b0304', 'zip', 'unzip -p'],
 ];
 
-/** The bytes of a file, decompressed if it was compressed by gzip or, where Node knows it, zstd. */
+/** Reads a file that may be compressed by gzip, or by zstd (Node 22.15 and later). */
 export class Decompression {
   readonly #source: ByteSource;
   #wasCompressed = false;
 
-  /** @param input Chunks of any size, which must not change any more. */
+  /** @param input Chunks of any size. Their bytes must not change any more. */
   constructor(input: AsyncIterable<Uint8Array>) {
     this.#source = new ByteSource(input);
   }
 
-  /** Whether the file was compressed; known when its first bytes were given. */
+  /** Whether the file is compressed. Known from the first chunk on. */
   get wasCompressed(): boolean {
     return this.#wasCompressed;
   }
 
   /**
-   * No more is read and decompressed than is taken.
+   * Yields the uncompressed bytes of the file. It reads and decompresses only as far as chunks are taken.
    *
-   * @throws {CaptureError} At what is broken or not read; what stood before was given.
+   * @throws {CaptureError} if the file is broken, or its compression is not read; the bytes before were yielded
    */
   async *chunks(): AsyncGenerator<Uint8Array, undefined> {
     const source = this.#source;
@@ -57,7 +57,7 @@ type Decompressor = (source: ByteSource) => AsyncGenerator<Uint8Array, undefined
 async function decompressorOf(start: Uint8Array): Promise<Decompressor | undefined> {
   const magic = uint32(start, 0);
   if (magic >>> 16 === 0x1f8b) return (await import('./gzip.js')).gunzip;
-  // Frames that are to be skipped may come first; their numbers differ in four bits (RFC 8878 section 3.1.2).
+  // The second number is that of skippable frames, whose lowest four bits are free (RFC 8878 section 3.1.2).
   if (magic === 0x28b52ffd || (magic & 0xf0ff_ffff) >>> 0 === 0x502a4d18) return (await import('./zstd.js')).unzstd;
   const hex = Buffer.from(start).toString('hex');
   const other = NOT_READ.find(([beginning]) => hex.startsWith(beginning));

@@ -4,7 +4,7 @@ import type { ByteSource } from '../byte-source.js';
 import { CaptureError } from '../capture-error.js';
 import { inflate, OUTPUT_BYTES } from './inflation.js';
 
-/** A header of RFC 1952 section 2.3, without what its flags announce. */
+/** The fixed part of a member's header (RFC 1952 section 2.3). Its flags announce more fields. */
 const HEADER_BYTES = 10;
 const TRAILER_BYTES = 8;
 const DEFLATE = 8;
@@ -12,13 +12,13 @@ const HAS_HEADER_CHECKSUM = 0x02;
 const HAS_EXTRA = 0x04;
 const HAS_NAME = 0x08;
 const HAS_COMMENT = 0x10;
-/** A name or a comment that is longer is no header. */
+/** Most bytes of a name or a comment. A longer one is taken for an error. */
 const MAX_TEXT_BYTES = 65_536;
 
 /**
- * What gzip compressed: any number of members, behind which zeros may fill a block.
+ * Yields the uncompressed bytes of a gzip file: any number of members (RFC 1952). Zeros may follow the last member.
  *
- * @throws {CaptureError} At what is broken, the end of the file in a member included; all before it was given.
+ * @throws {CaptureError} if the file is broken or ends in a member; the bytes before were yielded
  */
 export async function* gunzip(source: ByteSource): AsyncGenerator<Uint8Array, undefined> {
   do {
@@ -32,7 +32,7 @@ export async function* gunzip(source: ByteSource): AsyncGenerator<Uint8Array, un
     }
     const trailer = await take(source, TRAILER_BYTES);
     if (uint32In(trailer, 0, true) !== checksum || uint32In(trailer, 4, true) !== bytes) {
-      throw new CaptureError(source.offset, 'what gzip compressed is broken: its checksum differs');
+      throw new CaptureError(source.offset, 'its gzip data are broken: its checksum differs');
     }
   } while (await hasAnother(source));
 }
@@ -41,11 +41,11 @@ async function skipHeader(source: ByteSource): Promise<void> {
   const { offset } = source;
   const magic = await source.peekExactly(2);
   if (magic[0] !== 0x1f || (magic.length > 1 && magic[1] !== 0x8b)) {
-    throw new CaptureError(offset, 'behind what gzip compressed stands something else');
+    throw new CaptureError(offset, 'something else follows its gzip data');
   }
   const header = await take(source, HEADER_BYTES);
   if (header[2] !== DEFLATE) {
-    throw new CaptureError(offset, `it is compressed by method ${header[2] ?? 0} of gzip, and ${DEFLATE} is read`);
+    throw new CaptureError(offset, `it is compressed by method ${header[2] ?? 0} of gzip; only ${DEFLATE} is read`);
   }
   const flags = header[3] ?? 0;
   if ((flags & HAS_EXTRA) !== 0) await take(source, uint16In(await take(source, 2), 0, true));
@@ -54,7 +54,7 @@ async function skipHeader(source: ByteSource): Promise<void> {
   if ((flags & HAS_HEADER_CHECKSUM) !== 0) await take(source, 2);
 }
 
-/** Skips a text that ends with a byte of 0. */
+/** Skips a text that a zero byte ends. */
 async function skipText(source: ByteSource): Promise<void> {
   const { offset } = source;
   while (source.offset - offset < MAX_TEXT_BYTES) {
@@ -67,7 +67,7 @@ async function skipText(source: ByteSource): Promise<void> {
   throw new CaptureError(offset, 'a text in the header of gzip has no end');
 }
 
-/** Whether another member follows; zeros before the end of the file are none. */
+/** Skips zeros. Returns whether another member follows them. */
 async function hasAnother(source: ByteSource): Promise<boolean> {
   for (;;) {
     const bytes = await source.peek(OUTPUT_BYTES);
@@ -88,5 +88,5 @@ async function take(source: ByteSource, count: number): Promise<Uint8Array> {
 }
 
 function endedWithin({ offset }: ByteSource): CaptureError {
-  return new CaptureError(offset, 'the file ends in the middle of what gzip compressed');
+  return new CaptureError(offset, 'the file ends in the middle of its gzip data');
 }

@@ -2,19 +2,19 @@ import type { InflateRaw } from 'node:zlib';
 import type { ByteSource } from '../byte-source.js';
 import { CaptureError } from '../capture-error.js';
 
-/** Bytes that come out at a time, at most. */
+/** Most uncompressed bytes of one chunk. */
 export const OUTPUT_BYTES = 64 * 1024;
-/** Compressed bytes that go in at a time. Where they are broken, what came of those before the fault is lost. */
+/** Most compressed bytes of one write. If they are broken, zlib gives no output of them: so few bytes are lost. */
 const INPUT_BYTES = 4096;
 
 /**
- * What a decompressor of `node:zlib` makes of the bytes of a source, up to where the compressed data end. Those behind are
- * not taken.
+ * Yields the uncompressed bytes of a source, up to the end of the compressed data. Bytes behind the end are not taken.
  *
- * @param name What compressed them, for errors.
- * @param peek How the source is asked for bytes, if their number matters.
- * @param place Where the fault is, for errors.
- * @throws {CaptureError} If they are broken, or the source ends before they do; all that came of what stood before was given.
+ * @param name Name of the compression, for errors.
+ * @param stream A decompressor of `node:zlib`.
+ * @param peek Returns the next compressed bytes of the source, and does not take them.
+ * @param place Returns the offset of a fault, for errors.
+ * @throws {CaptureError} if the compressed data are broken, or the source ends before they do; all bytes before were yielded
  */
 export async function* inflate(
   name: string,
@@ -42,7 +42,7 @@ export async function* inflate(
     while (!state().hasEnded) {
       const input = await peek();
       if (input.length === 0) {
-        throw new CaptureError(place(), `the file ends in the middle of what ${name} compressed`);
+        throw new CaptureError(place(), `the file ends in the middle of its ${name} data`);
       }
       const before = stream.bytesWritten;
       let isTaken = false;
@@ -51,12 +51,12 @@ export async function* inflate(
         isTaken = true;
         wake();
       });
-      // The input is taken in once its output is read: so nothing is decompressed before there is a use for it.
+      // The stream takes its input only as its output is read. So nothing is decompressed before somebody wants it.
       for (;;) {
         const chunk = stream.read() as Uint8Array | null;
         if (chunk !== null) yield chunk;
         else if (state().failure !== undefined) {
-          throw new CaptureError(place(), `what ${name} compressed is broken: ${state().failure?.message ?? ''}`);
+          throw new CaptureError(place(), `its ${name} data are broken: ${state().failure?.message ?? ''}`);
         } else if (hasTaken() || state().hasEnded) break;
         else await new Promise<void>((resolve) => (wake = resolve));
       }

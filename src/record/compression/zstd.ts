@@ -4,25 +4,25 @@ import { ByteSource } from '../byte-source.js';
 import { CaptureError } from '../capture-error.js';
 import { inflate, OUTPUT_BYTES } from './inflation.js';
 
-/** Node 22.15 and 23.8 were the first to have it; the declarations are those of the oldest Node that udpcat runs on. */
+/** Undefined before Node 22.15 and 23.8. The declarations are those of Node 20, and do not have it. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => InflateRaw };
 
-/** Compressed bytes that go in at a time, at most. */
+/** Most compressed bytes of one write. */
 const INPUT_BYTES = 4096;
 
 /**
- * What zstd compressed: any number of frames (RFC 8878).
+ * Yields the uncompressed bytes of a zstd file: any number of frames (RFC 8878).
  *
- * @throws {CaptureError} If this Node has no zstd, or at what is broken, the end of the file in a frame included; all
- *   before it was given.
+ * @throws {CaptureError} if this Node has no zstd, or the file is broken or ends in a frame; the bytes before were yielded
  */
 export async function* unzstd(compressed: ByteSource): AsyncGenerator<Uint8Array, undefined> {
   if (createZstdDecompress === undefined) {
-    const needed = 'which Node reads from 22.15 on: with this one pipe it through zstd -dc, and replay -';
+    const needed = 'which needs Node 22.15 or later: pipe it through zstd -dc, and replay -';
     throw new CaptureError(0, `it is compressed by zstd, ${needed}`);
   }
-  // Node tells that a frame has ended only if more bytes are there. So one is put behind the last, and given together
-  // with the last alone: if the file ends in a frame, that byte may be an error, and what came of the others was read.
+  // Node reports the end of a frame only if more bytes follow. So a sentinel byte is added to the end of the file. It is
+  // written together with the last byte alone: if the file ends in the middle of a frame, the sentinel can be an error,
+  // and the output of all other bytes was already read.
   const source = new ByteSource(withSentinel(compressed));
   const peek = async (): Promise<Uint8Array> => {
     const bytes = await source.peekExactly(INPUT_BYTES + 2);

@@ -9,18 +9,18 @@ import { JsonlDecoder } from './jsonl-decoder.js';
 import { PcapDecoder } from './pcap-decoder.js';
 import { PcapngDecoder } from './pcapng-decoder.js';
 
-/** Bytes that tell the format. */
+/** Number of bytes that show the format of a file. */
 export const MAGIC_BYTES = 4;
 
-/** The outlets of a decoder: one for the packets of a capture, one for datagrams. */
+/** Where decoders hand on what they read: packets of a capture, or datagrams. */
 interface Outlets {
   readonly packet: (packet: Packet) => void;
   readonly datagram: (datagram: CapturedDatagram) => void;
 }
 
-/** The formats that are read. */
+/** The formats that udpcat reads. */
 const FORMATS: readonly {
-  /** Whether a file begins like this format. @param start its first four bytes, the first one the highest */
+  /** Whether a file has this format. @param start its first four bytes as a big-endian number */
   readonly recognizes: (start: number) => boolean;
   readonly create: (outlets: Outlets) => Decoder;
 }[] = [
@@ -33,9 +33,11 @@ const FORMATS: readonly {
 ];
 
 /**
- * The decoder for the format that the window begins with.
+ * Makes the decoder for the format that the window begins with.
  *
- * @throws {CaptureError} for an unknown one
+ * @param packets Finds the datagram in a packet.
+ * @param take Called with each datagram.
+ * @throws {CaptureError} if the format is unknown
  */
 export function createDecoder(
   window: ByteWindow,
@@ -56,5 +58,5 @@ export function createDecoder(
 
 function unknownFormat(window: ByteWindow): string {
   const bytes = Buffer.from(window.peek(MAGIC_BYTES));
-  return `what begins with the bytes ${bytes.toString('hex')} is no recording; pcap, pcapng and JSON lines are, and editcap makes pcap of other captures`;
+  return `a file that begins with the bytes ${bytes.toString('hex')} is no recording; pcap, pcapng and JSON lines are read, and editcap converts other captures to pcap`;
 }

@@ -8,21 +8,24 @@ import type { CapturedDatagram } from '../captured-datagram.js';
 import { type Decoder, isTime } from './decoder.js';
 
 const NEWLINE = 0x0a;
-/** Above the largest datagram as a line, and low enough that a file without newlines cannot fill the memory. */
+/** Most bytes of a line: more than the largest datagram needs, and so few that a file without newlines is no danger. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
-/** Reads JSON lines: those of type `datagram` that say when it was, and both ends; other types and empty lines are skipped. */
+/**
+ * Reads JSON lines, as `-o json` and `--record FILE.jsonl` write them. A line of type `datagram` must have a time and both
+ * ends. Empty lines and lines of other types are skipped.
+ */
 export class JsonlDecoder implements Decoder {
   readonly #take: (datagram: CapturedDatagram) => void;
   #line = 1;
-  /** How much of the window is known to hold no newline. */
+  /** Bytes of the window that were searched and hold no newline. */
   #searched = 0;
 
   constructor(take: (datagram: CapturedDatagram) => void) {
     this.#take = take;
   }
 
-  /** Whether a file that begins with this byte may be JSON lines. */
+  /** Whether a file that begins with this byte may be JSON lines: `{` or white space. */
   static recognizes(start: number): boolean {
     return start === 0x7b || start === 0x20 || (start >= 0x09 && start <= 0x0d);
   }
@@ -57,7 +60,7 @@ export class JsonlDecoder implements Decoder {
   }
 }
 
-/** @throws {EncodingError} */
+/** Reads one line. Undefined if it is no datagram. @throws {EncodingError} if the line is broken */
 function decodeLine(line: Uint8Array): CapturedDatagram | undefined {
   const fields = parseDatagramLine(line);
   if (fields === undefined) return undefined;
@@ -73,7 +76,7 @@ function decodeLine(line: Uint8Array): CapturedDatagram | undefined {
   return { timeMs: readTime(fields.time), source, destination, data };
 }
 
-/** @param isOwn Whether it is the end that recorded it, whose bound address stands where its own is not known. */
+/** @param isOwn Whether udpcat recorded this end as its own. Then the bound address, `local`, can stand in for it. */
 function readEndpoint(fields: Fields, name: 'from' | 'to', isOwn: boolean): Endpoint {
   const written = fields[name] ?? (isOwn ? fields.local : undefined);
   if (written === undefined) throw new EncodingError(`it has no "${name}"${isOwn ? ' and no "local"' : ''}`);
@@ -82,7 +85,7 @@ function readEndpoint(fields: Fields, name: 'from' | 'to', isOwn: boolean): Endp
   return endpoint;
 }
 
-/** As formatEndpoint() writes it. Its zone is an interface of the host that recorded it, not of this one. */
+/** Reads an endpoint as formatEndpoint() writes it. Its zone may be an interface that this host does not have. */
 function parseEndpoint(text: string): Endpoint | undefined {
   const [, inBrackets, plain = '', digits] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -95,7 +98,7 @@ function parseEndpoint(text: string): Endpoint | undefined {
   return { address: mapped ?? `${canonical}${zone}`, port };
 }
 
-/** RFC 3339, to the microsecond. */
+/** Reads a time of RFC 3339. Returns milliseconds since the epoch, to the microsecond. */
 function readTime(written: unknown): number {
   const [, seconds, fraction = '', zone] =
     (typeof written === 'string'
@@ -103,5 +106,5 @@ function readTime(written: unknown): number {
       : null) ?? [];
   const timeMs = Date.parse(`${seconds ?? ''}${zone ?? ''}`) + Number(`0${fraction}`) * 1000;
   if (isTime(timeMs)) return timeMs;
-  throw new EncodingError('its "time" is not such as 2026-11-22T08:00:00.123456Z, from 1970 to 2255');
+  throw new EncodingError('its "time" is no time from 1970 to 2255, such as 2026-11-22T08:00:00.123456Z');
 }

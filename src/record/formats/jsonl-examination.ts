@@ -2,16 +2,16 @@ import type { Examination, FileView, Patch } from '../file-view.js';
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
-/** The beginning of every line that udpcat writes. It stands nowhere else in a line: quotes in payloads are escaped. */
+/** The beginning of each line that udpcat writes. It cannot be part of a payload, because quotes in payloads are escaped. */
 const START = Buffer.from('{"v":1,"type":"');
-/** Above the largest datagram as a line. */
+/** Most bytes of a line: more than the largest datagram needs. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
 /**
- * Finds how far a file of JSON lines is whole.
+ * Examines which part of a file is whole JSON lines.
  *
- * @param from A place where a line is known to begin, or 0.
- * @returns undefined if the file does not begin with a line as udpcat writes it
+ * @param from Offset at which a line is known to begin, or 0.
+ * @returns undefined if the file does not begin with a line that udpcat writes
  */
 export async function examineJsonl(view: FileView, from = 0): Promise<Examination | undefined> {
   if (view.size === 0) return { wholeBytes: 0, patches: [] };
@@ -33,7 +33,7 @@ export async function examineJsonl(view: FileView, from = 0): Promise<Examinatio
 }
 
 function beginsAsOwn(bytes: Buffer): boolean {
-  // A record that was cut off may be the first, too.
+  // The first record may be cut off, too.
   const start = bytes.subarray(0, START.length);
   const end = bytes.indexOf(NEWLINE);
   if (start.equals(START.subarray(0, start.length))) return end < 0 || end >= START.length;
@@ -49,7 +49,7 @@ function parseLine(line: Buffer): { readonly v?: unknown } | undefined {
   }
 }
 
-/** Replaces by spaces each part of a line that is followed by a whole line on the same line. */
+/** Makes patches that replace incomplete records by spaces. An incomplete record and the next whole one share a line. */
 function closeParts(lines: Buffer, at: number): Patch[] {
   const patches: Patch[] = [];
   let lineStart = 0;

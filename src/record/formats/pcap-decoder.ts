@@ -12,12 +12,13 @@ import {
   RECORD_HEADER_BYTES,
 } from './pcap-format.js';
 
-/** Bits of the link type that say something else: the length of a frame check sequence. */
+/** Mask for the link type. The other bits of its field are the length of a frame check sequence. */
 const LINK_TYPE_BITS = 0x03ff_ffff;
 
+/** How the records of a file are written, from its header. */
 interface Layout {
   readonly littleEndian: boolean;
-  /** Fractions of a second in a millisecond. */
+  /** Units of the fraction of a time in a millisecond: 1000 for microseconds, 1,000,000 for nanoseconds. */
   readonly fractionsPerMs: number;
   readonly recordHeaderBytes: number;
   readonly lengths: LengthOrder;
@@ -25,18 +26,18 @@ interface Layout {
 }
 
 /**
- * Version 2.3 has exchanged the two lengths of a packet. Some programs wrote 2.3 and did not exchange them: there the
- * captured length, which is never more than the other, tells.
+ * The order of the two lengths of a packet. It depends on the version of the file. Some programs wrote version 2.3 with one
+ * order, others with the other: there the smaller length is the captured one, which is never larger than the original.
  */
 type LengthOrder = 'captured-first' | 'captured-last' | 'smaller-is-captured';
 
-/** Of a record: the bytes that were captured of the packet, and those that it had. */
+/** The lengths in a record: the captured bytes of the packet, and the bytes that it had on the wire. */
 interface Lengths {
   readonly captured: number;
   readonly wireBytes: number;
 }
 
-/** Reads pcap: micro- and nanoseconds, both byte orders, and every version that libpcap reads. */
+/** Reads pcap in both byte orders, with micro- and nanoseconds, and in every version that libpcap reads. */
 export class PcapDecoder implements Decoder {
   readonly #take: (packet: Packet) => void;
   #layout: Layout | undefined;
@@ -61,7 +62,7 @@ export class PcapDecoder implements Decoder {
       if (captured > MAX_PACKET_BYTES) {
         throw new CaptureError(
           window.offset,
-          `a packet says that it has ${captured} bytes, and ${MAX_PACKET_BYTES} are the most`,
+          `a packet says that it has ${captured} bytes; the limit is ${MAX_PACKET_BYTES}`,
         );
       }
       if (window.available < recordHeaderBytes + captured) return;
@@ -131,7 +132,7 @@ function readFileHeader(window: ByteWindow): Layout {
   return { ...layout, lengths, linkType };
 }
 
-/** 543.0 is what the tcpdump of DG/UX wrote. */
+/** Returns the order of the lengths in a version; undefined if the version is not read. DG/UX's tcpdump wrote 543.0. */
 function lengthOrderOf(major: number, minor: number): LengthOrder | undefined {
   if (major === 543 && minor === 0) return 'captured-last';
   if (major !== 2 || minor > 4) return undefined;

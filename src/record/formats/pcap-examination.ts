@@ -2,16 +2,16 @@ import { pcapHeader } from './pcap-writer.js';
 import { FILE_HEADER_BYTES, MAX_PACKET_BYTES, RECORD_HEADER_BYTES } from './pcap-format.js';
 import type { Examination, FileView, Patch } from '../file-view.js';
 
-/** The header of a record, and the first byte of its packet, which holds the version of IP. */
+/** Bytes of a record's header and of the first byte of its packet, which has the version of IP. */
 const BEGINNING_BYTES = RECORD_HEADER_BYTES + 1;
-/** The largest IP and UDP headers that udpcat writes. */
+/** Bytes of the IPv6 and UDP headers, the largest that udpcat writes. */
 const PACKET_HEADER_BYTES = 48;
 const NANOSECONDS = 1_000_000_000;
 
 /**
- * Finds how far a pcap file is whole.
+ * Examines which part of a pcap file is whole records.
  *
- * @param from A place where a record is known to begin, or 0.
+ * @param from Offset at which a record is known to begin, or 0.
  * @returns undefined if the file does not begin with the header that udpcat writes
  */
 export async function examinePcap(view: FileView, from = 0): Promise<Examination | undefined> {
@@ -20,7 +20,7 @@ export async function examinePcap(view: FileView, from = 0): Promise<Examination
   if (header.length < FILE_HEADER_BYTES) return { wholeBytes: 0, patches: [] };
   const patches: Patch[] = [];
   let at = Math.max(from, FILE_HEADER_BYTES);
-  /** Where the last two records begin. */
+  // The offsets of the last two records.
   let previous: number | undefined;
   let beforePrevious: number | undefined;
   while (at < view.size) {
@@ -44,7 +44,7 @@ export async function examinePcap(view: FileView, from = 0): Promise<Examination
   return { wholeBytes: at, patches };
 }
 
-/** Where the record ends that begins here; undefined if none does, or not all of it is there. */
+/** Returns the end of the record at an offset. Undefined if there is no record, or only part of one. */
 async function endOfRecord(view: FileView, at: number): Promise<number | undefined> {
   if (!view.holds(at, BEGINNING_BYTES)) await view.load(at);
   const bytes = view.bytes(at, BEGINNING_BYTES);
@@ -54,8 +54,8 @@ async function endOfRecord(view: FileView, at: number): Promise<number | undefin
 }
 
 /**
- * Whether a record of any packet of IP may begin so. Four bytes behind the beginning of a record, the fields that follow
- * could be the header of one, too; the version of IP tells them apart.
+ * Whether these bytes may be the beginning of a record with an IP packet. The version of IP is checked, because the bytes
+ * from the fifth of a record on can also look like a header.
  */
 function isBeginning(bytes: Buffer): boolean {
   if (bytes.length < BEGINNING_BYTES) return false;
@@ -70,9 +70,9 @@ function isBeginning(bytes: Buffer): boolean {
   );
 }
 
-/** The bytes of a record, if udpcat writes records that begin so. */
+/** Returns the size of the record that begins with these bytes. Undefined if udpcat writes no such record. */
 function ownRecordBytes(bytes: Buffer): number | undefined {
-  // By far the most places are none.
+  // The cheapest check comes first: this runs for each byte of a broken part.
   const version = bytes.length > RECORD_HEADER_BYTES ? bytes[RECORD_HEADER_BYTES] : undefined;
   if ((version !== 0x45 && version !== 0x60) || !isBeginning(bytes)) return undefined;
   const packet = bytes.subarray(RECORD_HEADER_BYTES);
@@ -93,23 +93,23 @@ interface Part {
 }
 
 /**
- * Finds the part of a record that a killed writer left, before whole records of another one.
+ * Finds an incomplete record: the rest of a killed writer, before whole records of another writer.
  *
- * @param at Where no whole record begins.
- * @param previous Where the record before it begins. It may be the part: the length in its header then leads into the
- *   midst of another record.
+ * @param at Offset at which no whole record begins.
+ * @param previous Offset of the record before. It can be the incomplete one: then the length in its header leads to `at`,
+ *   into the middle of another record.
  */
 async function findPart(view: FileView, at: number, previous: number | undefined): Promise<Part | undefined> {
   if (previous !== undefined) {
     const within = await findOwnRecord(view, previous + 1, at);
-    // A payload may hold records of pcap. They end where the payload ends, and are no records of this file.
+    // A datagram can carry records of pcap. If the records found here end exactly at `at`, they are such a payload.
     if (within !== undefined && !(await leadsTo(view, within, at))) return { from: previous, to: within };
   }
   const to = await findOwnRecord(view, at + 1, Math.min(view.size, at + RECORD_HEADER_BYTES + MAX_PACKET_BYTES));
   return to === undefined ? undefined : { from: at, to };
 }
 
-/** Where the first whole record of udpcat's own begins that another one, or the end of the file, follows. */
+/** Finds the first whole record that udpcat wrote, with another record or the end of the file behind it. */
 async function findOwnRecord(view: FileView, from: number, before: number): Promise<number | undefined> {
   const needed = RECORD_HEADER_BYTES + PACKET_HEADER_BYTES;
   for (let at = from; at < before; at += 1) {
@@ -122,7 +122,7 @@ async function findOwnRecord(view: FileView, from: number, before: number): Prom
   return undefined;
 }
 
-/** Whether one record after the other leads from one place to another. */
+/** Whether records follow each other without a gap from one offset to another. */
 async function leadsTo(view: FileView, from: number, to: number): Promise<boolean> {
   let at: number | undefined = from;
   while (at !== undefined && at < to) at = await endOfRecord(view, at);
@@ -130,8 +130,10 @@ async function leadsTo(view: FileView, from: number, to: number): Promise<boolea
 }
 
 /**
- * Makes a part a packet that was not captured to its end. A part shorter than a record's header becomes the end of the
- * record before it. @returns undefined if no record is before it
+ * Makes a patch that turns an incomplete record into a packet that the capture cut off. If not even the header of the record
+ * is whole, the part is added to the record before it.
+ *
+ * @returns undefined if there is no record before it
  */
 async function closePart(view: FileView, { from, to }: Part, before: number | undefined): Promise<Patch | undefined> {
   const start = to - from > RECORD_HEADER_BYTES ? from : before;

@@ -1,14 +1,14 @@
-/** What the pcap format says of itself: https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcap/ */
+/** Numbers of the pcap format: https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcap/ */
 
-/** The number that a file begins with: it tells the byte order, and how fine the times are. */
+/** The first four bytes of a file. They show its byte order and the unit of its times. */
 export const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 export const MAGIC_NANOSECONDS = 0xa1b23c4d;
-/** Alexey Kuznetzov's variant, in old files: microseconds, and more about each packet. */
+/** Alexey Kuznetzov's variant, in old files: microseconds, and a longer header of each packet. */
 export const MAGIC_MODIFIED = 0xa1b2cd34;
 
 export const FILE_HEADER_BYTES = 24;
 export const RECORD_HEADER_BYTES = 16;
 export const MODIFIED_RECORD_HEADER_BYTES = 24;
 
-/** The most that libpcap takes for one packet, and what tcpdump captures of each unless told otherwise. */
+/** Most captured bytes of one packet: the limit of libpcap, and the default snap length of tcpdump. */
 export const MAX_PACKET_BYTES = 262_144;

@@ -9,13 +9,13 @@ import { FILE_HEADER_BYTES, MAGIC_NANOSECONDS, MAX_PACKET_BYTES, RECORD_HEADER_B
 const IP_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
 const UDP_HEADER_BYTES = 8;
 const UDP = 17;
-/** Time to live and hop limit, which nobody told: what Linux sends with. */
+/** Time to live and hop limit of the written packets: the default of Linux. The real values are not known. */
 const HOPS = 64;
-/** To 224.0.0.0/24, which no router forwards (RFC 5771 section 4), and to multicast DNS there (RFC 6762 section 11). */
+/** The same for 224.0.0.0/24, which no router forwards (RFC 5771 section 4), and for multicast DNS (RFC 6762 section 11). */
 const HOPS_LOCAL_CONTROL = 1;
 const HOPS_MULTICAST_DNS = 255;
 
-/** The beginning of a pcap file: little-endian, nanoseconds, packets that begin with their IP header. */
+/** Makes the header of a pcap file: little-endian, times in nanoseconds, packets that begin with their IP header. */
 export function pcapHeader(): Uint8Array {
   const header = Buffer.alloc(FILE_HEADER_BYTES);
   header.writeUInt32LE(MAGIC_NANOSECONDS, 0);
@@ -26,33 +26,33 @@ export function pcapHeader(): Uint8Array {
   return header;
 }
 
-/** What the packets from one address to another have in common. */
+/** The fields that all packets from one address to another have in common. */
 interface Pair {
   readonly source: string;
   readonly destination: string;
   readonly family: Family;
-  /** The IP header, where lengths and the checksum of IPv4 are still 0, as big-endian words of four bytes. */
+  /** The IP header as big-endian words of four bytes. Its lengths, and the checksum of IPv4, are 0. */
   readonly header: readonly number[];
-  /** The sum of that header, for IPv4. */
+  /** The sum of the 16-bit words of `header`, for the checksum of IPv4. */
   readonly headerSum: number;
-  /** The sum of the pseudo-header without the length (RFC 768, RFC 8200 section 8.1). */
+  /** The sum of the 16-bit words of the pseudo-header, without the length (RFC 768, RFC 8200 section 8.1). */
   readonly pseudoSum: number;
 }
 
-/** Conversations have few pairs of addresses and many datagrams; beyond this many their memory begins anew. */
+/** Most pairs of addresses that are kept. When there are more, all are forgotten. */
 const MOST_PAIRS = 4096;
 
-/** Writes datagrams as records of such a file: times, and packets with one IP and one UDP header and valid checksums. */
+/** Writes datagrams as records of a pcap file: a time, an IP header, a UDP header with valid checksums, and the payload. */
 export class PcapRecords {
   readonly #pairs = new Map<string, Pair>();
   #last = createPair('0.0.0.0', '0.0.0.0');
 
   /**
-   * Writes one datagram, never in fragments. Packets have no zones; the wildcard address stands as that of the other
-   * end's family.
+   * Writes one datagram as one packet, never in fragments. Zones are left out. A wildcard address is written in the family of
+   * the other end.
    *
-   * @param datagram Its time from 1970 to 2106.
-   * @throws {RangeError} If the payload is larger than any packet can carry.
+   * @param datagram Its time must be from 1970 to 2106.
+   * @throws {RangeError} if the payload is larger than a packet can carry
    */
   write({ timeMs, source, destination, data }: CapturedDatagram, chunk: ChunkBuilder): void {
     const { family, header, headerSum, pseudoSum } = this.#pairOf(source.address, destination.address);
@@ -72,7 +72,7 @@ export class PcapRecords {
       view.setUint16(ipAt + 2, packetBytes);
       view.setUint16(ipAt + 10, checksumOf(headerSum + packetBytes));
     } else {
-      // It does not count the header itself, so that a UDP length of 65535 fits.
+      // The length in an IPv6 header does not count the header itself.
       view.setUint16(ipAt + 4, udpBytes);
     }
     buffer.set(data, dataAt);
@@ -81,7 +81,7 @@ export class PcapRecords {
     view.setUint16(udpAt, source.port);
     view.setUint16(udpAt + 2, destination.port);
     view.setUint16(udpAt + 4, udpBytes);
-    // 0 would say that there is none.
+    // A checksum of 0 would mean that the datagram has none (RFC 768).
     view.setUint16(udpAt + 6, checksum === 0 ? 0xffff : checksum);
   }
 
@@ -107,7 +107,7 @@ function createPair(source: string, destination: string): Pair {
   if (family === 4) writeIPv4Header(header, hopsTo(destination));
   else writeIPv6Header(header);
   const addressBytes = family === 4 ? 4 : 16;
-  // In both headers the addresses stand last.
+  // The addresses are the last fields of both headers.
   const addressesAt = bytes.length - 2 * addressBytes;
   bytes.set(bytesIn(family, source), addressesAt);
   bytes.set(bytesIn(family, destination), addressesAt + addressBytes);
@@ -121,7 +121,10 @@ function createPair(source: string, destination: string): Pair {
   };
 }
 
-/** IPv4 can stand in IPv6, as a mapped address, and the wildcard address in either. */
+/**
+ * Chooses the family of a packet: IPv6 if one of the ends needs it. IPv4 addresses can be mapped into IPv6, and the wildcard
+ * address exists in both families.
+ */
 function packetFamily(source: string, destination: string): Family {
   const needsIPv6 = (address: string): boolean => familyOf(address) === 6 && address !== '::';
   if (needsIPv6(source) || needsIPv6(destination)) return 6;
@@ -149,20 +152,20 @@ function writeRecordHeader(view: DataView, at: number, timeMs: number, packetByt
   view.setUint32(at + 12, packetBytes, true);
 }
 
-/** Wireshark complains of any other. */
+/** Returns the time to live of a packet to an IPv4 address. Wireshark warns about other values for local multicast. */
 function hopsTo(ipv4: string): number {
   if (!ipv4.startsWith('224.0.0.')) return HOPS;
   return ipv4 === '224.0.0.251' ? HOPS_MULTICAST_DNS : HOPS_LOCAL_CONTROL;
 }
 
-/** RFC 791. Never to be fragmented, so that its identification may be 0 (RFC 6864). */
+/** Writes an IPv4 header (RFC 791) with "don't fragment": then its identification may be 0 (RFC 6864). */
 function writeIPv4Header(header: DataView, hops: number): void {
   header.setUint16(0, 0x4500);
   header.setUint16(6, 0x4000);
   header.setUint16(8, (hops << 8) | UDP);
 }
 
-/** RFC 8200 section 3. */
+/** Writes an IPv6 header (RFC 8200 section 3). */
 function writeIPv6Header(header: DataView): void {
   header.setUint16(0, 0x6000);
   header.setUint16(6, (UDP << 8) | HOPS);

@@ -17,34 +17,34 @@ const OPTION_TIME_OFFSET = 14;
 
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
-/** Of a block, the type and length before it and the length after it. */
+/** Bytes around the body of a block: its type and length before it, and its length again after it. */
 const FRAME_BYTES = 12;
-/** Where the body begins. */
+/** Offset of the body in a block. */
 const BODY_AT = 8;
-/** Bytes of a section header without options, and where they begin. */
+/** Offset of the options in a section header. */
 const SECTION_OPTIONS_AT = 24;
-/** Blocks that are read, rather than skipped, are held in memory: Wireshark's own limit. */
+/** Most bytes of a block that is read: it is held in memory as a whole. The limit is Wireshark's. */
 const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
-/** A section has a few interfaces; this many an obsolete packet block can tell apart. */
+/** Most interfaces of a section: as many as the 16-bit number in an obsolete packet block can name. */
 const MAX_INTERFACES = 65_536;
 
 interface Interface {
   readonly linkType: number;
-  /** Bytes kept of each packet; 0 for all. */
+  /** Most captured bytes of each packet (the snap length); 0 for no limit. */
   readonly snapBytes: number;
   /** Units of a packet's time in a millisecond. */
   readonly unitsPerMs: number;
   readonly offsetSeconds: number;
 }
 
-/** Reads pcapng: any number of sections, in both byte orders. Blocks that hold no packets are skipped, unread. */
+/** Reads pcapng: any number of sections, in both byte orders. Blocks without packets or interfaces are skipped. */
 export class PcapngDecoder implements Decoder {
   readonly #take: (packet: Packet) => void;
   #littleEndian = true;
   #interfaces: Interface[] = [];
-  /** A simple packet block has no time of its own: that of the packet before it stands in. */
+  /** The time of the last packet. A simple packet block has no time of its own, and gets this one. */
   #latestMs = NaN;
-  /** The block that is being skipped: the length that must stand at its end. */
+  /** The block that is being skipped. Its length must be repeated at its end. */
   #skipped: { readonly offset: number; readonly length: number } | undefined;
 
   constructor(take: (packet: Packet) => void) {
@@ -59,7 +59,7 @@ export class PcapngDecoder implements Decoder {
   decode(window: ByteWindow): void {
     for (;;) {
       if (this.#skipped !== undefined && !this.#endSkipped(window, this.#skipped)) return;
-      // A section header tells in which byte order its own length is.
+      // The byte order of a section header is in its body, and is needed to read its length.
       if (window.available < FRAME_BYTES) return;
       const isSection = window.uint32(0, true) === SECTION_HEADER;
       if (isSection) this.#littleEndian = readByteOrder(window);
@@ -67,7 +67,7 @@ export class PcapngDecoder implements Decoder {
       const length = window.uint32(4, this.#littleEndian);
       const { offset } = window;
       if (length < FRAME_BYTES || length % 4 !== 0) {
-        throw new CaptureError(offset, `a block says that it has ${length} bytes, which is no length of a block`);
+        throw new CaptureError(offset, `a block says that it has ${length} bytes, which no block can have`);
       }
       if (!isRead(type)) {
         window.skip(length - 4);
@@ -75,7 +75,7 @@ export class PcapngDecoder implements Decoder {
         continue;
       }
       if (length > MAX_BLOCK_BYTES) {
-        throw new CaptureError(offset, `a block says that it has ${length} bytes, and ${MAX_BLOCK_BYTES} are the most`);
+        throw new CaptureError(offset, `a block says that it has ${length} bytes; the limit is ${MAX_BLOCK_BYTES}`);
       }
       if (window.available < length) return;
       this.#readBlock(type, offset, window.peek(length));
@@ -98,7 +98,7 @@ export class PcapngDecoder implements Decoder {
     );
   }
 
-  /** Whether the end of the block has come. */
+  /** Checks the end of the block that is being skipped. Returns whether the end has arrived. */
   #endSkipped(window: ByteWindow, { offset, length }: { offset: number; length: number }): boolean {
     if (window.isSkipping || window.available < 4) return false;
     checkTrailer(offset, length, window.uint32(0, this.#littleEndian));
@@ -112,7 +112,7 @@ export class PcapngDecoder implements Decoder {
     checkTrailer(offset, block.length, read32(block.length - 4));
     const least = LEAST_BYTES[type] ?? FRAME_BYTES;
     if (block.length < least) {
-      throw new CaptureError(offset, `a block of type ${type} has ${block.length} bytes, and ${least} are the least`);
+      throw new CaptureError(offset, `a block of type ${type} has ${block.length} bytes; it needs at least ${least}`);
     }
     switch (type) {
       case SECTION_HEADER:
@@ -137,7 +137,7 @@ export class PcapngDecoder implements Decoder {
     const major = uint16In(block, 12, this.#littleEndian);
     if (major !== 1) {
       const minor = uint16In(block, 14, this.#littleEndian);
-      throw new CaptureError(offset, `it is pcapng of version ${major}.${minor}, and 1 is read`);
+      throw new CaptureError(offset, `it is pcapng of version ${major}.${minor}; only version 1 is read`);
     }
     this.#interfaces = [];
   }
@@ -167,7 +167,7 @@ export class PcapngDecoder implements Decoder {
     this.#interfaces.push({ linkType, snapBytes, unitsPerMs, offsetSeconds });
   }
 
-  /** The enhanced and the obsolete packet block differ only in how they name the interface. */
+  /** Reads an enhanced or an obsolete packet block. They differ only in the field of the interface's number. */
   #takePacket(offset: number, block: Uint8Array, number: number): void {
     const { linkType, unitsPerMs, offsetSeconds } = this.#interfaceOf(offset, number);
     const units = uint32In(block, 12, this.#littleEndian) * 2 ** 32 + uint32In(block, 16, this.#littleEndian);
@@ -196,17 +196,14 @@ export class PcapngDecoder implements Decoder {
   #give(offset: number, packet: Omit<Packet, 'data'>, body: Uint8Array, captured: number): void {
     if (captured > body.length || captured > MAX_PACKET_BYTES) {
       const most = Math.min(body.length, MAX_PACKET_BYTES);
-      throw new CaptureError(
-        offset,
-        `a packet says that it has ${captured} bytes, and ${most} are the most in its block`,
-      );
+      throw new CaptureError(offset, `a packet says that it has ${captured} bytes; the limit in its block is ${most}`);
     }
     const wireBytes = Math.max(captured, packet.wireBytes);
     this.#take({ ...packet, wireBytes, data: body.subarray(0, captured) });
   }
 }
 
-/** Bytes of each type of block that is read, without options. */
+/** Fewest bytes of each type of block that is read. */
 const LEAST_BYTES: Readonly<Record<number, number>> = {
   [SECTION_HEADER]: SECTION_OPTIONS_AT + 4,
   [INTERFACE_DESCRIPTION]: 20,
@@ -230,7 +227,7 @@ function checkTrailer(offset: number, length: number, trailer: number): void {
   throw new CaptureError(offset, `a block says at its start that it has ${length} bytes, and at its end ${trailer}`);
 }
 
-/** Units in a second: a power of 10, or of 2 if the highest bit is set. */
+/** Returns the units in a second: a power of 10, or of 2 if the highest bit is set. */
 function readResolution(value: number): number {
   return (value & 0x80) === 0 ? 10 ** value : 2 ** (value & 0x7f);
 }

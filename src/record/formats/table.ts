@@ -4,28 +4,28 @@ import type { Format } from '../../output/formats/format.js';
 import type { Examination, FileView } from '../file-view.js';
 import type { Direction } from '../recording.js';
 
-/** A format by the ending of its files. */
+/** The name of a format: the ending of its files. */
 export type RecordFormatName = keyof typeof LOADERS;
 
-/** How datagrams of both directions are written. */
+/** How received and sent datagrams are written. */
 export type DatagramFormats = Readonly<Record<Direction, Format>>;
 
-/** A format of recordings. */
+/** A format in which udpcat writes recordings. */
 export interface RecordFormat {
-  /** What stands at the beginning of a file. */
+  /** The bytes at the beginning of a file. Empty if the format has none. */
   readonly header: Uint8Array;
-  /** @param bound stands for the local address of datagrams whose own is not known */
+  /** Makes the writers of datagrams. @param bound the local address of datagrams that do not have their own */
   formats(bound: Endpoint): DatagramFormats;
-  /** Finds how far a file is whole; undefined if it does not begin as udpcat's own. */
+  /** Examines which part of a file is whole records. Undefined if udpcat does not write files that begin so. */
   examine(view: FileView, from?: number): Promise<Examination | undefined>;
 }
 
-/** The formats that are written, by the ending of their files. The code of each is loaded when it is needed. */
+/** The formats, by the ending of their files. The code of a format is loaded when it is used. */
 const LOADERS = { pcap: loadPcap, jsonl: loadJsonl } satisfies Readonly<Record<string, () => Promise<RecordFormat>>>;
 
 export const RECORD_FORMAT_NAMES = Object.keys(LOADERS) as readonly RecordFormatName[];
 
-/** Loads what a format needs. */
+/** Loads the code of a format. */
 export function loadFormat(name: RecordFormatName): Promise<RecordFormat> {
   return LOADERS[name]();
 }
@@ -65,7 +65,12 @@ async function loadJsonl(): Promise<RecordFormat> {
   };
 }
 
-/** How many of the first datagrams, and bytes of them, are whole within so many bytes. */
+/**
+ * Counts the datagrams of a batch that are whole after a write that was cut off.
+ *
+ * @param written How many bytes of the batch were written.
+ * @returns the number of whole datagrams, from the first on, and their bytes
+ */
 export function wholeOf(
   batch: readonly Datagram[],
   format: Format,
