@@ -2,10 +2,10 @@ import { SocketAddress } from 'node:net';
 import { addressBytes } from '../../net/address/bytes.js';
 import { uint16, uint32 } from '../byte-order.js';
 
-/** Conversations have few addresses and many datagrams; beyond this many the memory of addresses begins anew. */
+/** Most results that a function remembers. When there are more, all are forgotten. */
 const MOST_REMEMBERED = 4096;
 
-/** A function whose answers are remembered, a bounded number of them. */
+/** Makes a function that remembers its results: a capture has few addresses and many packets. */
 function remembering<Key, Value>(compute: (key: Key) => Value): (key: Key) => Value {
   const known = new Map<Key, Value>();
   return (key) => {
@@ -20,13 +20,13 @@ function remembering<Key, Value>(compute: (key: Key) => Value): (key: Key) => Va
 }
 
 /**
- * The bytes of an address in canonical form, as packets carry it: 4 or 16, without the zone.
+ * Returns the 4 or 16 bytes of an address, without its zone. The result is shared: do not change it.
  *
- * @param address A literal as {@link Endpoint} has it. The result is shared and must not be changed.
+ * @param address An IPv4 or IPv6 address in canonical form.
  */
 export const addressToBytes: (address: string) => Uint8Array = remembering(addressBytes);
 
-/** The dotted form of the four bytes at `at`. */
+/** Reads the IPv4 address at `at` in dotted form. */
 export function readIPv4(data: Uint8Array, at: number): string {
   return ipv4Text(uint32(data, at));
 }
@@ -35,7 +35,7 @@ const ipv4Text = remembering(
   (value: number) => `${value >>> 24}.${(value >>> 16) & 0xff}.${(value >>> 8) & 0xff}.${value & 0xff}`,
 );
 
-/** The canonical form of the sixteen bytes at `at`; an IPv4-mapped address is that IPv4 address. */
+/** Reads the IPv6 address at `at` in canonical form. An IPv4-mapped address is returned as the IPv4 address. */
 export function readIPv6(data: Uint8Array, at: number): string {
   const mapped = uint32(data, at) === 0 && uint32(data, at + 4) === 0 && uint32(data, at + 8) === 0xffff;
   if (mapped) return readIPv4(data, at + 12);

@@ -1,10 +1,10 @@
 /**
- * The sum of the big-endian 16-bit words of `data` from `from` to `to`, an odd byte at the end padded with 0 (RFC 1071).
- * Not folded wholly: it stays below 2^18.
+ * Sums the big-endian 16-bit words of `data` from `from` to `to`. An odd byte at the end is padded with 0 (RFC 1071). The
+ * result is below 2^18: it can be added to others before {@link checksumOf}.
  */
 export function sumWords(data: DataView, from: number, to: number): number {
-  // The order of the bytes in a word changes that of the sum, and nothing else (RFC 1071 section 2 B); this one is the
-  // fastest, and so are four sums of four bytes each, which as floating-point numbers are exact up to 2^53.
+  // Little-endian words give the same sum with its bytes swapped (RFC 1071 section 2 B), and are read fastest. Four sums of
+  // 32-bit words are faster than one. Numbers are exact up to 2^53.
   let first = 0;
   let second = 0;
   let third = 0;
@@ -27,19 +27,19 @@ export function sumWords(data: DataView, from: number, to: number): number {
   return ((sum & 0xff) << 8) + (sum >>> 8) + rest;
 }
 
-/** A sum below 2^46, of as many 32-bit words as make 65575 bytes, as one word, which has the same checksum. */
+/** Folds a sum of 32-bit words to 16 bits, without changing its checksum. @param sum below 2^46 (65575 bytes) */
 function foldWide(sum: number): number {
   const low = sum >>> 0;
   return foldSum((low & 0xffff) + (low >>> 16) + (sum - low) / 0x1_0000_0000);
 }
 
-/** A sum below 2^32 as one word, which has the same checksum. */
+/** Folds a sum of 16-bit words to 16 bits, without changing its checksum. @param sum below 2^32 */
 function foldSum(sum: number): number {
   const once = (sum & 0xffff) + (sum >>> 16);
   return (once & 0xffff) + (once >>> 16);
 }
 
-/** The checksum that a sum below 2^32 leads to: 0 to 65535 (RFC 1071). */
+/** Returns the checksum of a sum of words: 0 to 65535 (RFC 1071). @param sum below 2^32 */
 export function checksumOf(sum: number): number {
   return ~foldSum(sum) & 0xffff;
 }

@@ -3,10 +3,10 @@ import { stepOfLinkType } from './link-type.js';
 import { stepOfEtherType } from './ethertype.js';
 import { advance, type Cursor, MALFORMED, notRead, notUdp, type Step } from './layer.js';
 
-/** IPv4 and IPv6 as address families of Linux, BSDs, macOS and Windows. */
+/** The numbers of IPv4 and IPv6 as address families of Linux, the BSDs, macOS and Windows. */
 const ADDRESS_FAMILIES = new Set([2, 10, 23, 24, 28, 30]);
 
-/** What the loopback of BSD writes before a packet, in the byte order of the host that captured it, or of the network. */
+/** Reads the address family before a packet of BSD's loopback, in the byte order of the capturing host or of the network. */
 export function readAddressFamily(cursor: Cursor): Step {
   const family = uint32(cursor.data, cursor.at);
   if (!advance(cursor, 4)) return MALFORMED;
@@ -22,8 +22,9 @@ const NFLOG_PAYLOAD = 9;
 const NFLOG_FAMILY_BRIDGE = 7;
 
 /**
- * What the netfilter of Linux logs: fields of a length, a type and a value, in the byte order of the host that captured them
- * (https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html). A type is a small number, which tells the byte order.
+ * Reads a packet logged by Linux netfilter: fields of length, type and value
+ * (https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html). They are in the byte order of the capturing host. A type is a
+ * small number: so the position of its zero byte shows the byte order.
  */
 export function readNflog(cursor: Cursor): Step {
   const { data } = cursor;
@@ -42,14 +43,14 @@ export function readNflog(cursor: Cursor): Step {
       if (family !== NFLOG_FAMILY_BRIDGE) return stepOfFamily(family);
       return etherType === undefined ? 'ip' : stepOfEtherType(etherType);
     }
-    // Its first field is in the byte order of the network in any case.
+    // The EtherType in the packet header is in network byte order on every host.
     if (type === NFLOG_PACKET_HEADER) etherType = uint16(data, at + 4);
     cursor.at += Math.ceil(bytes / 4) * 4;
   }
   return cursor.end > data.length ? MALFORMED : notUdp('NFLOG without a packet');
 }
 
-/** What the packet filter of BSD logs: a header that says its own length, without its padding, and the family. */
+/** Reads a packet logged by BSD's packet filter. Its header begins with its length, without padding, and the family. */
 export function readPflog(cursor: Cursor): Step {
   const { data, at } = cursor;
   const bytes = Math.ceil((data[at] ?? 0) / 4) * 4;
@@ -58,14 +59,14 @@ export function readPflog(cursor: Cursor): Step {
   return stepOfFamily(family);
 }
 
-/** What the IPsec of BSD shows: the family, a security parameter index and flags before the packet. */
+/** Reads a packet of BSD's IPsec interface: address family, security parameter index and flags stand before it. */
 export function readEnc(cursor: Cursor): Step {
   const family = uint32(cursor.data, cursor.at);
   if (!advance(cursor, 12)) return MALFORMED;
   return stepOfFamily((family & 0xff_ffff) === 0 ? family >>> 24 : family);
 }
 
-/** What macOS captures on several interfaces at once: a header that names the link type of the packet behind it. */
+/** Reads the header of a macOS capture on several interfaces. It has the link type of the packet behind it. */
 export function readPktap(cursor: Cursor): Step {
   const { data, at } = cursor;
   const littleEndian = uint32In(data, at, true) <= 0xffff;
@@ -75,7 +76,7 @@ export function readPktap(cursor: Cursor): Step {
   return stepOfLinkType(linkType);
 }
 
-/** Information about a packet before it (https://www.tcpdump.org/linktypes/LINKTYPE_PPI.html), little-endian. */
+/** Reads a PPI header, which has the link type of the packet (https://www.tcpdump.org/linktypes/LINKTYPE_PPI.html). */
 export function readPpi(cursor: Cursor): Step {
   const { data, at } = cursor;
   const bytes = uint16In(data, at + 2, true);

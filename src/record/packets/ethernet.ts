@@ -2,10 +2,10 @@ import { uint16 } from '../byte-order.js';
 import { stepOfEtherType } from './ethertype.js';
 import { advance, type Cursor, hex4, MALFORMED, notRead, notUdp, type Step } from './layer.js';
 
-/** A type below is the length of an IEEE 802.3 frame instead, behind which LLC stands. */
+/** The smallest EtherType. A smaller number is the length of an IEEE 802.3 frame, and an LLC header follows. */
 const LEAST_ETHERTYPE = 0x0600;
 
-/** Destination, source, and the type of what follows. */
+/** Reads an Ethernet header: destination, source, and the type of the next header. */
 export function readEthernet(cursor: Cursor): Step {
   const typeAt = cursor.at + 12;
   if (!advance(cursor, 14)) return MALFORMED;
@@ -13,7 +13,7 @@ export function readEthernet(cursor: Cursor): Step {
   return type < LEAST_ETHERTYPE ? readLength(cursor) : stepOfEtherType(type);
 }
 
-/** A tag of a virtual network, and the type of what stands behind it. */
+/** Reads a VLAN tag, and the type of the next header. */
 export function readVlan(cursor: Cursor): Step {
   const typeAt = cursor.at + 2;
   if (!advance(cursor, 4)) return MALFORMED;
@@ -21,29 +21,29 @@ export function readVlan(cursor: Cursor): Step {
   return type < LEAST_ETHERTYPE ? readLength(cursor) : stepOfEtherType(type);
 }
 
-/** NetWare's oldest frames have no LLC: an IPX checksum of FFFF stands there. */
+/** Returns the header behind a length: LLC. NetWare's oldest frames have IPX there, which begins with the checksum FFFF. */
 function readLength({ data, at }: Cursor): Step {
   return uint16(data, at) === 0xffff && at + 2 <= data.length ? notUdp('IPX') : 'llc';
 }
 
-/** The tag of a service instance before the frame of a customer (IEEE 802.1ah). */
+/** Reads a service instance tag. The frame of a customer follows it (IEEE 802.1ah). */
 export function readPbb(cursor: Cursor): Step {
   return advance(cursor, 4) ? 'ethernet' : MALFORMED;
 }
 
-/** https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html */
+/** Reads the header of a Linux capture on "any": https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html */
 export function readLinuxCooked(cursor: Cursor): Step {
   const typeAt = cursor.at + 14;
   return advance(cursor, 16) ? stepOfCookedType(uint16(cursor.data, typeAt)) : MALFORMED;
 }
 
-/** https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html */
+/** Reads version 2 of that header: https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html */
 export function readLinuxCooked2(cursor: Cursor): Step {
   const typeAt = cursor.at;
   return advance(cursor, 20) ? stepOfCookedType(uint16(cursor.data, typeAt)) : MALFORMED;
 }
 
-/** Where an EtherType cannot be, Linux has numbers of its own (linux/if_ether.h). */
+/** Returns the header behind such a type. Below the EtherTypes Linux has numbers of its own (linux/if_ether.h). */
 function stepOfCookedType(type: number): Step {
   switch (type) {
     case 0x0001:
@@ -60,10 +60,10 @@ function stepOfCookedType(type: number): Step {
   }
 }
 
-/** Of LLC: a service access point that stands for SNAP, and one that stands for IP (RFC 1042). */
+/** Service access points of LLC for SNAP and for IP (RFC 1042). */
 const SAP_SNAP = 0xaa;
 const SAP_IP = 0x06;
-/** Others, none of which carries UDP. */
+/** Service access points of protocols without UDP. */
 const SAPS: ReadonlyMap<number, string> = new Map([
   [0x00, 'LLC'],
   [0x42, 'STP'],
@@ -71,10 +71,10 @@ const SAPS: ReadonlyMap<number, string> = new Map([
   [0xf0, 'NetBEUI'],
   [0xfe, 'OSI'],
 ]);
-/** Of the control field: a frame without a number. All others have a control field of two bytes. */
+/** The control field of a frame without a number. Numbered frames have two bytes there, and carry no IP. */
 const UNNUMBERED_INFORMATION = 0x03;
 
-/** IEEE 802.2. */
+/** Reads an LLC header (IEEE 802.2). */
 export function readLlc(cursor: Cursor): Step {
   const { data, at } = cursor;
   if (!advance(cursor, 3)) return MALFORMED;
@@ -86,10 +86,10 @@ export function readLlc(cursor: Cursor): Step {
   return other === undefined ? notRead(`LLC of SAP 0x${sap.toString(16).padStart(2, '0')}`) : notUdp(other);
 }
 
-/** The organizations whose protocols are EtherTypes: RFC 1042, and bridges of IEEE 802.1H. */
+/** Organizations in a SNAP header that number their protocols by EtherType: RFC 1042, and bridges of IEEE 802.1H. */
 const OUIS_ETHERTYPE = new Set([0x000000, 0x0000f8]);
-/** Cisco's, by protocol. */
 const OUI_CISCO = 0x00000c;
+/** Protocols that Cisco numbers itself. */
 const CISCO: ReadonlyMap<number, string> = new Map([
   [0x0104, 'PAgP'],
   [0x010b, 'STP'],
@@ -112,7 +112,7 @@ function readSnap(cursor: Cursor): Step {
   return notRead(`SNAP protocol ${hex4(protocol)} of 0x${oui.toString(16).padStart(6, '0')}`);
 }
 
-/** By the next protocol that a network service header names (RFC 8300 section 2.2). */
+/** Reads a network service header, which names the next protocol (RFC 8300 section 2.2). */
 export function readNsh(cursor: Cursor): Step {
   const { data, at } = cursor;
   const bytes = ((data[at + 1] ?? 0) & 0x3f) * 4;

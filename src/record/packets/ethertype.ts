@@ -4,7 +4,7 @@ import { hex4, type LayerName, notRead, notUdp, type Step } from './layer.js';
 const LAYERS: ReadonlyMap<number, LayerName> = new Map([
   [0x0800, 'ip'],
   [0x86dd, 'ip'],
-  // Tags of virtual networks: IEEE 802.1Q, 802.1ad, and numbers that were used for the latter before.
+  // VLAN tags: IEEE 802.1Q, 802.1ad, and older numbers for the latter.
   [0x8100, 'vlan'],
   [0x88a8, 'vlan'],
   [0x9100, 'vlan'],
@@ -19,11 +19,11 @@ const LAYERS: ReadonlyMap<number, LayerName> = new Map([
   [0x894f, 'nsh'],
   // LLC in frames longer than 1500 bytes.
   [0x8870, 'llc'],
-  // Ethernet within another protocol: transparent Ethernet bridging.
+  // Ethernet in another protocol (transparent Ethernet bridging).
   [0x6558, 'ethernet'],
 ]);
 
-/** Those that carry no UDP. */
+/** EtherTypes of protocols that carry no UDP. */
 const WITHOUT_UDP: ReadonlyMap<number, string> = new Map([
   [0x0806, 'ARP'],
   [0x0842, 'Wake-on-LAN'],
@@ -55,7 +55,7 @@ const WITHOUT_UDP: ReadonlyMap<number, string> = new Map([
   [0x9000, 'Ethernet loopback'],
 ]);
 
-/** Those that may carry UDP, and are not read. */
+/** EtherTypes of protocols that may carry UDP, but cannot be read. */
 const NOT_READ: ReadonlyMap<number, string> = new Map([
   [0x22f3, 'TRILL'],
   [0x4305, 'B.A.T.M.A.N.'],
@@ -68,9 +68,9 @@ const NOT_READ: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * What stands behind an EtherType.
+ * Returns the header that follows an EtherType.
  *
- * @param numbering What the number is called where nothing is known of it.
+ * @param numbering Name for an unknown number in messages, for example `GRE protocol`.
  */
 export function stepOfEtherType(type: number, numbering = 'EtherType'): Step {
   const layer = LAYERS.get(type);

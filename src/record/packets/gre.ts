@@ -2,7 +2,7 @@ import { uint16 } from '../byte-order.js';
 import { stepOfEtherType } from './ethertype.js';
 import { advance, type Cursor, MALFORMED, notRead, notUdp, type Step } from './layer.js';
 
-/** Flags of the first two bytes: RFC 2890 section 2, RFC 1701 for routing, RFC 2637 section 4.1 for acknowledgements. */
+/** Flags in the first two bytes (RFC 2890 section 2; routing: RFC 1701; acknowledgement: RFC 2637 section 4.1). */
 const CHECKSUM = 0x8000;
 const ROUTING = 0x4000;
 const KEY = 0x2000;
@@ -10,14 +10,14 @@ const SEQUENCE = 0x1000;
 const ACKNOWLEDGEMENT = 0x0080;
 const VERSION = 0x0007;
 
-/** Protocols that are no EtherTypes. */
+/** Protocols that are read in another way than their EtherType. */
 const KEEPALIVE = 0x0000;
 const PPP = 0x880b;
 const WCCP = 0x883e;
 const ERSPAN = 0x88be;
 const ERSPAN_3 = 0x22eb;
 
-/** Version 0, which carries any protocol, and version 1, in which PPTP carries PPP. */
+/** Reads a GRE header of version 0, or of version 1 (PPTP). */
 export function readGre(cursor: Cursor): Step {
   const { data, at } = cursor;
   if (!advance(cursor, 4)) return MALFORMED;
@@ -35,7 +35,7 @@ export function readGre(cursor: Cursor): Step {
   return stepOfProtocol(cursor, protocol, flags);
 }
 
-/** Entries of an address family, an offset and a length, up to one of no length. */
+/** Moves the cursor behind the routing entries of RFC 1701. An entry of length 0 is the last. */
 function skipRouting(cursor: Cursor): void {
   let length: number;
   do {
@@ -49,11 +49,11 @@ function stepOfProtocol(cursor: Cursor, protocol: number, flags: number): Step {
     case KEEPALIVE:
       return notUdp('GRE keepalive');
     case WCCP:
-      // Version 2 has a header of four bytes, the first of which is no beginning of IPv4.
+      // WCCP 2 has a header of four bytes before the IPv4 packet; WCCP 1 has none.
       if ((cursor.data[cursor.at] ?? 0) >> 4 !== 4) cursor.at += 4;
       return 'ip';
     case ERSPAN:
-      // Only type II has a header of its own, and then GRE has a sequence number.
+      // ERSPAN type II has a header, and a sequence number in the GRE header. Type I has neither.
       return (flags & SEQUENCE) === 0 || advance(cursor, 8) ? 'ethernet' : MALFORMED;
     case ERSPAN_3:
       return readErspan3(cursor);
@@ -64,7 +64,7 @@ function stepOfProtocol(cursor: Cursor, protocol: number, flags: number): Step {
   }
 }
 
-/** https://datatracker.ietf.org/doc/html/draft-foschiano-erspan-03 section 4.3 */
+/** Reads an ERSPAN header of type III (https://datatracker.ietf.org/doc/html/draft-foschiano-erspan-03 section 4.3). */
 function readErspan3(cursor: Cursor): Step {
   const bits = uint16(cursor.data, cursor.at + 10);
   const hasSubheader = (bits & 1) !== 0;
@@ -74,7 +74,7 @@ function readErspan3(cursor: Cursor): Step {
   return frame === 2 ? 'ip' : notRead(`ERSPAN of frame type ${frame}`);
 }
 
-/** RFC 3378. */
+/** Reads an EtherIP header (RFC 3378). */
 export function readEtherIp(cursor: Cursor): Step {
   return advance(cursor, 2) ? 'ethernet' : MALFORMED;
 }

@@ -12,7 +12,7 @@ const DESTINATION_OPTIONS = 60;
 
 const LAYERS: ReadonlyMap<number, LayerName> = new Map([
   [17, 'udp'],
-  // IPv4 or IPv6 within either.
+  // IPv4 and IPv6 as payload of another IP packet.
   [4, 'ip'],
   [41, 'ip'],
   [47, 'gre'],
@@ -52,7 +52,7 @@ const NOT_READ: ReadonlyMap<number, string> = new Map([
 const IPV6_HEADER_BYTES = 40;
 const FRAGMENT_HEADER_BYTES = 8;
 
-/** Reads the headers of IP down to that of the protocol which it carries, and puts fragments together. */
+/** Reads IPv4 and IPv6 headers, extension headers included, and reassembles fragments. */
 export class IpLayer {
   readonly #reassembly: Reassembly;
 
@@ -60,7 +60,7 @@ export class IpLayer {
     this.#reassembly = reassembly;
   }
 
-  /** Either version: the first four bits say which, whatever announced it. */
+  /** Reads a header of either version. The first four bits tell the version, not the header before. */
   readonly read = (cursor: Cursor): Step => {
     const { data, at } = cursor;
     if (at >= data.length) return MALFORMED;
@@ -70,19 +70,19 @@ export class IpLayer {
     return notRead(`IP of version ${version}`);
   };
 
-  /** RFC 791. */
+  /** Reads an IPv4 header (RFC 791). */
   #readIPv4(cursor: Cursor): Step {
     const { data, at } = cursor;
     const headerBytes = ((data[at] ?? 0) & 0xf) * 4;
     const totalBytes = uint16(data, at + 2);
-    // Who leaves the cutting to the network card may leave the length to it as well.
+    // With segmentation offload the network card writes the length. In a capture on the sender it is still 0.
     const hasNoLength = totalBytes === 0;
     if (headerBytes < 20 || (totalBytes < headerBytes && !hasNoLength)) return MALFORMED;
     if (!advance(cursor, headerBytes)) return MALFORMED;
     const protocol = data[at + 9] ?? 0;
     const flagsAndOffset = uint16(data, at + 6);
     const isFragment = (flagsAndOffset & 0x3fff) !== 0;
-    // Only the first fragment has the authentication header: it is read once all fragments are put together.
+    // Only the first fragment has the authentication header. It is read after reassembly.
     const isPartOfAuthenticated = isFragment && protocol === AUTHENTICATION;
     const step = isPartOfAuthenticated ? undefined : stepOfProtocol(skipAuthentication(cursor, protocol));
     if (typeof step === 'object') return step;
@@ -98,7 +98,7 @@ export class IpLayer {
     });
   }
 
-  /** RFC 8200. */
+  /** Reads an IPv6 header (RFC 8200). */
   #readIPv6(cursor: Cursor): Step {
     const { data, at } = cursor;
     if (!advance(cursor, IPV6_HEADER_BYTES)) return MALFORMED;
@@ -117,7 +117,7 @@ export class IpLayer {
     const offset = offsetAndFlag & 0xfff8;
     const next = data[headerAt] ?? 0;
     setIPv6(cursor, data, at);
-    // A fragment that is all of its datagram is no part of another (RFC 6946).
+    // An atomic fragment is a whole datagram (RFC 6946).
     if (isLast && offset === 0) return stepOfProtocol(skipExtensions(cursor, next));
     if (!isExtension(next)) {
       const step = stepOfProtocol(next);
@@ -149,7 +149,7 @@ interface FragmentFields {
   readonly isLast: boolean;
 }
 
-/** Notes where the packet that begins at `at` ends. One in another ends no later than that. */
+/** Sets the end of the packet that begins at `at`. A packet in a tunnel ends no later than the tunnel's packet. */
 function limit(cursor: Cursor, at: number, bytes: number, hasNoLength: boolean): void {
   if (!hasNoLength) cursor.end = Math.min(cursor.end, at + bytes);
   cursor.hasNoLength = hasNoLength;
@@ -161,7 +161,7 @@ function setIPv6(cursor: Cursor, data: Uint8Array, at: number): void {
   cursor.to = readIPv6(data, at + 24);
 }
 
-/** Stands for no protocol: the headers end before they name one. */
+/** No protocol: the packet ends before its headers name one. */
 const NONE = -1;
 
 function stepOfProtocol(protocol: number): Step {
@@ -178,14 +178,14 @@ function isExtension(protocol: number): boolean {
   );
 }
 
-/** Moves the cursor behind the extension headers that may precede UDP. @returns the protocol behind them, or {@link NONE} */
+/** Moves the cursor behind extension headers. Returns the protocol behind them, or {@link NONE}. */
 function skipExtensions(cursor: Cursor, first: number): number {
   let protocol = first;
   while (isExtension(protocol)) protocol = skipExtension(cursor, protocol);
   return protocol;
 }
 
-/** The only extension header that IPv4 has as well. */
+/** Moves the cursor behind authentication headers, the only extension headers of IPv4. */
 function skipAuthentication(cursor: Cursor, first: number): number {
   let protocol = first;
   while (protocol === AUTHENTICATION) protocol = skipExtension(cursor, protocol);

@@ -1,6 +1,6 @@
 import type { Skip } from '../skip-tally.js';
 
-/** Headers that can be read. Each file of this folder reads some of them. */
+/** The kinds of headers that are read. Each file of this folder reads some of them. */
 export type LayerName =
   | 'address-family'
   | 'cisco-hdlc'
@@ -26,28 +26,29 @@ export type LayerName =
   | 'udp'
   | 'vlan';
 
-/** How far a packet is read. One object serves all packets of a capture, one after another. */
+/** The position in a packet that is being read. One object is used for all packets of a capture. */
 export interface Cursor {
-  /** Milliseconds since the epoch; NaN where it is not known. */
+  /** Milliseconds since the epoch. NaN if the capture has no time. */
   timeMs: number;
-  /** What was captured of the packet, or a payload put together of its fragments. */
+  /** The captured bytes of the packet, or a payload that was reassembled from fragments. */
   data: Uint8Array;
-  /** Where in `data` the next header begins. It may be too short, or not there at all. */
+  /** Offset of the next header in `data`. The header may be cut off there, or missing. */
   at: number;
-  /** Where the headers so far say that the packet ends: beyond the end of `data` if the capture has cut it. */
+  /** End of the packet, according to the headers so far. It is beyond the end of `data` if the capture cut the packet. */
   end: number;
-  /** Whether `data` was put together of fragments. */
+  /** Whether `data` was reassembled from fragments. */
   isReassembled: boolean;
-  /** Whether the innermost IP header leaves its length to be told by the frame. */
+  /** Whether the innermost IP header has the length 0: then the frame tells the length. */
   hasNoLength: boolean;
   /** Bytes of the innermost IP packet. */
   ipBytes: number;
-  /** The addresses of the innermost IP header. */
+  /** The source address of the innermost IP header. */
   from: string;
+  /** The destination address of the innermost IP header. */
   to: string;
 }
 
-/** What follows a header; undefined for a fragment that was kept until the others come. */
+/** The next header, or why the packet is skipped. Undefined for a fragment that waits for the others. */
 export type Step = LayerName | Skip | undefined;
 
 /** Reads one header, and moves the cursor behind it. */
@@ -55,23 +56,23 @@ export type Layer = (cursor: Cursor) => Step;
 
 export const MALFORMED: Skip = { kind: 'malformed' };
 
-/** For a protocol that certainly carries no UDP. */
+/** For a protocol that carries no UDP. */
 export function notUdp(name: string): Skip {
   return { kind: 'not-udp', name };
 }
 
-/** For a protocol that may carry UDP, and is not read. */
+/** For a protocol that may carry UDP, but cannot be read. */
 export function notRead(name: string): Skip {
   return { kind: 'not-read', name };
 }
 
-/** Moves the cursor behind a header of so many bytes; whether all of them are there. */
+/** Moves the cursor by `bytes`. Returns whether all of them were captured. */
 export function advance(cursor: Cursor, bytes: number): boolean {
   cursor.at += bytes;
   return cursor.at <= cursor.data.length;
 }
 
-/** A number as protocols write their types: `0x88e5`. */
+/** Formats a number as `0x88e5`. */
 export function hex4(value: number): string {
   return `0x${value.toString(16).padStart(4, '0')}`;
 }

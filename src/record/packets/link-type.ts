@@ -8,7 +8,7 @@ const LAYERS: ReadonlyMap<number, LayerName> = new Map([
   [0, 'address-family'],
   [1, 'ethernet'],
   [9, 'ppp'],
-  // Raw IP: 12 and 14 are what some systems wrote, 228 and 229 are of one version each.
+  // Raw IP: some systems wrote 12 or 14. 228 is IPv4 only, 229 is IPv6 only.
   [12, 'ip'],
   [14, 'ip'],
   [50, 'ppp-serial'],
@@ -31,7 +31,7 @@ const LAYERS: ReadonlyMap<number, LayerName> = new Map([
   [276, 'linux-cooked-2'],
 ]);
 
-/** Others that people capture on. */
+/** Names of other link types, for messages. */
 const NAMES: ReadonlyMap<number, string> = new Map([
   [6, 'Token Ring'],
   [7, 'ARCNET'],
@@ -62,7 +62,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [283, 'IEEE 802.15.4'],
 ]);
 
-/** What a packet of that link type begins with. */
+/** Returns the first header of packets of a link type. */
 export function stepOfLinkType(linkType: number): Step {
   const layer = LAYERS.get(linkType);
   if (layer !== undefined) return layer;

@@ -5,12 +5,13 @@ import { advance, type Cursor, MALFORMED, notRead, notUdp, type Step } from './l
 const ETHERTYPE_IPV4 = 0x0800;
 const LABEL_BYTES = 4;
 const ETHERNET_HEADER_BYTES = 14;
-/** Of a pseudowire of Ethernet: two bytes of 0, and a sequence number (RFC 4448 section 4.6). */
+/** The control word of an Ethernet pseudowire: two bytes of 0, and a sequence number (RFC 4448 section 4.6). */
 const CONTROL_WORD_BYTES = 4;
 
 /**
- * A stack of labels (RFC 3032). Nothing says what stands behind the last: IP, or a pseudowire of Ethernet, with a control
- * word or without. So it is told by its first four bits, and by whether the header that they announce can be one.
+ * Reads a stack of MPLS labels (RFC 3032). No field names the protocol behind the last label: it can be IP, or an Ethernet
+ * pseudowire with or without a control word. So it is guessed: from the first four bits, and from whether the header that
+ * they announce is plausible.
  */
 export function readMpls(cursor: Cursor): Step {
   const { data } = cursor;
@@ -30,11 +31,11 @@ export function readMpls(cursor: Cursor): Step {
   }
   if (isEthernet(data, at)) return 'ethernet';
   if (version === 4 || version === 6) return 'ip';
-  // An associated channel (RFC 4385 section 5), in which pings of the path and alarms go.
+  // An associated channel (RFC 4385 section 5). It carries pings of the path and alarms.
   return version === 1 ? notUdp('MPLS OAM') : notRead('MPLS pseudowire');
 }
 
-/** Where a packet ends if its header is one of IP, which the address of an Ethernet header may resemble; NaN if it is none. */
+/** Returns the end of a packet, if it begins with an IP header; otherwise NaN. A MAC address can look like an IP header. */
 function endOfIp(data: Uint8Array, at: number, version: number): number {
   if (version === 6) return at + 40 + uint16(data, at + 4);
   const headerBytes = ((data[at] ?? 0) & 0xf) * 4;
@@ -42,7 +43,7 @@ function endOfIp(data: Uint8Array, at: number, version: number): number {
   return version === 4 && headerBytes >= 20 && totalBytes >= headerBytes ? at + totalBytes : NaN;
 }
 
-/** Whether an Ethernet header can be there: its type is known, or is a length before an unnumbered frame of LLC. */
+/** Whether these bytes can be an Ethernet header: its type is known, or it is a length before an unnumbered LLC frame. */
 function isEthernet(data: Uint8Array, at: number): boolean {
   const payloadAt = at + ETHERNET_HEADER_BYTES;
   if (payloadAt > data.length) return false;

@@ -12,10 +12,10 @@ import { readUdp } from './udp.js';
 import { Reassembly } from './reassembly.js';
 import type { Skip, SkipTally } from '../skip-tally.js';
 
-/** Headers of one packet, far more than networks put around a datagram. */
+/** Most headers of one packet: far more than networks put around a datagram. */
 const MAX_LAYERS = 100;
 
-/** Finds the datagrams in the packets of a capture, however deep they are nested; what is none is counted. */
+/** Finds the datagrams in the packets of a capture, at any depth of tunnels. Packets without a datagram are counted. */
 export class PacketDecoder {
   readonly #tally: SkipTally;
   readonly #reassembly: Reassembly;
@@ -32,6 +32,7 @@ export class PacketDecoder {
     to: '',
   };
 
+  /** @param tally Counts the packets that give no datagram. */
   constructor(tally: SkipTally) {
     this.#tally = tally;
     this.#reassembly = new Reassembly(tally);
@@ -61,7 +62,7 @@ export class PacketDecoder {
     };
   }
 
-  /** The datagram that a packet carries, or that it completes as the last of its fragments. */
+  /** Returns the datagram in a packet, or the one that the packet completes as a fragment. Undefined if there is none. */
   decode({ timeMs, linkType, data, wireBytes }: Packet): CapturedDatagram | undefined {
     const cursor = this.#cursor;
     cursor.timeMs = timeMs;
@@ -71,13 +72,13 @@ export class PacketDecoder {
     cursor.isReassembled = false;
     const found = this.#read(linkType);
     if (found === undefined || 'data' in found) return found;
-    // What was cut off cannot be told from what was never there but by the length.
+    // A header can be incomplete because the capture cut the packet. Only the length on the wire shows that.
     const isCut = found.kind === 'malformed' && data.length < wireBytes && !cursor.isReassembled;
     this.#tally.add(isCut ? { kind: 'cut' } : found);
     return undefined;
   }
 
-  /** Counts the fragments that are left: nothing more will come. */
+  /** Counts the fragments of incomplete datagrams. Call it at the end of the capture. */
   end(): void {
     this.#reassembly.end();
   }

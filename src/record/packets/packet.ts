@@ -1,11 +1,11 @@
 /** One packet of a capture. */
 export interface Packet {
-  /** Milliseconds since the epoch, with fractions, up to the year 2255; NaN where it is not known. */
+  /** Milliseconds since the epoch, with fractions, from 1970 to 2255. NaN if the capture has no time. */
   readonly timeMs: number;
-  /** Its first header: a number of https://www.ietf.org/archive/id/draft-ietf-opsawg-pcaplinktype-14.html */
+  /** The kind of its first header: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcaplinktype-14.html */
   readonly linkType: number;
-  /** The bytes that were captured of it. */
+  /** The captured bytes. */
   readonly data: Uint8Array;
-  /** Bytes that it had when it was captured; no fewer than `data` has. */
+  /** Size of the packet on the wire, in bytes: at least the size of `data`. */
   readonly wireBytes: number;
 }

@@ -1,35 +1,39 @@
 import type { SkipTally } from '../skip-tally.js';
 
-/** How long a datagram may take from its first fragment to its last, in the time of the capture (RFC 8200 section 4.5). */
+/** Longest time from the first fragment of a datagram to the last, by the times in the capture (RFC 8200 section 4.5). */
 const MAX_AGE_MS = 60_000;
-/** Datagrams that are incomplete at one time; the oldest gives way to another. */
+/** Most incomplete datagrams at a time. When there are more, the oldest is dropped. */
 const MAX_DATAGRAMS = 1024;
-/** Bytes that all of them hold, what each fragment costs beside its bytes included. */
+/** Most bytes of all incomplete datagrams. Each fragment counts with its data and {@link FRAGMENT_COST_BYTES}. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
+/** Estimated memory of a fragment without its data. */
 const FRAGMENT_COST_BYTES = 128;
-/** How long the fragments of a datagram that is complete are known, should the capture have seen them twice; and how many. */
+/**
+ * How long complete datagrams are remembered, and how many. A capture on two interfaces has each fragment twice: the second
+ * one must not begin a new datagram.
+ */
 const MAX_COMPLETE_AGE_MS = 1000;
 const MAX_COMPLETE = 1024;
 const MAX_COMPLETE_BYTES = 4 * 1024 * 1024;
 /** The largest IP payload. */
 const MAX_PAYLOAD_BYTES = 65_535;
 
-/** A piece of a datagram. */
+/** One IP fragment. */
 export interface Fragment {
-  /** Tells the datagrams apart: addresses, identification and, for IPv4, the protocol. */
+  /** The same for all fragments of a datagram: addresses, identification and, for IPv4, the protocol. */
   readonly key: string;
-  /** When it was captured, in milliseconds since the epoch; NaN is taken for the time of the fragment before. */
+  /** When it was captured, in milliseconds since the epoch. NaN counts as the time of the fragment before. */
   readonly timeMs: number;
-  /** The protocol of what the datagram carries; only the first fragment says it for certain. */
+  /** The protocol number of the payload. Only that of the first fragment (offset 0) counts. */
   readonly protocol: number;
-  /** Where in the datagram's payload it belongs, in bytes. */
+  /** Offset of its data in the payload of the IP packet, in bytes. */
   readonly offset: number;
   readonly data: Uint8Array;
-  /** Whether it is the last: more follow it otherwise. */
+  /** Whether it is the last fragment of its datagram. */
   readonly isLast: boolean;
 }
 
-/** The payload of a datagram all of whose fragments came. */
+/** The payload of an IP packet, put together from all its fragments. */
 export interface Reassembled {
   readonly protocol: number;
   readonly data: Uint8Array;
@@ -42,13 +46,13 @@ interface Piece {
 
 interface Partial {
   readonly startMs: number;
-  /** In the order of their offsets. */
+  /** The fragments so far, sorted by offset. */
   pieces: Piece[];
   heldBytes: number;
   gotBytes: number;
   totalBytes: number | undefined;
   protocol: number | undefined;
-  /** Fragments of it contradicted each other: whatever more comes belongs to no datagram (RFC 5722). */
+  /** Whether two fragments contradicted each other. Then all further fragments are dropped (RFC 5722). */
   isRejected: boolean;
 }
 
@@ -57,23 +61,23 @@ interface Complete {
   readonly data: Uint8Array;
 }
 
-/** Puts fragments together, in whatever order they come (RFC 791, RFC 8200 section 4.5), within bounds of its own. */
+/** Reassembles fragments that come in any order (RFC 791, RFC 8200 section 4.5). Time, number and memory are bounded. */
 export class Reassembly {
   readonly #tally: SkipTally;
-  /** By key, the oldest first. */
+  /** Incomplete datagrams by key, the oldest first. */
   readonly #partials = new Map<string, Partial>();
   #heldBytes = 0;
   readonly #complete = new Map<string, Complete>();
   #completeBytes = 0;
-  /** NaN before the first fragment whose time is known. */
+  /** The time of the last fragment. NaN before the first fragment with a time. */
   #latestMs = NaN;
 
-  /** @param tally Counts each fragment that leads to nothing as `fragment`, one that cannot be as `malformed`. */
+  /** @param tally Counts fragments of incomplete datagrams as `fragment`, and impossible ones as `malformed`. */
   constructor(tally: SkipTally) {
     this.#tally = tally;
   }
 
-  /** Takes one fragment; gives the payload that it completes. One that came before, also of a complete datagram, is none. */
+  /** Takes a fragment. Returns the payload that it completes, or undefined. A repeated fragment changes nothing. */
   add(fragment: Fragment): Reassembled | undefined {
     const { key, offset, data, isLast } = fragment;
     const endsWrong = !isLast && data.length % 8 !== 0;
@@ -102,7 +106,7 @@ export class Reassembly {
     }
   }
 
-  /** Counts what is incomplete: nothing more will come. */
+  /** Counts the fragments of incomplete datagrams. Call it at the end of the capture. */
   end(): void {
     for (const key of this.#partials.keys()) this.#drop(key);
   }
@@ -121,7 +125,7 @@ export class Reassembly {
     return partial;
   }
 
-  /** Whether it is part of a datagram that is complete, and not of another that has its identification. */
+  /** Whether a fragment repeats a part of a complete datagram. A new datagram can have the same identification. */
   #wasComplete({ key, offset, data, isLast }: Fragment, timeMs: number): boolean {
     const complete = this.#complete.get(key);
     if (complete === undefined || Math.abs(timeMs - complete.timeMs) > MAX_COMPLETE_AGE_MS) return false;
@@ -160,7 +164,7 @@ export class Reassembly {
   }
 
   #reject(partial: Partial): void {
-    // The one that contradicted them as well.
+    // One more: the fragment that contradicted the others.
     this.#tally.add({ kind: 'fragment' }, partial.pieces.length + 1);
     this.#heldBytes -= partial.heldBytes;
     partial.pieces = [];
@@ -170,7 +174,7 @@ export class Reassembly {
 
   #expire(nowMs: number): void {
     for (const [key, { startMs }] of this.#partials) {
-      // Where a time is not known, neither is the age: the other bounds hold.
+      // Without a time there is no age (NaN). Then only the bounds on number and memory hold.
       if (!(nowMs - startMs > MAX_AGE_MS)) return;
       this.#drop(key);
     }
@@ -192,7 +196,7 @@ export class Reassembly {
   }
 }
 
-/** Puts a fragment among those that came before it, unless it contradicts one of them. */
+/** Adds a fragment to its datagram, unless it repeats or contradicts an earlier one. */
 function place(partial: Partial, { offset, data, isLast, protocol }: Fragment): 'placed' | 'duplicate' | 'overlap' {
   const { pieces, totalBytes } = partial;
   const end = offset + data.length;
@@ -205,14 +209,14 @@ function place(partial: Partial, { offset, data, isLast, protocol }: Fragment): 
   if (totalBytes !== undefined && (end > totalBytes || isLast)) return 'overlap';
   if (isLast) partial.totalBytes = end;
   if (offset === 0) partial.protocol = protocol;
-  // A view would keep all that was read together with it.
+  // Copied: a view would keep the whole chunk of the file in memory.
   pieces.splice(at, 0, { offset, data: Uint8Array.from(data) });
   partial.gotBytes += data.length;
   partial.heldBytes += data.length + FRAGMENT_COST_BYTES;
   return 'placed';
 }
 
-/** The index of the first piece that does not begin before `offset`. */
+/** Returns the index of the first piece at or behind `offset`. */
 function positionOf(pieces: readonly Piece[], offset: number): number {
   let from = 0;
   let to = pieces.length;

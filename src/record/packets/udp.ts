@@ -8,10 +8,10 @@ import { type Cursor, MALFORMED } from './layer.js';
 const HEADER_BYTES = 8;
 const MAX_BYTES = 65_535;
 const UDP = 17;
-/** What Ethernet carries in one frame: a packet beyond it is one of a larger MTU, or was joined. */
+/** Most bytes of an IP packet in an Ethernet frame. A larger packet comes from a larger MTU, or was joined. */
 const ETHERNET_MTU = 1500;
 
-/** RFC 768. */
+/** Reads a UDP header and its payload (RFC 768). */
 export function readUdp(cursor: Cursor): CapturedDatagram | Skip {
   const { timeMs, data, at, end, from, to } = cursor;
   if (at + HEADER_BYTES > data.length) return MALFORMED;
@@ -28,8 +28,9 @@ export function readUdp(cursor: Cursor): CapturedDatagram | Skip {
 }
 
 /**
- * Whether a datagram may be several. The kernel gives those that it has not cut yet, or has joined, the sum of the
- * pseudo-header instead of a checksum, or leaves that of the first. A checksum of 0 is none, and says nothing.
+ * Whether a datagram may be several that the kernel had not cut yet, or had joined. Such a packet has no valid checksum: the
+ * kernel writes only the sum of the pseudo-header, or leaves the checksum of the first datagram. A checksum of 0 means that
+ * there is none.
  */
 function mayBeJoined({ data, at, from, to, isReassembled, ipBytes }: Cursor, bytes: number): boolean {
   if (ipBytes <= ETHERNET_MTU || isReassembled || uint16(data, at + 6) === 0) return false;
