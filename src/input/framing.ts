@@ -8,8 +8,8 @@ export type Frame =
   | { readonly kind: 'chunk'; readonly bytes: number };
 
 /**
- * No piece of a stream may be longer than this before it is decoded: above the largest datagram in any encoding, and low
- * enough that a stream without a delimiter cannot fill the memory.
+ * No piece of a stream may be longer than this before it is decoded: above the largest datagram in any encoding, and
+ * low enough that a stream without a delimiter cannot fill the memory.
  */
 export const MAX_PIECE_BYTES = 1024 * 1024;
 

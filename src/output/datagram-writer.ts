@@ -14,8 +14,8 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 const RECURRING: ReadonlySet<JsonEvent['type']> = new Set(['error', 'stray', 'drop']);
 
 /**
- * Writes batches of datagrams to a stream, waits for a slow reader, and counts the datagrams that could not be written. A
- * reader that closes the stream is a normal end. Any other error is kept in {@link failure}.
+ * Writes batches of datagrams to a stream, waits for a slow reader, and counts the datagrams that could not be written.
+ * A reader that closes the stream is a normal end. Any other error is kept in {@link failure}.
  */
 export class DatagramWriter {
   /** How datagrams are written; undefined writes nothing. */
@@ -98,8 +98,8 @@ export class DatagramWriter {
   }
 
   /**
-   * Writes an event, if the writer writes events, in order with the datagrams. While a slow reader leaves more than 1 MiB
-   * unread, events that recur are left out; the summary still counts them.
+   * Writes an event, if the writer writes events, in order with the datagrams. While a slow reader leaves more than 1
+   * MiB unread, events that recur are left out; the summary still counts them.
    */
   event(event: JsonEvent): void {
     if (!this.#events || this.#stream.isClosed) return;

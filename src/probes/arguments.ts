@@ -1,49 +1,54 @@
-/** An argument of a probe that cannot be used; the message says what is accepted. */
+/** An argument of a probe that cannot be used. The message says what is accepted. */
 export class ArgumentError extends Error {
   override readonly name = 'ArgumentError';
 }
 
-/** One argument of a probe, declared once: what it means, how it is read, and the type of its value. */
+/** The declaration of one argument of a probe: its help, its reader, and the type of its value. */
 export interface ArgumentSpec<Value> {
   readonly help: string;
-  /** A value that shows how it is written. */
+  /** An example of its text, for help and messages. */
   readonly example: string;
-  /** What stands for it when it is not given, as text; undefined if it must be given. */
+  /** The text of its default. Undefined if the argument must be given. */
   readonly byDefault: string | undefined;
-  /** Whether it is a secret, which may be given by the name of an environment variable: `env:NAME`. */
+  /** Whether it is a secret. A secret can be given as `env:NAME`, and is never shown in messages. */
   readonly secret: boolean;
-  /** @throws {ArgumentError} */
+  /** Reads its text. @throws {ArgumentError} if the text is not accepted */
   read(text: string): Value;
 }
 
-/** The arguments of a probe by name, in the order in which they may be given without it. */
+/** The arguments of a probe by name. Their order is that of arguments without a name. */
 export type ArgumentTable = Readonly<Record<string, ArgumentSpec<unknown>>>;
 
-/** The values that a table of arguments stands for. */
+/** The types of the values of a table of arguments. */
 export type ArgumentValues<Table extends ArgumentTable> = {
   readonly [Name in keyof Table]: Table[Name] extends ArgumentSpec<infer Value> ? Value : never;
 };
 
-/** An argument that must be given; `example` shows how. */
+/** Declares an argument that must be given. @param example an example of its text */
 export function required<Value>(help: string, read: (text: string) => Value, example: string): ArgumentSpec<Value> {
   return { help, example, byDefault: undefined, secret: false, read };
 }
 
-/** An argument that `byDefault` stands for when it is not given. */
+/** Declares an argument with a default. @param byDefault the text of the default */
 export function optional<Value>(help: string, read: (text: string) => Value, byDefault: string): ArgumentSpec<Value> {
   return { help, example: byDefault, byDefault, secret: false, read };
 }
 
-/** Marks an argument as a secret: `env:NAME` names the environment variable that holds it, so that `ps` does not show it. */
+/**
+ * Marks an argument as a secret. With `env:NAME` it is read from an environment variable, so that `ps` does not show
+ * it.
+ */
 export function secret<Value>(spec: ArgumentSpec<Value>): ArgumentSpec<Value> {
   return { ...spec, secret: true };
 }
 
 /**
- * Reads what stands behind the name of a probe: `example.com,AAAA` in the order of the table, `type=AAAA` by name; `\,`
- * and `\\` are a comma and a backslash within a value.
+ * Reads the arguments of a probe, for example `example.com,AAAA` (by position) or `example.com,type=AAAA` (by name).
+ * Within a value `\,` is a comma, and `\\` a backslash.
  *
- * @throws {ArgumentError}
+ * @param text The text behind the colon of `NAME:ARGUMENTS`.
+ * @param env The environment, for secrets given as `env:NAME`.
+ * @throws {ArgumentError} if an argument is missing, given twice, one too many or not accepted
  */
 export function readArguments<Table extends ArgumentTable>(
   table: Table,
@@ -69,12 +74,12 @@ function assign(table: ArgumentTable, text: string): Map<string, string> {
     const name = named ?? names[position];
     if (name === undefined) {
       const takes = names.length === 0 ? 'no arguments' : `only ${names.join(', ')}`;
-      // It may be part of a secret with a comma in it.
+      // If the probe has a secret, the text is not shown: it may be the rest of a secret with a comma.
       const shown = Object.values(table).some((spec) => spec.secret) ? 'another' : JSON.stringify(piece);
       throw new ArgumentError(`it takes ${takes}, and ${shown} is one more (a comma within a value is written \\,)`);
     }
     if (named === undefined) position += 1;
-    // Nothing between two commas leaves an argument at its default.
+    // An empty text between two commas leaves an argument at its default.
     if (piece === '') continue;
     if (given.has(name)) throw new ArgumentError(`its argument "${name}" is given twice`);
     given.set(name, named === undefined ? piece : piece.slice(named.length + 1));
@@ -82,7 +87,7 @@ function assign(table: ArgumentTable, text: string): Map<string, string> {
   return given;
 }
 
-/** Splits at commas, except at those behind a backslash. */
+/** Splits a text at commas, except at a comma behind a backslash. */
 function split(text: string): string[] {
   const pieces = [''];
   for (const [part] of text.matchAll(/\\[\\,]|[^]/gu)) {
@@ -98,7 +103,7 @@ function fromEnvironment(name: string, written: string, env: Readonly<Record<str
   const value = env[variable];
   if (value === undefined || value === '')
     throw new ArgumentError(`its argument "${name}" names the environment variable ${variable}, which is not set`);
-  // What is not valid UTF-8 comes with its bytes replaced.
+  // Node replaces bytes that are not valid UTF-8 by U+FFFD.
   if (value.includes('\u{fffd}'))
     throw new ArgumentError(`its argument "${name}" is no valid UTF-8 in the environment variable ${variable}`);
   return value;
@@ -114,13 +119,13 @@ function readOne(name: string, spec: ArgumentSpec<unknown>, text: string): unkno
   }
 }
 
-/** Reads any text but none. */
+/** Reads any text that is not empty. */
 export function readText(text: string): string {
   if (text === '') throw new ArgumentError('it is empty');
   return text;
 }
 
-/** A reader of whole numbers between two bounds, both included. */
+/** Makes a reader of whole numbers from `least` to `most`. */
 export function readInteger(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
@@ -129,7 +134,7 @@ export function readInteger(least: number, most: number): (text: string) => numb
   };
 }
 
-/** A reader of one word out of several, in either case. */
+/** Makes a reader of one of several words. Upper and lower case are equal. */
 export function readOneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
   return (text) => {
     const word = words.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
@@ -138,7 +143,7 @@ export function readOneOf<const Word extends string>(words: readonly Word[]): (t
   };
 }
 
-/** A reader of printable ASCII without spaces, of 1 to `most` characters. */
+/** Makes a reader of 1 to `most` characters of printable ASCII without spaces. */
 export function readPrintable(most: number): (text: string) => string {
   return (text) => {
     if (!/^[!-~]+$/.test(text) || text.length > most)

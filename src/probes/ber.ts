@@ -1,4 +1,7 @@
-/** The part of the Basic Encoding Rules that SNMP uses: definite lengths, tags of one octet (X.690 section 8, RFC 3417 section 8). */
+/**
+ * The part of the Basic Encoding Rules (BER) that SNMP uses: definite lengths, and tags of one octet (X.690 section 8,
+ * RFC 3417 section 8).
+ */
 import { ByteReader } from './byte-reader.js';
 import { MalformedReply } from './probe.js';
 
@@ -9,20 +12,21 @@ export const NULL = 0x05;
 export const OBJECT_IDENTIFIER = 0x06;
 export const SEQUENCE = 0x30;
 
-/** More octets than these make a length that no datagram has. */
+/** Most octets of a length. A longer one would be larger than any datagram. */
 const MAX_LENGTH_OCTETS = 4;
-/** The most arcs of an object identifier, and the largest number that one may be (RFC 2578 section 3.5). */
+/** Most arcs (numbers) of an object identifier (RFC 2578 section 3.5). */
 export const MAX_ARCS = 128;
+/** The largest arc of an object identifier (RFC 2578 section 3.5). */
 export const MAX_ARC = 0xffff_ffff;
 
-/** One type, length and value. */
+/** One element of type, length and value. */
 export interface Element {
-  /** The identifier octet: class, primitive or constructed, number. */
+  /** The identifier octet: class, whether it is constructed, and number. */
   readonly tag: number;
   readonly content: Buffer;
 }
 
-/** Writes an element of the contents given, one after the other. */
+/** Writes an element. Its content is the given parts, one after the other. */
 export function writeElement(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(contents);
   return Buffer.concat([Buffer.from([tag]), writeLength(content.length), content]);
@@ -35,7 +39,7 @@ function writeLength(length: number): Buffer {
   return Buffer.concat([Buffer.from([0x80 | MAX_LENGTH_OCTETS]), octets]);
 }
 
-/** Writes an integer of at most 32 bits with its sign. */
+/** Writes a signed integer of 32 bits. */
 export function writeInteger(value: number): Buffer {
   const octets = Buffer.alloc(4);
   octets.writeInt32BE(value);
@@ -44,12 +48,12 @@ export function writeInteger(value: number): Buffer {
   return writeElement(INTEGER, octets.subarray(from));
 }
 
-/** The content of an object identifier of at least two arcs, of which one writes the first two as one (X.690 section 8.19). */
+/** Encodes an object identifier of at least two arcs. The first two become one number (X.690 section 8.19). */
 export function encodeObjectIdentifier([first = 0, second = 0, ...rest]: readonly number[]): Buffer {
   return Buffer.from([first * 40 + second, ...rest].flatMap(septets));
 }
 
-/** A number in groups of seven bits, all but the last with the top bit set. */
+/** Splits a number into octets of seven bits. All but the last octet have the top bit set. */
 function septets(value: number): number[] {
   const groups = [value % 0x80];
   for (let left = Math.floor(value / 0x80); left > 0; left = Math.floor(left / 0x80))
@@ -57,14 +61,14 @@ function septets(value: number): number[] {
   return groups;
 }
 
-/** Reads the next element. @throws {MalformedReply} unless all of it is there */
+/** Reads the next element. @throws {MalformedReply} if it is cut off */
 function readElement(reader: ByteReader): Element {
   const tag = reader.u8();
   if ((tag & 0x1f) === 0x1f) throw new MalformedReply('a tag in it has more than one octet');
   return { tag, content: reader.bytes(readLength(reader)) };
 }
 
-/** A length may have more octets than it needs (RFC 3417 section 8). */
+/** Reads a length. It may have more octets than it needs (RFC 3417 section 8). */
 function readLength(reader: ByteReader): number {
   const first = reader.u8();
   if (first < 0x80) return first;
@@ -74,19 +78,23 @@ function readLength(reader: ByteReader): number {
   return reader.bytes(octets).readUIntBE(0, octets);
 }
 
-/** Reads the element that fills the rest. @throws {MalformedReply} where there is none, or more than one */
+/** Reads the last element. @throws {MalformedReply} if there is no element, or bytes follow it */
 export function readRest(reader: ByteReader): Element {
   const element = readElement(reader);
   if (reader.left > 0) throw new MalformedReply(`${reader.left} bytes are left over`);
   return element;
 }
 
-/** Reads the content of the next element, which has that tag. @throws {MalformedReply} */
+/** Reads the content of the next element. @throws {MalformedReply} if it has another tag */
 export function readContent(reader: ByteReader, tag: number): Buffer {
   return contentOf(readElement(reader), tag);
 }
 
-/** Opens the element that fills the rest, and has that tag. @throws {MalformedReply} */
+/**
+ * Returns a reader of the content of the last element.
+ *
+ * @throws {MalformedReply} if it has another tag, or bytes follow it
+ */
 export function openRest(reader: ByteReader, tag: number): ByteReader {
   return new ByteReader(contentOf(readRest(reader), tag));
 }
@@ -100,14 +108,14 @@ function hex(tag: number): string {
   return `0x${tag.toString(16).padStart(2, '0')}`;
 }
 
-/** Reads an integer, which the protocol bounds to 32 bits with their sign. @throws {MalformedReply} */
+/** Reads a signed integer of 32 bits. @throws {MalformedReply} if the element is none */
 export function readInteger(reader: ByteReader): number {
   return Number(decodeInteger(readContent(reader, INTEGER), -0x8000_0000n, 0x7fff_ffffn));
 }
 
-/** The value of an integer of whatever type, from `least` to `most`. @throws {MalformedReply} for any other */
+/** Decodes an integer. @throws {MalformedReply} if it is not from `least` to `most` */
 export function decodeInteger(content: Buffer, least: bigint, most: bigint): bigint {
-  // Nine hold all of 64 bits without a sign.
+  // Nine octets hold any unsigned integer of 64 bits.
   if (content.length === 0 || content.length > 9)
     throw new MalformedReply(`an integer in it has ${content.length} octets`);
   if (isRedundant(content)) throw new MalformedReply('an integer in it has more octets than it needs');
@@ -116,13 +124,13 @@ export function decodeInteger(content: Buffer, least: bigint, most: bigint): big
   return value;
 }
 
-/** Whether the first octet only repeats the sign that the second has (X.690 section 8.3.2). */
+/** Whether the first octet only repeats the sign bit of the second one (X.690 section 8.3.2). */
 function isRedundant(octets: Buffer): boolean {
   const [first = 0, second] = octets;
   return second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80));
 }
 
-/** The arcs of an object identifier. @throws {MalformedReply} */
+/** Decodes an object identifier to its arcs. @throws {MalformedReply} if it is none */
 export function decodeObjectIdentifier(content: Buffer): number[] {
   const numbers: number[] = [];
   const reader = new ByteReader(content);

@@ -1,6 +1,9 @@
 import { MalformedReply } from './probe.js';
 
-/** Reads the fields of a message one after the other, in network byte order; what is not there makes it malformed. */
+/**
+ * Reads the fields of a message one after the other, in network byte order. Each method throws a {@link MalformedReply}
+ * if the message ends before the field does.
+ */
 export class ByteReader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -9,12 +12,12 @@ export class ByteReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Bytes not read yet. */
+  /** Number of bytes that are not read yet. */
   get left(): number {
     return this.#bytes.length - this.#at;
   }
 
-  /** The next `length` bytes, which share memory with the message. @throws {MalformedReply} where it is shorter */
+  /** Reads the next `length` bytes. They share memory with the message. */
   bytes(length: number): Buffer {
     if (length > this.left) throw new MalformedReply(`it ends after ${this.#bytes.length} bytes`);
     const from = this.#at;
@@ -22,12 +25,12 @@ export class ByteReader {
     return this.#bytes.subarray(from, this.#at);
   }
 
-  /** All that is left. */
+  /** Reads all remaining bytes. */
   rest(): Buffer {
     return this.bytes(this.left);
   }
 
-  /** The bytes before the next zero, which is read as well. @throws {MalformedReply} where there is none */
+  /** Reads the bytes before the next zero byte, and the zero byte. */
   untilZero(): Buffer {
     const end = this.#bytes.indexOf(0, this.#at);
     if (end < 0) throw new MalformedReply('a text in it has no end');
@@ -36,17 +39,17 @@ export class ByteReader {
     return text;
   }
 
-  /** An unsigned integer of 8 bits. */
+  /** Reads an unsigned integer of 8 bits. */
   u8(): number {
     return this.bytes(1).readUInt8();
   }
 
-  /** An unsigned integer of 16 bits. */
+  /** Reads an unsigned integer of 16 bits. */
   u16(): number {
     return this.bytes(2).readUInt16BE();
   }
 
-  /** An unsigned integer of 32 bits. */
+  /** Reads an unsigned integer of 32 bits. */
   u32(): number {
     return this.bytes(4).readUInt32BE();
   }

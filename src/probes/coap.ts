@@ -3,15 +3,15 @@ import type * as CoapPacket from 'coap-packet';
 import { ArgumentError, optional } from './arguments.js';
 import { defineProbe, MalformedReply, match, mismatch, pending } from './probe.js';
 
-/** Stands for no path: a ping. */
+/** The value of the argument `path` that asks for a ping. */
 const PING = '-';
-/** The longest path, which is far from the 1152 bytes that a message should have at most (RFC 7252 section 4.6). */
+/** Most bytes of a path: so the request stays below the 1152 bytes of RFC 7252 section 4.6. */
 const MAX_PATH_BYTES = 900;
 const MAX_OPTION_BYTES = 255;
-/** Far above the 1152 bytes that a message has at most (section 4.6); what is longer could take long to parse. */
+/** Most bytes of a reply: far above the 1152 bytes of section 4.6. A longer reply could take long to parse. */
 const MAX_MESSAGE_BYTES = 4096;
 const EMPTY = '0.00';
-/** Of responses that can answer a GET (RFC 7252 section 12.1.2; 4.08: RFC 7959 section 2.9.2, 4.29: RFC 8516). */
+/** Codes of responses to a GET (RFC 7252 section 12.1.2; 4.08: RFC 7959 section 2.9.2; 4.29: RFC 8516). */
 const CODES: Readonly<Record<string, string>> = {
   '2.03': 'Valid',
   '2.05': 'Content',
@@ -57,7 +57,7 @@ export const coap = defineProbe({
   },
 });
 
-/** An empty message, which can only be rejected (section 4.3). */
+/** A ping: an empty confirmable message. The server can only reject it, with a Reset (section 4.3). */
 function ping(library: Library, messageId: number) {
   return {
     request: library.generate({ code: EMPTY, confirmable: true, messageId }),
@@ -70,7 +70,7 @@ function ping(library: Library, messageId: number) {
   };
 }
 
-/** A confirmable request, whose response comes in the acknowledgement or behind it (sections 5.2.1 and 5.2.2). */
+/** A confirmable GET. The response comes in the acknowledgement, or after it (sections 5.2.1 and 5.2.2). */
 function get(library: Library, messageId: number, options: Option[]) {
   const token = randomBytes(8);
   return {
@@ -103,24 +103,24 @@ function parseMessage({ generate, parse }: Library, data: Uint8Array): CoapPacke
     message = parse(bytes);
     again = generate(message, Infinity);
   } catch (error) {
-    // The library throws whatever its reads come to on bytes that are no message.
+    // On bytes that are no message the library throws errors of any class, for example a RangeError.
     throw new MalformedReply(error instanceof Error ? error.message : String(error));
   }
-  // It takes options and tokens that end too early, and a payload marker without a payload; but there is only one way to
-  // write a message (section 3), and it does not write those.
+  // The library accepts options and tokens that are cut off, and a payload marker without a payload. Each message has
+  // only one encoding (section 3). So a message is encoded again: if the bytes differ, it was not valid.
   if (!again.equals(bytes)) throw new MalformedReply('its options or its payload are cut short');
   if (message.reset && message.code !== EMPTY) throw new MalformedReply('it is a Reset that is not empty');
   return message;
 }
 
-/** Reads a path, with a query behind a question mark. */
+/** Reads a path; a query may follow a question mark. @throws {ArgumentError} */
 function readPath(text: string): string {
   if (text === PING) return text;
   try {
     const fits = optionsOf(text).every(({ value }) => value.length <= MAX_OPTION_BYTES);
     if (text.startsWith('/') && Buffer.byteLength(text) <= MAX_PATH_BYTES && fits) return text;
   } catch {
-    // A percent sign without its two digits.
+    // decodeURIComponent() throws for a percent sign without two digits. The error below tells the user.
   }
   throw new ArgumentError(
     `it is ${PING} or a path such as /.well-known/core, with at most ${MAX_OPTION_BYTES} bytes between two slashes and ` +
@@ -128,7 +128,7 @@ function readPath(text: string): string {
   );
 }
 
-/** A path and its query as options (section 6.4). @throws {URIError} */
+/** Converts a path and its query to options (section 6.4). @throws {URIError} if a percent sign has no two digits */
 function optionsOf(text: string): Option[] {
   const [, path = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(text) ?? [];
   const segments = path === '/' ? [] : path.slice(1).split('/');

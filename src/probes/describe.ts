@@ -3,7 +3,7 @@ import type { Probe } from './probe.js';
 import { findProbe } from './session.js';
 import { PROBES } from './table.js';
 
-/** All probes with their arguments, a line each. */
+/** Returns the text of `--probe help`: a line for each probe, with its arguments. */
 export async function listProbes(): Promise<string> {
   const rows = await Promise.all(
     Object.entries(PROBES).map(async ([name, load]) => {
@@ -18,7 +18,7 @@ export async function listProbes(): Promise<string> {
 `;
 }
 
-/** One probe: what it asks, what it proves, its arguments. @throws {ArgumentError} if there is none of that name */
+/** Returns the text of `--probe help:NAME`. @throws {ArgumentError} if there is no such probe */
 export async function describeProbe(name: string): Promise<string> {
   const probe = await findProbe(name);
   const args = Object.entries(probe.arguments);

@@ -96,8 +96,8 @@ function decodeMessage({ decode }: DnsPacketLibrary, data: Uint8Array): Message 
 }
 
 /**
- * Whether a reply has the question of the query, and no second one. The bytes are compared, because two different names can
- * decode to the same text. Upper and lower case are equal (RFC 4343).
+ * Whether a reply has the question of the query, and no second one. The bytes are compared, because two different names
+ * can decode to the same text. Upper and lower case are equal (RFC 4343).
  */
 function repeatsQuestion(request: Uint8Array, reply: Uint8Array): boolean {
   const asked = lowerCase(request.subarray(QUESTION_OFFSET));

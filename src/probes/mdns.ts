@@ -2,14 +2,15 @@ import { optional, readOneOf } from './arguments.js';
 import { ask, countAnswers, describeData, readServiceName, RECORD_TYPES } from './dns-message.js';
 import { defineProbe, match, mismatch } from './probe.js';
 
-/** The most records that are shown; all are counted. */
+/** Most records whose data are shown. All records are counted. */
 const MAX_SHOWN = 8;
 /** The largest message (RFC 6762 section 17). */
 const MAX_REPLY_BYTES = 9000;
 
 /**
- * One question to the hosts of the link. It leaves from a port other than 5353, so that each answers to it alone, and
- * repeats its id and question as no multicast reply does (RFC 6762 sections 5.1, 6.7 and 18; RFC 6763 section 9).
+ * A question to the hosts of the link, by default for their services. It is sent from a port other than 5353: therefore
+ * each host replies to this port by unicast, and repeats the id and the question. Multicast replies do not have them
+ * (RFC 6762 sections 5.1, 6.7 and 18; RFC 6763 section 9).
  */
 export const mdns = defineProbe({
   summary: 'a question to the hosts of the link (224.0.0.251, ff02::fb), by default for their services',

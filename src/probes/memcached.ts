@@ -4,7 +4,7 @@ import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
 
 const HEADER_BYTES = 8;
 
-/** The command `version` in a UDP frame (memcached's doc/protocol.txt, "UDP protocol", "version" and "Error strings"). */
+/** Sends the command `version` in a UDP frame (memcached's doc/protocol.txt: UDP protocol, version, Error strings). */
 export const memcached = defineProbe({
   summary: 'the version of a memcached server',
   proves: 'The server answered this request with its version. Not that it stores anything.',

@@ -4,11 +4,11 @@ import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
 
 const UNCONNECTED_PING = 0x01;
 const UNCONNECTED_PONG = 0x1c;
-/** Marks messages outside a connection. */
+/** A constant in all RakNet messages outside a connection. */
 const MAGIC = Buffer.from('00ffff00fefefefefdfdfdfd12345678', 'hex');
 const EDITIONS: Readonly<Record<string, string>> = { MCPE: 'Bedrock', MCEE: 'Education' };
 
-/** The ping by which Minecraft Bedrock lists a server (minecraft.wiki "RakNet", Unconnected Ping and Unconnected Pong). */
+/** Sends the ping of Minecraft's server list (minecraft.wiki "RakNet": Unconnected Ping, Unconnected Pong). */
 export const minecraft = defineProbe({
   summary: 'the status of a Minecraft Bedrock server',
   proves: 'The server answered this ping with its version and players. Not that anyone can join; not the Java edition.',
@@ -17,7 +17,8 @@ export const minecraft = defineProbe({
   repliesFrom: 'peer',
   arguments: {},
   start() {
-    // The server repeats our time, and need not know it: a nonce tells replies apart.
+    // The server copies this field to its reply, and does not read it. A random value shows which request a reply is
+    // to.
     const time = randomBytes(8);
     const guid = randomBytes(8);
     return {
@@ -38,14 +39,14 @@ export const minecraft = defineProbe({
   },
 });
 
-/** The server in a few words, from `edition;message of the day;protocol;version;players;most players;...`. */
+/** Describes a server, from its text `edition;message of the day;protocol;version;players;most players;...`. */
 function describeServer(text: string): string {
   // PocketMine writes a semicolon within a field as `\;`.
   const [edition = '', motd = '', , version = '', players = '', most = ''] = text.split(/(?<!\\);/);
   const name = Object.hasOwn(EDITIONS, edition) ? EDITIONS[edition] : undefined;
   if (name === undefined) throw new MalformedReply(`its edition is ${edition}`);
   if (![players, most].every((count) => /^\d{1,10}$/.test(count))) throw new MalformedReply('it counts no players');
-  // A section sign and a letter stand for a colour.
+  // A section sign and a letter are a colour code.
   const plain = motd.replaceAll('\\;', ';').replace(/§./gu, '');
   return `${plain}, ${name} ${version}, ${players}/${most} players`;
 }

@@ -6,11 +6,11 @@ import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
 const MODE_CLIENT = 3;
 const MODE_SERVER = 4;
 const LEAP_UNSYNCHRONISED = 3;
-/** Above it, and at 0, a server has no time to give. */
+/** The largest stratum of a synchronised server. Stratum 0 has no time either. */
 const MAX_STRATUM = 15;
 const HEADER_BYTES = 48;
 
-/** A time request to an NTP server (RFC 5905 sections 7.3 and 8; what a client checks: RFC 4330 section 5). */
+/** A time request to an NTP server (RFC 5905 sections 7.3 and 8). Its checks are those of RFC 4330 section 5. */
 export const ntp = defineProbe({
   summary: 'a time request to an NTP server',
   proves: 'The server answered this request and says that its clock is synchronised. Not that its time is right.',
@@ -21,7 +21,8 @@ export const ntp = defineProbe({
     version: optional('the version of the protocol', readOneOf(['3', '4']), '4'),
   },
   start({ version }) {
-    // The server repeats our transmit timestamp as its origin, and need not know our time: a nonce tells replies apart.
+    // The server copies our transmit timestamp to its origin timestamp, and does not read it. So a random value, which
+    // tells nothing about our clock, shows which request a reply is to.
     const nonce = randomBytes(8);
     const request = Buffer.alloc(HEADER_BYTES);
     request.writeUInt8((Number(version) << 3) | MODE_CLIENT, 0);
@@ -48,7 +49,7 @@ export const ntp = defineProbe({
           return mismatch(`unsynchronised, stratum ${stratum}`);
         }
         if (transmit.every((byte) => byte === 0)) return mismatch('its transmit timestamp is zero');
-        // Synchronisation distance (RFC 5905 section 11.2), from fixed-point seconds with 16 bits of fraction.
+        // The root distance (RFC 5905 section 11.2). The fields are seconds with 16 bits of fraction.
         const distanceMs = (1000 * (rootDelay / 2 + rootDispersion)) / 0x1_0000;
         const source = stratum === 1 && code !== undefined ? `reference ${code}, ` : '';
         return match(`stratum ${stratum}, ${source}root distance ${distanceMs.toFixed(1)} ms`);
@@ -57,7 +58,7 @@ export const ntp = defineProbe({
   },
 });
 
-/** A reference or kiss code: up to four characters of ASCII, filled up with zeros; undefined if it is none. */
+/** Reads a reference or kiss code: 1 to 4 ASCII characters, padded with zeros. Undefined if the field is no code. */
 function asciiCode(field: Buffer): string | undefined {
   return /^([!-~]{1,4})\0*$/.exec(field.toString('latin1'))?.[1];
 }

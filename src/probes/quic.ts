@@ -2,20 +2,23 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { ByteReader } from './byte-reader.js';
 import { defineProbe, MalformedReply, match, mismatch } from './probe.js';
 
-/** The least that a client's first datagram holds (RFC 9000 section 14.1): a server need not answer a smaller one. */
+/** Fewest bytes of a client's first datagram. A server may ignore a smaller one (RFC 9000 section 14.1). */
 const REQUEST_BYTES = 1200;
 const LONG_HEADER = 0x80;
-/** Set in every packet that is none of another protocol at the same port (RFC 9000 section 17.2). */
+/** Set in every QUIC packet, so that other protocols can use the same port (RFC 9000 section 17.2). */
 const FIXED_BIT = 0x40;
 const CONNECTION_ID_BYTES = 8;
-/** A Version Negotiation packet has this in place of a version (RFC 8999 section 6). */
+/** The version field of a Version Negotiation packet (RFC 8999 section 6). */
 const NEGOTIATION = 0;
-/** Versions 0x?a?a?a?a, which nobody speaks, have these bits (RFC 9000 section 15). */
+/** The bits of a reserved version, 0x?a?a?a?a. No server speaks a reserved version (RFC 9000 section 15). */
 const RESERVED = 0x0a0a0a0a;
-/** Versions that are told one by one. */
+/** Most versions that are listed. Further ones are counted. */
 const MAX_TOLD = 12;
 
-/** Which versions of QUIC a server speaks: it answers one that nobody does with a list (RFC 9000 section 6). */
+/**
+ * Asks a server which versions of QUIC it speaks: it replies to an unknown version with their list (RFC 9000 section
+ * 6).
+ */
 export const quic = defineProbe({
   summary: 'which versions of QUIC a server speaks',
   proves: 'A QUIC server is there, and speaks these versions. Not that it would agree to a connection.',
@@ -54,12 +57,12 @@ export const quic = defineProbe({
   },
 });
 
-/** Whether nobody speaks the version: servers offer such ones too, so that clients learn to leave out what they do not know. */
+/** Whether a version is reserved. Servers list such versions too, so that clients learn to ignore unknown ones. */
 function isReserved(version: number): boolean {
   return (version & 0x0f0f0f0f) === RESERVED;
 }
 
-/** A version as people call it; drafts of RFC 9000 counted theirs behind 0xff0000. */
+/** Returns the usual name of a version. Draft n of RFC 9000 has the version 0xff000000 + n. */
 function nameVersion(version: number): string {
   if (version === 1) return '1';
   if (version === 0x6b3343cf) return '2';

@@ -4,24 +4,29 @@ import { ByteReader } from './byte-reader.js';
 import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
 
 const STATUS_SERVER = 12;
-/** What a reply can be, by its code (RFC 2865 section 4, RFC 2866 section 4). */
+/** Names of replies by their code (RFC 2865 section 4, RFC 2866 section 4). */
 const REPLIES: Readonly<Record<number, string>> = {
   2: 'Access-Accept',
   3: 'Access-Reject',
   5: 'Accounting-Response',
   11: 'Access-Challenge',
 };
-/** What a server that is up answers, at its port for authentication and at that for accounting (RFC 5997 section 3). */
+/**
+ * Codes of a server's replies to Status-Server: on its port for authentication, and for accounting (RFC 5997 section
+ * 3).
+ */
 const SUCCESSES = [2, 5];
 
-/** Code, identifier, length and authenticator. */
+/** Bytes of code, identifier, length and authenticator. */
 const HEADER_BYTES = 20;
 const REPLY_MESSAGE = 18;
 const MESSAGE_AUTHENTICATOR = 80;
-/** The longest text of a reply that is quoted, in characters. */
+/** Most characters of a reply's text that are shown. */
 const MAX_TEXT = 80;
 
-/** Whether a RADIUS server is up (RFC 5997; the packet: RFC 2865 section 3; Message-Authenticator: RFC 3579 section 3.2). */
+/**
+ * Asks a RADIUS server whether it is up (RFC 5997; packets: RFC 2865 section 3; Message-Authenticator: RFC 3579 3.2).
+ */
 export const radius = defineProbe({
   summary: 'whether a RADIUS server is up (Status-Server)',
   proves:
@@ -56,10 +61,11 @@ export const radius = defineProbe({
         const name = REPLIES[code];
         if (name === undefined) throw new MalformedReply(`its code ${code} is not that of a reply`);
         if (length < HEADER_BYTES) throw new MalformedReply(`it says that it has ${length} bytes`);
-        // What follows is padding (RFC 2865 section 3), which nobody vouches for and nobody reads.
+        // Bytes behind the length are padding, and are ignored (RFC 2865 section 3).
         const attributes = reader.bytes(length - HEADER_BYTES);
         if (replyId !== id) return mismatch('the reply is to another request: its identifier differs');
-        // Both authenticators are made with that of the request in the place of the reply's own.
+        // Both authenticators of a reply are computed over the reply with the authenticator of the request in its
+        // place.
         const header = Buffer.concat([data.subarray(0, 4), authenticator]);
         const digest = createHash('md5').update(header).update(attributes).update(key).digest();
         if (!digest.equals(replyAuthenticator)) {
@@ -73,7 +79,7 @@ export const radius = defineProbe({
   },
 });
 
-/** Goes through the attributes of a reply, and quotes its first Reply-Message. */
+/** Checks the attributes of a reply. Returns its first Reply-Message, quoted; empty if it has none. */
 function readMessage(key: string, header: Buffer, attributes: Buffer): string {
   const reader = new ByteReader(attributes);
   let message = '';
@@ -93,7 +99,12 @@ function readMessage(key: string, header: Buffer, attributes: Buffer): string {
   return message;
 }
 
-/** The value that vouches for a packet, whatever stands before and after it there (RFC 3579 section 3.2). */
+/**
+ * Computes a Message-Authenticator (RFC 3579 section 3.2).
+ *
+ * @param before The packet up to the value.
+ * @param after The packet behind the value.
+ */
 function messageAuthenticator(key: string, before: Buffer, after: Buffer = Buffer.alloc(0)): Buffer {
   return createHmac('md5', key).update(before).update(Buffer.alloc(16)).update(after).digest();
 }

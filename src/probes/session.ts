@@ -3,7 +3,7 @@ import { ArgumentError, readArguments } from './arguments.js';
 import { MalformedReply, mismatch, type Probe, type ProbeRun, type Scene } from './probe.js';
 import { PROBES } from './table.js';
 
-/** A probe with its arguments, ready to be run once. */
+/** A probe with its arguments, for one run. */
 export class ProbeSession {
   readonly name: string;
   readonly repliesFrom: Probe['repliesFrom'];
@@ -19,7 +19,8 @@ export class ProbeSession {
   /**
    * Reads `name` or `name:arguments`.
    *
-   * @throws {ArgumentError} for a name that no probe has, and for arguments that it cannot use
+   * @param env The environment, for secrets given as `env:NAME`.
+   * @throws {ArgumentError} if there is no such probe, or it does not accept the arguments
    */
   static async read(text: string, env: Readonly<Record<string, string | undefined>>): Promise<ProbeSession> {
     const [name, written] = splitName(text);
@@ -34,20 +35,23 @@ export class ProbeSession {
     }
   }
 
-  /** Writes the request, with whatever makes it unlike any other. */
+  /** Makes the request, with a new random id if the protocol has one. */
   async start(scene: Scene): Promise<Uint8Array> {
     this.#run = await this.#start(scene);
     return this.#run.request;
   }
 
-  /** What a datagram says, whatever its bytes; the finding begins with the name of the probe. */
+  /**
+   * Judges the payload of a datagram, which may be any bytes. The words of the finding begin with the name of the
+   * probe.
+   */
   readonly judge = (data: Uint8Array): Finding => {
     const finding = this.#judge(data);
     return { ...finding, says: `${this.name}: ${finding.says ?? ''}` };
   };
 
   #judge(data: Uint8Array): Finding {
-    // A connected socket hears its peer before anything was asked.
+    // A connected socket can receive a datagram of its peer before the request is sent.
     if (this.#run === undefined) return mismatch('it came before the request');
     try {
       return this.#run.judge?.(data) ?? mismatch('no reply was expected');
@@ -64,7 +68,7 @@ export function splitName(text: string): readonly [name: string, written: string
   return colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-/** The probe of that name. @throws {ArgumentError} */
+/** Loads a probe by its name. @throws {ArgumentError} if there is no such probe */
 export async function findProbe(name: string): Promise<Probe> {
   const load = Object.hasOwn(PROBES, name) ? PROBES[name] : undefined;
   if (load === undefined) {

@@ -3,11 +3,11 @@ import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { ArgumentError, optional } from './arguments.js';
 import { defineProbe, MalformedReply, match, mismatch, pending } from './probe.js';
 
-/** Stands for the destination where a URI is asked for. */
+/** The value of the argument `uri` that means the destination. */
 const DESTINATION = '-';
-/** The longest that is told of a reason or of the name of the software, in characters. */
+/** Most characters of a reason, or of the name of the software, that are shown. */
 const MAX_TOLD = 80;
-/** Fields that may be written as a letter (RFC 3261 section 7.3.3), of those that are looked at. */
+/** Short names of the header fields that are read (RFC 3261 section 7.3.3). */
 const COMPACT_NAMES: ReadonlyMap<string, string> = new Map([
   ['v', 'via'],
   ['i', 'call-id'],
@@ -15,7 +15,7 @@ const COMPACT_NAMES: ReadonlyMap<string, string> = new Map([
   ['l', 'content-length'],
 ]);
 
-/** What a SIP server says of itself without a call (RFC 3261 section 11). */
+/** Asks a SIP server for its capabilities, without a call (RFC 3261 section 11). */
 export const sip = defineProbe({
   summary: 'OPTIONS to a SIP server',
   proves: 'The server answered this request, and takes requests for that URI. Not that a call would get through.',
@@ -28,14 +28,14 @@ export const sip = defineProbe({
   start({ uri }, { local, remote }) {
     const target = uri === DESTINATION ? `sip:${hostPort(remote)}` : uri;
     const self = hostPort(local);
-    // These letters mark a branch that no other request has (section 8.1.1.7).
+    // A branch that begins with these letters is unique to its request (section 8.1.1.7).
     const branch = `z9hG4bK${randomBytes(12).toString('hex')}`;
     const tag = randomBytes(8).toString('hex');
     const callId = randomBytes(16).toString('hex');
     const sequence = randomInt(1, 0x8000_0000);
     const request = [
       `OPTIONS ${target} SIP/2.0`,
-      // The reply is to come back to the port it was asked from (RFC 3581).
+      // "rport" asks for the reply at the port from which the request came (RFC 3581).
       `Via: SIP/2.0/UDP ${self};branch=${branch};rport`,
       'Max-Forwards: 70',
       `To: <${target}>`,
@@ -50,7 +50,7 @@ export const sip = defineProbe({
       request: Buffer.from(`${request.join('\r\n')}\r\n\r\n`),
       judge: (data) => {
         const { code, status, fields } = parseResponse(Buffer.from(data));
-        // More than one is for a request that was passed on by somebody else (section 8.1.3.3).
+        // A reply with more than one Via is for another host (section 8.1.3.3).
         const via = only(fields, 'via');
         const [, number, method] = /^(\d+)\s+(\S+)$/.exec(only(fields, 'cseq')) ?? [];
         const same = {
@@ -70,7 +70,7 @@ export const sip = defineProbe({
   },
 });
 
-/** Reads a SIP URI, as far as that its characters do not end it. */
+/** Reads a SIP URI. Checks only that it has no characters that would end it in the request. @throws {ArgumentError} */
 function readUri(text: string): string {
   if (text !== DESTINATION && !(/^sip:[!-~]{1,255}$/i.test(text) && !/[<>"]/.test(text))) {
     throw new ArgumentError(`it is ${DESTINATION} or a URI such as sip:alice@example.com`);
@@ -78,22 +78,24 @@ function readUri(text: string): string {
   return text;
 }
 
-/** An endpoint as SIP writes it. */
+/** Formats an endpoint as SIP writes it. */
 function hostPort({ address, port }: Endpoint): string {
-  // Whoever does not know its own address gives a name that nobody has (RFC 2606), and is answered where it asked from.
+  // The own address is not known. A reserved name stands in (RFC 2606): the server replies to the source address.
   if (address === '0.0.0.0' || address === '::') return `udpcat.invalid:${port}`;
-  // A zone means nothing to others, and the grammar has none.
+  // A zone has a meaning on this host only, and SIP's grammar does not allow it.
   return formatEndpoint({ address: address.replace(/%.*/s, ''), port });
 }
 
-/** A response: its code, that with its reason, and the values of its fields by their full names in lower case. */
+/** A SIP response. */
 interface Response {
   readonly code: number;
+  /** The code with its reason, for example `200 OK`. */
   readonly status: string;
+  /** The values of the header fields, by their full names in lower case. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Parses a response (RFC 3261 section 7). @throws {MalformedReply} */
+/** Parses a response (RFC 3261 section 7). @throws {MalformedReply} if it is none */
 function parseResponse(message: Buffer): Response {
   const end = message.indexOf('\r\n\r\n');
   // A line that begins with white space continues the one before it.
@@ -115,16 +117,20 @@ function parseResponse(message: Buffer): Response {
   return { code: Number(code), status: `${code} ${reason.slice(0, MAX_TOLD)}`.trim(), fields };
 }
 
-/** Checks that the body is whole; what stands behind it is to be ignored (section 18.3). @throws {MalformedReply} */
+/**
+ * Checks that the body is whole. Bytes behind it are ignored (section 18.3).
+ *
+ * @throws {MalformedReply} if it is cut off
+ */
 function checkLength(fields: Response['fields'], bodyBytes: number): void {
   if (!fields.has('content-length')) return;
   const length = only(fields, 'content-length');
   if (!/^\d{1,9}$/.test(length) || Number(length) > bodyBytes) {
-    throw new MalformedReply(`its body has ${bodyBytes} bytes, and not its Content-Length`);
+    throw new MalformedReply(`its body has ${bodyBytes} bytes, and its Content-Length is ${length}`);
   }
 }
 
-/** The value of a field that is there once. @throws {MalformedReply} */
+/** Returns the value of a field. @throws {MalformedReply} if the message does not have the field exactly once */
 function only(fields: Response['fields'], name: string): string {
   const [value, ...more] = (fields.get(name) ?? []).flatMap((written) =>
     name === 'via' ? written.split(',') : written,
@@ -134,7 +140,7 @@ function only(fields: Response['fields'], name: string): string {
   return value;
 }
 
-/** Whether a value has the parameter; tokens are of either case (section 7.3.1). */
+/** Whether the value of a field has a parameter. Upper and lower case are equal (section 7.3.1). */
 function hasParameter(value: string, name: string, expected: string): boolean {
   return new RegExp(`;\\s*${name}\\s*=\\s*${expected}\\s*(?:;|$)`, 'i').test(value);
 }

@@ -22,24 +22,24 @@ import {
 import { ByteReader } from './byte-reader.js';
 import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
 
-/** What stands in a message for a version (RFC 1157 section 4, RFC 1901 section 3). */
+/** The numbers of the versions in a message (RFC 1157 section 4, RFC 1901 section 3). */
 const VERSIONS = { '1': 0, '2c': 1 } as const;
 const GET_REQUEST = 0xa0;
 const RESPONSE = 0xa2;
 
-/** By number (RFC 3416 section 3); the first six are those of version 1. */
+/** Names of the error-status, by number (RFC 3416 section 3). Version 1 has the first six. */
 const ERROR_STATUSES = [
   ...['noError', 'tooBig', 'noSuchName', 'badValue', 'readOnly', 'genErr', 'noAccess', 'wrongType', 'wrongLength'],
   ...['wrongEncoding', 'wrongValue', 'noCreation', 'inconsistentValue', 'resourceUnavailable', 'commitFailed'],
   ...['undoFailed', 'authorizationError', 'notWritable', 'inconsistentName'],
 ];
-/** What stands in the place of a value that is not there, by tag (RFC 3416 section 3). */
+/** Tags of replies without a value (RFC 3416 section 3). */
 const EXCEPTIONS: Readonly<Record<number, string>> = {
   0x80: 'noSuchObject',
   0x81: 'noSuchInstance',
   0x82: 'endOfMibView',
 };
-/** How a value is shown, and what its type is called, by tag (RFC 2578 section 7.1). */
+/** Types of values by tag: the name, and a function that formats a value (RFC 2578 section 7.1). */
 const TYPES: Readonly<Record<number, readonly [name: string, show: (content: Buffer) => string]>> = {
   [INTEGER]: ['INTEGER', showInteger(-0x8000_0000n, 0x7fff_ffffn)],
   [OCTET_STRING]: ['OCTET STRING', showOctets],
@@ -51,10 +51,10 @@ const TYPES: Readonly<Record<number, readonly [name: string, show: (content: Buf
   0x44: ['Opaque', showHex],
   0x46: ['Counter64', showInteger(0n, 0xffff_ffff_ffff_ffffn)],
 };
-/** The longest value that is shown, in characters. */
+/** Most characters of a value that are shown. */
 const MAX_TEXT = 80;
 
-/** A request for one object of an agent (RFC 3416 sections 3 and 4.2, RFC 1157 section 4.1, RFC 1901 section 3; BER: X.690). */
+/** Asks an agent for one object (RFC 3416 sections 3 and 4.2, RFC 1157 section 4.1, RFC 1901 section 3; BER: X.690). */
 export const snmp = defineProbe({
   summary: 'a GetRequest to an SNMP agent, v1 or v2c',
   proves:
@@ -69,7 +69,7 @@ export const snmp = defineProbe({
     version: optional('the version of the protocol', readOneOf(['2c', '1']), '2c'),
   },
   start({ oid, community, version }) {
-    // Of four octets always, so that every request has the same size.
+    // An id of four octets, so that all requests have the same size.
     const id = randomInt(0x0100_0000, 0x8000_0000);
     const key = Buffer.from(community, 'utf8');
     const name = encodeObjectIdentifier(oid);
@@ -110,7 +110,11 @@ export const snmp = defineProbe({
   },
 });
 
-/** Reads an object identifier in numbers, with or without a first dot (RFC 2578 section 3.5 has the limits). */
+/**
+ * Reads an object identifier such as `1.3.6.1.2.1.1.3.0` or `.1.3.6` (limits: RFC 2578 section 3.5).
+ *
+ * @throws {ArgumentError}
+ */
 function readObjectIdentifier(text: string): readonly number[] {
   const arcs = text
     .replace(/^\./, '')
@@ -128,7 +132,7 @@ function showInteger(least: bigint, most: bigint): (content: Buffer) => string {
   return (content) => String(decodeInteger(content, least, most));
 }
 
-/** A text, unless it is none. */
+/** Formats octets as text if they are printable UTF-8, otherwise in hex. */
 function showOctets(content: Buffer): string {
   const text = content.toString('utf8');
   return isUtf8(content) && !/[^\P{Cc}\t\r\n]/u.test(text) ? `"${text.slice(0, MAX_TEXT)}"` : showHex(content);

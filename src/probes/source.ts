@@ -1,17 +1,17 @@
 import { ByteReader } from './byte-reader.js';
 import { defineProbe, match, MalformedReply, mismatch, pending } from './probe.js';
 
-/** Before every message that is not split. */
+/** The first four bytes of a message in one datagram. */
 const SINGLE = 0xffff_ffff;
 const REQUEST = Buffer.from('\xff\xff\xff\xffTSource Engine Query\0', 'latin1');
 const CHALLENGE = 0x41;
 const INFO = 0x49;
-/** Of older GoldSource servers. */
+/** The type of the reply of older GoldSource servers. */
 const OBSOLETE_INFO = 0x6d;
-/** The game The Ship, whose servers say more. */
+/** The id of the game The Ship. Its servers send three more bytes. */
 const THE_SHIP = 2400;
 
-/** What a game server says of itself: A2S_INFO (Valve Developer Wiki "Server queries", A2S_INFO and S2C_CHALLENGE). */
+/** Asks a game server for its status (Valve Developer Wiki "Server queries": A2S_INFO, S2C_CHALLENGE). */
 export const source = defineProbe({
   summary: 'the status of a game server of the Source or GoldSource engine',
   proves:
@@ -86,7 +86,7 @@ function readText(reader: ByteReader): string {
   return reader.untilZero().toString('utf8');
 }
 
-/** Players and the most that may be. */
+/** Reads the number of players and its maximum: `3/16 players`. */
 function readPlayers(reader: ByteReader): string {
   const players = reader.u8();
   return `${players}/${reader.u8()} players`;

@@ -4,7 +4,7 @@ import { defineProbe, match, MalformedReply, mismatch } from './probe.js';
 
 const EVERYTHING = 'ssdp:all';
 
-/** A search for UPnP devices and services (UPnP Device Architecture 2.0 sections 1.3.2 and 1.3.3). */
+/** Searches for UPnP devices and services (UPnP Device Architecture 2.0 sections 1.3.2 and 1.3.3). */
 export const ssdp = defineProbe({
   summary: 'a search for UPnP devices (239.255.255.250, ff02::c)',
   proves:
@@ -24,10 +24,10 @@ export const ssdp = defineProbe({
   start({ st, mx }, { remote }) {
     const request = [
       'M-SEARCH * HTTP/1.1',
-      // The zone of an address means nothing to others (RFC 6874 section 1).
+      // A zone has a meaning on this host only (RFC 6874 section 1).
       `HOST: ${formatEndpoint(remote).replace(/%[^\]]*/, '')}`,
       'MAN: "ssdp:discover"',
-      // It is for multicast; to one device it does no harm, and some answer none without.
+      // Only a search by multicast needs it. It is always sent, because some devices do not reply without it.
       `MX: ${mx}`,
       `ST: ${st}`,
     ];
@@ -46,14 +46,14 @@ export const ssdp = defineProbe({
   },
 });
 
-/** A response of HTTP in one datagram. */
+/** An HTTP response in one datagram. */
 interface Response {
   readonly status: string;
-  /** The value of a header field, empty if it is not there. */
+  /** Returns the value of a header field; empty if the response does not have the field. */
   readonly field: (name: string) => string;
 }
 
-/** @throws {MalformedReply} */
+/** Parses an HTTP/1.1 response. @throws {MalformedReply} if it is none */
 function readResponse(data: Uint8Array): Response {
   const text = Buffer.from(data).toString('utf8');
   const end = text.indexOf('\r\n\r\n');

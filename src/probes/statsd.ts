@@ -1,10 +1,12 @@
 import { ArgumentError, optional, readOneOf } from './arguments.js';
 import { defineProbe } from './probe.js';
 
-/** The longest name or value, in characters: a line should fit any packet. */
+/** Most characters of a name or a value, so that the line fits any packet. */
 const MAX_PART = 250;
 
-/** One metric; a collector does not answer (the statsd project's docs/metric_types.md; `h` is of later collectors). */
+/**
+ * Sends one metric. Collectors do not reply (docs/metric_types.md of statsd; only newer collectors know the type `h`).
+ */
 export const statsd = defineProbe({
   summary: 'one metric; nothing answers',
   proves: 'The metric left, and nothing refused it at once. Whether anybody counts it cannot be seen from here.',
@@ -32,7 +34,11 @@ export const statsd = defineProbe({
   },
 });
 
-/** Reads a name or a value without the characters that end it: `:`, `|`, `@`, and white space. */
+/**
+ * Reads a name or a value. It must not have `:`, `|`, `@` or white space, which would end it.
+ *
+ * @throws {ArgumentError}
+ */
 function readPart(text: string): string {
   if (!/^[!-~]+$/.test(text) || /[:|@]/.test(text) || text.length > MAX_PART) {
     throw new ArgumentError(`it is 1 to ${MAX_PART} printable ASCII characters, without spaces, ":", "|" and "@"`);

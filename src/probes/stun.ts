@@ -16,19 +16,19 @@ const ERROR_CODE = 0x0009;
 const XOR_MAPPED_ADDRESS = 0x0020;
 const SOFTWARE = 0x8022;
 const FINGERPRINT = 0x8028;
-/** Below it are the attributes that a reader may not pass over (RFC 8489 section 14). */
+/** The smallest type of an attribute that a reader may ignore (RFC 8489 section 14). */
 const COMPREHENSION_OPTIONAL = 0x8000;
-/** Those that a reply may hold, with the addresses that servers of RFC 3489 add (its section 11.2). */
+/** Smaller types that a reply may have, with the address attributes of older servers (RFC 3489 section 11.2). */
 const UNDERSTOOD = [
   ...[MAPPED_ADDRESS, 0x0004, 0x0005, 0x0006, 0x0008, ERROR_CODE, 0x000a, 0x000b],
   ...[0x0014, 0x0015, 0x001c, XOR_MAPPED_ADDRESS],
 ];
-/** What the checksum is combined with, so that it is no other protocol's (RFC 8489 section 14.7). */
+/** The mask of the checksum, so that it differs from that of other protocols (RFC 8489 section 14.7). */
 const FINGERPRINT_MASK = 0x5354_554e;
-/** The longest text of a reply that is quoted, in characters. */
+/** Most characters of a reply's text that are shown. */
 const MAX_TEXT = 80;
 
-/** A request for the address that the server sees (RFC 8489 sections 5, 6 and 14). */
+/** Asks a STUN server for the address that it sees us under (RFC 8489 sections 5, 6 and 14). */
 export const stun = defineProbe({
   summary: 'a request for the address that a STUN server sees us under',
   proves:
@@ -63,7 +63,8 @@ export const stun = defineProbe({
         if (type === BINDING_ERROR) return mismatch(describeError(attributes.get(ERROR_CODE)));
         const unknown = [...attributes.keys()].find((key) => key < COMPREHENSION_OPTIONAL && !UNDERSTOOD.includes(key));
         if (unknown !== undefined) return mismatch(`an attribute that must be understood is not: 0x${hex16(unknown)}`);
-        // The address is hidden from those who rewrite addresses on the way: it is combined with the cookie and the id.
+        // Some routers rewrite addresses in payloads. To hide the address from them it is XORed with the cookie and the
+        // id.
         const hidden = attributes.get(XOR_MAPPED_ADDRESS);
         const mapped = hidden ? readAddress(hidden, request.subarray(4)) : readAddress(attributes.get(MAPPED_ADDRESS));
         const software = attributes.get(SOFTWARE)?.toString('utf8').slice(0, MAX_TEXT);
@@ -73,7 +74,7 @@ export const stun = defineProbe({
   },
 });
 
-/** The values of the attributes by type; of several the first counts (RFC 8489 section 14). */
+/** Reads the values of the attributes by type. Of several with one type the first counts (RFC 8489 section 14). */
 function readAttributes(data: Uint8Array, reader: ByteReader): Map<number, Buffer> {
   const attributes = new Map<number, Buffer>();
   while (reader.left > 0) {
@@ -87,7 +88,7 @@ function readAttributes(data: Uint8Array, reader: ByteReader): Map<number, Buffe
   return attributes;
 }
 
-/** It is the last attribute, and covers all that stands before it. */
+/** Checks a fingerprint: the last attribute, a checksum of all bytes before it. */
 function checkFingerprint(value: Buffer, before: Uint8Array, left: number): void {
   const expected = (crc32(before) ^ FINGERPRINT_MASK) >>> 0;
   if (left > 0 || value.length !== 4 || value.readUInt32BE() !== expected) {
@@ -95,7 +96,11 @@ function checkFingerprint(value: Buffer, before: Uint8Array, left: number): void
   }
 }
 
-/** An address with its port, combined with `mask` unless that is left out (RFC 8489 sections 14.1 and 14.2). */
+/**
+ * Reads an address with its port (RFC 8489 sections 14.1 and 14.2).
+ *
+ * @param mask XORed with port and address; default: zeros
+ */
 function readAddress(value: Buffer | undefined, mask: Buffer = Buffer.alloc(16)): string {
   if (value === undefined) throw new MalformedReply('it has no mapped address');
   const reader = new ByteReader(value);
@@ -109,7 +114,7 @@ function readAddress(value: Buffer | undefined, mask: Buffer = Buffer.alloc(16))
   return formatEndpoint({ address: new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address, port });
 }
 
-/** An error code, of a class of hundreds and a number, with its reason (RFC 8489 section 14.8). */
+/** Reads an error code and its reason. The code is a class of hundreds and a number (RFC 8489 section 14.8). */
 function describeError(value: Buffer | undefined): string {
   if (value === undefined) throw new MalformedReply('it is an error without a code');
   const reader = new ByteReader(value);

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { optional, readOneOf, readPrintable, readText } from './arguments.js';
 import { defineProbe } from './probe.js';
 
-/** By number (RFC 5424 section 6.2.1). */
+/** Facilities in the order of their numbers (RFC 5424 section 6.2.1). */
 const FACILITIES = [
   ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp'],
   ...['ntp', 'audit', 'alert', 'clock'],
@@ -10,7 +10,7 @@ const FACILITIES = [
 ];
 const SEVERITIES = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'];
 
-/** One log message; a collector does not answer (RFC 5424 section 6, over UDP RFC 5426). */
+/** Sends one log message (RFC 5424 section 6) over UDP (RFC 5426). Collectors do not reply. */
 export const syslog = defineProbe({
   summary: 'one log message; nothing answers',
   proves: 'The message left, and nothing refused it at once. Whether anybody stores it cannot be seen from here.',
@@ -30,7 +30,7 @@ export const syslog = defineProbe({
         .replace(/[^!-~]/g, '')
         .slice(0, 255) || '-';
     const header = `<${priority}>1 ${new Date().toISOString()} ${host} ${app} - - -`;
-    // A byte-order mark says that the text is UTF-8 (section 6.4).
+    // A byte-order mark tells the collector that the text is UTF-8 (section 6.4).
     return { request: Buffer.from(`${header} \u{feff}${message}`, 'utf8') };
   },
 });

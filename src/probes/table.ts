@@ -1,6 +1,6 @@
 import type { Probe } from './probe.js';
 
-/** Every probe by its name. The file of each is read only if it is the one asked for. */
+/** All probes by name. The code of a probe is loaded when it is used. */
 export const PROBES: Readonly<Record<string, () => Promise<Probe>>> = {
   coap: async () => (await import('./coap.js')).coap,
   dns: async () => (await import('./dns.js')).dns,

@@ -8,10 +8,13 @@ const ERROR = 5;
 const OPTION_ACKNOWLEDGEMENT = 6;
 const MAX_BLOCK_BYTES = 512;
 const MAX_ERROR = 8;
-/** What is left of a request of 512 bytes (RFC 2347) beside its operation, mode and zeros. */
+/** Most bytes of a file name: the rest of a request of 512 bytes (RFC 2347) is its operation, mode and zeros. */
 const MAX_FILE_BYTES = 503;
 
-/** The first block of a file, or that there is none (RFC 1350 sections 4, 5 and 7; option replies: RFC 2347). */
+/**
+ * Asks for the first block of a file. An error such as "File not found" is a success, too (RFC 1350 sections 4, 5 and
+ * 7).
+ */
 export const tftp = defineProbe({
   summary: 'the first block of a file, or that it is not there',
   proves:
@@ -20,7 +23,7 @@ export const tftp = defineProbe({
     'host and our port tie the reply to this request.',
   source: 'RFC 1350 sections 4, 5 and 7, RFC 2347',
   port: 69,
-  // Each transfer is given a port of its own (RFC 1350 section 4).
+  // The server replies from a new port for each transfer (RFC 1350 section 4).
   repliesFrom: 'host',
   arguments: {
     file: optional('the file to ask for', readFileName, 'udpcat'),
@@ -51,7 +54,7 @@ export const tftp = defineProbe({
   },
 });
 
-/** Reads a file name, which ends at a zero and is one line. */
+/** Reads a file name. It must not have control characters: a zero byte would end it. @throws {ArgumentError} */
 function readFileName(text: string): string {
   // eslint-disable-next-line no-control-regex -- they are what is looked for
   if (text === '' || /[\0-\x1f\x7f]/.test(text) || Buffer.byteLength(text) > MAX_FILE_BYTES) {

@@ -1,5 +1,6 @@
 /**
- * Reads unsigned numbers of two and four bytes. Bytes beyond the end of the data are read as 0: the caller checks the length.
+ * Reads unsigned numbers of two and four bytes. Bytes beyond the end of the data are read as 0: the caller checks the
+ * length.
  */
 
 /** Reads two bytes as a big-endian number (network byte order). */

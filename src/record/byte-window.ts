@@ -3,8 +3,8 @@ import { uint16In, uint32In } from './byte-order.js';
 const LEAST_BYTES = 64 * 1024;
 
 /**
- * Collects the chunks of a byte stream, so that a parser can wait for a whole record. Taken bytes are never overwritten:
- * payloads can be views of them.
+ * Collects the chunks of a byte stream, so that a parser can wait for a whole record. Taken bytes are never
+ * overwritten: payloads can be views of them.
  */
 export class ByteWindow {
   #bytes: Uint8Array = new Uint8Array();

@@ -1,7 +1,9 @@
 /** A recording is broken, cut short or of an unknown format. The datagrams before the error were delivered. */
 export class CaptureError extends Error {
   override readonly name = 'CaptureError';
-  /** Offset of the first byte that could not be read, from 0. In a compressed file, the offset in the uncompressed data. */
+  /**
+   * Offset of the first byte that could not be read, from 0. In a compressed file, the offset in the uncompressed data.
+   */
   readonly offset: number;
   /** Number of the line that could not be read, from 1. Only for JSON lines. */
   readonly line: number | undefined;

@@ -3,8 +3,8 @@ import type { Endpoint } from '../net/index.js';
 /** One whole datagram of a recording, with both of its ends. */
 export interface CapturedDatagram {
   /**
-   * When it was captured, in milliseconds since the epoch, to the microsecond. For a datagram in fragments this is the time
-   * of the fragment that completed it. NaN if the capture has no time, or an impossible one.
+   * When it was captured, in milliseconds since the epoch, to the microsecond. For a datagram in fragments this is the
+   * time of the fragment that completed it. NaN if the capture has no time, or an impossible one.
    */
   readonly timeMs: number;
   /** The sender. Captures of packets have no zones: a link-local address from a capture has none. */
@@ -15,8 +15,8 @@ export interface CapturedDatagram {
   readonly data: Uint8Array;
   /**
    * Set if this may be several datagrams that segmentation offload had joined when they were captured. Three signs
-   * together: the packet is larger than Ethernet's 1500 bytes, it is no fragment, and its checksum does not fit its bytes.
-   * On an interface with a larger MTU it can still be one datagram.
+   * together: the packet is larger than Ethernet's 1500 bytes, it is no fragment, and its checksum does not fit its
+   * bytes. On an interface with a larger MTU it can still be one datagram.
    */
   readonly mayBeJoined?: true;
 }

@@ -10,15 +10,17 @@ import { type Direction, OrderedRecording } from './recording.js';
 
 /** A chunk of this size is written before the batch is complete. */
 const CHUNK_BYTES = 256 * 1024;
-/** Chunks of this size are written by another thread. For smaller ones the hand-over would take longer than the write. */
+/**
+ * Chunks of this size are written by another thread. For smaller ones the hand-over would take longer than the write.
+ */
 const LARGE_BYTES = 32 * 1024;
 
 const writeInThread = promisify(write);
 
 /**
- * Writes each batch to a file before it takes the next one, so that a killed run loses nothing that was written before. If
- * a full disk takes only part of a record, that part is removed. While another thread writes one large chunk, this thread
- * fills the next one.
+ * Writes each batch to a file before it takes the next one, so that a killed run loses nothing that was written before.
+ * If a full disk takes only part of a record, that part is removed. While another thread writes one large chunk, this
+ * thread fills the next one.
  */
 export class FileRecording extends OrderedRecording {
   readonly #files: RecordFiles;

@@ -64,8 +64,8 @@ export interface Examination {
   /** The bytes that complete the last record, if only they are missing: the newline of a JSON line. */
   readonly missing?: Uint8Array;
   /**
-   * Repairs in the middle of the file. Example: one writer was killed in the middle of a record, and another continued the
-   * file. A patch makes readers pass over that part of a record.
+   * Repairs in the middle of the file. Example: one writer was killed in the middle of a record, and another continued
+   * the file. A patch makes readers pass over that part of a record.
    */
   readonly patches: readonly Patch[];
   /** Offset at which the records end, and something begins that is too large to be part of one record. */

@@ -8,12 +8,12 @@ import { PacketDecoder } from './packets/packet-decoder.js';
 import { SkipTally } from './skip-tally.js';
 
 /**
- * Reads the datagrams of a recording, in its order. The format is pcap, pcapng or JSON lines, known by its first bytes. The
- * file may be compressed by gzip, or by zstd (Node 22.15 and later). Yields an array of the datagrams that one chunk
- * completes. Memory: one chunk, one packet, and a bounded number of fragments.
+ * Reads the datagrams of a recording, in its order. The format is pcap, pcapng or JSON lines, known by its first bytes.
+ * The file may be compressed by gzip, or by zstd (Node 22.15 and later). Yields an array of the datagrams that one
+ * chunk completes. Memory: one chunk, one packet, and a bounded number of fragments.
  *
- * A datagram that was captured twice, for example on two interfaces, is yielded twice; one in fragments, once. Datagrams
- * that segmentation offload had joined are yielded as one, with `mayBeJoined` if the capture shows it.
+ * A datagram that was captured twice, for example on two interfaces, is yielded twice; one in fragments, once.
+ * Datagrams that segmentation offload had joined are yielded as one, with `mayBeJoined` if the capture shows it.
  *
  * @param input Chunks of any size. Their bytes must not change any more.
  * @param tally Counts the packets that are no whole datagram. It is complete when the reading has ended or failed.

@@ -17,7 +17,9 @@ export interface Found {
 const APPENDING = constants.O_RDWR | constants.O_APPEND;
 /** How often the end of a file is examined again because another command was writing to it. */
 const MAX_LOOKS = 100;
-/** If at least this many bytes at the end of a file equal the written ones, no other command has written behind them. */
+/**
+ * If at least this many bytes at the end of a file equal the written ones, no other command has written behind them.
+ */
 const TELLING_BYTES = 32;
 
 /**
@@ -54,8 +56,8 @@ async function makeWhole(path: string, fd: number, format: RecordFormat, from: n
     closedParts += patches.length;
     begin = wholeBytes;
     if (wholeBytes === size || wholeBytes < format.header.length) return { wholeBytes, removedBytes: 0, closedParts };
-    // The record may look cut off because another command is writing it. The kernel lets one process write to a file at a
-    // time, so an empty write returns when that write is over.
+    // The record may look cut off because another command is writing it. The kernel lets one process write to a file at
+    // a time, so an empty write returns when that write is over.
     writeSync(fd, Buffer.alloc(0));
     if (fstatSync(fd).size !== size) continue;
     if (missing === undefined) ftruncateSync(fd, wholeBytes);

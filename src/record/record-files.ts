@@ -67,8 +67,8 @@ export class OneFile implements RecordFiles {
 }
 
 /**
- * A recording in a row of files. A run continues the newest file. A new file is made only when a record is to be written to
- * it, so that no file stays empty.
+ * A recording in a row of files. A run continues the newest file. A new file is made only when a record is to be
+ * written to it, so that no file stays empty.
  */
 export class FileRow implements RecordFiles {
   readonly maxBytes: number;

@@ -16,8 +16,8 @@ export interface EndFilter {
 }
 
 /**
- * Reads a filter: `all`, or `src` or `dst` with an address, a port or both. Examples: `dst 192.0.2.1:53`, `src 192.0.2.1`,
- * `src [2001:db8::1]`, `dst 53`.
+ * Reads a filter: `all`, or `src` or `dst` with an address, a port or both. Examples: `dst 192.0.2.1:53`, `src
+ * 192.0.2.1`, `src [2001:db8::1]`, `dst 53`.
  *
  * @throws {ValueError} if the text is no filter
  */
@@ -42,7 +42,8 @@ function parseRecordedEnd(text: string): { address: string | undefined; port: nu
       return host.kind === 'literal' ? { address: host.address, port: port === 0 ? undefined : port } : undefined;
     }
     const { port } = parseSourceAddress(portAfter);
-    // Not read by parseSourceAddress(): a recording can have wildcard addresses, and zones that this host does not know.
+    // Not read by parseSourceAddress(): a recording can have wildcard addresses, and zones that this host does not
+    // know.
     const { address } = new SocketAddress({ address: ipv6, family: 'ipv6' });
     const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
     return { address: mapped ?? `${address}${zone}`, port: port === 0 ? undefined : port };

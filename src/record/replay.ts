@@ -31,9 +31,9 @@ export interface Unselected {
 const MAX_PAIRS = 64 * 1024;
 
 /**
- * Selects the datagrams of a recording that are sent. Without a filter these are the datagrams to the receiver of the first
- * one. A response goes from the receiver of a request to its sender. A response that the recording has before its request
- * gets the role `other`; {@link ReplaySelection.unselected} counts it as a response once the request was read.
+ * Selects the datagrams of a recording that are sent. Without a filter these are the datagrams to the receiver of the
+ * first one. A response goes from the receiver of a request to its sender. A response that the recording has before its
+ * request gets the role `other`; {@link ReplaySelection.unselected} counts it as a response once the request was read.
  */
 export class ReplaySelection {
   #selects: Matcher | undefined;
@@ -93,8 +93,8 @@ export class ReplaySelection {
 }
 
 /**
- * The addresses that a recording has for a receiver that did not learn its own address. A receiver that heard both families
- * has both, each in the packets of its family.
+ * The addresses that a recording has for a receiver that did not learn its own address. A receiver that heard both
+ * families has both, each in the packets of its family.
  */
 const WILDCARDS: readonly string[] = ['0.0.0.0', '::'];
 

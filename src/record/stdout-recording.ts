@@ -7,8 +7,8 @@ import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { type Direction, OrderedRecording } from './recording.js';
 
 /**
- * Records to stdout, at the pace of its reader. If stdout is a file and the disk becomes full in the middle of a record,
- * that part of the record is removed.
+ * Records to stdout, at the pace of its reader. If stdout is a file and the disk becomes full in the middle of a
+ * record, that part of the record is removed.
  */
 export class StdoutRecording extends OrderedRecording {
   readonly failure = undefined;

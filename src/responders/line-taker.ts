@@ -41,7 +41,10 @@ export class LineTaker {
     this.#cut = false;
   }
 
-  /** Hands on a last line without a newline, and the number of lines that were left out. Call it at the end of the stream. */
+  /**
+   * Hands on a last line without a newline, and the number of lines that were left out. Call it at the end of the
+   * stream.
+   */
   end(): void {
     if (this.#kept.length > 0) this.#finishLine();
     const leftOut = this.#lines - MAX_LINES;

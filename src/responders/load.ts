@@ -17,13 +17,17 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by the second signal. */
   readonly force: AbortSignal;
-  /** Calls the listener whenever the user asks for files to be read again (SIGHUP). Returns a function that stops this. */
+  /**
+   * Calls the listener whenever the user asks for files to be read again (SIGHUP). Returns a function that stops this.
+   */
   onReload(listener: () => void): () => void;
   /** Kills every process of a process group (SIGKILL). */
   killGroup(group: number): void;
 }
 
-/** Variables of a service manager for this process only (sd_listen_fds(3), sd_notify(3)). Programs do not inherit them. */
+/**
+ * Variables of a service manager for this process only (sd_listen_fds(3), sd_notify(3)). Programs do not inherit them.
+ */
 const FOR_THIS_PROCESS: ReadonlySet<string> = new Set([
   'LISTEN_FDS',
   'LISTEN_PID',

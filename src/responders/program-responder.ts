@@ -23,8 +23,9 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs a program for each request. The payload is its stdin, and its stdout is the response. Empty output is no response.
- * While `concurrency` programs run, further requests wait. The receive queue then fills, and drops the excess.
+ * Runs a program for each request. The payload is its stdin, and its stdout is the response. Empty output is no
+ * response. While `concurrency` programs run, further requests wait. The receive queue then fills, and drops the
+ * excess.
  */
 export class ProgramResponder implements Responder {
   readonly varies = true;

@@ -17,7 +17,9 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Most bytes that the program may write to stdout. If it writes more, it is killed. */
   readonly maxOutputBytes: number;
-  /** Milliseconds until the program, and every process that it started, has closed stdout. Then all of them are killed. */
+  /**
+   * Milliseconds until the program, and every process that it started, has closed stdout. Then all of them are killed.
+   */
   readonly timeoutMs: number;
   /** Kills the program. */
   readonly signal: AbortSignal;
@@ -37,8 +39,8 @@ export type RunResult =
   | { readonly kind: 'aborted' };
 
 /**
- * Runs a program in a session and process group of its own. So Ctrl-C on the terminal does not reach it, and processes that
- * it started are killed with it. It inherits no file descriptors but stdin, stdout and stderr. Never rejects.
+ * Runs a program in a session and process group of its own. So Ctrl-C on the terminal does not reach it, and processes
+ * that it started are killed with it. It inherits no file descriptors but stdin, stdout and stderr. Never rejects.
  */
 export function runProgram(program: Program, options: RunOptions): Promise<RunResult> {
   return new Promise((resolve) => {

@@ -11,15 +11,20 @@ export interface ResponseDatagram extends Outgoing {
 }
 
 /**
- * Takes the responses of a responder, and hears of requests that get none. Its guard forbids responses that are much larger
- * than the request: a forged sender address would make the server flood a victim.
+ * Takes the responses of a responder, and hears of requests that get none. Its guard forbids responses that are much
+ * larger than the request: a forged sender address would make the server flood a victim.
  */
 export interface Sink {
   /** The address of the server. */
   readonly local: Endpoint;
-  /** Makes the only response to a request. Returns undefined, and counts the request, if the guard forbids the response. */
+  /**
+   * Makes the only response to a request. Returns undefined, and counts the request, if the guard forbids the response.
+   */
   permit(request: Datagram, payload: Uint8Array): ResponseDatagram | undefined;
-  /** Makes all responses to a request, in order. Returns none, and counts the request, if the guard forbids them together. */
+  /**
+   * Makes all responses to a request, in order. Returns none, and counts the request, if the guard forbids them
+   * together.
+   */
   permitAll(request: Datagram, payloads: readonly Uint8Array[]): readonly ResponseDatagram[];
   /** Sends responses now, in this order. A responder returns this promise from {@link Responder.take}. */
   send(responses: readonly ResponseDatagram[]): Promise<void>;
@@ -43,19 +48,25 @@ export interface Responder {
   /** Whether equal requests can get different responses. Default: false. */
   readonly varies?: boolean;
   /**
-   * Takes a batch of requests. The next batch comes only when the promise has settled. A responder without room lets its
-   * promise wait; then the receive queue fills, drops the excess, and counts it.
+   * Takes a batch of requests. The next batch comes only when the promise has settled. A responder without room lets
+   * its promise wait; then the receive queue fills, drops the excess, and counts it.
    *
    * @param sink The same object in each call.
    */
   take(batch: readonly Datagram[], sink: Sink): void | Promise<void>;
-  /** Gives up work that takes longer than a few seconds. Called when the service is about to end; may be called twice. */
+  /**
+   * Gives up work that takes longer than a few seconds. Called when the service is about to end; may be called twice.
+   */
   hurry?(): void;
   /** Resolves when all work is done. Called after the last batch. */
   settled?(): Promise<void>;
 }
 
-/** Makes a responder that responds to each request at once. @param respond makes a response from the payload of a request */
+/**
+ * Makes a responder that responds to each request at once.
+ *
+ * @param respond makes a response from the payload of a request
+ */
 export function respondEach(respond: (data: Uint8Array) => Uint8Array): Responder {
   return {
     take: (batch, sink) => {

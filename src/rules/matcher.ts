@@ -11,8 +11,8 @@ const NO_CAPTURES: Captures = [];
 /** One condition of a rule. */
 export interface Matcher {
   /**
-   * Returns what the expression of the rule captured, which is empty for other conditions. Undefined if the request does
-   * not meet the condition.
+   * Returns what the expression of the rule captured, which is empty for other conditions. Undefined if the request
+   * does not meet the condition.
    */
   match(request: RuleRequest): Captures | undefined;
 }
@@ -33,8 +33,8 @@ export function matchExact(text: string): Matcher {
 const ANYTHING_AFTER = /\s*\.\.\.\s*$/;
 
 /**
- * Matches a payload by bytes in hex, for example `01 ?? 03 ...`. `??` stands for any byte. `...` at the end stands for any
- * number of bytes, also none.
+ * Matches a payload by bytes in hex, for example `01 ?? 03 ...`. `??` stands for any byte. `...` at the end stands for
+ * any number of bytes, also none.
  *
  * @throws {EncodingError} if the text is no such pattern
  */
@@ -67,8 +67,8 @@ export interface RegexMatcher extends Matcher {
 }
 
 /**
- * Matches a payload by an RE2 expression, which may match anywhere in the payload. The payload is read as UTF-8. The time is
- * linear in the size of the payload: no request can make the server hang.
+ * Matches a payload by an RE2 expression, which may match anywhere in the payload. The payload is read as UTF-8. The
+ * time is linear in the size of the payload: no request can make the server hang.
  *
  * @throws {EncodingError} if the text is no RE2 expression
  */

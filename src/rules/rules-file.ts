@@ -71,7 +71,9 @@ async function readFile(path: string, limitBytes: number): Promise<Uint8Array> {
   }
 }
 
-/** A place in the file, for example `['rules', 0, 'answer']`: keys, and indexes in lists from 0, from the outermost on. */
+/**
+ * A place in the file, for example `['rules', 0, 'answer']`: keys, and indexes in lists from 0, from the outermost on.
+ */
 type Path = readonly (string | number)[];
 
 /** The parsed file. It makes the errors, which name the line of the mistake. */

@@ -73,7 +73,8 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
       gaps(inHours, '--speed', '6000'),
       gaps(inHours, '--speed', 'max'),
     ]);
-    // Those that are to take 1200 ms take less where the first leaves late; two hours would end by the limit of the test.
+    // Those that are to take 1200 ms take less where the first leaves late; two hours would end by the limit of the
+    // test.
     for (const gap of [whole, fast, fastest]) expect(gap).toHaveLength(2);
     for (const [first, second] of [whole, fast]) expect(first! + second!).toBeGreaterThan(300);
   });

@@ -20,7 +20,9 @@ export const at = (who: keyof typeof END, family: Family, port: number) => ({
   port,
 });
 
-/** Makes a conversation. The client sends each line to port 53 of the server; a line that begins with `< ` goes back. */
+/**
+ * Makes a conversation. The client sends each line to port 53 of the server; a line that begins with `< ` goes back.
+ */
 export function conversation(lines: readonly string[], family: Family = 4, stepMs = 0): CapturedDatagram[] {
   const [client, server] = [at('client', family, 4000), at('server', family, 53)];
   return lines.map((line, index) => {

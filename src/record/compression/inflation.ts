@@ -14,7 +14,8 @@ const INPUT_BYTES = 4096;
  * @param stream A decompressor of `node:zlib`.
  * @param peek Returns the next compressed bytes of the source, and does not take them.
  * @param place Returns the offset of a fault, for errors.
- * @throws {CaptureError} if the compressed data are broken, or the source ends before they do; all bytes before were yielded
+ * @throws {CaptureError} if the compressed data are broken, or the source ends before they do; all bytes before were
+ *   yielded
  */
 export async function* inflate(
   name: string,

@@ -13,16 +13,17 @@ const INPUT_BYTES = 4096;
 /**
  * Yields the uncompressed bytes of a zstd file: any number of frames (RFC 8878).
  *
- * @throws {CaptureError} if this Node has no zstd, or the file is broken or ends in a frame; the bytes before were yielded
+ * @throws {CaptureError} if this Node has no zstd, or the file is broken or ends in a frame; the bytes before were
+ *   yielded
  */
 export async function* unzstd(compressed: ByteSource): AsyncGenerator<Uint8Array, undefined> {
   if (createZstdDecompress === undefined) {
     const needed = 'which needs Node 22.15 or later: pipe it through zstd -dc, and replay -';
     throw new CaptureError(0, `it is compressed by zstd, ${needed}`);
   }
-  // Node reports the end of a frame only if more bytes follow. So a sentinel byte is added to the end of the file. It is
-  // written together with the last byte alone: if the file ends in the middle of a frame, the sentinel can be an error,
-  // and the output of all other bytes was already read.
+  // Node reports the end of a frame only if more bytes follow. So a sentinel byte is added to the end of the file. It
+  // is written together with the last byte alone: if the file ends in the middle of a frame, the sentinel can be an
+  // error, and the output of all other bytes was already read.
   const source = new ByteSource(withSentinel(compressed));
   const peek = async (): Promise<Uint8Array> => {
     const bytes = await source.peekExactly(INPUT_BYTES + 2);

@@ -12,8 +12,8 @@ const NEWLINE = 0x0a;
 const MAX_LINE_BYTES = 1024 * 1024;
 
 /**
- * Reads JSON lines, as `-o json` and `--record FILE.jsonl` write them. A line of type `datagram` must have a time and both
- * ends. Empty lines and lines of other types are skipped.
+ * Reads JSON lines, as `-o json` and `--record FILE.jsonl` write them. A line of type `datagram` must have a time and
+ * both ends. Empty lines and lines of other types are skipped.
  */
 export class JsonlDecoder implements Decoder {
   readonly #take: (datagram: CapturedDatagram) => void;

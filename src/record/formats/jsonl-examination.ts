@@ -2,7 +2,10 @@ import type { Examination, FileView, Patch } from '../file-view.js';
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
-/** The beginning of each line that udpcat writes. It cannot be part of a payload, because quotes in payloads are escaped. */
+/**
+ * The beginning of each line that udpcat writes. It cannot be part of a payload, because quotes in payloads are
+ * escaped.
+ */
 const START = Buffer.from('{"v":1,"type":"');
 /** Most bytes of a line: more than the largest datagram needs. */
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -49,7 +52,9 @@ function parseLine(line: Buffer): { readonly v?: unknown } | undefined {
   }
 }
 
-/** Makes patches that replace incomplete records by spaces. An incomplete record and the next whole one share a line. */
+/**
+ * Makes patches that replace incomplete records by spaces. An incomplete record and the next whole one share a line.
+ */
 function closeParts(lines: Buffer, at: number): Patch[] {
   const patches: Patch[] = [];
   let lineStart = 0;

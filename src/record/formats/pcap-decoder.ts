@@ -26,8 +26,9 @@ interface Layout {
 }
 
 /**
- * The order of the two lengths of a packet. It depends on the version of the file. Some programs wrote version 2.3 with one
- * order, others with the other: there the smaller length is the captured one, which is never larger than the original.
+ * The order of the two lengths of a packet. It depends on the version of the file. Some programs wrote version 2.3 with
+ * one order, others with the other: there the smaller length is the captured one, which is never larger than the
+ * original.
  */
 type LengthOrder = 'captured-first' | 'captured-last' | 'smaller-is-captured';
 

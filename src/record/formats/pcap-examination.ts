@@ -54,8 +54,8 @@ async function endOfRecord(view: FileView, at: number): Promise<number | undefin
 }
 
 /**
- * Whether these bytes may be the beginning of a record with an IP packet. The version of IP is checked, because the bytes
- * from the fifth of a record on can also look like a header.
+ * Whether these bytes may be the beginning of a record with an IP packet. The version of IP is checked, because the
+ * bytes from the fifth of a record on can also look like a header.
  */
 function isBeginning(bytes: Buffer): boolean {
   if (bytes.length < BEGINNING_BYTES) return false;
@@ -96,8 +96,8 @@ interface Part {
  * Finds an incomplete record: the rest of a killed writer, before whole records of another writer.
  *
  * @param at Offset at which no whole record begins.
- * @param previous Offset of the record before. It can be the incomplete one: then the length in its header leads to `at`,
- *   into the middle of another record.
+ * @param previous Offset of the record before. It can be the incomplete one: then the length in its header leads to
+ *   `at`, into the middle of another record.
  */
 async function findPart(view: FileView, at: number, previous: number | undefined): Promise<Part | undefined> {
   if (previous !== undefined) {
@@ -130,8 +130,8 @@ async function leadsTo(view: FileView, from: number, to: number): Promise<boolea
 }
 
 /**
- * Makes a patch that turns an incomplete record into a packet that the capture cut off. If not even the header of the record
- * is whole, the part is added to the record before it.
+ * Makes a patch that turns an incomplete record into a packet that the capture cut off. If not even the header of the
+ * record is whole, the part is added to the record before it.
  *
  * @returns undefined if there is no record before it
  */

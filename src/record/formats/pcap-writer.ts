@@ -11,7 +11,10 @@ const UDP_HEADER_BYTES = 8;
 const UDP = 17;
 /** Time to live and hop limit of the written packets: the default of Linux. The real values are not known. */
 const HOPS = 64;
-/** The same for 224.0.0.0/24, which no router forwards (RFC 5771 section 4), and for multicast DNS (RFC 6762 section 11). */
+/**
+ * The same for 224.0.0.0/24, which no router forwards (RFC 5771 section 4), and for multicast DNS (RFC 6762 section
+ * 11).
+ */
 const HOPS_LOCAL_CONTROL = 1;
 const HOPS_MULTICAST_DNS = 255;
 
@@ -42,14 +45,16 @@ interface Pair {
 /** Most pairs of addresses that are kept. When there are more, all are forgotten. */
 const MOST_PAIRS = 4096;
 
-/** Writes datagrams as records of a pcap file: a time, an IP header, a UDP header with valid checksums, and the payload. */
+/**
+ * Writes datagrams as records of a pcap file: a time, an IP header, a UDP header with valid checksums, and the payload.
+ */
 export class PcapRecords {
   readonly #pairs = new Map<string, Pair>();
   #last = createPair('0.0.0.0', '0.0.0.0');
 
   /**
-   * Writes one datagram as one packet, never in fragments. Zones are left out. A wildcard address is written in the family of
-   * the other end.
+   * Writes one datagram as one packet, never in fragments. Zones are left out. A wildcard address is written in the
+   * family of the other end.
    *
    * @param datagram Its time must be from 1970 to 2106.
    * @throws {RangeError} if the payload is larger than a packet can carry
@@ -122,8 +127,8 @@ function createPair(source: string, destination: string): Pair {
 }
 
 /**
- * Chooses the family of a packet: IPv6 if one of the ends needs it. IPv4 addresses can be mapped into IPv6, and the wildcard
- * address exists in both families.
+ * Chooses the family of a packet: IPv6 if one of the ends needs it. IPv4 addresses can be mapped into IPv6, and the
+ * wildcard address exists in both families.
  */
 function packetFamily(source: string, destination: string): Family {
   const needsIPv6 = (address: string): boolean => familyOf(address) === 6 && address !== '::';

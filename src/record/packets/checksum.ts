@@ -1,10 +1,10 @@
 /**
- * Sums the big-endian 16-bit words of `data` from `from` to `to`. An odd byte at the end is padded with 0 (RFC 1071). The
- * result is below 2^18: it can be added to others before {@link checksumOf}.
+ * Sums the big-endian 16-bit words of `data` from `from` to `to`. An odd byte at the end is padded with 0 (RFC 1071).
+ * The result is below 2^18: it can be added to others before {@link checksumOf}.
  */
 export function sumWords(data: DataView, from: number, to: number): number {
-  // Little-endian words give the same sum with its bytes swapped (RFC 1071 section 2 B), and are read fastest. Four sums of
-  // 32-bit words are faster than one. Numbers are exact up to 2^53.
+  // Little-endian words give the same sum with its bytes swapped (RFC 1071 section 2 B), and are read fastest. Four
+  // sums of 32-bit words are faster than one. Numbers are exact up to 2^53.
   let first = 0;
   let second = 0;
   let third = 0;

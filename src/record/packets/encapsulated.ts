@@ -6,7 +6,10 @@ import { advance, type Cursor, MALFORMED, notRead, notUdp, type Step } from './l
 /** The numbers of IPv4 and IPv6 as address families of Linux, the BSDs, macOS and Windows. */
 const ADDRESS_FAMILIES = new Set([2, 10, 23, 24, 28, 30]);
 
-/** Reads the address family before a packet of BSD's loopback, in the byte order of the capturing host or of the network. */
+/**
+ * Reads the address family before a packet of BSD's loopback, in the byte order of the capturing host or of the
+ * network.
+ */
 export function readAddressFamily(cursor: Cursor): Step {
   const family = uint32(cursor.data, cursor.at);
   if (!advance(cursor, 4)) return MALFORMED;
@@ -23,8 +26,8 @@ const NFLOG_FAMILY_BRIDGE = 7;
 
 /**
  * Reads a packet logged by Linux netfilter: fields of length, type and value
- * (https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html). They are in the byte order of the capturing host. A type is a
- * small number: so the position of its zero byte shows the byte order.
+ * (https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html). They are in the byte order of the capturing host. A type is
+ * a small number: so the position of its zero byte shows the byte order.
  */
 export function readNflog(cursor: Cursor): Step {
   const { data } = cursor;

@@ -21,7 +21,9 @@ export function readVlan(cursor: Cursor): Step {
   return type < LEAST_ETHERTYPE ? readLength(cursor) : stepOfEtherType(type);
 }
 
-/** Returns the header behind a length: LLC. NetWare's oldest frames have IPX there, which begins with the checksum FFFF. */
+/**
+ * Returns the header behind a length: LLC. NetWare's oldest frames have IPX there, which begins with the checksum FFFF.
+ */
 function readLength({ data, at }: Cursor): Step {
   return uint16(data, at) === 0xffff && at + 2 <= data.length ? notUdp('IPX') : 'llc';
 }
@@ -71,7 +73,7 @@ const SAPS: ReadonlyMap<number, string> = new Map([
   [0xf0, 'NetBEUI'],
   [0xfe, 'OSI'],
 ]);
-/** The control field of a frame without a number. Numbered frames have two bytes there, and carry no IP. */
+/** The control field of an unnumbered frame, one byte. Numbered frames have two bytes there. */
 const UNNUMBERED_INFORMATION = 0x03;
 
 /** Reads an LLC header (IEEE 802.2). */

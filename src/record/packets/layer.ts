@@ -34,7 +34,9 @@ export interface Cursor {
   data: Uint8Array;
   /** Offset of the next header in `data`. The header may be cut off there, or missing. */
   at: number;
-  /** End of the packet, according to the headers so far. It is beyond the end of `data` if the capture cut the packet. */
+  /**
+   * End of the packet, according to the headers so far. It is beyond the end of `data` if the capture cut the packet.
+   */
   end: number;
   /** Whether `data` was reassembled from fragments. */
   isReassembled: boolean;

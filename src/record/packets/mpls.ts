@@ -9,9 +9,9 @@ const ETHERNET_HEADER_BYTES = 14;
 const CONTROL_WORD_BYTES = 4;
 
 /**
- * Reads a stack of MPLS labels (RFC 3032). No field names the protocol behind the last label: it can be IP, or an Ethernet
- * pseudowire with or without a control word. So it is guessed: from the first four bits, and from whether the header that
- * they announce is plausible.
+ * Reads a stack of MPLS labels (RFC 3032). No field names the protocol behind the last label: it can be IP, or an
+ * Ethernet pseudowire with or without a control word. So it is guessed: from the first four bits, and from whether the
+ * header that they announce is plausible.
  */
 export function readMpls(cursor: Cursor): Step {
   const { data } = cursor;
@@ -35,7 +35,9 @@ export function readMpls(cursor: Cursor): Step {
   return version === 1 ? notUdp('MPLS OAM') : notRead('MPLS pseudowire');
 }
 
-/** Returns the end of a packet, if it begins with an IP header; otherwise NaN. A MAC address can look like an IP header. */
+/**
+ * Returns the end of a packet, if it begins with an IP header; otherwise NaN. A MAC address can look like an IP header.
+ */
 function endOfIp(data: Uint8Array, at: number, version: number): number {
   if (version === 6) return at + 40 + uint16(data, at + 4);
   const headerBytes = ((data[at] ?? 0) & 0xf) * 4;
@@ -43,7 +45,9 @@ function endOfIp(data: Uint8Array, at: number, version: number): number {
   return version === 4 && headerBytes >= 20 && totalBytes >= headerBytes ? at + totalBytes : NaN;
 }
 
-/** Whether these bytes can be an Ethernet header: its type is known, or it is a length before an unnumbered LLC frame. */
+/**
+ * Whether these bytes can be an Ethernet header: its type is known, or it is a length before an unnumbered LLC frame.
+ */
 function isEthernet(data: Uint8Array, at: number): boolean {
   const payloadAt = at + ETHERNET_HEADER_BYTES;
   if (payloadAt > data.length) return false;

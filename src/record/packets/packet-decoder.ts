@@ -62,7 +62,9 @@ export class PacketDecoder {
     };
   }
 
-  /** Returns the datagram in a packet, or the one that the packet completes as a fragment. Undefined if there is none. */
+  /**
+   * Returns the datagram in a packet, or the one that the packet completes as a fragment. Undefined if there is none.
+   */
   decode({ timeMs, linkType, data, wireBytes }: Packet): CapturedDatagram | undefined {
     const cursor = this.#cursor;
     cursor.timeMs = timeMs;

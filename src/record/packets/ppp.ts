@@ -3,8 +3,8 @@ import { stepOfEtherType } from './ethertype.js';
 import { advance, type Cursor, hex4, type LayerName, MALFORMED, notRead, notUdp, type Step } from './layer.js';
 
 /**
- * The address field of a frame; a control field follows it (RFC 1662 section 3.1). Peers may agree to leave both out. No
- * protocol number begins with this byte, so it shows whether they are there.
+ * The address field of a frame; a control field follows it (RFC 1662 section 3.1). Peers may agree to leave both out.
+ * No protocol number begins with this byte, so it shows whether they are there.
  */
 const ALL_STATIONS = 0xff;
 
@@ -46,7 +46,8 @@ export function readPpp(cursor: Cursor): Step {
   const { data } = cursor;
   if (data[cursor.at] === ALL_STATIONS) cursor.at += 2;
   const { at } = cursor;
-  // A number below 0x100 may be written in one byte. The last byte of a number is odd, others are even (RFC 1661 section 2).
+  // A number below 0x100 may be written in one byte. The last byte of a number is odd, others even (RFC 1661 sections
+  // 2, 6.5).
   const isShort = ((data[at] ?? 0) & 1) !== 0;
   if (!advance(cursor, isShort ? 1 : 2)) return MALFORMED;
   return stepOfProtocol(cursor, isShort ? (data[at] ?? 0) : uint16(data, at));

@@ -1,6 +1,8 @@
 import type { SkipTally } from '../skip-tally.js';
 
-/** Longest time from the first fragment of a datagram to the last, by the times in the capture (RFC 8200 section 4.5). */
+/**
+ * Longest time from the first fragment of a datagram to the last, by the times in the capture (RFC 8200 section 4.5).
+ */
 const MAX_AGE_MS = 60_000;
 /** Most incomplete datagrams at a time. When there are more, the oldest is dropped. */
 const MAX_DATAGRAMS = 1024;
@@ -9,8 +11,8 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** Estimated memory of a fragment without its data. */
 const FRAGMENT_COST_BYTES = 128;
 /**
- * How long complete datagrams are remembered, and how many. A capture on two interfaces has each fragment twice: the second
- * one must not begin a new datagram.
+ * How long complete datagrams are remembered, and how many. A capture on two interfaces has each fragment twice: the
+ * second one must not begin a new datagram.
  */
 const MAX_COMPLETE_AGE_MS = 1000;
 const MAX_COMPLETE = 1024;
@@ -61,7 +63,9 @@ interface Complete {
   readonly data: Uint8Array;
 }
 
-/** Reassembles fragments that come in any order (RFC 791, RFC 8200 section 4.5). Time, number and memory are bounded. */
+/**
+ * Reassembles fragments that come in any order (RFC 791, RFC 8200 section 4.5). Time, number and memory are bounded.
+ */
 export class Reassembly {
   readonly #tally: SkipTally;
   /** Incomplete datagrams by key, the oldest first. */

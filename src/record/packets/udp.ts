@@ -28,9 +28,9 @@ export function readUdp(cursor: Cursor): CapturedDatagram | Skip {
 }
 
 /**
- * Whether a datagram may be several that the kernel had not cut yet, or had joined. Such a packet has no valid checksum: the
- * kernel writes only the sum of the pseudo-header, or leaves the checksum of the first datagram. A checksum of 0 means that
- * there is none.
+ * Whether a datagram may be several that the kernel had not cut yet, or had joined. Such a packet has no valid
+ * checksum: the kernel writes only the sum of the pseudo-header, or leaves the checksum of the first datagram. A
+ * checksum of 0 means that there is none.
  */
 function mayBeJoined({ data, at, from, to, isReassembled, ipBytes }: Cursor, bytes: number): boolean {
   if (ipBytes <= ETHERNET_MTU || isReassembled || uint16(data, at + 6) === 0) return false;
