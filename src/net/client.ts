@@ -21,24 +21,34 @@ import {
 /** Options of {@link openUdpConnection}. */
 export interface ClientOptions extends DatagramSocketOptions {
   /**
-   * The local address, of the family of the remote one. Where it is the remote one itself, the client would hear itself:
-   * that is `INVALID_ADDRESS`. Default: the kernel chooses address and port, and never that one.
+   * The address to send from. It must have the family of the remote address and differ from it: a client that sends to
+   * its own address would receive its own datagrams (`INVALID_ADDRESS`). Default: the kernel chooses address and port.
    */
   readonly localAddress?: AddressLike | undefined;
   /**
-   * Datagrams that other addresses send to the client's port: not heard (`ignore`), an event `strays` (`report`), or
-   * received like the peer's own (`receive`), as answers to a broadcast or multicast question are. Default: `ignore`.
+   * What happens to strays: datagrams that other addresses than the peer send to the client's port.
+   *
+   * - `ignore`: the client does not receive them.
+   * - `report`: the client emits the event `strays`.
+   * - `receive`: the client receives them as if the peer had sent them. Use this with a broadcast or multicast address:
+   *   the replies come from the addresses of the single hosts.
+   *
+   * Default: `ignore`.
    */
   readonly strays?: Strays;
 }
 
 /**
- * Opens a connected UDP socket: it sends to one address, hears only that one, and learns when it is refused.
- * Nothing is sent by this, and nobody need listen there. Of a name's addresses the first that this host has a route to
- * is taken.
+ * Opens a connected UDP socket (connect(2)). It sends to one address, the peer, and receives only from that address. It
+ * reports ICMP errors, for example "port unreachable", as the event `peerError`.
  *
- * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `OPEN_FAILED`, `BROADCAST_FORBIDDEN`; the
- * reason of an aborted `signal`.
+ * Opening sends nothing, so it succeeds although nobody listens there. A name may have several addresses: the client
+ * takes the first one to which this host has a route.
+ *
+ * @param address The peer, for example `127.0.0.1:8000`, `[::1]:8000` or `example.com:53`. See {@link parseAddress}.
+ * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `UNSUPPORTED`, `NOT_FOUND`, `OPEN_FAILED`,
+ * `BROADCAST_FORBIDDEN`
+ * @throws The reason of `options.signal` once it is aborted.
  */
 export function openUdpConnection(address: AddressLike, options: ClientOptions = {}): Promise<DatagramClient> {
   return DatagramClient.connect(address, options);
@@ -47,11 +57,11 @@ export function openUdpConnection(address: AddressLike, options: ClientOptions =
 /** The kernel chooses address and port. */
 const ANY: Address = { host: { kind: 'any' }, port: 0 };
 
-/** A connected socket: one peer, its answers and its refusals. Made by {@link openUdpConnection}. */
+/** A connected socket: sends to one peer and receives from it. {@link openUdpConnection} makes it. */
 export class DatagramClient extends DatagramSocket {
-  /** The address it sends to. */
+  /** The address of the peer. */
   readonly remote: Endpoint;
-  /** What is sent over and over, in the same memory, need not be wrapped anew each time. */
+  /** The batch of the last `sendBatch`, reused when a caller sends the same payloads again. */
   #lastBatch: readonly EngineOutgoing[] = [];
 
   private constructor(remote: Endpoint, options: ClientOptions) {
@@ -72,7 +82,7 @@ export class DatagramClient extends DatagramSocket {
       try {
         const [local] = await resolveAddress(localAddress, familyOf(remote.address), signal, lookup);
         const client = new DatagramClient(remote, options);
-        // Connected, it would not even hear what the peer sends to a group.
+        // A connected socket does not receive from a multicast group, not even the datagrams of its peer.
         const hearStrays = strays !== 'ignore' || (options.join ?? []).length > 0;
         await client.open({ local, remote, dualStack: false, hearStrays, options }, { strays });
         return client;
@@ -85,10 +95,12 @@ export class DatagramClient extends DatagramSocket {
   }
 
   /**
-   * The payload of the next datagram from the peer, in order of arrival.
+   * Waits for the next datagram, in order of arrival, and returns its payload. It waits for ever if no datagram comes:
+   * give a `signal`, for example `AbortSignal.timeout(1000)`.
    *
-   * @throws {DatagramError} `CLOSED` after the end, `QUEUE_FULL`, `RECEIVE_FAILED`, `INVALID_OPTION`; the reason of an
-   * aborted `signal`.
+   * @throws {DatagramError} `CLOSED` once the client is closed and everything queued was read; `QUEUE_FULL` under the
+   * overflow policy `fail`; `RECEIVE_FAILED`; `INVALID_OPTION`
+   * @throws The reason of `options.signal` once it is aborted.
    */
   async recv(options: ReceiveOptions = {}): Promise<Uint8Array> {
     const datagram = await this.take(signalOf(options));
@@ -96,7 +108,11 @@ export class DatagramClient extends DatagramSocket {
     return datagram.data;
   }
 
-  /** Payloads one by one, until the client is closed. Leaving the loop leaves the client open. */
+  /**
+   * Yields payloads one by one and ends when the client is closed. Leaving the loop does not close the client.
+   *
+   * @throws {DatagramError} `QUEUE_FULL` under the overflow policy `fail`; `RECEIVE_FAILED`
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, undefined> {
     for (;;) {
       const datagram = await this.take();
@@ -106,13 +122,13 @@ export class DatagramClient extends DatagramSocket {
   }
 
   /**
-   * Sends one datagram; settles when the kernel has taken it. That says nothing about its arrival: a refusal of it comes
-   * later, as an event `peerError`, and never fails another datagram.
+   * Sends one datagram and resolves when the kernel has taken it. UDP does not say whether it arrives. If an ICMP error
+   * comes back, the client emits `peerError` later; no other datagram fails because of it.
    *
-   * @param data 0 to 65507 bytes to IPv4, 65527 to IPv6; left unchanged by the caller until the promise settles.
-   * @param more There is no other argument, such as an address: a client sends to one peer.
-   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_OPTION`, `TOO_LARGE`, `SEND_FAILED`, `CLOSED`: about this
-   * datagram only.
+   * @param data 0 to 65507 bytes to IPv4, 0 to 65527 to IPv6. Do not change it before the promise settles.
+   * @param more Must be empty. The client sends to one peer, so an address here is an error.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_OPTION`, `TOO_LARGE`, `SEND_FAILED`, `CLOSED`. The error
+   * concerns this datagram only.
    */
   async send(data: Payload, ...more: readonly never[]): Promise<void> {
     this.#refuseMore('send', more);
@@ -121,17 +137,19 @@ export class DatagramClient extends DatagramSocket {
   }
 
   /**
-   * Sends many datagrams, in order and each exactly once; resolves to those that the kernel did not take.
+   * Sends many datagrams, in order and each exactly once.
    *
-   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_OPTION` before anything is sent, `CLOSED`
+   * @param payloads Do not change them before the promise settles.
+   * @returns The datagrams that the kernel did not take, each with its error; an empty array if it took all.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_OPTION` or `CLOSED`. Then no datagram was sent.
    */
   async sendBatch(payloads: readonly Payload[], options?: SendBatchOptions): Promise<readonly SendFailure[]> {
-    // An address is none of the options.
+    // A caller may take the second argument for an address. `timesMs` shows that it is really the options.
     if (!isRecord(options) || !('timesMs' in options)) this.#refuseMore('sendBatch', [options]);
     if (!Array.isArray(payloads)) throw wrongArgument('the batch', 'an array of payloads', payloads);
     if (!holds(this.#lastBatch, payloads)) {
       const batch: EngineOutgoing[] = [];
-      // Neither `map`, which passes holes over, nor `Array.from`, which takes several times as long.
+      // `map` skips holes of the array, which are errors. `Array.from` is several times slower than this loop.
       for (let index = 0; index < payloads.length; index += 1) {
         batch.push(wrapped(toBytes(payloads[index] as Payload, index)));
       }
@@ -152,7 +170,7 @@ function wrapped(data: Uint8Array): EngineOutgoing {
   return { data, bytes: data.length };
 }
 
-/** Whether these payloads were wrapped before, and nothing became of their memory since. */
+/** Whether the batch was made of these very payloads, and none of them was detached or resized since. */
 function holds(batch: readonly EngineOutgoing[], payloads: readonly Payload[]): boolean {
   if (batch.length !== payloads.length) return false;
   for (let nth = 0; nth < payloads.length; nth += 1) {

@@ -3,16 +3,18 @@ let latestMs = 0;
 let readSystemClock: (() => number) | undefined;
 
 /**
- * The wall clock in milliseconds since the epoch, with the fractions that `Date.now()` lacks; it goes back only when the
- * system's clock does. It runs on the monotonic clock and is set again whenever the system's clock was, so that it is never
- * 1 ms off, unless {@link useSystemClock} has it read that clock itself.
+ * The time in milliseconds since the epoch, with fractions. `Date.now()` has none.
+ *
+ * It adds the monotonic clock to an offset, and corrects the offset when the system's clock was set. So it is less than
+ * 1 ms off, and goes back only if the system's clock goes back. After {@link useSystemClock} it reads the system's
+ * clock.
  */
 export function wallClockMs(): number {
   if (readSystemClock !== undefined) return readSystemClock();
   const beforeMs = performance.now();
   const wholeMs = Date.now();
   const afterMs = performance.now();
-  // However long this process was held up between the readings, they are no reason to set it as long as they can agree.
+  // The process may be interrupted between the readings. So the offset changes only if no moment between them fits it.
   if (offsetMs + afterMs < wholeMs) offsetMs = wholeMs - afterMs;
   else if (offsetMs + beforeMs >= wholeMs + 1) offsetMs = wholeMs + 0.999 - beforeMs;
   const timeMs = Math.max(offsetMs + beforeMs, wholeMs);
@@ -22,8 +24,8 @@ export function wallClockMs(): number {
 }
 
 /**
- * Has the wall clock read the system's own from now on, in milliseconds since the epoch: that by which the kernel stamps
- * what it receives, so that such times can be compared with those taken here to the last fraction.
+ * Makes {@link wallClockMs} call `read`, which returns the system's clock in milliseconds since the epoch. The kernel
+ * stamps received datagrams by that clock, so times of both sources can be compared to the microsecond.
  */
 export function useSystemClock(read: () => number): void {
   readSystemClock = read;

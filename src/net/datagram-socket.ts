@@ -25,36 +25,33 @@ import {
   type Strays,
 } from './socket-options.js';
 
-/**
- * Events of servers and clients. A listener is never needed: without one the event only counts. What a listener throws is
- * an uncaught exception of the process.
- */
+/** Events of servers and clients. An exception of a listener becomes an uncaught exception of the process. */
 export interface DatagramSocketEvents {
-  /** An ICMP error came back for something sent earlier (`REFUSED`, `TOO_LARGE`). It disturbs nothing else. */
+  /** An ICMP error came back for an earlier datagram: `REFUSED`, `UNREACHABLE`, `TOO_LARGE`. The socket goes on. */
   peerError: [error: DatagramError];
   /**
-   * The system had no memory to receive with (`RECEIVE_FAILED`, caused by `ENOMEM` or `ENOBUFS`). Nothing is lost by that:
-   * what has arrived waits in the kernel's buffer, and is asked for again, in the end ten times a second.
+   * The system had no memory to receive with: `RECEIVE_FAILED`, caused by `ENOMEM` or `ENOBUFS`. No datagram is lost:
+   * they wait in the kernel's buffer. The socket tries again at once, then after pauses that grow to 100 ms.
    */
   receiveError: [error: DatagramError];
-  /** Datagrams were dropped because the receive queue was full: how many just now. */
+  /** The receive queue was full, and `count` datagrams were dropped since the last event. */
   drop: [count: number];
-  /** Datagrams came from another address than the one connected to; only with `strays: 'report'`. */
+  /** Datagrams came from other addresses than the peer. Only with `strays: 'report'`. */
   strays: [batch: readonly Datagram[]];
 }
 
-/** What a bound and a connected datagram socket have in common: a bounded queue of what arrives, and an orderly end. */
+/** The common part of `DatagramServer` and `DatagramClient`: a bounded receive queue, counters and closing. */
 export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> {
   readonly #queue: ReceiveQueue;
   readonly #signal: AbortSignal | undefined;
   readonly #engine: EngineChoice;
   #chosen!: Chosen;
   #socket!: EngineSocket;
-  /** Addresses from which it hears itself, at its own port, where it sends to a group or broadcasts. */
+  /** Source addresses of the socket's own datagrams, which come back when it sends to a group or broadcasts. */
   #own: ReadonlySet<string> = new Set();
   #sends = new Set<Promise<unknown>>();
   #state: 'open' | 'closing' | 'aborted' = 'open';
-  /** Whether the end of receiving takes in what the kernel holds. */
+  /** Whether `close` still reads the datagrams in the kernel's buffer. `stopReceiving` clears it. */
   #takesInTheRest = true;
   #markClosed!: () => void;
   readonly #closed = new Promise<void>((resolve) => {
@@ -78,8 +75,10 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /**
    * Opens the engine's socket.
    *
-   * @param details `strays` is what becomes of datagrams from other addresses; `onArrivals` is told of what arrives, and
-   * nothing is queued; `engine` opens the socket.
+   * @param details `strays`: see `ClientOptions`. `onArrivals`: see `ServerOptions`. `engine`: used instead of the one
+   * that the options choose.
+   * @throws {DatagramError} `UNSUPPORTED`, `INVALID_OPTION`, `INVALID_ADDRESS`, `OPEN_FAILED`, `BROADCAST_FORBIDDEN`
+   * @throws The reason of the signal once it is aborted.
    */
   protected async open(
     request: OpenRequest,
@@ -111,7 +110,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
         if (tellOf === undefined) queue.push(batch);
         else {
           for (const datagram of batch) {
-            // Whoever is told may abort it.
+            // The callback may call `abort`.
             if (this.#state === 'aborted') break;
             tellOf(arrivalOf(datagram));
           }
@@ -123,7 +122,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
       },
       arrivals: tellOf,
       strays: (batch) => {
-        // A client hears itself where it sends to a group that it has joined, or broadcasts to its own port.
+        // A client that sends to a group that it joined, or broadcasts to its own port, receives its own datagrams.
         const { port } = this.local;
         const others = batch.filter(({ remote }) => remote.port !== port || !this.#own.has(remote.address));
         if (others.length === 0 || strays === 'ignore') return;
@@ -149,63 +148,63 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.abort();
   };
 
-  /** The local address, with the port that the kernel chose. */
+  /** The address to which the socket is bound. If port 0 was given, this has the port that the kernel chose. */
   get local(): Endpoint {
     return this.#socket.local;
   }
 
-  /** Which engine talks to the kernel. */
+  /** The engine that makes the system calls. With `engine: 'auto'` it is the one that was chosen. */
   get engine(): EngineName {
     return this.#chosen.engine.name;
   }
 
-  /** Why the linux engine is not used, if `auto` was to use it where it can. */
+  /** Why `engine: 'auto'` did not choose the linux engine (`UNSUPPORTED`). Undefined in all other cases. */
   get engineUnavailable(): DatagramError | undefined {
     return this.#chosen.unavailable;
   }
 
-  /** The kernel's buffers as granted, in bytes. Less than was asked for means that the system limits them. */
+  /** Sizes of the kernel's buffers as granted, which may be less than the options asked for. */
   get kernelBuffers(): KernelBuffers {
     return this.#socket.buffers;
   }
 
-  /** How many datagrams were dropped so far because the receive queue was full. */
+  /** How many datagrams were dropped because the receive queue was full, since the socket was opened. */
   get dropped(): number {
     return this.#queue.dropped;
   }
 
   /**
-   * How many datagrams the kernel dropped so far because its own buffer for this socket was full, or their checksum was
-   * wrong: on Linux, exact but for `kernelDropsAreLowerBound`; undefined where it cannot be known. It can be asked for after
-   * the close, too, by whoever has done so before.
+   * How many datagrams for this socket the kernel dropped, because its receive buffer was full or a checksum was wrong.
+   * Exact unless {@link kernelDropsAreLowerBound}. Undefined where the system does not tell: outside Linux, and
+   * sometimes with the node engine. After `close` the final count; with the node engine only if it was read before.
    */
   get kernelDropped(): number | undefined {
     return this.#socket.kernelDropped();
   }
 
   /**
-   * Whether the kernel may have dropped more than `kernelDropped` said last: with the linux engine without `exactDrops`,
-   * once there are any, because datagrams that the kernel coalesced and dropped together count as one.
+   * Whether the kernel may have dropped more datagrams than the last {@link kernelDropped} said. True only with the
+   * linux engine without `exactDrops`, once the count is above 0: the kernel counts datagrams that it coalesced as one.
    */
   get kernelDropsAreLowerBound(): boolean {
     return this.#socket.kernelDropsAreLowerBound;
   }
 
-  /** How many datagrams were read from the kernel after receiving had ended, and so were given to nobody. */
+  /** How many datagrams were read from the kernel after receiving had ended. No reader got them. */
   get discarded(): number {
     return this.#queue.discarded;
   }
 
-  /** How many datagrams wait in the receive queue. */
+  /** How many datagrams wait in the receive queue, from 0 to `maxReadQueue`; more while the socket is closing. */
   get queued(): number {
     return this.#queue.length;
   }
 
   /**
-   * Gives a batch to the engine; resolves to what the kernel did not take. A batch whose addresses are still being
-   * looked up is under way already: `close` waits for it.
+   * Gives a batch to the engine. Returns the datagrams that the kernel did not take. `close` waits for it, even while
+   * an address of the batch is still looked up.
    *
-   * @param timesMs see `SendBatchOptions`
+   * @throws {DatagramError} `CLOSED`
    */
   protected async transmit(
     batch: readonly EngineOutgoing[] | Promise<readonly EngineOutgoing[]>,
@@ -230,12 +229,12 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * Arrays of datagrams as they arrive together, each at least one long, in order. The fastest way to read: a busy
-   * socket gives many at once. Ends when the object is closed and everything queued was read; leaving the loop leaves
-   * the object open.
+   * Yields all datagrams that have arrived, as an array of at least one, in order of arrival. This is the fastest way
+   * to read, because a busy socket yields many datagrams at once. It ends when the socket is closed and everything
+   * queued was read. Leaving the loop does not close the socket.
    *
-   * @throws {DatagramError} `QUEUE_FULL` under the policy `fail`, `RECEIVE_FAILED`, `INVALID_OPTION`; the reason of an
-   * aborted `signal`.
+   * @throws {DatagramError} `QUEUE_FULL` under the overflow policy `fail`; `RECEIVE_FAILED`; `INVALID_OPTION`
+   * @throws The reason of `options.signal` once it is aborted.
    */
   async *batches(options: ReceiveOptions = {}): AsyncGenerator<readonly Datagram[], undefined> {
     const signal = signalOf(options);
@@ -247,12 +246,11 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * As {@link batches}, in runs: datagrams that the kernel coalesced come in one piece, as the linux engine has them, and
-   * cost little more than one; all others come as runs of one. Datagrams that arrived before the first call, and those that
-   * found too little room in the queue, are runs of one too. Whoever reads by another method gets datagrams, however they
-   * came. For a program that passes datagrams on.
+   * Yields runs instead of datagrams, otherwise like {@link batches}. For programs that pass datagrams on: the linux
+   * engine yields datagrams that the kernel coalesced as one {@link Run}, which costs little more than one datagram.
+   * With the node engine, before the first call and where the queue lacks room, each run holds one datagram.
    *
-   * @throws {DatagramError} as {@link batches}
+   * @throws {DatagramError} like {@link batches}
    */
   async *runs(options: ReceiveOptions = {}): AsyncGenerator<readonly Run[], undefined> {
     const signal = signalOf(options);
@@ -264,19 +262,17 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * Has the kernel report what it already knows, without waiting for more: datagrams in its buffer come into the queue,
-   * ICMP errors become events.
+   * Reads what the kernel holds now: datagrams of its buffer go into the receive queue, ICMP errors become events.
    *
-   * @param withinMs ends it after that time, though the kernel may hold more. Default: no limit; it reads no more than the
-   * kernel's buffer can hold.
+   * @param withinMs Stops after this many milliseconds. Default: when one bufferful was read.
    */
   poll(withinMs?: number): Promise<void> {
     return this.#socket.poll(withinMs);
   }
 
   /**
-   * Receives no more, and goes on sending: what has arrived can still be read, and answered, then receiving ends. Twice,
-   * and after `close`, is fine.
+   * Ends receiving in order; sending still works. Reads what the kernel holds into the queue. Then the queue takes no
+   * more datagrams, and readers end once they have read it. May be called twice, and after `close`.
    */
   async endReceiving(): Promise<void> {
     if (this.#state !== 'open') return;
@@ -285,8 +281,8 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * Receives no more from now on, and goes on sending: what is queued can still be read, and what the kernel holds is given
-   * up (`discarded`). Twice, and after `close`, is fine.
+   * Ends receiving at once; sending still works. Queued datagrams can still be read. Datagrams that the kernel holds go
+   * to no reader; the socket may count them as {@link discarded}. May be called twice, and after `close`.
    */
   stopReceiving(): void {
     this.#takesInTheRest = false;
@@ -294,8 +290,9 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * Ends in order: what is being sent is sent; what has arrived, in the kernel's buffer too, can still be read; then
-   * receiving ends. Twice is fine.
+   * Closes the socket in order and returns at once. Sends under way are finished. Datagrams that have arrived, those in
+   * the kernel's buffer too, can still be read. {@link waitClosed} tells when the port is free. A second call does
+   * nothing.
    */
   close(): void {
     if (this.#state !== 'open') return;
@@ -309,7 +306,10 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     await this.#release();
   }
 
-  /** What waits in the kernel until there is room for it would be lost with the socket; its buffer bounds how much it is. */
+  /**
+   * Reads the datagrams in the kernel's buffer, which would be lost with the socket. The queue may exceed its capacity
+   * by them; the size of the kernel's buffer limits how many there are.
+   */
   async #takeInTheRest(): Promise<void> {
     if (!this.#takesInTheRest) return;
     if (this.#chosen.engine.leavesInKernel) this.#queue.takeInTheRest();
@@ -317,8 +317,8 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * Ends at once: what is queued in either direction is given up, and sends under way reject with `CLOSED`.
-   * Twice, and after `close`, is fine.
+   * Closes the socket at once. Queued datagrams are lost, and sends under way fail with `CLOSED`. A second call does
+   * nothing; a call after `close` cuts the orderly end short.
    */
   abort(): void {
     if (this.#state === 'aborted') return;
@@ -334,12 +334,12 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     this.#markClosed();
   }
 
-  /** Resolves once the object was closed or aborted and its port is free again. */
+  /** Resolves when the socket was closed or aborted and its port is free again. Does not close it. */
   waitClosed(): Promise<void> {
     return this.#closed;
   }
 
-  /** Closes and waits: what `await using` calls at the end of the block. */
+  /** Closes the socket and waits until its port is free. `await using` calls this at the end of the block. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await this.waitClosed();

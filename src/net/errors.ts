@@ -2,24 +2,25 @@ import { types } from 'node:util';
 import type { Endpoint } from './datagram.js';
 
 /**
- * What went wrong, as a name that stays the same across releases, systems and Node versions.
+ * The cause of a {@link DatagramError}. The names stay the same across releases, systems and Node versions.
  *
- * - `INVALID_ADDRESS`: an address, port, zone or family that cannot be used as written
- * - `INVALID_OPTION`: an option outside its range or of the wrong kind, or an argument that there is not
- * - `INVALID_PAYLOAD`: a payload that is neither text nor memory, or whose memory was detached: nothing was sent
- * - `UNSUPPORTED`: an option that this system or engine cannot carry out together with the others
- * - `NOT_FOUND`: a name that could not be resolved
- * - `OPEN_FAILED`: the socket could not be created, bound, connected or configured
- * - `SEND_FAILED`: the kernel did not take this datagram
- * - `BROADCAST_FORBIDDEN`: the address is a broadcast address, and `broadcast` was not set
- * - `TOO_LARGE`: the payload is larger than UDP, or the path, carries
- * - `REFUSED`: an ICMP error came back for an earlier datagram: nobody listens there, or it is prohibited; with the node
- *   engine, which cannot tell them apart, also where the host or its network cannot be reached
- * - `UNREACHABLE`: an ICMP error came back that refuses nothing: host or network cannot be reached, or the time to live
- *   was over on the way (the linux engine only)
- * - `RECEIVE_FAILED`: the socket can receive no more; in an event `receiveError`, could not this time
- * - `QUEUE_FULL`: the receive queue overflowed under the policy `fail`
- * - `CLOSED`: the object was closed or aborted
+ * - `INVALID_ADDRESS`: an address, port, zone or family cannot be used as written.
+ * - `INVALID_OPTION`: an option has a wrong type or is outside its range, or a call has too many arguments.
+ * - `INVALID_PAYLOAD`: a payload is not a string, a view of memory or a buffer, or its memory was detached or resized.
+ *   The datagram was not sent.
+ * - `UNSUPPORTED`: this system or this engine does not support an option.
+ * - `NOT_FOUND`: a name could not be resolved.
+ * - `OPEN_FAILED`: the socket could not be created, bound, connected or configured.
+ * - `SEND_FAILED`: the kernel did not take the datagram.
+ * - `BROADCAST_FORBIDDEN`: the destination is a broadcast address, and the option `broadcast` is not set.
+ * - `TOO_LARGE`: the payload is larger than UDP allows, or the datagram is larger than the path allows.
+ * - `REFUSED`: an ICMP error came back for an earlier datagram: nobody listens on the port, or the traffic is
+ *   prohibited. The node engine cannot tell refusals from unreachable hosts, so it uses this code for both.
+ * - `UNREACHABLE`: an ICMP error came back for an earlier datagram: the host or its network cannot be reached, or the
+ *   time to live ran out on the way. Linux engine only.
+ * - `RECEIVE_FAILED`: the socket can receive no more. In the event `receiveError`: one attempt to receive failed.
+ * - `QUEUE_FULL`: the receive queue was full under the overflow policy `fail`.
+ * - `CLOSED`: the socket was closed or aborted.
  */
 export type DatagramErrorCode =
   | 'INVALID_ADDRESS'
@@ -37,25 +38,33 @@ export type DatagramErrorCode =
   | 'QUEUE_FULL'
   | 'CLOSED';
 
-/** What an ICMP error said, as the linux engine hears it: RFC 792 and RFC 4443. */
+/** The fields of an ICMP error message (RFC 792, RFC 4443). */
 export interface IcmpDetail {
-  /** Which version of ICMP. */
+  /** 4 for ICMP, 6 for ICMPv6. */
   readonly family: 4 | 6;
+  /** The type, 0 to 255, for example 3 (destination unreachable) of ICMP. */
   readonly type: number;
+  /** The code within the type, 0 to 255, for example 3 (port unreachable) of ICMP type 3. */
   readonly code: number;
-  /** Address of the router or host that reported it. As little as any datagram does it prove who it is. */
+  /** Address of the router or host that sent the ICMP message. The source address can be forged. */
   readonly reporter: string | undefined;
-  /** For "too big": the largest packet that goes through there, in bytes, IP header included; 0 if it was not said. */
+  /**
+   * Of "fragmentation needed" and "packet too big": the largest packet in bytes, IP header included, that the next link
+   * carries; 0 if the router did not say. Undefined for other ICMP errors.
+   */
   readonly mtu: number | undefined;
 }
 
-/** The one class of error that this module throws: a stable `code`, and the system's own error as `cause`. */
+/**
+ * The only class of error that this module throws. It has a stable `code`, a `message` in plain words, and the error of
+ * the operating system, if there is one, as `cause`.
+ */
 export class DatagramError extends Error {
   override readonly name = 'DatagramError';
   readonly code: DatagramErrorCode;
-  /** The peer concerned, where it is known. */
+  /** The peer that the error concerns, where it is known. */
   readonly peer: Endpoint | undefined;
-  /** What the ICMP error said that this one tells; with the linux engine only. */
+  /** The ICMP message behind `REFUSED`, `UNREACHABLE` or `TOO_LARGE`. Linux engine only. */
   readonly icmp: IcmpDetail | undefined;
 
   constructor(
@@ -70,9 +79,11 @@ export class DatagramError extends Error {
   }
 }
 
-/** The code that the operating system or Node gave an error (`EADDRINUSE`, `ENOTFOUND`, …), if it is one of theirs. */
+/**
+ * The code of an error of the operating system or of Node (`EADDRINUSE`, `ENOTFOUND`, …); undefined for other errors.
+ */
 export function systemCode(error: unknown): string | undefined {
-  // An error of Node's own is no instance of the Error of another context, such as the one in which jest runs tests.
+  // `instanceof Error` fails across realms: jest runs tests in a realm of their own, with another `Error` class.
   if (!types.isNativeError(error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
@@ -104,12 +115,14 @@ const REASONS: Readonly<Record<string, string>> = {
   EPROTO: 'the host did not understand the packet',
 };
 
-/** A system error in plain words, with its code: `the port is in use (EADDRINUSE)`; other errors by their message. */
+/**
+ * Describes a system error with its code: `the port is in use (EADDRINUSE)`. Returns the message of any other error.
+ */
 export function describeSystemError(error: unknown): string {
   const code = systemCode(error);
   if (code !== undefined && code in REASONS) return `${REASONS[code] ?? ''} (${code})`;
   return types.isNativeError(error) ? error.message : String(error);
 }
 
-/** Text that is not a value of its kind. The message says what is accepted, in one sentence. */
+/** Thrown by functions that read a value from text. The message says in one sentence which values are accepted. */
 export class ValueError extends Error {}

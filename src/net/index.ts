@@ -1,7 +1,9 @@
 /**
- * UDP for Node: a server and a client with a bounded queue, honest errors and an orderly end.
+ * UDP for Node. {@link startUdpServer} opens a socket that receives from every sender. {@link openUdpConnection} opens
+ * a socket that talks to one peer. Both have a bounded receive queue, report ICMP errors and close in order.
  *
- * UDP promises little: datagrams may be lost, doubled, reordered or forged on their way; what arrives is whole.
+ * UDP (RFC 768) does not promise much. A datagram may be lost, doubled, reordered or forged on its way. A datagram that
+ * arrives is complete.
  *
  * @packageDocumentation
  */

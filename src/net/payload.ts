@@ -8,10 +8,10 @@ type Memory = Exclude<Payload, string>;
 const PAYLOADS = 'text, a Buffer or another view of memory, an ArrayBuffer or a SharedArrayBuffer';
 
 /**
- * The bytes of a payload. Memory is not copied.
+ * Returns the bytes of a payload: UTF-8 of a string, a view of other payloads, without a copy.
  *
- * @param index Its place in a batch, which an error names.
- * @throws {DatagramError} `INVALID_PAYLOAD` for anything that is no payload, and for memory that was detached
+ * @param index Its place in a batch, from 0. Error messages name it. Default: the payload is the only one.
+ * @throws {DatagramError} `INVALID_PAYLOAD` if the value is not a payload, or its memory was detached
  */
 export function toBytes(payload: Payload, index?: number): Uint8Array {
   if (typeof payload === 'string') return Buffer.from(payload, 'utf8');
@@ -31,10 +31,10 @@ function nameOf(index: number | undefined): string {
   return index === undefined ? 'the payload' : `payload ${index}`;
 }
 
-/** Throws a TypeError where the memory is gone. */
+/** @throws {TypeError} if the memory was detached */
 function bytesOf(memory: Memory): Uint8Array {
   if (!ArrayBuffer.isView(memory)) return new Uint8Array(memory, 0, memory.byteLength);
-  // A typed array whose memory is gone has the length 0, and only its methods throw. A DataView throws by itself.
+  // A typed array of detached memory has the length 0, and only its methods throw. A DataView throws when it is read.
   if (types.isTypedArray(memory)) memory.at(0);
   return types.isUint8Array(memory) ? memory : new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
 }

@@ -5,14 +5,19 @@ import { asDatagrams, asRun, countOf } from './runs.js';
 export const OVERFLOWS = ['drop-newest', 'drop-oldest', 'fail'] as const;
 
 /**
- * What happens to a datagram that arrives while the queue is full: it is dropped, the oldest is, or the queue fails:
- * what it holds can still be read, then receiving rejects with `QUEUE_FULL`. Each such datagram is counted.
+ * What happens when a datagram arrives and the receive queue is full.
+ *
+ * - `drop-newest`: the datagram that arrived is dropped.
+ * - `drop-oldest`: the oldest datagram of the queue is dropped.
+ * - `fail`: receiving ends. Queued datagrams can still be read; then reading rejects with `QUEUE_FULL`.
+ *
+ * Each dropped datagram is counted, see `DatagramSocket.dropped`.
  */
 export type Overflow = (typeof OVERFLOWS)[number];
 
 type Item = Datagram | Run;
 
-/** A single datagram, all there are, or all as runs. */
+/** What a reader asks for: one datagram, all datagrams, or all as runs. */
 type Wanted = 'one' | 'all' | 'runs';
 
 interface Waiter {
@@ -22,28 +27,29 @@ interface Waiter {
 }
 
 interface QueueOptions {
-  /** Datagrams held, at least 1. */
+  /** How many datagrams the queue holds at most, at least 1. */
   readonly capacity: number;
   readonly overflow: Overflow;
-  /** Called with how many datagrams were just dropped. */
+  /** Called after datagrams were dropped, with their number. */
   readonly onDrop: (count: number) => void;
-  /** Called when a full queue has room again, as long as more may come. */
+  /** Called when a full queue has room again. Not called after the end. */
   readonly onRoom: () => void;
 }
 
 /**
- * Datagrams between the engine and their reader: bounded, in order of arrival, and every drop counted.
- * Readers wait in line; each gets its datagrams or learns of the end.
+ * The bounded queue between an engine, which pushes datagrams, and readers, which take them. It keeps the order of
+ * arrival and counts each dropped datagram. Several readers may wait: the first that asked gets the next datagrams.
  */
 export class ReceiveQueue {
   #capacity: number;
   readonly #options: QueueOptions;
   #items: Item[] = [];
-  /** Whether some items are runs, and how many more datagrams there are than items. */
+  /** Whether `#items` holds runs. */
   #holdsRuns = false;
+  /** How many more datagrams than items there are. */
   #excess = 0;
   #takesRuns = false;
-  /** Where the queue begins in `#items`: what lies before was taken. */
+  /** Index of the first item in `#items` that no reader has taken yet. */
   #head = 0;
   #waiters: Waiter[] = [];
   #ended = false;
@@ -61,7 +67,7 @@ export class ReceiveQueue {
     return this.#dropped;
   }
 
-  /** How many datagrams came after the end. Those that the policy `fail` drops are counted in `dropped`. */
+  /** How many datagrams came after the end. After a `QUEUE_FULL` they count as `dropped` instead. */
   get discarded(): number {
     return this.#discarded;
   }
@@ -77,8 +83,8 @@ export class ReceiveQueue {
   }
 
   /**
-   * How many datagrams it wants to be given: as many as it can hold, if the newest would be dropped, since they can as
-   * well wait where they are; all, if the policy says that others pay for them, or nobody wants them any more.
+   * How many datagrams the engine may deliver now. Under `drop-newest` only what fits, because the rest can wait in the
+   * kernel. Otherwise unlimited: the policy decides what to drop, and an ended queue discards everything.
    */
   get appetite(): number {
     return this.#options.overflow === 'drop-newest' && !this.#ended ? this.room : Infinity;
@@ -89,23 +95,23 @@ export class ReceiveQueue {
     return this.#takesRuns;
   }
 
-  /** Takes in, in excess of its capacity, what would have waited elsewhere: the end is near, and bounds it. */
+  /** Removes the bound, so that the datagrams still in the kernel fit. Called when the socket closes. */
   takeInTheRest(): void {
     if (this.#options.overflow === 'drop-newest') this.#capacity = Infinity;
   }
 
-  /** Takes in what arrived together. The array is the queue's from now on. */
+  /** Adds datagrams that arrived together. The queue keeps the array: do not use it afterwards. */
   push(batch: Datagram[]): void {
     if (batch.length === 0) return;
     if (this.#ended) {
-      // It overflows still, and until the socket is closed.
+      // A queue that failed counts drops until the socket is closed.
       if (this.#failure?.code === 'QUEUE_FULL') this.#drop(batch.length);
       else this.#discarded += batch.length;
       return;
     }
     let rest = batch;
     while (rest.length > 0 && this.#waiters.length > 0) {
-      // A waiting reader means an empty queue, and all that arrived may pass it by.
+      // A reader waits only while the queue is empty, so the datagrams go to it directly, without a bound.
       const waiter = this.#waiters.shift();
       const given = waiter?.wants === 'one' ? rest.slice(0, 1) : rest;
       rest = waiter?.wants === 'one' ? rest.slice(1) : [];
@@ -125,8 +131,8 @@ export class ReceiveQueue {
   }
 
   /**
-   * Takes in runs that arrived together. The array is the queue's from now on. They become datagrams where a reader waits
-   * for these, and where there is no room for all.
+   * Adds runs that arrived together. The queue keeps the array: do not use it afterwards. It cuts the runs into
+   * datagrams if a reader waits for datagrams, and if there is not room for all of them.
    */
   pushRuns(runs: Run[]): void {
     const count = countOf(runs);
@@ -163,7 +169,10 @@ export class ReceiveQueue {
     this.#options.onDrop(count);
   }
 
-  /** No more will come: what is queued can still be read, then readers see the end, or `failure`. Twice is fine. */
+  /**
+   * Ends the queue. Queued datagrams can still be read; then readers get undefined, or `failure`. A second call does
+   * nothing.
+   */
   end(failure?: DatagramError): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -173,7 +182,7 @@ export class ReceiveQueue {
     for (const waiter of waiters) waiter.end();
   }
 
-  /** Throws away what is queued. */
+  /** Removes all queued datagrams. They do not count as dropped. */
   clear(): void {
     this.#items = [];
     this.#head = 0;
@@ -181,7 +190,7 @@ export class ReceiveQueue {
     this.#excess = 0;
   }
 
-  /** Puts the datagrams of each run in its place. */
+  /** Replaces each queued run by its datagrams. */
   #cutRuns(): void {
     if (!this.#holdsRuns) return;
     const items = this.#items.slice(this.#head);
@@ -190,27 +199,31 @@ export class ReceiveQueue {
   }
 
   /**
-   * The next datagram, or undefined at the end.
+   * Waits for the next datagram. Returns undefined at the end.
    *
-   * @throws {DatagramError} the failure that ended the queue; `signal.reason` if given up, and then no datagram is lost.
+   * @param signal Ends the wait. No datagram is lost by that.
+   * @throws {DatagramError} the failure that ended the queue
+   * @throws The reason of `signal` once it is aborted.
    */
   async takeOne(signal?: AbortSignal): Promise<Datagram | undefined> {
     const batch = await this.#take('one', signal);
     return batch?.[0] as Datagram | undefined;
   }
 
-  /** All datagrams that have arrived, at least one; undefined at the end. Throws as {@link takeOne}. */
+  /** Waits for at least one datagram and returns all queued ones; undefined at the end. Throws like {@link takeOne}. */
   takeAll(signal?: AbortSignal): Promise<Datagram[] | undefined> {
     return this.#take('all', signal) as Promise<Datagram[] | undefined>;
   }
 
-  /** As {@link takeAll}, as runs. Those come that the engine gave while the reader asked for runs; else runs of one. */
+  /**
+   * Returns all queued datagrams as runs, otherwise like {@link takeAll}. Datagrams pushed singly become runs of one.
+   */
   async takeRuns(signal?: AbortSignal): Promise<Run[] | undefined> {
     const batch = await this.#take('runs', signal);
     return batch?.map(asRun);
   }
 
-  /** Items of the kind that is wanted, or datagrams where runs are. */
+  /** Waits for items. If runs are wanted, the result may hold datagrams too. */
   #take(wants: Wanted, signal: AbortSignal | undefined): Promise<Item[] | undefined> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
@@ -258,7 +271,7 @@ export class ReceiveQueue {
 
   #shift(): Item {
     const datagram = this.#items[this.#head] as Item;
-    // What was taken stays in memory until the queue moves up, which costs as much as what is left: so seldom enough.
+    // Moving the array up costs as much as the items left in it. So it happens only once half of the array was taken.
     this.#head += 1;
     if (this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);

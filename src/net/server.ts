@@ -30,41 +30,45 @@ import {
 /** Options of {@link startUdpServer}. */
 export interface ServerOptions extends DatagramSocketOptions {
   /**
-   * Descriptor of a UDP socket that this process inherited, as from systemd (sd_listen_fds(3)). It is adopted, and closed
-   * at the end, instead of a new one; the address must be the one that it is bound to (`OPEN_FAILED`), and `[::]` stands
-   * for both families. Default: a socket is bound. Node engine.
+   * Descriptor, 1 to 2147483647, of a bound UDP socket that this process inherited, for example from systemd
+   * (sd_listen_fds(3)). The server uses it and closes it at the end. The address must be the one to which the
+   * descriptor is bound (`OPEN_FAILED`); `[::]` stands for both families. Only with the node engine. Default: the
+   * server binds a new socket.
    */
   readonly fd?: number | undefined;
   /**
-   * Called with what arrives, for whoever only counts it: no payload is kept, and nothing is queued, so that the server can
-   * receive nothing but its end. With the linux engine that is several times as fast. Default: datagrams are queued.
+   * Called with counts of the datagrams that arrive. The server then keeps no payload and queues nothing, so reading
+   * only waits for the end. With the linux engine this counts several times as many datagrams a second. Default:
+   * datagrams are queued for a reader.
    */
   readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
 }
 
 /**
- * Binds a UDP socket and receives from then on: a datagram sent after the promise settled is not lost for want of a
- * receiver. `*:8000` and `[::]:8000` take IPv4 and IPv6 on one socket, or IPv4 alone on a host without IPv6.
+ * Binds a UDP socket. When the promise resolves, the socket receives: a datagram that is sent afterwards finds it open.
  *
- * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `OPEN_FAILED`,
- * `UNSUPPORTED`; the reason of an aborted `signal`.
+ * @param address Where to bind: `127.0.0.1:8000`, `8000` (loopback), `localhost:8000`. `*:8000` and `[::]:8000` bind
+ * every interface, for IPv4 and IPv6 on one socket; on a host without IPv6 for IPv4 alone. With port 0 the kernel
+ * chooses the port, see `local`. Of a name's addresses the first that can be bound is used.
+ * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `UNSUPPORTED`, `NOT_FOUND`, `OPEN_FAILED`
+ * @throws The reason of `options.signal` once it is aborted.
  */
 export function startUdpServer(address: AddressLike, options: ServerOptions = {}): Promise<DatagramServer> {
   return DatagramServer.start(address, options);
 }
 
-/** Options of one sending. */
+/** Options of {@link DatagramServer.sendto}. */
 export interface SendOptions {
-  /** The address to send from, see {@link Outgoing}. */
+  /** The address to send from, see {@link Outgoing}. Default: the kernel chooses it. */
   readonly local?: Endpoint | undefined;
 }
 
-/** Equal to no address that could be given. */
+/** An endpoint that differs from each that a caller can give. */
 const NOWHERE: Endpoint = { address: '', port: -1 };
 
-/** A bound socket: hears everybody who sends to its address, and sends to anybody. Made by {@link startUdpServer}. */
+/** A bound socket: receives from every sender and sends to any address. {@link startUdpServer} makes it. */
 export class DatagramServer extends DatagramSocket {
-  /** What it can send to: one family, or both if undefined. */
+  /** The family of addresses that it can send to; undefined for both. */
   #family: Family | undefined;
   #lookup: Lookup | undefined;
   #lastRemote = { given: NOWHERE, checked: NOWHERE };
@@ -97,10 +101,11 @@ export class DatagramServer extends DatagramSocket {
   }
 
   /**
-   * The next datagram, in order of arrival.
+   * Waits for the next datagram, in order of arrival, and returns it.
    *
-   * @throws {DatagramError} `CLOSED` after the end, `QUEUE_FULL`, `RECEIVE_FAILED`, `INVALID_OPTION`; the reason of an
-   * aborted `signal`.
+   * @throws {DatagramError} `CLOSED` once the server is closed and everything queued was read; `QUEUE_FULL` under the
+   * overflow policy `fail`; `RECEIVE_FAILED`; `INVALID_OPTION`
+   * @throws The reason of `options.signal` once it is aborted.
    */
   async recvfrom(options: ReceiveOptions = {}): Promise<Datagram> {
     const datagram = await this.take(signalOf(options));
@@ -108,7 +113,11 @@ export class DatagramServer extends DatagramSocket {
     return datagram;
   }
 
-  /** Datagrams one by one, until the server is closed. Leaving the loop leaves the server open. */
+  /**
+   * Yields datagrams one by one and ends when the server is closed. Leaving the loop does not close the server.
+   *
+   * @throws {DatagramError} `QUEUE_FULL` under the overflow policy `fail`; `RECEIVE_FAILED`
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Datagram, undefined> {
     for (;;) {
       const datagram = await this.take();
@@ -118,12 +127,13 @@ export class DatagramServer extends DatagramSocket {
   }
 
   /**
-   * Sends one datagram; settles when the kernel has taken it. That says nothing about its arrival.
+   * Sends one datagram and resolves when the kernel has taken it. UDP does not say whether it arrives.
    *
-   * @param data 0 to 65507 bytes to IPv4, 65527 to IPv6; left unchanged by the caller until the promise settles.
-   * @param address Of the server's family, or of either if it is bound to every interface; a name is looked up each time.
-   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_ADDRESS`, `INVALID_OPTION`, `NOT_FOUND`, `TOO_LARGE`,
-   * `SEND_FAILED`, `BROADCAST_FORBIDDEN`, `CLOSED`: about this datagram only.
+   * @param data 0 to 65507 bytes to IPv4, 0 to 65527 to IPv6. Do not change it before the promise settles.
+   * @param address The destination. Its family must be the server's; a server of every interface (`*:8000`) sends to
+   * both. A name is looked up at each call.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_ADDRESS`, `INVALID_OPTION`, `UNSUPPORTED`, `NOT_FOUND`,
+   * `TOO_LARGE`, `SEND_FAILED`, `BROADCAST_FORBIDDEN`, `CLOSED`. The error concerns this datagram only.
    */
   async sendto(data: Payload, address: AddressLike, options: SendOptions = {}): Promise<void> {
     checkRecord('options', options);
@@ -133,9 +143,12 @@ export class DatagramServer extends DatagramSocket {
   }
 
   /**
-   * Sends many datagrams, in order and each exactly once; resolves to those that the kernel did not take.
+   * Sends many datagrams, in order and each exactly once.
    *
-   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_ADDRESS`, `INVALID_OPTION` before anything is sent, `CLOSED`.
+   * @param batch Do not change the payloads before the promise settles.
+   * @returns The datagrams that the kernel did not take, each with its error; an empty array if it took all.
+   * @throws {DatagramError} `INVALID_PAYLOAD`, `INVALID_ADDRESS`, `INVALID_OPTION` or `CLOSED`. Then no datagram was
+   * sent.
    */
   async sendBatch(
     batch: readonly Outgoing<Payload>[],
@@ -145,7 +158,7 @@ export class DatagramServer extends DatagramSocket {
     checkRecord('options', options);
     checkTimes(options.timesMs, batch.length);
     const wrapped: EngineOutgoing[] = [];
-    // Neither `map`, which passes holes over, nor `Array.from`, which takes several times as long.
+    // `map` skips holes of the array, which are errors. `Array.from` is several times slower than this loop.
     for (let index = 0; index < batch.length; index += 1) wrapped.push(this.#wrap(batch[index] as never, index));
     return this.transmit(wrapped, options.timesMs);
   }
@@ -157,7 +170,7 @@ export class DatagramServer extends DatagramSocket {
     return { data, bytes: data.length, remote: this.#check(remote), local: this.#checkLocal(local) };
   }
 
-  /** Only a name has to wait: all else is sent in the order of the calls. */
+  /** Returns a promise only for a name, so that datagrams to literal addresses are sent in the order of the calls. */
   #addressed(
     data: Uint8Array,
     address: AddressLike,
@@ -172,7 +185,7 @@ export class DatagramServer extends DatagramSocket {
     return resolveDestination(wanted, this.#family, undefined, this.#lookup).then(([first]) => to(first));
   }
 
-  /** Answers go to the peer just heard, over and over: the last one checked is remembered. */
+  /** Checks a destination. Remembers the last one, because a server mostly sends to one peer again and again. */
   #check(remote: Endpoint | undefined): Endpoint {
     const { given, checked } = this.#lastRemote;
     if (remote?.port === given.port && remote.address === given.address) return checked;
@@ -183,7 +196,7 @@ export class DatagramServer extends DatagramSocket {
     return endpoint;
   }
 
-  /** Answers leave from the address that was asked, which is mostly one and the same. */
+  /** Checks a source address. Remembers the last one, because most requests come to one and the same address. */
   #checkLocal(local: Endpoint | null | undefined): Endpoint | undefined {
     if (local === undefined) return undefined;
     const { given, checked } = this.#lastLocal;
@@ -202,7 +215,7 @@ export class DatagramServer extends DatagramSocket {
   }
 }
 
-/** Whether binding failed because the host has no IPv6. */
+/** Whether an error of binding `::` means that the host has no IPv6. */
 function lacksIpv6(error: unknown): boolean {
   const code = error instanceof DatagramError ? systemCode(error.cause) : undefined;
   return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EINVAL';

@@ -1,4 +1,7 @@
-/** Keeps an exception of the owner's listener away from the caller. It becomes an uncaught exception of the process. */
+/**
+ * Wraps a listener so that its exceptions do not reach the engine that calls it. They become uncaught exceptions of the
+ * process instead.
+ */
 export function shielded<T>(listener: (value: T) => unknown): (value: T) => void {
   return (value) => {
     try {

@@ -19,55 +19,65 @@ import { OVERFLOWS, type Overflow } from './receive-queue.js';
 import type { Lookup } from './address/resolve.js';
 
 /**
- * An address as callers may give it: text as {@link parseAddress} reads it (a name is resolved), an address already
- * parsed, or a literal endpoint, for example the `remote` of a datagram.
+ * An address as an argument: a string in a form that {@link parseAddress} reads, its result, or an endpoint, for
+ * example the `remote` of a datagram. A name is looked up.
  */
 export type AddressLike = string | Address | Endpoint;
 
 /** Options that servers and clients share. */
 export interface DatagramSocketOptions extends SocketOptions {
-  /** Datagrams held for a reader that is not ready, at least 1. Default: 1024. */
+  /** How many datagrams the receive queue holds, at least 1. Default: 1024. */
   readonly maxReadQueue?: number;
-  /** What happens to a datagram that finds the queue full. Default: `drop-newest`. */
+  /** What happens when a datagram arrives and the receive queue is full. Default: `drop-newest`. */
   readonly overflow?: Overflow;
-  /** Restricts the address to one family. Default: what the address says, and both for every interface (`*:8000`). */
+  /** Restricts the address to IPv4 or IPv6. Default: the family of the address; both for every interface (`*:8000`). */
   readonly family?: Family | undefined;
-  /** How names are looked up. Default: by the system's resolver, within this process. */
+  /** Looks names up. Default: the system's resolver in this process (`dns.lookup` of Node, getaddrinfo(3)). */
   readonly lookup?: Lookup | undefined;
   /**
-   * What talks to the kernel. `linux` needs Linux on x64 or arm64, the optional package `koffi`, and the main thread:
-   * elsewhere, as in a `Worker`, it is `UNSUPPORTED`. It can do what others cannot, see {@link SocketOptions}; `auto` uses
-   * it where it can. It pays for much traffic: loading it takes about 20 ms, once a process. Default: `node`.
+   * The engine that makes the system calls.
+   *
+   * - `node`: `node:dgram`. Runs everywhere.
+   * - `linux`: many datagrams in one system call, and some options that only it has, see {@link SocketOptions}. Needs
+   *   Linux on x64 or arm64, the optional package `koffi`, and the main thread. Elsewhere, for example in a `Worker`,
+   *   opening fails with `UNSUPPORTED`. Loading takes about 20 ms, once in a process, so it pays for much traffic.
+   * - `auto`: `linux` if it is available, otherwise `node`.
+   *
+   * Default: `node`.
    */
   readonly engine?: EngineChoice | undefined;
-  /** Aborts the opening, and later the object, as `DatagramSocket.abort` does. */
+  /**
+   * Ends the opening, which rejects with the signal's reason. Later it closes the socket like `DatagramSocket.abort`.
+   */
   readonly signal?: AbortSignal;
 }
 
 export const STRAYS = ['ignore', 'report', 'receive'] as const;
 
-/** What becomes of datagrams from others than the peer. */
+/** What happens to datagrams of other addresses than the peer. See `ClientOptions.strays`. */
 export type Strays = (typeof STRAYS)[number];
 
-/** Options of one wait. */
+/** Options of the receiving methods. */
 export interface ReceiveOptions {
-  /** Gives the wait up: it rejects with the signal's reason, and no datagram is lost by that. */
+  /**
+   * Ends the wait, which rejects with the signal's reason. No datagram is lost by that. Default: waits until the end.
+   */
   readonly signal?: AbortSignal;
 }
 
-/** A socket option: the values that it takes, and the engines that have it. */
+/** The values that a socket option takes, and the engines that support it. */
 export interface SocketOption {
   /**
-   * Checks a value. `undefined` leaves an option out.
+   * Checks a value. Accepts `undefined`, which means that the option is not given.
    *
    * @throws {DatagramError} `INVALID_OPTION`, naming the option
    */
   readonly check: (name: string, value: unknown, options: DatagramSocketOptions) => void;
-  /** Default: every engine has it. */
+  /** The engines that support the option. Default: all. */
   readonly engines?: readonly EngineName[];
 }
 
-/** The socket options, one row each. */
+/** All socket options. To add one, add a row here and a member to `SocketOptions`. */
 export const SOCKET_OPTIONS = {
   overflow: oneOf(OVERFLOWS),
   family: oneOf([4, 6]),
@@ -75,7 +85,7 @@ export const SOCKET_OPTIONS = {
   maxReadQueue: wholeNumber(1, Number.MAX_SAFE_INTEGER),
   ttl: wholeNumber(1, 255),
   dscp: only('linux', wholeNumber(0, 63)),
-  // setsockopt(2) takes an int, which Linux doubles.
+  // setsockopt(2) takes an int, and Linux doubles it.
   recvBufferBytes: wholeNumber(1, 0x3fff_ffff),
   sendBufferBytes: wholeNumber(1, 0x3fff_ffff),
   noMemoryTimeoutMs: wholeNumber(0, Number.MAX_SAFE_INTEGER),
@@ -126,7 +136,11 @@ function checkInterface(option: string, name: unknown): void {
   throw new DatagramError('INVALID_OPTION', `${option}: this host has no interface "${name}"`);
 }
 
-/** @throws {DatagramError} `INVALID_OPTION` for options that are no object, and for one that is of the wrong kind or out of range */
+/**
+ * Checks the type and range of every socket option.
+ *
+ * @throws {DatagramError} `INVALID_OPTION`, naming the first option that is wrong
+ */
 export function checkOptions(options: DatagramSocketOptions): void {
   checkRecord('options', options);
   for (const [name, { check }] of Object.entries<SocketOption>(SOCKET_OPTIONS)) {
@@ -134,14 +148,18 @@ export function checkOptions(options: DatagramSocketOptions): void {
   }
 }
 
-/** Whether an engine has an option. Every engine has what is no socket option. */
+/** Whether an engine supports an option. True for a name that is not a socket option. */
 export function hasOption(engine: EngineName, name: string): boolean {
   if (!Object.hasOwn(SOCKET_OPTIONS, name)) return true;
   const { engines }: SocketOption = SOCKET_OPTIONS[name as keyof DatagramSocketOptions];
   return engines?.includes(engine) ?? true;
 }
 
-/** @throws {DatagramError} `UNSUPPORTED` for an option that the engine does not have; `false` asks for nothing */
+/**
+ * Checks that the engine supports each option given. `undefined` and `false` count as not given.
+ *
+ * @throws {DatagramError} `UNSUPPORTED`
+ */
 export function refuseForeignOptions(engine: EngineName, options: SocketOptions): void {
   for (const [name, { engines }] of Object.entries<SocketOption>(SOCKET_OPTIONS)) {
     const value: unknown = options[name as keyof SocketOptions];
@@ -150,7 +168,9 @@ export function refuseForeignOptions(engine: EngineName, options: SocketOptions)
   }
 }
 
-/** The signal of a wait. @throws {DatagramError} `INVALID_OPTION` for options that are no object, or no signal in them */
+/**
+ * Returns the signal of the options. @throws {DatagramError} `INVALID_OPTION` if the options or the signal are wrong
+ */
 export function signalOf(options: ReceiveOptions): AbortSignal | undefined {
   checkRecord('options', options);
   checkSignal(options.signal);
@@ -158,9 +178,9 @@ export function signalOf(options: ReceiveOptions): AbortSignal | undefined {
 }
 
 /**
- * Checks whatever a caller gave as an address, and brings it into a form that can be resolved.
+ * Checks an address argument and brings it into the form that `resolveAddress` takes.
  *
- * @param what The address, as an error calls it. Default: the address.
+ * @param what The name of the argument in error messages. Default: `the address`.
  * @throws {DatagramError} `INVALID_ADDRESS`
  */
 export function toAddress(address: AddressLike, what?: string): Address {

@@ -3,8 +3,12 @@ import { DatagramError } from '../errors.js';
 import { type Family, familyOf, formatEndpoint, isWildcard } from './endpoint.js';
 
 /**
- * Where an address points before names are resolved:
- * the loopback of either family (only a port was written), every interface of both families, a literal, or a name.
+ * The host of an address whose name was not looked up yet.
+ *
+ * - `loopback`: this host; only a port was written. Resolved to `127.0.0.1`, or to `::1` for IPv6.
+ * - `any`: every interface; `*` or `[::]` was written. Resolved to `::`, or to `0.0.0.0` for IPv4.
+ * - `literal`: an IPv4 or IPv6 address, in the canonical form of {@link Endpoint}.
+ * - `name`: a host name for the resolver.
  */
 export type Host =
   | { readonly kind: 'loopback' }
@@ -12,17 +16,17 @@ export type Host =
   | { readonly kind: 'literal'; readonly address: string }
   | { readonly kind: 'name'; readonly name: string };
 
-/** An address as a person wrote it, validated but not yet resolved. */
+/** An address that was checked, but whose name was not looked up yet. `parseAddress` returns it. */
 export interface Address {
   readonly host: Host;
-  /** 0 to 65535; 0 lets the kernel choose. */
+  /** 0 to 65535. With 0 the kernel chooses the port of a local address. */
   readonly port: number;
 }
 
 /**
- * Writes an address that may not be resolved yet, as {@link formatEndpoint} does.
+ * Writes an address so that `parseAddress` can read it: `192.0.2.1:53`, `[2001:db8::1]:53`, `name:53`, `*:53` or `53`.
  *
- * @throws {DatagramError} `INVALID_ADDRESS` for a value that is no address
+ * @throws {DatagramError} `INVALID_ADDRESS` if the value is not an address
  */
 export function formatAddress(address: Address): string {
   if (!isAddress(address)) throw noAddress(address);
@@ -39,7 +43,7 @@ export function formatAddress(address: Address): string {
   }
 }
 
-/** Whether a value has the shape of an address that may not be resolved yet. */
+/** Whether a value has the shape of an {@link Address}. Does not check its host and port. */
 export function isAddress(value: unknown): value is Address {
   if (!isRecord(value) || typeof value.port !== 'number' || !isRecord(value.host)) return false;
   const { kind, address, name } = value.host;
@@ -47,7 +51,7 @@ export function isAddress(value: unknown): value is Address {
   return kind === 'name' ? typeof name === 'string' : kind === 'any' || kind === 'loopback';
 }
 
-/** The error about a value that is no address. */
+/** The error about a value that is not an address. `what` names the argument. */
 export function noAddress(value: unknown, what = 'the address'): DatagramError {
   return wrongArgument(
     what,
@@ -63,9 +67,9 @@ export function invalidAddress(text: string, why: string): DatagramError {
 }
 
 /**
- * Checks that an address can be of the family asked for.
+ * Checks that a literal address has the given family. Other addresses, and `undefined` as the family, pass.
  *
- * @throws {DatagramError} `INVALID_ADDRESS` on a contradiction.
+ * @throws {DatagramError} `INVALID_ADDRESS`
  */
 export function checkFamily(address: Address, family: Family | undefined): void {
   const { host } = address;
@@ -75,9 +79,9 @@ export function checkFamily(address: Address, family: Family | undefined): void 
 }
 
 /**
- * Checks that an address can be sent to.
+ * Checks that an address can be a destination, and returns it.
  *
- * @throws {DatagramError} `INVALID_ADDRESS` for every interface, and for port 0.
+ * @throws {DatagramError} `INVALID_ADDRESS` if it stands for every interface (`*`, `0.0.0.0`, `::`) or has port 0
  */
 export function checkDestination(address: Address): Address {
   const { host, port } = address;

@@ -1,7 +1,7 @@
 /**
- * The bytes of a literal in canonical form, in network order: 4 of IPv4, 16 of IPv6. A zone is left out.
+ * Returns the bytes of a literal address in network order: 4 bytes for IPv4, 16 for IPv6. Ignores the zone.
  *
- * @param address as `Endpoint` has it; any other text gives bytes without meaning
+ * @param address In the canonical form of `Endpoint`. Not checked: other text gives meaningless bytes.
  */
 export function addressBytes(address: string): Uint8Array<ArrayBuffer> {
   if (!address.includes(':')) return Uint8Array.from(address.split('.'), Number);
@@ -14,7 +14,7 @@ export function addressBytes(address: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The bytes of groups between colons, the last of which may be dotted IPv4 (RFC 4291 section 2.2). */
+/** Returns the bytes of groups between colons. The last group may be IPv4 in dotted form (RFC 4291 section 2.2). */
 function groupBytes(groups: string): number[] {
   if (groups === '') return [];
   return groups.split(':').flatMap((group) => {

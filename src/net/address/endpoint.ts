@@ -2,24 +2,31 @@ import { networkInterfaces } from 'node:os';
 import { isEndpoint, noEndpoint, wrongArgument } from '../arguments.js';
 import type { Endpoint } from '../datagram.js';
 
-/** Which version of the Internet Protocol. */
+/** The IP version: 4 or 6. */
 export type Family = 4 | 6;
 
 export type { Endpoint };
 
-/** The largest payload of one datagram: 65535 less the UDP header and, for IPv4, the IP header (RFC 768, 791, 8200). */
+/**
+ * The largest payload of a datagram in bytes, by family. It is 65535 less the UDP header (8 bytes) and, for IPv4, less
+ * the IP header (20 bytes): RFC 768, RFC 791, RFC 8200.
+ */
 export const MAX_PAYLOAD_BYTES: Readonly<Record<Family, number>> = { 4: 65_507, 6: 65_527 };
 
-/** The family of a literal address. @throws {DatagramError} `INVALID_ADDRESS` for a value that is no text */
+/**
+ * Returns the family of a literal address. Text with a colon counts as IPv6; the address is not checked further.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS` if the value is not a string
+ */
 export function familyOf(address: string): Family {
   if (typeof address !== 'string') throw wrongArgument('an address', 'text', address, 'INVALID_ADDRESS');
   return address.includes(':') ? 6 : 4;
 }
 
 /**
- * Writes an endpoint so that it can be parsed again: `192.0.2.1:53`, `[2001:db8::1]:53`, `[fe80::1%eth0]:53`.
+ * Writes an endpoint so that `parseAddress` can read it: `192.0.2.1:53`, `[2001:db8::1]:53`, `[fe80::1%eth0]:53`.
  *
- * @throws {DatagramError} `INVALID_ADDRESS` for a value that is no endpoint
+ * @throws {DatagramError} `INVALID_ADDRESS` if the value is not an endpoint
  */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (!isEndpoint(endpoint)) throw noEndpoint(endpoint);
@@ -27,33 +34,43 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** Whether two endpoints are the same peer. @throws {DatagramError} `INVALID_ADDRESS` for a value that is no endpoint */
+/**
+ * Whether two endpoints have the same address and port.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS` if one of the values is not an endpoint
+ */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   if (!isEndpoint(a) || !isEndpoint(b)) throw noEndpoint(isEndpoint(a) ? b : a);
   return a.port === b.port && a.address === b.address;
 }
 
-/** Whether the address is an IPv4 or IPv6 multicast group (RFC 5771, RFC 4291 section 2.7). */
+/**
+ * Whether an address is a multicast group: 224.0.0.0 to 239.255.255.255 (RFC 5771) or ff00::/8 (RFC 4291 section 2.7).
+ */
 export function isMulticast(address: string): boolean {
   if (familyOf(address) === 6) return /^ff[\da-f]{2}:/.test(address);
   const first = Number.parseInt(address, 10);
   return first >= 224 && first <= 239;
 }
 
-/** Whether a socket that is bound there hears every address of the family, or of both. */
+/** Whether an address stands for every interface of this host: `0.0.0.0` or `::`. */
 export function isWildcard(address: string): boolean {
   return address === '::' || address === '0.0.0.0';
 }
 
-/** Whether the address never leaves this host (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3). */
+/** Whether an address is a loopback address: 127.0.0.0/8 (RFC 1122 section 3.2.1.3) or ::1 (RFC 4291 section 2.5.3). */
 export function isLoopback(address: string): boolean {
   return address === '::1' || (familyOf(address) === 4 && address.startsWith('127.'));
 }
 
-/** The limited broadcast address of IPv4 (RFC 919), which every host of a link hears, and no router passes on. */
+/** The limited broadcast address of IPv4 (RFC 919). All hosts of a link receive it; routers do not pass it on. */
 export const LIMITED_BROADCAST = '255.255.255.255';
 
-/** Whether it is the limited broadcast address, or that of a network of this host, or of the interface named (RFC 919). */
+/**
+ * Whether an address is a broadcast address (RFC 919): the limited one, or that of a network of this host.
+ *
+ * @param interfaceName Looks only at the networks of this interface. Default: all interfaces.
+ */
 export function isBroadcast(address: string, interfaceName?: string): boolean {
   if (familyOf(address) === 6) return false;
   if (address === LIMITED_BROADCAST) return true;

@@ -3,9 +3,9 @@ import { networkInterfaces, platform } from 'node:os';
 import { DatagramError } from '../errors.js';
 
 /**
- * An IPv4 address of an interface.
+ * Returns the first IPv4 address of an interface.
  *
- * @throws {DatagramError} `OPEN_FAILED` where it has none, or is down
+ * @throws {DatagramError} `OPEN_FAILED` if the interface has none or is down
  */
 export function ipv4Of(interfaceName: string): string {
   const own = networkInterfaces()[interfaceName]?.find((entry) => entry.family === 'IPv4');
@@ -13,7 +13,7 @@ export function ipv4Of(interfaceName: string): string {
   throw new DatagramError('OPEN_FAILED', `the interface "${interfaceName}" is not up or has no IPv4 address`);
 }
 
-/** The name of an interface that may stand in an example: one of this host, other than its loopback. */
+/** Returns the name of an interface for an example in a message: one of this host but not its loopback, else `eth0`. */
 export function anyInterface(): string {
   return Object.keys(networkInterfaces()).find((name) => name !== 'lo') ?? 'eth0';
 }
@@ -23,7 +23,10 @@ export function interfaceExists(name: string): boolean {
   return Object.hasOwn(networkInterfaces(), name) || interfacesOfLinux().includes(name);
 }
 
-/** os.networkInterfaces() leaves out those that are down or have no address, and /sys may be that of another namespace. */
+/**
+ * Returns the names of all interfaces on Linux. `os.networkInterfaces()` leaves out interfaces that are down or have no
+ * address. `/sys/class/net` may show another network namespace, so this reads `/proc/net/dev` (proc(5)).
+ */
 function interfacesOfLinux(): string[] {
   if (platform() !== 'linux') return [];
   try {

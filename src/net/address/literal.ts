@@ -5,16 +5,20 @@ import { anyInterface, interfaceExists } from './interfaces.js';
 
 export const ONLY_LINK_LOCAL = 'only a link-local address has a zone';
 
-/** As Node's own, whose pattern takes milliseconds to compile: it is asked only about what can be one. */
+/**
+ * Whether text is an IPv6 address without a zone. Node's `isIPv6` compiles a pattern for milliseconds at its first
+ * call, so this calls it only for text with at least two colons.
+ */
 export function isIPv6(text: string): boolean {
   return text.indexOf(':') !== text.lastIndexOf(':') && isIPv6InFull(text);
 }
 
 /**
- * Brings a literal into the canonical form of {@link Endpoint}: lower case, compressed, IPv4-mapped as IPv4.
+ * Brings a literal address into the canonical form of {@link Endpoint}: lower case, compressed, IPv4-mapped as IPv4.
  *
- * @param written What an error shows as the address. Default: the literal.
- * @throws {DatagramError} `INVALID_ADDRESS` if it is no literal, or its zone is missing, misplaced or no interface of this host.
+ * @param written The address as the user wrote it, for error messages. Default: the literal.
+ * @throws {DatagramError} `INVALID_ADDRESS` if the text is not an address, if a zone is missing, if a zone stands where
+ * none belongs, or if the zone is not an interface of this host
  */
 export function canonicalAddress(literal: string, written = literal): string {
   if (isIPv4(literal)) return literal;
@@ -35,14 +39,17 @@ export function canonicalAddress(literal: string, written = literal): string {
   return `${canonical}%${zone}`;
 }
 
-/** Splits `fe80::1%eth0`. Node's own `isIPv6` knows no zones with an underscore, and interfaces have such names. */
+/**
+ * Splits `fe80::1%eth0` into address and zone. Names of interfaces may contain an underscore, which Node's `isIPv6`
+ * does not accept in a zone.
+ */
 export function splitZone(literal: string): { bare: string; zone: string | undefined } {
   const percent = literal.indexOf('%');
   if (percent < 0) return { bare: literal, zone: undefined };
   return { bare: literal.slice(0, percent), zone: literal.slice(percent + 1) };
 }
 
-/** Link-local unicast (fe80::/10) and interface-local or link-local multicast (ff_1, ff_2): RFC 4007. */
+/** Whether an address is valid on one link only: unicast fe80::/10, or multicast ff_1 and ff_2 (RFC 4007). */
 function needsZone(canonical: string): boolean {
   return /^(fe[89ab][\da-f]|ff[\da-f][12]):/.test(canonical);
 }

@@ -5,36 +5,42 @@ import { interfaceExists } from './interfaces.js';
 import type { Endpoint } from '../datagram.js';
 import { DatagramError } from '../errors.js';
 
-/** A multicast group that a socket joins: it hears what anybody sends there, or only what one source does (RFC 4607). */
+/** A multicast group that a socket joins. The socket then receives datagrams that are sent to the group. */
 export interface Membership {
-  /** A literal multicast address without a zone, such as `239.1.2.3` or `ff02::4242`. */
+  /** The group, a multicast address without a zone, for example `239.1.2.3` or `ff02::4242`. */
   readonly group: string;
-  /** The literal address, without a zone, of the only host to be heard. Default: any. */
+  /**
+   * The only sender to receive from (source-specific multicast, RFC 4607), an address without a zone. Default: every
+   * sender.
+   */
   readonly source?: string | undefined;
-  /** Name of the interface to join on. Default: `multicastInterface`, and without that the one that the system chooses. */
+  /** Name of the interface to join on. Default: the option `multicastInterface`; without it, the system chooses. */
   readonly interface?: string | undefined;
 }
 
-/** The socket options that say which groups are joined, see `SocketOptions`. */
+/** The socket options about multicast groups, see `SocketOptions`. */
 export interface JoinOptions {
   readonly join?: readonly Membership[] | undefined;
   readonly multicastInterface?: string | undefined;
 }
 
-/** A socket that is to join groups. */
+/** A socket that will join groups. */
 export interface JoiningSocket {
-  /** Where it is bound. */
+  /** The address to which it is bound. */
   readonly local: Endpoint;
-  /** Whether a socket on `::` takes IPv4 too. */
+  /** Whether a socket bound to `::` also receives IPv4. */
   readonly dualStack: boolean;
   readonly options: JoinOptions;
 }
 
 /**
- * Reads `239.1.2.3`, `ff02::4242%eth0` (on that interface) or `192.0.2.1@232.1.2.3` (from that source).
+ * Reads a membership: `239.1.2.3`, `ff02::4242%eth0` (on that interface) or `192.0.2.1@232.1.2.3` (from that source
+ * only).
  *
- * @throws {DatagramError} `INVALID_OPTION` for what is no group, or no source for it; whether there is such an interface is
- * not asked.
+ * Does not check that the interface exists; opening the socket does.
+ *
+ * @throws {DatagramError} `INVALID_OPTION` if the group is not a multicast address, or the source is not an address of
+ * a host in the same family
  */
 export function parseMembership(text: string): Membership {
   if (typeof text !== 'string') throw wrongArgument('a membership', 'text', text);
@@ -42,7 +48,7 @@ export function parseMembership(text: string): Membership {
   return canonicalMembership({ group, source, interface: name }, text);
 }
 
-/** Writes a membership so that it can be parsed again. */
+/** Writes a membership so that {@link parseMembership} can read it. */
 export function formatMembership({ group, source, interface: name }: Membership): string {
   return `${source === undefined ? '' : `${source}@`}${group}${name === undefined ? '' : `%${name}`}`;
 }
@@ -72,7 +78,7 @@ function canonicalLiteral(text: string): string | undefined {
       : undefined;
 }
 
-/** What is to be joined, in canonical form, each with its interface where one is named. */
+/** Returns the memberships in canonical form. The interface is the membership's own, else `multicastInterface`. */
 export function membershipsOf({ join = [], multicastInterface }: JoinOptions): readonly Membership[] {
   return join.map((membership) => ({
     ...canonicalMembership(membership),
@@ -81,10 +87,10 @@ export function membershipsOf({ join = [], multicastInterface }: JoinOptions): r
 }
 
 /**
- * Checks what is to be joined, whatever the socket.
+ * Checks the memberships of the options. {@link checkJoinable} checks later that they fit the socket.
  *
- * @throws {DatagramError} `INVALID_OPTION` for what is no group, no source or no interface of this host, and for one that
- * stands twice
+ * @throws {DatagramError} `INVALID_OPTION` if a group, source or interface is wrong, if a membership is given twice, or
+ * if one group is joined both for every sender and for one source
  */
 export function checkMemberships(options: JoinOptions): void {
   checkShape(options.join);
@@ -117,9 +123,10 @@ function checkShape(join: unknown): void {
 }
 
 /**
- * Checks that a socket hears what it is to join.
+ * Checks that a socket can receive from the groups that it will join. It must be bound to every interface or to the
+ * group.
  *
- * @throws {DatagramError} `INVALID_OPTION` for a group of another family, and where the socket is bound to one address
+ * @throws {DatagramError} `INVALID_OPTION` if a group has another family, or the socket is bound to another address
  */
 export function checkJoinable({ local, dualStack, options }: JoiningSocket): void {
   const { address, port } = local;

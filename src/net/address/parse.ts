@@ -6,10 +6,18 @@ import type { Endpoint } from './endpoint.js';
 import { canonicalAddress, isIPv6, ONLY_LINK_LOCAL, splitZone } from './literal.js';
 
 /**
- * Reads an address: `192.0.2.1:53`, `[2001:db8::1]:53`, `name:53`, `*:53` or `:53` (every interface), `53` (loopback),
- * each also after `udp://`. `[::]:53` is every interface as well.
+ * Reads an address without looking names up.
  *
- * @throws {DatagramError} `INVALID_ADDRESS`, saying what is wrong and how to write it.
+ * | text | host |
+ * | --- | --- |
+ * | `192.0.2.1:53`, `[2001:db8::1]:53`, `[fe80::1%eth0]:53` | a literal address |
+ * | `example.com:53` | a name |
+ * | `53` | loopback |
+ * | `*:53`, `:53`, `[::]:53` | every interface |
+ *
+ * Each form may follow `udp://`. The port is 0 to 65535.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS`. The message says what is wrong and how to write it.
  */
 export function parseAddress(text: string): Address {
   if (typeof text !== 'string') throw noAddress(text);
@@ -23,8 +31,8 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * Reads a local address for a socket that sends: as {@link parseAddress}, and the port may be missing (the kernel then
- * chooses it). A bare port is any address of the family.
+ * Reads the local address of a client. It differs from {@link parseAddress} in two forms: the port may be missing, then
+ * the kernel chooses it; and a port alone means every interface, not loopback.
  *
  * @throws {DatagramError} `INVALID_ADDRESS`
  */
@@ -60,7 +68,9 @@ function splitHostPort(rest: string, text: string): { host: Host; port: string |
   return { host: written === '' || written === '*' ? { kind: 'any' } : parseHost(written, text), port };
 }
 
-/** `::` is every interface of both families, however it is written; `0.0.0.0` is every one of IPv4. */
+/**
+ * Returns the host of a literal. Each spelling of `::` is `any`, both families. `0.0.0.0` stays a literal: IPv4 only.
+ */
 function literalOrAny(literal: string, written = literal): Host {
   const address = canonicalAddress(literal, written);
   return address === '::' ? { kind: 'any' } : { kind: 'literal', address };
@@ -69,9 +79,9 @@ function literalOrAny(literal: string, written = literal): Host {
 function parseHost(host: string, text: string): Host {
   if (isIPv4(host)) return { kind: 'literal', address: host };
   if (isIPv4(splitZone(host).bare)) throw invalidAddress(text, ONLY_LINK_LOCAL);
-  // The resolver reads digits of other scripts as ASCII ones.
+  // The resolver reads digits of other scripts, for example "１", as ASCII digits. NFKC does the same.
   const lastLabel = host.normalize('NFKC').replace(/\.$/, '').split('.').at(-1) ?? '';
-  // What ends in a number is an IPv4 address or nothing: inet_aton(3) would read "127.1" and "010.0.0.1" in its own way.
+  // A host that ends in a number is never a name. inet_aton(3) reads "127.1" as 127.0.0.1 and "010.0.0.1" as 8.0.0.1.
   if (/^(\d+|0x[\da-f]*)$/i.test(lastLabel)) {
     throw invalidAddress(text, `"${host}" is not an IPv4 address in its full decimal form, such as 127.0.0.1`);
   }
@@ -82,10 +92,9 @@ function parseHost(host: string, text: string): Host {
 }
 
 /**
- * Validates an address that a caller made, and brings it into canonical form.
+ * Checks an address object that a caller made, and brings it into canonical form. `::` becomes every interface.
  *
- * @param address Already parsed, or a literal endpoint; `::` is every interface of both families.
- * @param what The address, as an error calls it. Default: the address.
+ * @param what The name of the argument in error messages. Default: `the address`.
  * @throws {DatagramError} `INVALID_ADDRESS`
  */
 export function checkAddress(address: Address | Endpoint, what?: string): Address {
@@ -104,7 +113,7 @@ export function checkAddress(address: Address | Endpoint, what?: string): Addres
   }
 }
 
-/** @throws {DatagramError} `INVALID_ADDRESS` unless the port is a whole number from 0 to 65535 */
+/** Returns the port. @throws {DatagramError} `INVALID_ADDRESS` unless it is a whole number from 0 to 65535 */
 export function checkPort(port: number): number {
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new DatagramError('INVALID_ADDRESS', `a port is a whole number from 0 to 65535, not ${shown(port)}`);

@@ -5,8 +5,8 @@ import { canonicalAddress } from './literal.js';
 import { DatagramError, describeSystemError } from '../errors.js';
 
 /**
- * Looks a name up: its addresses, in the order in which they are to be tried, or a rejection with the system's error.
- * `family` is 0 for both.
+ * Looks a name up. Resolves to its addresses, in the order in which to try them; rejects with an error whose `code` is
+ * that of the system, for example `ENOTFOUND`. `family` is 4, 6, or 0 for both.
  */
 export type Lookup = (name: string, family: Family | 0) => Promise<readonly { readonly address: string }[]>;
 
@@ -16,13 +16,14 @@ const systemLookup: Lookup = async (name, family) => {
 };
 
 /**
- * The endpoints that an address stands for, in the resolver's order, at least one. Only a name asks the resolver, once.
+ * Returns the endpoints of an address, at least one, in the resolver's order. Looks up only a name, and once.
  *
- * @param family Restricts the answer; without it a bare port is IPv4 loopback, and every interface is `::`.
- * @param signal Gives the wait up; the look-up itself cannot be stopped and ends by itself.
- * @param lookup Asks the resolver. Default: the system's, within this process.
- * @throws {DatagramError} `NOT_FOUND`, or `INVALID_ADDRESS` where the family contradicts the address; `INVALID_OPTION` where
- * `lookup` gives something else than addresses; the reason of an aborted `signal`.
+ * @param family Restricts the result. Default: both; loopback is then `127.0.0.1`, and every interface is `::`.
+ * @param signal Ends the wait. The look-up itself goes on until the resolver ends it.
+ * @param lookup Looks the name up. Default: the system's resolver in this process.
+ * @throws {DatagramError} `NOT_FOUND`; `INVALID_ADDRESS` if a literal has another family; `INVALID_OPTION` if `lookup`
+ * returns anything else than addresses
+ * @throws The reason of `signal` once it is aborted.
  */
 export async function resolveAddress(
   address: Address,
@@ -38,10 +39,11 @@ export async function resolveAddress(
 }
 
 /**
- * As {@link resolveAddress}, for an address to send to. A name may be resolved to every interface (`0.0.0.0`, `::`), as
- * some filters do with names that they block: its other addresses are left.
+ * Returns the endpoints of a destination, otherwise like {@link resolveAddress}. Some DNS filters resolve the names
+ * that they block to `0.0.0.0` or `::`, which stand for every interface. This leaves such addresses out.
  *
- * @throws {DatagramError} as {@link resolveAddress}; `INVALID_ADDRESS` where nothing can be sent to the address
+ * @throws {DatagramError} like {@link resolveAddress}; `INVALID_ADDRESS` if no address is left that can be a
+ * destination
  */
 export async function resolveDestination(
   address: Address,
@@ -57,9 +59,9 @@ export async function resolveDestination(
 }
 
 /**
- * The endpoint that an address stands for without asking the resolver; undefined for a name.
+ * Returns the endpoint of an address; undefined for a name, which has to be looked up.
  *
- * @throws {DatagramError} `INVALID_ADDRESS` where the family contradicts the address.
+ * @throws {DatagramError} `INVALID_ADDRESS` if a literal has another family
  */
 export function endpointOf(address: Address, family?: Family): Endpoint | undefined {
   checkFamily(address, family);
@@ -102,7 +104,10 @@ function areAddresses(found: unknown): found is readonly { readonly address: str
   return Array.isArray(found) && Array.from(found).every((each) => isRecord(each) && typeof each.address === 'string');
 }
 
-/** The resolver gives link-local addresses without their zone, which are of no use; another address of the name may be. */
+/**
+ * Returns an address of a look-up in canonical form, or nothing if it cannot be used: it has another family, or it is a
+ * link-local address, which resolvers return without the zone.
+ */
 function usableAddress(found: string, family: Family | undefined): string[] {
   try {
     const address = canonicalAddress(found);

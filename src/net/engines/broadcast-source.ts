@@ -4,10 +4,12 @@ import type { OpenRequest } from './engine.js';
 import { DatagramError } from '../errors.js';
 
 /**
- * Where a client's socket is bound that is connected: where it was asked for, but to an address of the interface that a
- * broadcast is to leave by. To every system that says by which it leaves, and there may be no other route.
+ * Returns the address to which a socket is bound. It is the requested one, except for a client that broadcasts by the
+ * interface of the option `multicastInterface`: that client is bound to an IPv4 address of the interface. On every
+ * system the source address then decides by which interface a broadcast leaves, even without a route to the
+ * destination.
  *
- * @throws {DatagramError} `INVALID_OPTION` for the broadcast address of another interface's network; `OPEN_FAILED` where
+ * @throws {DatagramError} `INVALID_OPTION` if the peer is the broadcast address of another interface; `OPEN_FAILED` if
  * the interface is down or has no IPv4 address
  */
 export function broadcastSource({ local, remote, options }: OpenRequest): Endpoint {

@@ -2,22 +2,23 @@ import type { Engine, EngineName } from './engine.js';
 import { DatagramError } from '../errors.js';
 import { nodeEngine } from './node/node-engine.js';
 
-/** What can be chosen. */
+/** All values of {@link EngineChoice}. */
 export const ENGINES = ['auto', 'node', 'linux'] as const;
 
-/** Which engine to use; `auto` is `linux` where it can run, and else `node`. */
+/** The engine to use. `auto` means `linux` if it is available, otherwise `node`. See `DatagramSocketOptions.engine`. */
 export type EngineChoice = 'auto' | EngineName;
 
-/** An engine, and why it is not the linux engine, if that was tried. */
+/** The engine that was chosen. */
 export interface Chosen {
   readonly engine: Engine;
+  /** Why `auto` did not choose the linux engine. */
   readonly unavailable?: DatagramError;
 }
 
 /**
- * The engine chosen. The linux engine is loaded only now, and only if it may be used.
+ * Returns the engine to use. Loads the linux engine, unless the choice is `node`.
  *
- * @throws {DatagramError} `UNSUPPORTED` if it is to be `linux`, and cannot
+ * @throws {DatagramError} `UNSUPPORTED` if the choice is `linux` and the engine is not available
  */
 export async function chooseEngine(choice: EngineChoice): Promise<Chosen> {
   if (choice === 'node') return { engine: nodeEngine };

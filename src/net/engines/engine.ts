@@ -3,196 +3,225 @@ import type { Endpoint } from '../address/endpoint.js';
 import type { Membership } from '../address/membership.js';
 import type { DatagramError } from '../errors.js';
 
-/** `node` is `node:dgram`, and runs everywhere; `linux` makes the system calls of Linux itself. */
+/**
+ * `node` uses `node:dgram` and runs everywhere. `linux` makes the system calls of Linux through the package `koffi`.
+ */
 export type EngineName = 'node' | 'linux';
 
 /**
- * The narrow waist between this module and the kernel. Batches cross it in both directions, so that an engine which
- * makes one system call for many datagrams pays for one call of this interface too.
+ * The interface between this module and the kernel; the engines implement it. Datagrams cross it in batches, in both
+ * directions, so that an engine with one system call for many datagrams needs one call of this interface for them.
  */
 export interface Engine {
   readonly name: EngineName;
-  /** Whether it leaves in the kernel what its owner has no room for, see `EngineEvents.room`. */
+  /** Whether the engine leaves datagrams in the kernel for which `EngineEvents.room` has no room. */
   readonly leavesInKernel: boolean;
 
   /**
-   * Opens a socket, bound and configured, receiving from now on.
+   * Opens a socket: bound, configured and receiving.
    *
-   * @throws {DatagramError} `OPEN_FAILED`, `BROADCAST_FORBIDDEN`, `UNSUPPORTED`; nothing stays open then.
+   * @throws {DatagramError} `OPEN_FAILED`, `BROADCAST_FORBIDDEN`, `UNSUPPORTED`. Then nothing stays open.
    */
   open(request: OpenRequest, events: EngineEvents): Promise<EngineSocket>;
 }
 
-/** What to open: a literal local address, resolved by the caller. */
+/** The socket to open. Names are looked up already. */
 export interface OpenRequest {
-  /** Where to bind; port 0 lets the kernel choose. */
+  /** The address to bind. With port 0 the kernel chooses the port. */
   readonly local: Endpoint;
-  /** Whether a socket on `::` takes IPv4 too. Only with `::`. */
+  /** Whether the socket also receives and sends IPv4. Only if `local` is `::`. */
   readonly dualStack: boolean;
-  /** Connects the socket: it then sends only there, and hears only that peer and its ICMP errors. */
+  /** The peer. The socket then sends only to it, receives only from it, and reports its ICMP errors. */
   readonly remote?: Endpoint | undefined;
-  /** For a connected socket: also hear what other addresses send to its port, by `EngineEvents.strays`. */
+  /** With `remote`: also reports datagrams of other addresses, by `EngineEvents.strays`. */
   readonly hearStrays: boolean;
-  /** A descriptor of a socket that is bound to `local` already: it is adopted instead. Never with `hearStrays`. */
+  /**
+   * The descriptor of a socket that is bound to `local` already, used instead of a new one. Never with `hearStrays`.
+   */
   readonly fd?: number | undefined;
   readonly options: SocketOptions;
 }
 
-/** Options of the socket itself. */
+/** Options that the kernel carries out. An option that an engine does not support is `UNSUPPORTED`. */
 export interface SocketOptions {
   /**
-   * Kernel receive buffer asked for, in bytes of payload and overhead. The system may grant less: on Linux
-   * `net.core.rmem_max` is the limit, beyond which only the linux engine gets it, with the privilege CAP_NET_ADMIN
-   * (`SO_RCVBUFFORCE`, socket(7)). Default: 4 MiB, or what the system allows.
+   * Size of the kernel's receive buffer in bytes, 1 to 1073741823. Payloads and the kernel's overhead for each datagram
+   * count. The system may grant less: the limit of Linux is `net.core.rmem_max`. The linux engine exceeds it with the
+   * privilege CAP_NET_ADMIN (`SO_RCVBUFFORCE`, socket(7)). See `kernelBuffers` for the size granted. Default: 4 MiB, or
+   * what the system allows.
    */
   readonly recvBufferBytes?: number | undefined;
-  /** Kernel send buffer asked for, in bytes, with the limit `net.core.wmem_max` (`SO_SNDBUFFORCE`). Default: the system's. */
+  /**
+   * Size of the kernel's send buffer in bytes, 1 to 1073741823. The limit of Linux is `net.core.wmem_max`; the linux
+   * engine exceeds it with CAP_NET_ADMIN (`SO_SNDBUFFORCE`, socket(7)). Default: the system's.
+   */
   readonly sendBufferBytes?: number | undefined;
   /**
-   * How long a datagram is offered again, every millisecond, to a system that has no memory to send it with (`ENOBUFS`,
-   * `ENOMEM`), before it fails (`SEND_FAILED`): milliseconds from 0. After it, the others of its batch are offered once
-   * each, until one is taken. Default: 1000. The node engine hears of `ENOBUFS` on few systems: libuv itself offers the
-   * datagram again, for as long as it takes.
+   * How long to repeat a send that fails because the system has no memory (`ENOBUFS`, `ENOMEM`), in milliseconds from
+   * 0. The socket tries again every millisecond. Then the datagram fails (`SEND_FAILED`), and the other datagrams of
+   * the batch are tried once each until one is taken. Default: 1000. On most systems libuv hides `ENOBUFS` from the
+   * node engine and repeats the send without a limit.
    */
   readonly noMemoryTimeoutMs?: number | undefined;
   /**
-   * Time to live and hop limit of what is sent, unicast and multicast, 1 to 255. Default: the system's.
+   * Time to live (IPv4) and hop limit (IPv6) of sent datagrams, unicast and multicast, 1 to 255. Default: the system's.
    * The node engine cannot set it on a socket of both families (`UNSUPPORTED`).
    */
   readonly ttl?: number | undefined;
-  /** Permission to send to broadcast addresses. Default: false. */
+  /** Allows sending to broadcast addresses (`SO_BROADCAST`, socket(7)). Default: false. */
   readonly broadcast?: boolean | undefined;
   /**
-   * Name of the interface that multicast and broadcast leave from, and on which groups are joined that name none. Default:
-   * the system's routing decides. The node engine cannot choose it for broadcast on a server of every interface
-   * (`UNSUPPORTED`, from `sendto`).
+   * Name of the interface by which multicast and broadcast datagrams leave. Groups without an interface are joined on
+   * it. Default: the system's routes decide. A server of every interface with the node engine cannot choose the
+   * interface of a broadcast: `sendto` fails with `UNSUPPORTED`.
    */
   readonly multicastInterface?: string | undefined;
   /**
-   * Multicast groups to hear, on a socket of every interface or bound to the one group, which it then shares with other
-   * sockets that are bound there (SO_REUSEADDR). A client hears in groups its peer, and others by `strays`. Default: none;
-   * what other sockets of the host have joined is heard all the same on Linux (`IP_MULTICAST_ALL`, ip(7)), but not by a
-   * socket of the linux engine that has joined any.
+   * Multicast groups to receive from. The socket must be bound to every interface or to the group; several sockets can
+   * be bound to one group (`SO_REUSEADDR`). A client receives its peer's datagrams to the group, and those of others by
+   * `strays`. Default: none.
+   *
+   * On Linux a socket also receives from groups that other sockets of the host have joined (`IP_MULTICAST_ALL`, ip(7)).
+   * The linux engine prevents that on a socket that joins at least one group.
    */
   readonly join?: readonly Membership[] | undefined;
-  /** Differentiated services code point of what is sent, 0 to 63 (RFC 2474). Default: 0. Linux engine. */
+  /** Differentiated services code point of sent datagrams, 0 to 63 (RFC 2474). Default: 0. Linux engine only. */
   readonly dscp?: number | undefined;
   /**
-   * Forbids that what is sent is fragmented, here or on its way: a datagram too large for the path fails (`TOO_LARGE`),
-   * or is told by an event when a router says so. Default: false. Linux engine.
+   * Forbids fragmentation of sent datagrams (`IP_MTU_DISCOVER`, ip(7)). A datagram that is too large for this host's
+   * interface fails with `TOO_LARGE`; if a router finds it too large, the event `peerError` says so. Default: false.
+   * Linux engine only.
    */
   readonly dontFragment?: boolean | undefined;
-  /** Name of the one interface to receive from and send through (`SO_BINDTODEVICE`, socket(7)). Default: any. Linux engine. */
+  /**
+   * Name of the only interface to receive from and send through (`SO_BINDTODEVICE`, socket(7)). Default: every
+   * interface. Linux engine only.
+   */
   readonly bindDevice?: string | undefined;
   /**
-   * Lets other sockets of this user that ask for it too be bound to the same address and port: each peer is heard by one
-   * of them (`SO_REUSEPORT`, socket(7)). Default: false. Linux engine.
+   * Lets several sockets of one user bind the same address and port, if all of them set this. The kernel gives all
+   * datagrams of one peer to the same socket (`SO_REUSEPORT`, socket(7)). Default: false. Linux engine only.
    */
   readonly reusePort?: boolean | undefined;
   /**
-   * Has every dropped datagram counted, at the price of a lower rate of receiving: without it, the linux engine counts
-   * datagrams that the kernel coalesced and dropped together as one. Default: false. The node engine always does.
+   * Makes `kernelDropped` exact, but receiving slower: the linux engine then does not let the kernel coalesce
+   * datagrams. Otherwise datagrams that were coalesced and dropped together count as one. Default: false. The node
+   * engine always counts exactly.
    */
   readonly exactDrops?: boolean | undefined;
 }
 
-/** What an engine tells its owner. Nothing is delivered after the socket's `close`. */
+/** The functions by which an engine reports to the owner of its socket. It calls none of them after `close`. */
 export interface EngineEvents {
-  /** How many datagrams the owner has room for. An engine that can leave them in the kernel reads no more than that. */
+  /** How many datagrams the owner has room for. An engine that can leave datagrams in the kernel reads no more. */
   room(): number;
-  /** Datagrams that arrived, in order, at least one. The array is the owner's. */
+  /** Datagrams arrived: at least one, in order. The owner may keep the array. */
   datagrams(batch: Datagram[]): void;
-  /** Whether an engine that has runs is to give them to `runs` instead of `datagrams`. It may give either. */
+  /** Whether the owner wants runs. An engine that has runs then calls `runs`, but may call `datagrams` too. */
   takesRuns(): boolean;
-  /** Runs that arrived, in order, at least one, and no more datagrams than there is room for. The array is the owner's. */
+  /** Runs arrived: at least one, in order, within the room of the owner. The owner may keep the array. */
   runs(runs: Run[]): void;
-  /** If given, an engine that can spare itself the payloads calls it instead of `datagrams`, whatever room there is. */
+  /**
+   * Counts of datagrams that arrived. If the owner gives this function, an engine that need not copy payloads calls it
+   * instead of `datagrams`, and does not ask for `room`.
+   */
   readonly arrivals?: ((arrivals: Arrivals) => void) | undefined;
-  /** Datagrams that came from other addresses than the connected one. */
+  /** Datagrams arrived from other addresses than the peer. */
   strays(batch: Datagram[]): void;
-  /** An ICMP error for something sent earlier. */
+  /** An ICMP error came back for a datagram sent earlier. */
   peerError(error: DatagramError): void;
-  /** The system had no memory to receive with. What has arrived is still there, and the engine asks for it again. */
+  /** The system had no memory to receive with. No datagram is lost, and the engine tries again. */
   receiveError(error: DatagramError): void;
   /** The socket can receive no more. */
   failed(error: DatagramError): void;
 }
 
-/** A datagram to send; `remote` is left out on a connected socket. */
+/** A datagram to send. */
 export interface EngineOutgoing {
   readonly data: Uint8Array;
   /**
-   * Its length when it was handed over. A view has another one once its memory was detached or shrunk: it is refused then.
-   * Default: its length when it is sent.
+   * The length of `data` when the caller gave it. If the length differs at the time of sending, the memory was detached
+   * or resized, and the datagram fails. Default: the length at the time of sending.
    */
   readonly bytes?: number;
+  /** The destination. Left out on a socket with a peer. */
   readonly remote?: Endpoint;
-  /** The address to send from, on a socket of several; its port is the socket's, whatever is written here. */
+  /** The address to send from, see `Outgoing`. The port is ignored. */
   readonly local?: Endpoint | undefined;
 }
 
-/** Options of sending a batch. */
+/** Options of `sendBatch`. */
 export interface SendBatchOptions {
   /**
-   * Where to write when each datagram of the batch was given to the kernel, in milliseconds since the epoch by the clock of
-   * {@link Datagram}: the moment before the system call that took it. The datagrams of one system call have one time; those
-   * that the kernel did not take have none, and their places are left alone. At least as long as the batch. Default: the
-   * clock is not read.
+   * An array, at least as long as the batch, into which the sending times are written: at the place of each datagram
+   * the moment before the system call that took it, in milliseconds since the epoch, by the clock of `Datagram.timeMs`.
+   * Datagrams of one system call have the same time. The place of a datagram that the kernel did not take is not
+   * changed. Default: times are not measured.
    */
   readonly timesMs?: Float64Array | undefined;
 }
 
-/** One datagram of a batch that the kernel did not take. */
+/** A datagram of a batch that the kernel did not take. */
 export interface SendFailure {
   /** Its place in the batch, from 0. */
   readonly index: number;
+  /** Why it was not sent, for example `TOO_LARGE` or `SEND_FAILED`. */
   readonly error: DatagramError;
 }
 
-/** Sizes of the kernel's buffers in bytes as `setsockopt(2)` counts them: Linux doubles for its own use, and that is taken out again. */
+/**
+ * Sizes of the kernel's buffers as granted, in bytes, in the unit of `setsockopt(2)`. getsockopt(2) of Linux returns
+ * twice as much (socket(7)); this is half of it.
+ */
 export interface KernelBuffers {
+  /** Size of the receive buffer. */
   readonly recvBytes: number;
+  /** Size of the send buffer. */
   readonly sendBytes: number;
 }
 
 /** An open socket of an engine. */
 export interface EngineSocket {
-  /** The bound address, with the port that the kernel chose. */
+  /** The address to which the socket is bound, with the port that the kernel chose. */
   readonly local: Endpoint;
-  /** What the kernel granted. */
+  /** The buffers that the kernel granted. */
   readonly buffers: KernelBuffers;
 
   /**
-   * Gives datagrams to the kernel, in order and each exactly once; resolves when it has taken or refused every one.
-   * An ICMP error that was pending is reported as an event and the datagram it hit is sent again; an ICMP error for
-   * one of these datagrams may come after the promise settled. Never rejects.
+   * Gives datagrams to the kernel, in order and each exactly once. Resolves when the kernel has taken or refused all,
+   * to those that it refused. Never rejects.
+   *
+   * A send can fail with the ICMP error of an earlier datagram. The engine then reports that error as an event and
+   * sends the datagram again. ICMP errors for the datagrams of this batch may come after the promise settled.
    *
    * @param timesMs see `SendBatchOptions`
    */
   send(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]>;
 
-  /** Tells an engine that stopped reading for want of room that there is some again. Nothing happens after `close`. */
+  /**
+   * Tells the engine that the owner has room again. An engine that stopped reading goes on. No effect after `close`.
+   */
   resume(): void;
 
   /**
-   * Has everything reported that the kernel knows now, ICMP errors and the datagrams in its buffer, as far as there is
-   * room for them; waits for nothing to arrive. What keeps arriving meanwhile may or may not be among it.
+   * Reports what the kernel holds now: ICMP errors, and datagrams of its buffer as far as the owner has room. Does not
+   * wait for new datagrams, but may report some that arrive meanwhile.
    *
-   * @param withinMs stops reading after that time, though there may be more; something is read in any case. Default: no
-   * limit, but as much as fits the kernel's buffer ends it.
+   * @param withinMs Stops reading after this many milliseconds, but reads at least once. Default: stops when as much
+   * was read as the kernel's buffer holds.
    */
   poll(withinMs?: number): Promise<void>;
 
   /**
-   * How many datagrams for this socket the kernel dropped so far, for the most part because its buffer was full; undefined
-   * where that cannot be known. Finding the socket, the first time, takes about a millisecond. After `close` it is what
-   * it was then, if it was asked for before.
+   * How many datagrams for this socket the kernel dropped since it was opened, mostly because its buffer was full.
+   * Undefined where the system does not tell. The first call of the node engine takes about a millisecond. After
+   * `close` it returns the final count, with the node engine only if it was called before.
    */
   kernelDropped(): number | undefined;
 
-  /** Whether there may have been more than `kernelDropped` told last. */
+  /** Whether the kernel may have dropped more datagrams than the last `kernelDropped` said. */
   readonly kernelDropsAreLowerBound: boolean;
 
-  /** Closes the socket; what was handed to `send` and not yet taken is given up. Twice is fine. */
+  /** Closes the socket. Datagrams of `send` that the kernel has not taken fail with `CLOSED`. May be called twice. */
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { formatMembership, type Membership } from '../address/membership.js';
 
 const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
 
-/** What a failed opening tells: `cause` is an error of the system, whose `syscall` says what failed. */
+/** Makes the error of a failed opening from the system's error. The `syscall` of `cause` says which step failed. */
 export function openError(cause: unknown, { remote, fd }: OpenRequest, local: Endpoint): DatagramError {
   if (cause instanceof DatagramError) return cause;
   const code = systemCode(cause);
@@ -28,7 +28,7 @@ export function openError(cause: unknown, { remote, fd }: OpenRequest, local: En
   });
 }
 
-/** What a group tells that the system does not let a socket join. */
+/** Makes the error of a group that the system did not let the socket join. */
 export function joinError(cause: unknown, membership: Membership): DatagramError {
   const what = `cannot join ${formatMembership(membership)}`;
   return new DatagramError('OPEN_FAILED', `${what}: ${describeRefusedJoin(cause, membership)}`, { cause });
@@ -49,12 +49,12 @@ function describeRefusedJoin(cause: unknown, { group, interface: name }: Members
   return describeSystemError(cause);
 }
 
-/** Whether the memory of a payload was detached, or changed its size, since the datagram was handed over. */
+/** Whether the memory of a payload was detached or resized since the caller gave the datagram. */
 export function isChanged({ data, bytes = data.length }: EngineOutgoing): boolean {
   return data.length !== bytes;
 }
 
-/** What a datagram tells that the system refused to send. */
+/** Makes the error of a datagram that the system refused to send. */
 export function sendError(
   cause: unknown,
   outgoing: EngineOutgoing,
@@ -82,7 +82,7 @@ export function sendError(
   return new DatagramError('SEND_FAILED', `cannot send${whom}: ${describeSystemError(cause)}`, details);
 }
 
-/** What a socket tells that the system did not let receive, this time or any more. */
+/** Makes the error of a failed reception. */
 export function receiveError(cause: unknown, local: Endpoint): DatagramError {
   return new DatagramError(
     'RECEIVE_FAILED',

@@ -1,14 +1,17 @@
 import { platform } from 'node:os';
 
-/** The receive buffer asked for by default, in bytes. It holds 4000 small datagrams, which Linux charges 1.3 KB each. */
+/**
+ * Default size of the receive buffer in bytes. Linux counts about 1.3 KB of memory for a small datagram and doubles the
+ * size (socket(7)), so the buffer holds several thousand of them.
+ */
 export const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
-/** The least that Linux charges the receive buffer for a datagram, in bytes. */
+/** The smallest memory, in bytes, that Linux counts for one datagram in the receive buffer. */
 export const LEAST_CHARGE_BYTES = 512;
-/** Linux grants twice the buffer that it is asked for, to allow for its own bookkeeping (socket(7)). */
+/** Linux grants twice the buffer that setsockopt(2) asks for, for its own bookkeeping (socket(7)). */
 export const KERNEL_FACTOR = platform() === 'linux' ? 2 : 1;
-/** Sends between two turns of the event loop: enough to be fast, few enough that timers and replies are not held up. */
+/** How many sends an engine makes in one round of the event loop. Then timers and received datagrams get their turn. */
 export const SENDS_PER_TURN = 64;
-/** How often a datagram is sent again after an ICMP error that may be about an earlier datagram. */
+/** How often a datagram is tried if its send fails with an error that may be the ICMP error of an earlier datagram. */
 export const MAX_ATTEMPTS = 16;
-/** See `SocketOptions.noMemoryTimeoutMs`. */
+/** Default of `SocketOptions.noMemoryTimeoutMs`. */
 export const NO_MEMORY_TIMEOUT_MS = 1000;

@@ -10,15 +10,16 @@ import {
 import type { Engine, EngineEvents, EngineSocket, OpenRequest } from './engine.js';
 import { DatagramError } from '../errors.js';
 
-/** How often a socket is bound anew whose port turned out to be the one that it sends to. */
+/** How often {@link openApart} opens a socket until its port differs from the peer's. */
 const MAX_PORT_ATTEMPTS = 64;
 
 /**
- * Opens a socket that does not send to itself. The kernel may choose the very port that a client is to send to, where
- * nobody else has it. Such a socket would take its own question for an answer, so it is bound anew.
+ * Opens a socket that does not send to itself. A client may send to a port of this host to which nobody is bound, and
+ * the kernel may choose that port for the client. The client would take its own request for the reply. So this opens
+ * the socket again until the port differs.
  *
- * @throws {DatagramError} `INVALID_ADDRESS` where the local port was asked for; `OPEN_FAILED` where the system has no
- * other; whatever the engine throws
+ * @throws {DatagramError} `INVALID_ADDRESS` if the caller chose the port; `OPEN_FAILED` if the system has no other
+ * port; errors of the engine
  */
 export async function openApart(engine: Engine, request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
   const { remote, local } = request;
@@ -41,7 +42,7 @@ function noOtherPort(remote: Endpoint): DatagramError {
   );
 }
 
-/** The error of a socket that would send to itself. */
+/** The error of a client whose local address is that of its peer. */
 export function sendsToItself(local: Endpoint, remote: Endpoint): DatagramError {
   return new DatagramError(
     'INVALID_ADDRESS',
@@ -51,20 +52,20 @@ export function sendsToItself(local: Endpoint, remote: Endpoint): DatagramError 
 }
 
 /**
- * Whether a socket that is bound to `local` would hear itself, and nobody else, by what it sends to `remote`. A group or
- * a broadcast address is heard by others as well, who may answer from the same port.
+ * Whether a socket bound to `local` would receive what it sends to `remote`, and nobody else would. False for a group
+ * and a broadcast address: other hosts receive them too, and may reply from the same port.
  */
 export function isSelf(local: Endpoint, remote: Endpoint): boolean {
   if (local.port !== remote.port || isMulticast(remote.address) || isBroadcast(remote.address)) return false;
   return local.address === remote.address || (isWildcard(local.address) && isOwnAddress(remote.address));
 }
 
-/** Whether an address is one of this host, zone included. */
+/** Whether an address belongs to an interface of this host. The zone counts. */
 function isOwnAddress(address: string): boolean {
   return isLoopback(address) || interfaceAddresses().includes(address);
 }
 
-/** The addresses of this host's interfaces, as {@link Endpoint} has them. */
+/** Returns the addresses of this host's interfaces in the canonical form of {@link Endpoint}. */
 function interfaceAddresses(): string[] {
   return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
     entries.map(({ address, scopeid = 0 }) =>
@@ -74,11 +75,11 @@ function interfaceAddresses(): string[] {
 }
 
 /**
- * The addresses from which a socket may send: its own, and any of this host where it is bound to a group or a broadcast
- * address, which are no source.
+ * Returns the source addresses that a socket's own datagrams may have. It is the bound address. A socket bound to a
+ * group or a broadcast address may send from each address of this host, because such an address cannot be a source.
  *
- * @param asked where it was to be bound
- * @param bound where it is bound
+ * @param asked the address that the caller asked to bind
+ * @param bound the address to which the socket is bound
  */
 export function ownAddresses(asked: Endpoint, bound: Endpoint): ReadonlySet<string> {
   const isSource = isWildcard(asked.address) || !(isMulticast(bound.address) || isBroadcast(bound.address));

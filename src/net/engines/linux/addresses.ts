@@ -6,25 +6,25 @@ import { AF_INET, AF_INET6 } from './constants.js';
 import { Memory } from './memory.js';
 import type { SystemCalls } from './system-calls.js';
 
-/** Addresses remembered before all are forgotten, which bounds the memory that strangers can take. */
+/** How many addresses a cache holds. A full cache is emptied, so that senders cannot use up the memory. */
 const REMEMBERED = 4096;
 /** The third word of an IPv4-mapped IPv6 address, read in network order (RFC 4291 section 2.5.5.2). */
 const MAPPED = 0xffff;
-/** The number of no interface, so that what is to leave by one that is gone is refused; by 0 it would leave by any. */
+/** An index that no interface has. It stands for an interface that is gone: the kernel refuses it. 0 would mean any. */
 const NO_INTERFACE = 0x7fff_ffff;
-/** `INET6_ADDRSTRLEN` and `IF_NAMESIZE` are both below. */
+/** Room for a name of an interface (`IF_NAMESIZE` is 16). */
 const NAME_ROOM = 64;
 
 /**
- * Socket addresses of `ip(7)` and `ipv6(7)` and those of control messages, as endpoints: canonical, IPv4-mapped ones as
- * IPv4. The same address is, as a rule, the same object, so that a peer that sends much costs nothing.
+ * Reads socket addresses of ip(7) and ipv6(7), and the addresses of control messages, as endpoints in canonical form.
+ * It returns the same object for the same address as long as its cache holds it, so a busy peer costs almost nothing.
  */
 export class EndpointReader {
   readonly #calls: SystemCalls;
   readonly #scratch: Memory;
   readonly #known = new Map<number | string, Endpoint>();
   #last: Endpoint = { address: '', port: -1 };
-  /** What makes up the last IPv6 address: its words and its zone. */
+  /** The four words and the zone of the last IPv6 address. */
   #lastWords: readonly [number, number, number, number, number] = [-1, -1, -1, -1, -1];
   #lastIpv4 = -1;
 
@@ -42,7 +42,7 @@ export class EndpointReader {
     return undefined;
   }
 
-  /** @param address in host order: 127.0.0.1 is 0x7f000001 */
+  /** @param address as a number: 127.0.0.1 is 0x7f000001 */
   ipv4(address: number, port: number): Endpoint {
     if (address === this.#lastIpv4 && port === this.#last.port) return this.#last;
     const key = address * 65_536 + port;
@@ -58,7 +58,7 @@ export class EndpointReader {
     return endpoint;
   }
 
-  /** Reads the 16 bytes of an IPv6 address; `zone` is the number of an interface, used for link-local ones. */
+  /** Reads the 16 bytes of an IPv6 address. `zone` is the index of an interface; only link-local addresses use it. */
   ipv6(view: DataView, offset: number, zone: number, port: number): Endpoint {
     const first = view.getUint32(offset);
     const second = view.getUint32(offset + 4);
@@ -100,7 +100,7 @@ export class EndpointReader {
   }
 }
 
-/** Link-local unicast, and interface-local and link-local multicast, by the first 32 bits: RFC 4007. */
+/** Whether the first 32 bits are those of an address with a zone: fe80::/10, or multicast ff_1 and ff_2 (RFC 4007). */
 function isLinkLocal(firstWord: number): boolean {
   return (
     firstWord >>> 22 === 0xfe80 >>> 6 ||
@@ -109,15 +109,15 @@ function isLinkLocal(firstWord: number): boolean {
   );
 }
 
-/** An address as the kernel takes it. */
+/** An address in the form of the kernel. */
 interface Encoded {
-  /** 16 bytes; IPv4 is mapped. */
+  /** The 16 bytes of an IPv6 address; IPv4 is IPv4-mapped. */
   readonly bytes: Uint8Array;
-  /** Number of the interface of a link-local address; 0 without one, and if there is no such interface. */
+  /** Index of the zone's interface; 0 without a zone, and if this host has no such interface. */
   readonly zone: number;
 }
 
-/** Writes addresses where structures of the kernel have them. */
+/** Writes addresses into structures of the kernel. */
 export class AddressWriter {
   readonly #calls: SystemCalls;
   readonly #known = new Map<string, Encoded>();
@@ -126,7 +126,7 @@ export class AddressWriter {
     this.#calls = calls;
   }
 
-  /** Writes a `sockaddr_in` or, for a socket of IPv6, a `sockaddr_in6`; returns its length. */
+  /** Writes a `sockaddr_in`, or a `sockaddr_in6` for a socket of IPv6. Returns its length in bytes. */
   writeName({ view, bytes }: Memory, offset: number, { address, port }: Endpoint, family: Family): number {
     const encoded = this.#encode(address);
     view.setUint16(offset + 2, port);
@@ -145,8 +145,9 @@ export class AddressWriter {
   }
 
   /**
-   * Writes the source of a datagram, as `in_pktinfo` of ip(7) or, for a socket of IPv6, `in6_pktinfo` of ipv6(7) has it:
-   * the kernel chooses the interface unless one is named or the address has a zone. Returns its length.
+   * Writes the source of a datagram: an `in_pktinfo` of ip(7), or an `in6_pktinfo` of ipv6(7) for a socket of IPv6.
+   * Returns its length in bytes. The kernel chooses the interface, unless `interface` names one or the address has a
+   * zone.
    */
   writeSource(
     { view, bytes }: Memory,
@@ -172,7 +173,7 @@ export class AddressWriter {
     if (known !== undefined) return known;
     const percent = address.indexOf('%');
     const bytes = mapped(addressBytes(address));
-    // An interface may come back with another number.
+    // Not cached: an interface may disappear and come back with another index.
     if (percent >= 0) return { bytes, zone: this.#calls.if_nametoindex(address.slice(percent + 1)) };
     if (this.#known.size >= REMEMBERED) this.#known.clear();
     const encoded = { bytes, zone: 0 };
@@ -181,7 +182,7 @@ export class AddressWriter {
   }
 }
 
-/** IPv4 as an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2). */
+/** Returns the bytes of an IPv4 address as those of an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2). */
 function mapped(bytes: Uint8Array): Uint8Array {
   return bytes.length === 16 ? bytes : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes);
 }

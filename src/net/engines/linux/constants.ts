@@ -1,5 +1,5 @@
 /**
- * Numbers of Linux, from its headers under `include/uapi`: the same on x64 and arm64, which both take the generic ones.
+ * Constants of Linux, from its headers under `include/uapi`. x64 and arm64 use the same values, those of `asm-generic`.
  */
 
 /** `socket(2)` */
@@ -40,7 +40,9 @@ export const IP_MULTICAST_IF = 32;
 export const IP_MULTICAST_TTL = 33;
 export const IP_MULTICAST_ALL = 49;
 export const IP_PMTUDISC_DO = 2;
-/** Of both families, with an interface by its number: `struct group_req` and `struct group_source_req`. */
+/**
+ * Options of both families that name an interface by its index, with `struct group_req` and `struct group_source_req`.
+ */
 export const MCAST_JOIN_GROUP = 42;
 export const MCAST_JOIN_SOURCE_GROUP = 46;
 
@@ -60,7 +62,7 @@ export const IPV6_TCLASS = 67;
 export const UDP_SEGMENT = 103;
 export const UDP_GRO = 104;
 
-/** Type of the control message that carries the credentials of a sender, `unix(7)`. */
+/** Type of the control message with the credentials of the sender, `unix(7)`. */
 export const SCM_CREDENTIALS = 2;
 
 /** Flags of `recvmsg(2)`. */
@@ -89,7 +91,7 @@ export const ECONNREFUSED = 111;
 export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 
-/** Who found an error, in `sock_extended_err` of `ip(7)`: this host itself, or an ICMP message of either family. */
+/** Origin of an error in `sock_extended_err` of `ip(7)`: this host, an ICMP message or an ICMPv6 message. */
 export const SO_EE_ORIGIN_LOCAL = 1;
 export const SO_EE_ORIGIN_ICMP = 2;
 export const SO_EE_ORIGIN_ICMP6 = 3;

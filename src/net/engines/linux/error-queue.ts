@@ -17,10 +17,12 @@ import type { OpenedSocket } from './open.js';
 import { RECEIVED_AT_ONCE } from './reception.js';
 import type { Turns } from './turns.js';
 
-/** Errors read from the error queue between two turns: a flood of them holds nothing up. */
+/**
+ * How many errors are read in one round of the event loop, so that a flood of ICMP errors does not block the process.
+ */
 const ERRORS_PER_TURN = 1024;
 
-/** The errors by which the next call tells a pending ICMP error (icmp_err_convert and icmpv6_err_convert in Linux). */
+/** Errors of a system call that may report a pending ICMP error (icmp_err_convert and icmpv6_err_convert of Linux). */
 const PENDING = new Set([
   EACCES,
   ECONNREFUSED,
@@ -38,15 +40,15 @@ export function isPendingError(errno: number): boolean {
   return PENDING.has(errno);
 }
 
-/** What a reading of the error queue found. */
+/** The result of reading an error queue. */
 export interface ErrorsRead {
-  /** How many ICMP errors. */
+  /** How many ICMP errors it held. */
   readonly icmp: number;
-  /** Whether this host itself refused to send a datagram. */
+  /** Whether it held an error of this host, which refused to send a datagram. */
   readonly local: boolean;
 }
 
-/** The error queue of a socket (IP_RECVERR in ip(7)): ICMP errors in it become events. */
+/** Reads the error queue of a socket (IP_RECVERR, ip(7)) and reports its ICMP errors as events. */
 export class ErrorQueue {
   readonly #socket: OpenedSocket;
   readonly #events: EngineEvents;
@@ -58,7 +60,7 @@ export class ErrorQueue {
     this.#turns = turns;
   }
 
-  /** Reads the queue until it is empty or the share of a turn is read. */
+  /** Reads the queue until it is empty, or `ERRORS_PER_TURN` errors were read. */
   read(): ErrorsRead {
     const { machinery, fd } = this.#socket;
     const { reception, calls } = machinery;
@@ -68,7 +70,7 @@ export class ErrorQueue {
       const read = reception.receive(fd, RECEIVED_AT_ONCE, MSG_ERRQUEUE);
       if (read < 0 && calls.errno() !== EAGAIN && this.#turns.triesAgain()) continue;
       if (read <= 0) break;
-      // All are read first: a listener of an event may send, which uses the same memory.
+      // Take all entries out of the shared memory first: a listener may send, which overwrites it.
       for (const error of this.#entries(read)) {
         if (error.icmp === undefined) local = true;
         else {
@@ -91,7 +93,7 @@ export class ErrorQueue {
     return errors;
   }
 
-  /** Clears an error that has no entry in the queue: the event loop would tell it over and over. */
+  /** Clears a pending error that has no entry in the queue. The event loop would report it again and again. */
   clearPending(): void {
     this.#socket.machinery.options.pendingError(this.#socket.fd);
   }

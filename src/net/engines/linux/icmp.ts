@@ -14,19 +14,19 @@ import { aligned, CMSGHDR, type Messages } from './messages.js';
 import type { EndpointReader } from './addresses.js';
 import { systemError } from './system-calls.js';
 
-/** `struct sock_extended_err` of ip(7): offsets in bytes; the address of whoever reported the error follows. */
+/** Offsets and size, in bytes, of `struct sock_extended_err` (ip(7)). The address of the reporter follows it. */
 const EXTENDED_ERROR = { errno: 0, origin: 4, type: 5, code: 6, info: 8, bytes: 16 } as const;
 
 /** An entry of a socket's error queue. */
 export interface QueuedError {
   readonly errno: number;
-  /** `undefined` for what this host found out by itself, as it refused to send. */
+  /** The ICMP message. Undefined for an error of this host. */
   readonly icmp: IcmpDetail | undefined;
-  /** Where the datagram was sent to that met with it. */
+  /** The destination of the datagram that caused the error. */
   readonly peer: Endpoint | undefined;
 }
 
-/** Reads the nth message of an error queue; undefined if it is none of IP_RECVERR or IPV6_RECVERR. */
+/** Reads message `nth` of an error queue. Returns undefined if it has no control message IP_RECVERR or IPV6_RECVERR. */
 export function readQueuedError(messages: Messages, nth: number, endpoints: EndpointReader): QueuedError | undefined {
   const { view } = messages.memory;
   let at = messages.controlOffset(nth);
@@ -62,7 +62,7 @@ function readExtendedError(
   return { errno, icmp, peer };
 }
 
-/** Codes of "destination unreachable" by which somebody refuses: protocol, port, and what is prohibited. */
+/** Codes of "destination unreachable" that mean a refusal: protocol unreachable, port unreachable or prohibited. */
 const REFUSING = {
   // RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
   4: { type: 3, codes: [2, 3, 9, 10, 13] },
@@ -70,7 +70,7 @@ const REFUSING = {
   6: { type: 1, codes: [1, 4, 5, 6] },
 } as const;
 
-/** What each ICMP error means, where its `errno` does not say as much. */
+/** Meanings of ICMP errors, by family, type and code, where `errno` says less. */
 const MEANINGS: Readonly<Record<string, string>> = {
   '4:3:9': 'its network is administratively prohibited',
   '4:3:10': 'it is administratively prohibited',
@@ -86,7 +86,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '6:3:0': 'the hop limit was over on the way',
 };
 
-/** An ICMP error as the event that tells it. */
+/** Makes the error of the event `peerError` from an entry of the error queue. */
 export function icmpError({ errno, icmp, peer }: QueuedError & { readonly icmp: IcmpDetail }): DatagramError {
   const cause = systemError('recvmsg', errno);
   const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);

@@ -10,10 +10,10 @@ function load(): Promise<Machinery> {
 }
 
 /**
- * The engine of Linux' own system calls, through the optional package `koffi`: many datagrams a call, and what
- * `node:dgram` does not tell. It is loaded once, by whoever needs it first.
+ * Loads the engine that makes the system calls of Linux itself, through the optional package `koffi`. It moves many
+ * datagrams with one call and supports options that `node:dgram` lacks. Loading happens once in a process.
  *
- * @throws {DatagramError} `UNSUPPORTED` where it cannot run, saying why
+ * @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here. The message says why.
  */
 export async function loadLinuxEngine(): Promise<Engine> {
   const loaded = await load();
@@ -28,9 +28,10 @@ export async function loadLinuxEngine(): Promise<Engine> {
 }
 
 /**
- * Sends one datagram to a Unix socket, which Node cannot, see {@link sendUnixDatagram}.
+ * Sends one datagram to a Unix socket. Node has no Unix datagram sockets. See {@link sendUnixDatagram}.
  *
- * @throws {DatagramError} `UNSUPPORTED` where the engine cannot run; otherwise what the system says
+ * @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here
+ * @throws The system's error if sending fails.
  */
 export async function sendToUnixSocket(name: string, data: Uint8Array): Promise<void> {
   sendUnixDatagram((await load()).calls, name, data);

@@ -6,7 +6,10 @@ import { createSystemClock } from './system-clock.js';
 import { loadSystemCalls, type SystemCalls } from './system-calls.js';
 import { Transmission } from './transmission.js';
 
-/** All sockets of the engine share the functions and their memory. The memory is in use during one call only. */
+/**
+ * The system calls and the memory that all sockets of the engine share. The memory is in use only during one call, so a
+ * later call may overwrite it.
+ */
 export interface Machinery {
   readonly calls: SystemCalls;
   readonly options: SocketOptionCalls;
@@ -16,7 +19,9 @@ export interface Machinery {
   readonly names: Memory;
 }
 
-/** @throws {DatagramError} `UNSUPPORTED` where the engine cannot run, saying why */
+/**
+ * Loads the system calls and lays out the memory. @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here
+ */
 export async function loadMachinery(): Promise<Machinery> {
   const calls = await loadSystemCalls();
   useSystemClock(createSystemClock(calls));

@@ -1,13 +1,13 @@
 /**
- * Memory that system calls read and write: it does not move while this object lives, and its address is known.
- * Addresses are plain numbers: those of user space on x64 and arm64 are below 2^53.
+ * Memory for system calls. Its address is known and stays the same while this object lives. An address is a number:
+ * addresses of user space on x64 and arm64 are below 2^53.
  */
 export class Memory {
   readonly address: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
 
-  /** @param addressOf tells the address of a buffer */
+  /** @param addressOf returns the address of a buffer */
   constructor(bytes: number, addressOf: (buffer: ArrayBuffer) => number) {
     const buffer = new ArrayBuffer(bytes);
     this.address = addressOf(buffer);
@@ -15,13 +15,13 @@ export class Memory {
     this.view = new DataView(buffer);
   }
 
-  /** Writes an address where a structure has a pointer. */
+  /** Writes a pointer of 8 bytes. */
   setPointer(offset: number, address: number): void {
     this.view.setUint32(offset, address >>> 0, true);
     this.view.setUint32(offset + 4, Math.floor(address / 0x1_0000_0000), true);
   }
 
-  /** Writes a number below 2^32 where a structure has a `size_t`. */
+  /** Writes a `size_t` of 8 bytes. `size` is below 2^32. */
   setSize(offset: number, size: number): void {
     this.view.setUint32(offset, size, true);
     this.view.setUint32(offset + 4, 0, true);

@@ -1,6 +1,6 @@
 import { Memory } from './memory.js';
 
-/** `struct mmsghdr` of recvmmsg(2), with `struct msghdr` at its start: sizes and offsets in bytes. */
+/** Size and offsets, in bytes, of `struct mmsghdr` (recvmmsg(2)), which starts with a `struct msghdr`. */
 export const MMSGHDR = {
   bytes: 64,
   name: 0,
@@ -13,23 +13,25 @@ export const MMSGHDR = {
   length: 56,
 } as const;
 
-/** `struct iovec` of readv(2). */
+/** Size and offsets, in bytes, of `struct iovec` (readv(2)). */
 export const IOVEC = { bytes: 16, base: 0, length: 8 } as const;
 
-/** `struct cmsghdr` of cmsg(3); the data follow at once, and the next one is aligned to 8 bytes. */
+/**
+ * Size and offsets, in bytes, of `struct cmsghdr` (cmsg(3)). Its data follow it; the next one is aligned to 8 bytes.
+ */
 export const CMSGHDR = { bytes: 16, length: 0, level: 8, type: 12 } as const;
 
-/** Room for a `sockaddr_in6` and some more, so that all that follows is aligned. */
+/** Room for a `sockaddr_in6` of 28 bytes, rounded up so that the memory behind it is aligned. */
 export const NAME_BYTES = 32;
 
-/** Where the next control message begins, after one of that length. */
+/** Rounds the length of a control message up to the start of the next one. */
 export function aligned(length: number): number {
   return (length + 7) & ~7;
 }
 
 /**
- * Headers of several messages for recvmmsg(2) and sendmmsg(2), each with one buffer, an address and control data. What
- * never changes is laid out once.
+ * The headers of several messages for recvmmsg(2) and sendmmsg(2). Each message has one buffer, one address and control
+ * data. The constructor writes the pointers between these parts, which never change.
  */
 export class Messages {
   readonly memory: Memory;
@@ -56,12 +58,12 @@ export class Messages {
     }
   }
 
-  /** Where the address of the nth message stands in the memory. */
+  /** Offset of the address of message `nth`. */
   nameOffset(nth: number): number {
     return this.#names + nth * NAME_BYTES;
   }
 
-  /** Where the control data of the nth message begin in the memory. */
+  /** Offset of the control data of message `nth`. */
   controlOffset(nth: number): number {
     return this.#controls + nth * this.#controlBytes;
   }
@@ -84,17 +86,17 @@ export class Messages {
     this.memory.setSize(nth * MMSGHDR.bytes + MMSGHDR.controlLength, length);
   }
 
-  /** How many bytes of control data the nth message has. */
+  /** Length of the control data of message `nth` in bytes. */
   controlLength(nth: number): number {
     return this.memory.view.getUint32(nth * MMSGHDR.bytes + MMSGHDR.controlLength, true);
   }
 
-  /** How many bytes of the nth message were received or sent. */
+  /** How many bytes of message `nth` were received or sent. */
   length(nth: number): number {
     return this.memory.view.getUint32(nth * MMSGHDR.bytes + MMSGHDR.length, true);
   }
 
-  /** Makes the first messages ready to receive: all the room that there is for addresses and control data. */
+  /** Prepares the first `messages` messages for receiving: offers the whole room for addresses and control data. */
   offerRoom(messages: number): void {
     for (let nth = 0; nth < messages; nth += 1) {
       this.setNameLength(nth, NAME_BYTES);
@@ -102,7 +104,7 @@ export class Messages {
     }
   }
 
-  /** Writes the header of a control message; returns where its data begin. */
+  /** Writes the header of a control message. Returns the offset of its data. */
   startControl(offset: number, level: number, type: number, dataBytes: number): number {
     const { memory } = this;
     memory.setSize(offset + CMSGHDR.length, CMSGHDR.bytes + dataBytes);

@@ -7,7 +7,7 @@ import type { Machinery } from './machinery.js';
 import { systemError } from './system-calls.js';
 import type { Route } from './transmission.js';
 
-/** A socket that is bound and configured, and connected if that was asked for. */
+/** A socket that is bound, configured and, if {@link isConnected}, connected. */
 export interface OpenedSocket {
   readonly machinery: Machinery;
   readonly request: OpenRequest;
@@ -15,13 +15,13 @@ export interface OpenedSocket {
   readonly fd: number;
   readonly local: Endpoint;
   readonly buffers: KernelBuffers;
-  /** Whether the kernel may coalesce datagrams. Coalesced datagrams that it drops count as one. */
+  /** Whether the kernel may coalesce datagrams. It counts coalesced datagrams that it drops as one. */
   readonly coalesces: boolean;
   /** See {@link Route}. */
   readonly broadcasts: Route['broadcasts'];
 }
 
-/** @throws {DatagramError} what `Engine.open` throws; nothing stays open then */
+/** Opens a socket. @throws {DatagramError} like `Engine.open`. Then nothing stays open. */
 export function openSocket(machinery: Machinery, request: OpenRequest): OpenedSocket {
   const { calls, options } = machinery;
   const fd = createSocket(machinery, request);
@@ -43,8 +43,8 @@ export function openSocket(machinery: Machinery, request: OpenRequest): OpenedSo
 }
 
 /**
- * Whether the kernel is to know the peer. A client that hears strays stays unconnected: a connected socket hears only its
- * peer, and IP_RECVERR tells an unconnected one the ICMP errors too.
+ * Whether the socket is connected to the peer by connect(2). A client that receives strays is not, because a connected
+ * socket receives only from its peer. It needs no connection for ICMP errors: IP_RECVERR reports them without one.
  */
 export function isConnected(request: OpenRequest): request is OpenRequest & { readonly remote: Endpoint } {
   return request.remote !== undefined && !request.hearStrays;
@@ -63,7 +63,7 @@ function createSocket({ calls, options }: Machinery, request: OpenRequest): numb
   return fd;
 }
 
-/** Makes the system call bind(2) or connect(2). */
+/** Calls bind(2) or connect(2). */
 function call(
   name: 'bind' | 'connect',
   { calls, names, transmission }: Machinery,
@@ -76,9 +76,9 @@ function call(
 }
 
 /**
- * The address from which a client sends that hears strays; undefined for any other socket. Such a client stays
- * unconnected, so a second socket is connected in its place. It learns the address, and whether there is a route, and is
- * closed again.
+ * Returns the source address of a client that receives strays; undefined for other sockets. Such a client is not
+ * connected, so it does not know which source address the kernel chooses. This connects a second socket to the peer,
+ * reads its address and closes it. It fails if there is no route.
  */
 function findSource(machinery: Machinery, request: OpenRequest): string | undefined {
   const { remote, hearStrays } = request;
@@ -103,7 +103,10 @@ function nameOf({ calls, names, reception }: Machinery, fd: number, request: Ope
   return { address, port };
 }
 
-/** Routes choose the interface of a network's own broadcast address, unless a client is to send there by another. */
+/**
+ * Returns how broadcasts leave by the interface of `multicastInterface`; undefined without that option. It concerns the
+ * limited broadcast address and the peer of a client. The kernel's routes decide for other broadcast addresses.
+ */
 function planBroadcasts({ local, remote, options }: OpenRequest): Route['broadcasts'] {
   const { multicastInterface } = options;
   if (multicastInterface === undefined) return undefined;

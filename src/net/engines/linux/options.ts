@@ -48,12 +48,15 @@ import {
 import { Memory } from './memory.js';
 import { type SystemCalls, systemError } from './system-calls.js';
 
-/** Where `SO_MEMINFO` has the count of dropped datagrams (`SK_MEMINFO_DROPS`), and how much it fills in. */
+/** Of `SO_MEMINFO`: the offset of the count of dropped datagrams (`SK_MEMINFO_DROPS`) and the size needed, in bytes. */
 const MEMINFO = { drops: 32, bytes: 36 } as const;
-/** `struct group_source_req` of `linux/in.h`, which begins as `struct group_req` does: offsets and sizes in bytes. */
+/**
+ * Offsets and sizes, in bytes, of `struct group_req` and of `struct group_source_req`, which begins with the same
+ * fields.
+ */
 const GROUP_REQ = { interface: 0, group: 8, bytes: 136, source: 136, bytesWithSource: 264 } as const;
 
-/** Sets and reads the options of sockets. */
+/** Sets and reads socket options with setsockopt(2) and getsockopt(2). */
 export class SocketOptionCalls {
   readonly #calls: SystemCalls;
   readonly #value: Memory;
@@ -65,17 +68,23 @@ export class SocketOptionCalls {
     this.#addresses = new AddressWriter(calls);
   }
 
-  /** All that has to be set before the socket is bound. @throws what `setsockopt` fails with, or a {@link DatagramError} */
+  /** Sets the options that must be set before bind(2). @throws the system's error, or a {@link DatagramError} */
   beforeBind(fd: number, { local, dualStack, options }: OpenRequest): void {
     const family = familyOf(local.address);
     if (family === 6) this.#set(fd, SOL_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
-    // Every socket that is bound to a group gets its datagrams: sharing it takes nothing from another.
+    // All sockets that are bound to a group receive its datagrams. So sharing the address takes nothing from the
+    // others.
     if (isMulticast(local.address)) this.#set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (options.reusePort === true) this.#set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (options.bindDevice !== undefined) this.#bindToDevice(fd, options.bindDevice);
   }
 
-  /** All else that was asked for, and what the engine itself needs to know; whether the kernel puts datagrams together now. */
+  /**
+   * Sets all other options except groups: those of the request, and those that the engine needs. Returns whether the
+   * kernel coalesces datagrams from now on.
+   *
+   * @throws the system's error, or a {@link DatagramError}
+   */
   configure(fd: number, { local, dualStack, options }: OpenRequest): { readonly coalesces: boolean } {
     const families: readonly Family[] = dualStack ? [4, 6] : [familyOf(local.address)];
     const { recvBufferBytes, sendBufferBytes } = options;
@@ -87,7 +96,7 @@ export class SocketOptionCalls {
     }
     if (options.broadcast === true) this.#set(fd, SOL_SOCKET, SO_BROADCAST, 1);
     this.#set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
-    // Kernels before 5.0 do not know it, and coalesce nothing.
+    // Kernels before 5.0 do not have UDP_GRO.
     const coalesces = options.exactDrops !== true && this.#trySet(fd, SOL_UDP, UDP_GRO, 1);
     for (const family of families) this.#configureFamily(fd, family, options);
     if (familyOf(local.address) === 6) this.#set(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
@@ -95,7 +104,7 @@ export class SocketOptionCalls {
     return { coalesces };
   }
 
-  /** Sets a buffer beyond the system's limit, if it granted less than was asked for; that takes CAP_NET_ADMIN (socket(7)). */
+  /** Exceeds the system's limit if it granted a smaller buffer. Fails silently without CAP_NET_ADMIN (socket(7)). */
   #enforce(fd: number, granted: number, force: number, bytes: number): void {
     if (this.#get(fd, granted) < bytes * KERNEL_FACTOR) this.#trySet(fd, SOL_SOCKET, force, bytes);
   }
@@ -111,7 +120,7 @@ export class SocketOptionCalls {
       set(IP_TTL, IPV6_UNICAST_HOPS, ttl);
       set(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, ttl);
     }
-    // The two bits below are those of explicit congestion notification (RFC 3168).
+    // The lower two bits of the field belong to explicit congestion notification (RFC 3168).
     if (dscp !== undefined) set(IP_TOS, IPV6_TCLASS, dscp << 2);
     if (dontFragment === true) set(IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, IP_PMTUDISC_DO);
     if (multicastInterface !== undefined) this.#setMulticastInterface(fd, family, multicastInterface);
@@ -129,9 +138,9 @@ export class SocketOptionCalls {
       this.#set(fd, SOL_IPV6, IPV6_MULTICAST_IF, index);
       return;
     }
-    // Without an address of its own nothing would leave there.
+    // Throws if the interface has no IPv4 address. Without one the kernel sends nothing by it.
     ipv4Of(name);
-    // `struct ip_mreqn` of ip(7): group, address, number of the interface.
+    // `struct ip_mreqn` of ip(7): group, address, index of the interface.
     const { view } = this.#value;
     view.setUint32(0, 0);
     view.setUint32(4, 0);
@@ -139,11 +148,15 @@ export class SocketOptionCalls {
     this.#setBytes(fd, SOL_IP, IP_MULTICAST_IF, 12);
   }
 
-  /** Joins the groups asked for, and has the socket hear no others. @throws {DatagramError} `OPEN_FAILED` */
+  /**
+   * Joins the groups of the request. The socket then receives from no other group. @throws {DatagramError}
+   * `OPEN_FAILED`
+   */
   join(fd: number, { options }: OpenRequest): void {
     const memberships = membershipsOf(options);
     if (memberships.length === 0) return;
-    // What other sockets of the host have joined; each is refused by sockets of the other family, and by older kernels.
+    // Excludes groups that other sockets of the host have joined. Each call fails, without harm, on a socket of the
+    // other family and on an older kernel.
     this.#trySet(fd, SOL_IP, IP_MULTICAST_ALL, 0);
     this.#trySet(fd, SOL_IPV6, IPV6_MULTICAST_ALL, 0);
     for (const membership of memberships) this.#join(fd, membership);
@@ -196,7 +209,7 @@ export class SocketOptionCalls {
     return this.#calls.setsockopt(fd, level, option, this.#value.address, 4) === 0;
   }
 
-  /** What the kernel granted. */
+  /** The sizes that the kernel granted. */
   buffers(fd: number): KernelBuffers {
     return {
       recvBytes: this.#get(fd, SO_RCVBUF) / KERNEL_FACTOR,
@@ -204,13 +217,13 @@ export class SocketOptionCalls {
     };
   }
 
-  /** Datagrams that the kernel dropped at the socket so far; undefined from kernels before 4.12. */
+  /** How many datagrams for the socket the kernel dropped. Undefined on kernels before 4.12. */
   drops(fd: number): number | undefined {
     const { view } = this.#value;
     return this.#read(fd, SO_MEMINFO, 64) >= MEMINFO.bytes ? view.getUint32(MEMINFO.drops, true) : undefined;
   }
 
-  /** Reads and clears the error that is pending on the socket. */
+  /** Returns the pending error of the socket and clears it; 0 if there is none. */
   pendingError(fd: number): number {
     return this.#get(fd, SO_ERROR);
   }
@@ -219,7 +232,7 @@ export class SocketOptionCalls {
     return this.#read(fd, option, 4) === 4 ? this.#value.view.getInt32(0, true) : 0;
   }
 
-  /** Reads an option of the socket level into the memory; returns its length, or 0. */
+  /** Reads an option of level SOL_SOCKET into the memory. Returns its length in bytes, or 0 if the call failed. */
   #read(fd: number, option: number, room: number): number {
     const { view, address } = this.#value;
     view.setUint32(64, room, true);

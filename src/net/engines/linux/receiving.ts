@@ -11,30 +11,32 @@ import { RECEIVED_AT_ONCE, type Reception } from './reception.js';
 import { systemError } from './system-calls.js';
 import type { Turns } from './turns.js';
 
-/** System calls that receive between two turns of the event loop. */
+/** How many system calls receive in one round of the event loop. */
 const RECEIVES_PER_TURN = 16;
 
-/** When reading stops, though there may be more to read. */
+/** Limits at which reading stops, although there may be more to read. Each is unlimited by default. */
 interface ReadLimits {
   readonly mostCalls?: number;
-  /** Of the kernel's buffer, as Linux charges it. */
+  /** Bytes of the kernel's buffer that the datagrams took, counted as Linux counts them. */
   readonly mostBytes?: number;
   readonly withinMs?: number;
 }
 
-/** Reads a socket as fast as its owner has room. */
+/** Reads datagrams from a socket as fast as its owner has room for them. */
 export class Receiving {
   readonly #socket: OpenedSocket;
   readonly #events: EngineEvents;
   readonly #turns: Turns;
   readonly #errors: ErrorQueue;
-  /** The `local` of a datagram where the kernel did not tell it. */
+  /** The `local` of a datagram for which the kernel did not tell it. */
   readonly #fallbackLocal: Endpoint | undefined;
-  /** Datagrams that were read and found no room: a message of the kernel may hold many. */
+  /** Datagrams that were read although there was no room: one message of the kernel may hold many datagrams. */
   #backlog: Datagram[] = [];
-  /** How many datagrams a message held of late. No more messages are read than there is room for their datagrams. */
+  /**
+   * How many datagrams a message of the last call held on average. The next call reads only as many messages as fit.
+   */
   #datagramsPerMessage = 1;
-  /** Whether reading stopped for want of room. */
+  /** Whether reading stopped because the owner has no room. */
   #full = false;
   #failing = false;
 
@@ -46,17 +48,17 @@ export class Receiving {
     this.#fallbackLocal = isWildcard(socket.local.address) ? undefined : socket.local;
   }
 
-  /** Whether the owner has room for more, as far as is known. */
+  /** Whether the owner had room when it was last asked. */
   get hasRoom(): boolean {
     return !this.#full;
   }
 
-  /** The next turn reads the error queue. */
+  /** The event loop reported an error: the next turn reads the error queue. */
   failed(): void {
     this.#failing = true;
   }
 
-  /** Reads for one turn, and takes another if there may be more. */
+  /** Reads for one turn, and asks for another turn if there may be more to read. */
   turn(): void {
     if (this.#failing) {
       this.#failing = false;
@@ -73,19 +75,22 @@ export class Receiving {
     this.#turns.take();
   }
 
-  /** Reads what the kernel held when it was asked, see `EngineSocket.poll`. */
+  /** Reads what the kernel holds now, see `EngineSocket.poll`. */
   drain(withinMs: number): void {
     this.#errors.read();
-    // The kernel's buffer cannot have held more. A flood fills it again meanwhile.
+    // The kernel's buffer holds at most this much now. A flood would fill it again and again, so reading stops there.
     this.#read({ mostBytes: this.#socket.buffers.recvBytes * KERNEL_FACTOR, withinMs });
   }
 
-  /** Gives up datagrams that found no room. */
+  /** Discards the backlog. */
   giveUp(): void {
     this.#backlog = [];
   }
 
-  /** Reads as far as there is room and the limits allow. Returns whether there may be more. */
+  /**
+   * Reads until the kernel has no more, the owner has no room, or a limit is reached. Returns whether there may be
+   * more.
+   */
   #read({ mostCalls = Infinity, mostBytes = Infinity, withinMs = Infinity }: ReadLimits): boolean {
     const { machinery, fd, local } = this.#socket;
     const { reception, calls } = machinery;
@@ -94,7 +99,7 @@ export class Receiving {
     for (let nth = 0; nth < mostCalls && bytes < mostBytes && !this.#turns.closed; nth += 1) {
       if (nth > 0 && untilMs < Infinity && performance.now() >= untilMs) return true;
       const { arrivals } = this.#events;
-      // A reader that waits takes datagrams past the queue, so that there may be room again after each batch.
+      // Ask for room before each call: a waiting reader may have taken the whole last batch.
       const room = !this.#giveBacklog() ? 0 : arrivals === undefined ? this.#events.room() : Infinity;
       this.#full = room <= 0;
       if (this.#full) return false;
@@ -118,7 +123,8 @@ export class Receiving {
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
         this.#give(batch, room);
       }
-      // A datagram that came meanwhile makes the socket readable again. The backlog does not.
+      // The kernel gave less than asked for, so its buffer is empty. The event loop tells when the next datagram comes.
+      // It does not tell of the backlog, which needs another round.
       if (received < most && this.#backlog.length === 0) return false;
     }
     return true;
@@ -144,12 +150,12 @@ export class Receiving {
     return this.#turns.triesAgain();
   }
 
-  /** The owner may close the socket while it is told. Then it is told no more. */
+  /** Reports counts, unless the owner closed the socket during an earlier report. */
   #tellOf(together: Arrivals): void {
     if (!this.#turns.closed) this.#events.arrivals?.(together);
   }
 
-  /** Hands over the backlog as far as there is room. Returns whether none of it is left. */
+  /** Delivers the backlog as far as there is room. Returns whether it is empty now. */
   #giveBacklog(): boolean {
     while (this.#backlog.length > 0) {
       const room = this.#events.room();
@@ -161,7 +167,7 @@ export class Receiving {
     return true;
   }
 
-  /** Hands over as many datagrams as there is room for and keeps the others. */
+  /** Delivers as many datagrams as there is room for, and puts the others into the backlog. */
   #give(batch: Datagram[], room: number): void {
     const { remote, hearStrays } = this.#socket.request;
     if (batch.length === 0) return;
@@ -177,7 +183,7 @@ export class Receiving {
     this.#events.datagrams(batch);
   }
 
-  /** Hands over runs, or their datagrams where there is no room for all, and where some are no peer's. */
+  /** Delivers runs. Cuts them into datagrams if there is not room for all, or if some are strays. */
   #giveRuns(runs: Run[], count: number, room: number): void {
     const { remote: peer } = this.#socket.request;
     const hasStrays = peer !== undefined && runs.some(({ remote }) => !sameEndpoint(remote, peer));
@@ -186,7 +192,7 @@ export class Receiving {
   }
 }
 
-/** How much of the kernel's buffer the last messages took at least, in bytes. */
+/** How many bytes of the kernel's buffer the last `received` messages took at least. */
 function chargeOf({ messages }: Reception, received: number): number {
   let bytes = 0;
   for (let nth = 0; nth < received; nth += 1) bytes += Math.max(messages.length(nth), LEAST_CHARGE_BYTES);
@@ -194,8 +200,8 @@ function chargeOf({ messages }: Reception, received: number): number {
 }
 
 /**
- * Takes the datagrams out of a batch that do not come from the peer. A connected socket has some as well: until it is
- * connected, anybody can reach it.
+ * Removes the strays from a batch and returns them. A connected socket may have some too: between bind(2) and
+ * connect(2) it receives from every address.
  */
 function takeStrays(batch: Datagram[], peer: Endpoint): Datagram[] {
   let last: Endpoint | undefined;

@@ -17,34 +17,35 @@ import { aligned, CMSGHDR, Messages } from './messages.js';
 import { readTimespec } from './system-clock.js';
 import type { SystemCalls } from './system-calls.js';
 
-/** Messages that one system call takes in at most; with UDP_GRO each may hold many datagrams. */
+/** How many messages one system call receives at most. With UDP_GRO each may hold many datagrams. */
 export const RECEIVED_AT_ONCE = 32;
-/** The largest message: a whole IP packet, or datagrams that the kernel coalesced up to that size. */
+/** Room for one message: the largest IP packet. The kernel coalesces datagrams up to that size. */
 const MESSAGE_BYTES = 65_536;
-/** A timestamp, the address asked for and the size of segments, in either family, take less. */
+/** Room for the control data of a message: a timestamp, the local address and the size of segments. */
 const CONTROL_BYTES = 256;
-/** Received payloads are cut from blocks of this size. */
+/** Size of the blocks from which payloads are cut. */
 const SLAB_BYTES = 65_536;
-/** A payload that is larger has a block of its own. */
+/** A larger payload gets a block of its own if the current block has no room for it. */
 const LARGE_BYTES = SLAB_BYTES / 4;
 
 /**
- * Memory into which datagrams are received, one for all sockets, because nothing is left in it between two calls: each
- * payload is copied out once, into a block that is never written again.
+ * The memory into which system calls receive datagrams. All sockets share it, because no data stay in it after a call:
+ * each payload is copied once, into a block that is never overwritten.
  */
 export class Reception {
-  /** Addresses of senders, and those that datagrams were sent to. */
+  /** Reads addresses of senders. */
   readonly remotes: EndpointReader;
+  /** Reads addresses to which datagrams were sent. */
   readonly locals: EndpointReader;
   readonly #calls: SystemCalls;
   readonly #messages: Messages;
   readonly #payloads: Memory;
-  /** How many headers hold what the last call left in them. */
+  /** How many headers the last call has changed. */
   #used = RECEIVED_AT_ONCE;
   #slab = new ArrayBuffer(0);
   #slabBytes = new Uint8Array(this.#slab);
   #slabUsed = 0;
-  /** What the control data of the message at hand say; 0 and undefined where they say nothing. */
+  /** The control data of the message that was read last; 0 and undefined for absent ones. */
   #segmentBytes = 0;
   #receivedMs = 0;
   #local: Datagram['local'];
@@ -60,26 +61,27 @@ export class Reception {
     }
   }
 
-  /** Takes in what has arrived, without waiting: how many messages, at most `most`, or -1 with `errno`. */
+  /** Receives without waiting. Returns the number of messages, 1 to `most`, or -1 and sets `errno`. */
   receive(fd: number, most: number, flags = 0): number {
     const messages = this.#messages;
     messages.offerRoom(this.#used);
     const received = this.#calls.recvmmsg(fd, messages.memory.address, most, MSG_DONTWAIT | flags, 0);
-    // A failed call may have begun to fill the first one.
+    // A failed call may have changed the first header.
     this.#used = Math.max(received, 1);
     return received;
   }
 
-  /** The headers of what was received last. */
+  /** The headers of the last call. */
   get messages(): Messages {
     return this.#messages;
   }
 
   /**
-   * The datagrams of what was received last, in order of arrival: coalesced ones are told apart again.
+   * Returns the datagrams of the last call, in order of arrival. Cuts messages of coalesced datagrams apart.
    *
-   * @param port of the socket
-   * @param fallback what `local` is where the kernel did not say to which address a datagram was sent
+   * @param received the result of `receive`
+   * @param port the port of the socket
+   * @param fallback the `local` of a datagram for which the kernel did not tell the address
    */
   datagrams(received: number, port: number, fallback: Datagram['local']): Datagram[] {
     const batch: Datagram[] = [];
@@ -104,7 +106,7 @@ export class Reception {
     return batch;
   }
 
-  /** As {@link datagrams}, each message as one run. */
+  /** Returns each message of the last call as one run. Parameters as in {@link datagrams}. */
   runs(received: number, port: number, fallback: Datagram['local']): Run[] {
     const runs: Run[] = [];
     const messages = this.#messages;
@@ -123,7 +125,7 @@ export class Reception {
     return runs;
   }
 
-  /** What the messages that were received last hold, in order of arrival, told of without payloads. */
+  /** Returns the counts of each message of the last call, in order of arrival, without copying payloads. */
   arrivals(received: number): Arrivals[] {
     const messages = this.#messages;
     const { view } = messages.memory;
@@ -141,7 +143,7 @@ export class Reception {
     return all;
   }
 
-  /** Copies a payload to where it stays; returns its place in the slab. */
+  /** Copies a payload into a block that it may stay in. Returns its offset in the block. */
   #keep(from: number, bytes: number): number {
     if (bytes > this.#slab.byteLength - this.#slabUsed) {
       const size = bytes > LARGE_BYTES ? bytes : SLAB_BYTES;
@@ -178,7 +180,7 @@ export class Reception {
     }
   }
 
-  /** When the message at hand was received, by the clock that the kernel stamps by. */
+  /** The kernel's time of reception of the message that was read last; the current time if the kernel gave none. */
   #timeMs(): number {
     return this.#receivedMs === 0 ? wallClockMs() : this.#receivedMs;
   }

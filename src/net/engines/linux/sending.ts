@@ -10,7 +10,7 @@ import { systemError } from './system-calls.js';
 import type { Route } from './transmission.js';
 import type { Turns } from './turns.js';
 
-/** No datagram has larger segments. */
+/** The largest size of a segment in bytes. */
 const NO_SEGMENT_LIMIT = 65_507;
 
 const NO_FAILURES: Promise<readonly SendFailure[]> = Promise.resolve([]);
@@ -22,16 +22,16 @@ interface Delivery {
   readonly failures: SendFailure[];
   /** The first datagram that the kernel has neither taken nor refused. */
   next: number;
-  /** Datagrams before this one are sent one by one, because the kernel did not take them as segments. */
+  /** Datagrams before this one are sent one by one, because the kernel refused them as segments. */
   singlyUntil: number;
-  /** How often the next datagram has failed with an error that may be about an earlier one. */
+  /** How often the next datagram has failed with an error that may concern an earlier one. */
   attempts: number;
-  /** Since when the kernel takes no datagram for want of memory. */
+  /** Since when the kernel has had no memory for the next datagram, by `performance.now()`. */
   noMemorySinceMs: number | undefined;
   resolve: ((failures: readonly SendFailure[]) => void) | undefined;
 }
 
-/** Sends batches in order, and sends again what an ICMP error of an earlier datagram held up. */
+/** Sends batches in order. A send may fail with the ICMP error of an earlier datagram; then it is repeated. */
 export class Sending {
   readonly #socket: OpenedSocket;
   readonly #turns: Turns;
@@ -39,7 +39,7 @@ export class Sending {
   #deliveries: Delivery[] = [];
   #delivering = false;
   #sendsThisTurn = 0;
-  /** Why nothing can be sent now: the send buffer is full, or the kernel has no memory for more (ENOBUFS, ENOMEM). */
+  /** Whether sending has to wait, because the send buffer is full or the kernel has no memory (ENOBUFS, ENOMEM). */
   #blocked: 'no' | 'full' | 'no memory' = 'no';
   #segmentLimit = NO_SEGMENT_LIMIT;
   /** See `Route.unnamed`. */
@@ -91,15 +91,15 @@ export class Sending {
     this.#deliverAll();
   }
 
-  /** Fails the deliveries of a closed socket. */
+  /** Fails all deliveries with `CLOSED`. Called after the socket was closed. */
   giveUp(): void {
     this.#blocked = 'no';
     this.#deliverAll();
   }
 
-  /** Gives the waiting batches to the kernel, in order, until it has no room or the share of the turn is used up. */
+  /** Gives the waiting batches to the kernel, in order, until it has no room or this turn has made its sends. */
   #deliverAll(): void {
-    // An event of an ICMP error may send something itself.
+    // A listener of an ICMP error may send, and so call this again.
     if (this.#delivering) return;
     this.#delivering = true;
     try {
@@ -117,7 +117,7 @@ export class Sending {
     }
   }
 
-  /** Whether the kernel has taken or refused the whole batch. */
+  /** Gives a batch to the kernel. Returns whether the kernel has taken or refused all of it; if not, the rest waits. */
   #deliver(delivery: Delivery): boolean {
     const { machinery, fd } = this.#socket;
     const { transmission, calls } = machinery;
@@ -132,7 +132,7 @@ export class Sending {
       const sentMs = timesMs === undefined ? 0 : wallClockMs();
       const taken = messages === 0 ? 0 : transmission.send(fd, messages);
       this.#sendsThisTurn += Math.max(1, taken);
-      // A closed socket takes nothing. A datagram beyond any limit, or one that changed its size, is not even tried.
+      // No message: the socket is closed, or the datagram is larger than any limit, or its memory was resized.
       if (messages === 0) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
       else if (taken > 0) {
         const end = transmission.endOf(taken - 1);
@@ -158,8 +158,8 @@ export class Sending {
   }
 
   /**
-   * Deals with an error of the first message, which holds the datagrams up to `end`. None of them was transmitted.
-   * Returns false if sending has to wait.
+   * Handles an error of sending. The kernel sent nothing; the first message held the datagrams up to `end`. Returns
+   * false if sending has to wait.
    */
   #overcome(delivery: Delivery, errno: number, end: number): boolean {
     switch (errno) {
@@ -175,7 +175,7 @@ export class Sending {
         break;
       default:
     }
-    // Some versions of the kernel say EINVAL, others ENETUNREACH.
+    // For a source address that is not allowed, some versions of the kernel return EINVAL, others ENETUNREACH.
     if ((errno === EINVAL || errno === ENETUNREACH) && this.#leaveOutSource(delivery)) return true;
     const pending = isPendingError(errno) ? this.#errors.read() : { icmp: 0, local: false };
     if (pending.icmp > 0) return true;
@@ -189,7 +189,7 @@ export class Sending {
     return true;
   }
 
-  /** Pauses for a millisecond. Returns false where the batch has waited long enough. */
+  /** Pauses for a millisecond. Returns false, without a pause, after `noMemoryTimeoutMs`. */
   #waitForMemory(delivery: Delivery): boolean {
     const { noMemoryTimeoutMs = NO_MEMORY_TIMEOUT_MS } = this.#socket.request.options;
     delivery.noMemorySinceMs ??= performance.now();
@@ -203,8 +203,8 @@ export class Sending {
   }
 
   /**
-   * Whether a datagram was to leave from a broadcast address, as a response does whose request was sent there. The kernel
-   * takes no such source: from now on none is named in its place.
+   * Whether the next datagram has a broadcast address as its source: a response whose request was sent there. The
+   * kernel does not accept such a source. Later datagrams leave it out, and the kernel chooses the source.
    */
   #leaveOutSource({ batch, next }: Delivery): boolean {
     const address = batch[next]?.local?.address;
@@ -213,17 +213,21 @@ export class Sending {
     return true;
   }
 
-  /** Sends a run one by one that was refused as segments, and remembers the reason for later runs. */
+  /**
+   * Sends the datagrams up to `end` one by one, because the kernel refused them as segments. Lowers limits for later.
+   */
   #segmentNoMore(delivery: Delivery, errno: number, end: number): void {
     if (errno === EINVAL && this.#socket.machinery.transmission.limitSegments(end - delivery.next)) return;
     const size = delivery.batch[delivery.next]?.data.length ?? 0;
     delivery.singlyUntil = end;
-    // The device cannot (EIO), or segments of that size do not fit the MTU, which older kernels call EINVAL.
+    // EIO: the device does not support segments. EMSGSIZE, on older kernels EINVAL: such segments exceed the MTU.
     if (errno === EIO) this.#segmentLimit = 0;
     else if (errno === EMSGSIZE || errno === EINVAL) this.#segmentLimit = Math.min(this.#segmentLimit, size - 1);
   }
 
-  /** Whether a send may have failed with the ICMP error of an earlier datagram: it was not transmitted then. */
+  /**
+   * Whether a send may have failed with the ICMP error of an earlier datagram. If so, the kernel has not sent this one.
+   */
   #mayBePending(errno: number, delivery: Delivery): boolean {
     const outgoing = delivery.batch[delivery.next];
     if (errno !== EMSGSIZE || outgoing === undefined) return isPendingError(errno);

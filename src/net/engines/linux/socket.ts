@@ -8,13 +8,13 @@ import { Receiving } from './receiving.js';
 import { Sending } from './sending.js';
 import { Turns } from './turns.js';
 
-/** A socket of Linux: non-blocking, watched by the event loop, read and written in batches. */
+/** A non-blocking socket that the event loop watches and that is read and written in batches. */
 export class LinuxSocket implements EngineSocket {
   readonly #opened: OpenedSocket;
   readonly #turns: Turns;
   readonly #receiving: Receiving;
   readonly #sending: Sending;
-  /** The count of dropped datagrams when it was last read. */
+  /** The last count of dropped datagrams that was read. */
   #lastDrops: number | undefined;
 
   constructor(machinery: Machinery, request: OpenRequest, events: EngineEvents) {
@@ -65,7 +65,7 @@ export class LinuxSocket implements EngineSocket {
   async poll(withinMs = Infinity): Promise<void> {
     if (this.#turns.closed) return;
     this.#receiving.drain(withinMs);
-    // A caller may poll in a loop: other work gets its turn.
+    // A caller may poll in a loop. This lets other work of the event loop run.
     await new Promise((resolve) => setImmediate(resolve));
   }
 

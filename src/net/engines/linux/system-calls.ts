@@ -16,30 +16,33 @@ import {
 import { CMSGHDR, IOVEC, Messages, MMSGHDR } from './messages.js';
 import { Memory } from './memory.js';
 
-/** What a socket is waited for. */
+/** The conditions for which the event loop watches a descriptor. */
 export interface Readiness {
   readonly readable: boolean;
   readonly writable: boolean;
 }
 
-/** The event loop's watch over one descriptor, see `uv_poll_t` of libuv. */
+/** A handle of the event loop that watches one descriptor: `uv_poll_t` of libuv. */
 export interface Watch {
-  /** Watches for this from now on; errors are always watched for. */
+  /** Watches for these conditions, and always for errors, instead of the earlier ones. */
   start(readiness: Readiness & { readonly disconnect?: boolean }, callback: (status: number) => void): void;
-  /** Watches for nothing, not even errors, until the next start. */
+  /** Watches for nothing, not even for errors, until the next `start`. */
   stop(): void;
-  /** Has to come before the descriptor is closed. */
+  /** Ends the watch. Must be called before the descriptor is closed. */
   close(): void;
 }
 
 /**
- * The functions of the C library that the engine needs. Pointers are addresses; what fails returns -1, and `errno` tells
- * why until the next call.
+ * The functions of the C library that the engine calls; each has a man page. A pointer is an address as a number. A
+ * function that fails returns -1, and `errno` returns the reason until the next call.
  */
 export interface SystemCalls {
   readonly errno: () => number;
   readonly addressOf: (buffer: ArrayBuffer) => number;
-  /** Watches a descriptor. The callback runs where promises and ticks do not go on by themselves: see `setImmediate`. */
+  /**
+   * Watches a descriptor. libuv calls the callback outside Node's task queue, where promises do not run and exceptions
+   * are lost. Use `setImmediate` in it.
+   */
   readonly watch: (
     fd: number,
     readiness: Readiness & { readonly disconnect?: boolean },
@@ -70,16 +73,18 @@ export interface SystemCalls {
 }
 
 /**
- * Loads `koffi`, finds the functions, and checks that structures look as this engine lays them out.
+ * Loads `koffi`, finds the functions, and checks that the structures of this system have the layout that the engine
+ * expects.
  *
- * @throws {DatagramError} `UNSUPPORTED`, saying why not here
+ * @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here. The message says why.
  */
 export async function loadSystemCalls(): Promise<SystemCalls> {
   if (platform() !== 'linux') throw unavailable(`this system is ${platform()}`);
   if (!['x64', 'arm64'].includes(arch()) || endianness() !== 'LE') {
     throw unavailable(`it knows the structures of x64 and arm64, not those of ${arch()}`);
   }
-  // A thread that is terminated closes its handles without JavaScript, and koffi's watch would call it even then: a crash.
+  // When a worker thread is terminated, its handles are closed after its JavaScript has ended. koffi's watch would
+  // still call JavaScript and crash the process.
   if (!isMainThread) throw unavailable('it runs in the main thread only, and this is a worker thread');
   let koffi: typeof Koffi;
   try {
@@ -104,7 +109,7 @@ function unavailable(why: string, cause?: unknown): DatagramError {
 }
 
 function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCalls {
-  // Declared by koffi's types, but not in its documentation.
+  // The types of koffi have `node.poll`, its documentation does not.
   if (typeof node.poll !== 'function') throw new Error('koffi.node.poll is missing');
   const library = load(null);
   const find = (name: string, result: string, ...parameters: readonly string[]): never =>
@@ -131,7 +136,7 @@ function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCall
   };
 }
 
-/** Has the C types of the library measured by koffi, which follows the rules of the processor. */
+/** Compares the layout of structures with the one that koffi computes for this processor. */
 function checkSizes({ struct, sizeof, offsetof }: typeof Koffi): void {
   const iovec = struct({ base: 'void *', length: 'size_t' });
   const msghdr = struct({
@@ -160,8 +165,10 @@ function checkSizes({ struct, sizeof, offsetof }: typeof Koffi): void {
 }
 
 /**
- * Sends two messages through the C library from one socket to another, which needs no network, and reads them back:
- * their bytes and lengths, and in the control data who sent them.
+ * Tries the functions out: sends two messages through a pair of Unix sockets, which needs no network, and checks the
+ * bytes, the lengths and the credentials of the sender in the control data.
+ *
+ * @throws {DatagramError} `UNSUPPORTED` if something differs
  */
 function checkByUse(calls: SystemCalls): void {
   const { addressOf } = calls;
@@ -204,7 +211,7 @@ function checkByUse(calls: SystemCalls): void {
   }
 }
 
-/** A failed call as Node's own errors are: `bind EADDRINUSE`, with `code`, `errno` and `syscall`. */
+/** Makes the error of a failed call in the form of Node: `bind EADDRINUSE`, with `code`, `errno` and `syscall`. */
 export function systemError(syscall: string, errno: number): Error {
   const code = getSystemErrorName(-errno);
   return Object.assign(new Error(`${syscall} ${code}`), { errno: -errno, code, syscall });

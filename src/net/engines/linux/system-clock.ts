@@ -2,7 +2,10 @@ import { CLOCK_REALTIME } from './constants.js';
 import { Memory } from './memory.js';
 import type { SystemCalls } from './system-calls.js';
 
-/** Returns what reads the system's clock, by which the kernel stamps what it receives: milliseconds since the epoch. */
+/**
+ * Returns a function that reads the system's clock (CLOCK_REALTIME) in milliseconds since the epoch. The kernel stamps
+ * received datagrams by the same clock.
+ */
 export function createSystemClock({ clock_gettime, addressOf }: SystemCalls): () => number {
   const memory = new Memory(16, addressOf);
   return () => {
@@ -11,7 +14,7 @@ export function createSystemClock({ clock_gettime, addressOf }: SystemCalls): ()
   };
 }
 
-/** Reads a `struct timespec` of clock_gettime(2), in milliseconds. */
+/** Reads a `struct timespec` (clock_gettime(2)). Returns milliseconds. */
 export function readTimespec(view: DataView, offset: number): number {
   const seconds = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x1_0000_0000;
   return seconds * 1000 + view.getUint32(offset + 8, true) / 1e6;

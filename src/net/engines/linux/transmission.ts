@@ -7,49 +7,51 @@ import { Memory } from './memory.js';
 import { aligned, CMSGHDR, Messages } from './messages.js';
 import type { SystemCalls } from './system-calls.js';
 
-/** Messages that one system call sends at most. */
+/** How many messages one system call sends at most. */
 const SENT_AT_ONCE = 64;
-/** Segments that a message may have (`UDP_MAX_SEGMENTS`) since Linux 6.9, and before. */
+/** How many segments a message may have (`UDP_MAX_SEGMENTS`) since Linux 6.9. */
 const MOST_SEGMENTS = 128;
+/** How many segments a message may have before Linux 6.9. */
 const MOST_SEGMENTS_BEFORE = 64;
-/** Bytes of all segments of a message together: what one datagram to IPv4 may hold. */
+/** How many bytes the segments of a message may have together: the largest payload to IPv4. */
 const MOST_SEGMENTED_BYTES = 65_507;
-/** No datagram is larger, in either family. */
+/** An upper bound of the payload of a datagram, in bytes. Larger ones are refused without a system call. */
 export const MOST_BYTES = 65_535;
-/** Payloads that one system call sends at most, in bytes. */
+/** How many bytes of payload one system call sends at most. */
 const PAYLOAD_BYTES = 512 * 1024;
-/** The size of segments and a source address take less. */
+/** Room for the control data of a message: the size of segments and the source address. */
 const CONTROL_BYTES = 64;
 
-/** How a socket sends. */
+/** How a socket sends the datagrams of a batch. */
 export interface Route {
   readonly family: Family;
-  /** Whether the kernel knows the destination. */
+  /** Whether the socket is connected: then messages have no address. */
   readonly connected: boolean;
-  /** Where to, unless a datagram says so itself. */
+  /** The destination of datagrams that have none of their own. */
   readonly remote: Endpoint | undefined;
-  /** The largest datagrams that are sent as segments of one message; 0 if none are. */
+  /** Datagrams of up to this size, in bytes, are sent as segments of one message; 0 for none. */
   readonly segmentLimit: number;
   /** Datagrams of the batch before this one are sent one by one. */
   readonly singlyUntil: number;
-  /** Addresses that are not named as a source: the bound one, and those that the kernel does not take for one. */
+  /** Source addresses that are left out: the bound address, and addresses that the kernel refused as a source. */
   readonly unnamed: ReadonlySet<string>;
-  /** The interface by which datagrams to these addresses leave, from the address `from`; undefined: routes choose it. */
+  /** Datagrams to these addresses leave by this interface and from the address `from`. Undefined: routes decide. */
   readonly broadcasts:
     { readonly interface: string; readonly addresses: ReadonlySet<string>; readonly from: string } | undefined;
 }
 
-/** Memory from which datagrams are sent, one for all sockets, because nothing is left in it between two calls. */
+/** The memory from which system calls send datagrams. All sockets share it, because no data stay in it after a call. */
 export class Transmission {
   readonly #calls: SystemCalls;
   readonly #messages: Messages;
   readonly #payloads: Memory;
   readonly #addresses: AddressWriter;
-  /** Where in the batch each message ends. */
+  /** For each message the place in the batch after its last datagram. */
   readonly #ends = new Int32Array(SENT_AT_ONCE);
   #mostSegments = MOST_SEGMENTS;
-  /** The batch that was looked at last, and whether it is one datagram over and over: at full speed it comes again and again. */
+  /** The batch that `#repeats` is about. At full speed a caller sends the same batch many times. */
   #examined: readonly EngineOutgoing[] | undefined;
+  /** Whether all datagrams of that batch are the same. */
   #repeats = false;
 
   constructor(calls: SystemCalls) {
@@ -63,12 +65,15 @@ export class Transmission {
     return this.#addresses;
   }
 
-  /** The place in the batch after the last datagram of the nth message. */
+  /** The place in the batch after the last datagram of message `nth`. */
   endOf(nth: number): number {
     return this.#ends[nth] as number;
   }
 
-  /** Whether the kernel may take a message of fewer segments than the one it refused: no other will have so many. */
+  /**
+   * Limits messages to 64 segments, after the kernel refused one of `refused` segments. Returns false if that message
+   * had no more than 64: then their number was not the reason.
+   */
   limitSegments(refused: number): boolean {
     if (refused <= MOST_SEGMENTS_BEFORE) return false;
     this.#mostSegments = MOST_SEGMENTS_BEFORE;
@@ -76,9 +81,9 @@ export class Transmission {
   }
 
   /**
-   * Lays out the datagrams of a batch from one on, as many as fit: runs of one size to one peer become segments of one
-   * message. Returns how many messages that makes; none if the first datagram is larger than any can be, or its memory was
-   * detached or changed its size.
+   * Writes datagrams of a batch into messages, from place `from` on, as many as fit. Successive datagrams of one size
+   * to one peer become segments of one message. Returns the number of messages: 0 if the first datagram is larger than
+   * any limit, or its memory was detached or resized.
    */
   lay(batch: readonly EngineOutgoing[], from: number, route: Route): number {
     const payloads = this.#payloads.bytes;
@@ -86,7 +91,7 @@ export class Transmission {
     let count = 0;
     let used = 0;
     let index = from;
-    // A run of one and the same payload is laid out once, however many messages it fills.
+    // The same payload again and again is written once; all its messages point there.
     let repeated: Uint8Array | undefined;
     let repeatedAt = 0;
     let repeatedBytes = 0;
@@ -148,7 +153,9 @@ export class Transmission {
     return this.#repeats;
   }
 
-  /** Gives so many messages to the kernel, without waiting: how many it has taken, at least one, or -1 with `errno`. */
+  /**
+   * Gives the messages to the kernel without waiting. Returns how many it has taken, from 1, or -1 and sets `errno`.
+   */
   send(fd: number, messages: number): number {
     return this.#calls.sendmmsg(fd, this.#messages.memory.address, messages, 0);
   }
@@ -180,7 +187,7 @@ export class Transmission {
   }
 }
 
-/** Where a datagram is to leave from, and by which interface; undefined if the kernel chooses both. */
+/** Returns the source address and the interface of a datagram; undefined if the kernel chooses both. */
 function sourceOf(
   to: Endpoint | undefined,
   local: Endpoint | undefined,
@@ -191,7 +198,7 @@ function sourceOf(
   return { address: isSource ? local.address : broadcasts.from, interface: broadcasts.interface };
 }
 
-/** Whether an address can be the source of a datagram, as one cannot be to which many were sent. */
+/** Whether an address can be the source of a datagram. Multicast, broadcast and wildcard addresses cannot. */
 function canBeSource(address: string): boolean {
   return !isMulticast(address) && address !== LIMITED_BROADCAST && address !== '0.0.0.0' && address !== '::';
 }
@@ -208,7 +215,7 @@ function isSame(a: Endpoint | undefined, b: Endpoint | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && sameEndpoint(a, b));
 }
 
-/** Writes a payload over and over, until `total` bytes are written. */
+/** Writes a payload again and again until `total` bytes are written. */
 function fill(target: Uint8Array, at: number, data: Uint8Array, total: number): void {
   target.set(data, at);
   for (let filled = data.length; filled < total;) {

@@ -1,30 +1,32 @@
 import { BackOff } from '../back-off.js';
 import type { SystemCalls, Watch } from './system-calls.js';
 
-/** Errors are heard, and the process is kept running, while nothing else is waited for. */
+/** Watches for errors only. The watch also keeps the process running. */
 const NOTHING = { readable: false, writable: false, disconnect: true };
 
-/** The work of a socket that the event loop calls for, from the next round on. */
+/** The work of a socket, which {@link Turns} calls. */
 export interface Work {
-  /** Whether the socket is to be read. */
+  /** Whether the socket wants to receive, because its owner has room. */
   wantsToRead(): boolean;
   /** Whether datagrams wait for room in the send buffer. */
   waitsForRoom(): boolean;
-  /** The event loop told of an error on the socket, such as an ICMP error. */
+  /** The event loop reported an error of the socket, for example an ICMP error. */
   failed(): void;
-  /** Receives and sends. */
+  /** Receives and sends for one turn. */
   turn(): void;
 }
 
-/** Has the event loop watch a descriptor, and calls for work in turns, one in each round of the event loop. */
+/**
+ * Makes the event loop watch a descriptor, and calls the socket's work at most once in each round of the event loop.
+ */
 export class Turns {
   readonly #work: Work;
   readonly #watch: Watch;
   readonly #backOff = new BackOff();
-  /** What the event loop watches for now. */
+  /** The conditions for which the event loop watches now. */
   #watching: 'read' | 'nothing' | 'read and write' | 'write' = 'read';
   #pending = false;
-  /** A pause in reading, after failures. The event loop watches for nothing meanwhile. */
+  /** The timer of a pause after failed receptions. The event loop watches for nothing during it. */
   #rest: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -37,14 +39,14 @@ export class Turns {
     return this.#closed;
   }
 
-  /** Whether reading rests after failures. */
+  /** Whether receiving pauses after failures. */
   get resting(): boolean {
     return this.#rest !== undefined;
   }
 
   /** libuv calls this outside Node's task queue: promises do not run and exceptions are lost. So it only schedules a turn. */
   readonly #onReady = (status: number): void => {
-    // The watch ends with the error.
+    // libuv has ended the watch.
     if (status < 0) {
       this.#watching = 'nothing';
       this.#work.failed();
@@ -53,7 +55,7 @@ export class Turns {
     else this.watch();
   };
 
-  /** Takes a turn in the next round of the event loop. */
+  /** Schedules a turn in the next round of the event loop. */
   take(): void {
     if (this.#pending) return;
     this.#pending = true;
@@ -64,11 +66,12 @@ export class Turns {
     this.#pending = false;
     if (this.#closed) return;
     this.#work.turn();
-    // The watch goes on for a moment when there is no room: with room before the next datagram, it need not begin again.
+    // Keep watching for reading when the owner has just run out of room: it often has room again before the next
+    // datagram comes, and then the watch need not change twice.
     if (this.#work.wantsToRead() || this.#watching !== 'read') this.watch();
   };
 
-  /** Has the event loop watch for what the socket waits for. */
+  /** Makes the event loop watch for the conditions that the socket waits for. */
   watch(): void {
     if (this.#closed || this.#rest !== undefined) return;
     const readable = this.#work.wantsToRead();
@@ -79,12 +82,15 @@ export class Turns {
     this.#watch.start(wanted === 'nothing' ? NOTHING : { readable, writable }, this.#onReady);
   }
 
-  /** A call of receiving succeeded: the next failure is tried again at once. */
+  /** A reception succeeded: {@link triesAgain} counts failures from zero. */
   succeeded(): void {
     this.#backOff.succeeded();
   }
 
-  /** Whether to try a failed call of receiving again at once. If not, reading rests, so that other work gets its turn. */
+  /**
+   * Counts a failed reception. Returns whether to repeat it at once. If not, receiving pauses, so that other work can
+   * run.
+   */
   triesAgain(): boolean {
     if (this.#closed) return false;
     const pauseMs = this.#backOff.failed();
@@ -100,7 +106,7 @@ export class Turns {
     return false;
   }
 
-  /** Ends the watch, which has to come before the descriptor is closed. */
+  /** Ends the watch. Must be called before the descriptor is closed. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#rest);

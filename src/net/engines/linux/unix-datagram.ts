@@ -1,19 +1,19 @@
 import { AF_UNIX, ENAMETOOLONG, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM } from './constants.js';
 import { type SystemCalls, systemError } from './system-calls.js';
 
-/** Room for the name in `sockaddr_un`, unix(7); the family stands before it. */
+/** Size of the name in `sockaddr_un`, in bytes (unix(7)). */
 const NAME_BYTES = 108;
 
 /**
- * Sends one datagram to a Unix socket, and does not wait where that has no room.
+ * Sends one datagram to a Unix socket (unix(7)). Does not wait if the socket has no room.
  *
- * @param name a path, or an abstract name, written with `@` for the NUL that it begins with; 108 bytes at most
- * @throws the system's error: `ENOENT`, `ECONNREFUSED`, `EACCES`, `EAGAIN` for want of room, `ENAMETOOLONG`
+ * @param name A path, or an abstract name with `@` in place of its first byte, which is NUL. At most 108 bytes.
+ * @throws The system's error: `ENOENT`, `ECONNREFUSED`, `EACCES`, `ENAMETOOLONG`; `EAGAIN` if the socket has no room.
  */
 export function sendUnixDatagram(calls: SystemCalls, name: string, data: Uint8Array): void {
   const bytes = Buffer.from(name.replace(/^@/, '\0'));
   if (bytes.length > NAME_BYTES) throw systemError('sendto', ENAMETOOLONG);
-  // The family has two bytes, the lower one first.
+  // The family takes two bytes, the lower one first.
   const address = Buffer.from([AF_UNIX, 0, ...bytes]);
   const fd = calls.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError('socket', calls.errno());

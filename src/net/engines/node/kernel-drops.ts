@@ -3,20 +3,22 @@ import { platform } from 'node:os';
 import { addressBytes } from '../../address/bytes.js';
 import { type Endpoint, familyOf } from '../../address/endpoint.js';
 
-/** How often a table is read anew that lacks a socket which is open: it may, when others close while it is read. */
+/**
+ * How often the table is read if it lacks the socket. It may lack an open socket if others close during the reading.
+ */
 const MAX_READS = 3;
 
-/** Counts the datagrams of one socket of this process that the kernel dropped. Only Linux tells. */
+/** Reads how many datagrams of one socket of this process the kernel dropped. Works on Linux only. */
 export class KernelDrops {
-  /** The kernel's table of sockets of this family, in the network of this process (proc(5)). */
+  /** Path of the kernel's table of sockets of this family in the network namespace of this process (proc(5)). */
   readonly #table: string;
-  /** How the two addresses stand there. */
+  /** The local and the remote address in the form of the table. */
   readonly #addresses: string;
-  /** Which row is the socket's; undefined until it was found. */
+  /** The inode of the socket, which marks its row. Undefined until it was found. */
   #inode: string | undefined;
   #count: number | undefined;
 
-  /** @param remote the address that the socket is connected to, if it is */
+  /** @param remote the address to which the socket is connected; undefined if it is not connected */
   constructor(local: Endpoint, remote: Endpoint | undefined) {
     const family = familyOf(local.address);
     this.#table = family === 6 ? '/proc/net/udp6' : '/proc/net/udp';
@@ -25,14 +27,14 @@ export class KernelDrops {
   }
 
   /**
-   * The count when it was last read; undefined if it was not, or the system does not tell it, or tells it of several
-   * sockets of this process that have the same addresses.
+   * The count of the last {@link read}. Undefined if it was never read, if the system does not tell it, or if several
+   * sockets of this process have the same addresses.
    */
   get count(): number | undefined {
     return this.#count;
   }
 
-  /** Reads the count; the socket must be open. The first time takes about a millisecond, others a fraction of it. */
+  /** Reads the count of the open socket. The first call takes about a millisecond, later calls a fraction of it. */
   read(): void {
     for (let reads = 0; reads < MAX_READS; reads += 1) {
       const table = readTable(this.#table);
@@ -57,7 +59,7 @@ function readTable(path: string): string | undefined {
   }
 }
 
-/** Sockets of other processes may have the same addresses: what is open here tells which is ours. */
+/** Returns the inode of this process' socket. Sockets of other processes may have the same addresses. */
 function findInode(table: string, addresses: string): string | undefined {
   const own = ownInodes();
   const [only, ...others] = table
@@ -68,7 +70,7 @@ function findInode(table: string, addresses: string): string | undefined {
   return others.length === 0 ? only : undefined;
 }
 
-/** The inodes of this process' sockets. Node tells no socket's descriptor without a warning. */
+/** Returns the inodes of all sockets of this process. Node prints a warning when the descriptor of a socket is read. */
 function ownInodes(): ReadonlySet<string> {
   const inodes = new Set<string>();
   for (const descriptor of readdirSync('/proc/self/fd')) {
@@ -76,13 +78,16 @@ function ownInodes(): ReadonlySet<string> {
       const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
       if (inode !== undefined) inodes.add(inode);
     } catch {
-      // It was closed meanwhile, as the one by which the folder was read.
+      // The descriptor was closed meanwhile. That of the folder itself always is.
     }
   }
   return inodes;
 }
 
-/** An address as it stands in the table: in words of 32 bits, each as a number of this machine, and the port. */
+/**
+ * Writes an endpoint in the form of the table: 32-bit words in the byte order of this machine, then the port, all in
+ * hex.
+ */
 function column({ address, port }: Endpoint): string {
   const words = Array.from(new Uint32Array(addressBytes(address).buffer), (word) => hex(word, 8));
   return `${words.join('')}:${hex(port, 4)}`;

@@ -6,10 +6,10 @@ import type { Engine, EngineEvents, EngineSocket, OpenRequest } from '../engine.
 import { openSocket } from './open.js';
 import { NodeSocket, SocketPair } from './socket.js';
 
-/** How often another port is tried when one that was free a moment ago is taken. */
+/** How often {@link openPair} tries another port, if another socket took the free one meanwhile. */
 const MAX_PORT_ATTEMPTS = 16;
 
-/** The engine of `node:dgram`: everywhere, no native code, one system call a datagram. */
+/** The engine of `node:dgram`. It runs everywhere, needs no native code and makes one system call for each datagram. */
 export const nodeEngine: Engine = {
   name: 'node',
   leavesInKernel: false,
@@ -17,14 +17,14 @@ export const nodeEngine: Engine = {
 };
 
 async function openOne(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
-  // Every socket that is bound to a group gets its datagrams: sharing it takes nothing from another.
+  // All sockets that are bound to a group receive its datagrams. So sharing the address takes nothing from the others.
   const shared = isMulticast(request.local.address);
   return new NodeSocket(await openSocket(request, broadcastSource(request), shared), events);
 }
 
 /**
- * Two sockets share a port by SO_REUSEADDR. With it the system may choose a port that other sockets use already, so an
- * exclusive socket finds a free one first.
+ * Opens a connected socket for the peer and an unconnected one for strays on the same port, by SO_REUSEADDR. With that
+ * option the system may choose a port that other sockets use already, so an exclusive socket finds a free port first.
  */
 async function openPair(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
   const alone = { ...request, options: { ...request.options, join: undefined } };
@@ -46,7 +46,7 @@ async function openPair(request: OpenRequest, events: EngineEvents): Promise<Eng
   }
 }
 
-/** Everything that arrives is a stray, but what the peer sends to a group. */
+/** Reports the datagrams of the unconnected socket as strays, except those of the peer: it may send to a group. */
 function asStrays(events: EngineEvents, { remote: peer }: OpenRequest): EngineEvents {
   const isPeer = ({ remote }: Datagram): boolean => peer !== undefined && sameEndpoint(remote, peer);
   return {

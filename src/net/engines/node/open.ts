@@ -16,13 +16,13 @@ import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
 
 const TTL_REMEDY = 'the node engine sets it for one family only, IPv4 or IPv6, so restrict the socket to one';
 
-/** A socket of `node:dgram` that is bound and configured, and connected if that was asked for. Nobody listens to it yet. */
+/** A socket of `node:dgram`: bound, configured and, if the request has a peer, connected. It has no listeners yet. */
 export class OpenedSocket {
   readonly socket: Socket;
   readonly request: OpenRequest;
   readonly family: Family;
   readonly local: Endpoint;
-  /** Whether `local` is a wildcard: then the socket does not know where a datagram was sent to. */
+  /** Whether the socket is bound to every interface. Then it cannot tell to which address a datagram was sent. */
   readonly isWildcard: boolean;
   readonly buffers: KernelBuffers;
   #closing: Promise<void> | undefined;
@@ -44,7 +44,7 @@ export class OpenedSocket {
     return this.#closing !== undefined;
   }
 
-  /** Twice is fine. */
+  /** Closes the socket. May be called twice. */
   close(): Promise<void> {
     this.#closing ??= close(this.socket);
     return this.#closing;
@@ -54,9 +54,9 @@ export class OpenedSocket {
 /**
  * Opens a socket of `node:dgram`.
  *
- * @param local where to bind; the address of the request or, for a broadcast, of an interface
- * @param shared whether other sockets may be bound there too (SO_REUSEADDR)
- * @throws {DatagramError} what `Engine.open` throws; nothing stays open then
+ * @param local the address to bind, instead of that of the request
+ * @param shared whether other sockets may be bound to the same address (SO_REUSEADDR)
+ * @throws {DatagramError} like `Engine.open`. Then nothing stays open.
  */
 export async function openSocket(request: OpenRequest, local: Endpoint, shared: boolean): Promise<OpenedSocket> {
   const family = familyOf(request.local.address);
@@ -64,7 +64,7 @@ export async function openSocket(request: OpenRequest, local: Endpoint, shared: 
     type: family === 6 ? 'udp6' : 'udp4',
     ipv6Only: family === 6 && !request.dualStack,
     reuseAddr: shared,
-    // Addresses are literals by now; Node would ask the resolver again for every datagram.
+    // The addresses are literals. Without this, Node would call the resolver for each datagram.
     lookup: (address, _options, callback) => {
       callback(null, address, family);
     },
@@ -94,7 +94,7 @@ async function close(socket: Socket): Promise<void> {
   socket.removeAllListeners();
 }
 
-/** Starts something on a socket and waits for its event, or for the error that comes instead. */
+/** Calls `begin` and waits for the event. Rejects if the socket emits an error first. */
 function settled(socket: Socket, event: 'listening' | 'connect', begin: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (): void => {
@@ -117,7 +117,7 @@ function configure(socket: Socket, { local, dualStack, options }: OpenRequest): 
   else enlargeRecvBuffer(socket);
   if (sendBufferBytes !== undefined) socket.setSendBufferSize(sendBufferBytes);
   if (ttl !== undefined) {
-    // node:dgram sets the hop limit of IPv6 only, and IPv4 would leave with the system's.
+    // node:dgram sets only the hop limit of IPv6. IPv4 datagrams would have the system's time to live.
     if (dualStack) throw new DatagramError('UNSUPPORTED', `cannot set the TTL: ${TTL_REMEDY}`);
     socket.setTTL(ttl);
     socket.setMulticastTTL(ttl);
@@ -129,7 +129,10 @@ function configure(socket: Socket, { local, dualStack, options }: OpenRequest): 
   }
 }
 
-/** Systems other than Linux refuse a buffer above their limit instead of granting less, and nobody asked for this much. */
+/**
+ * Asks for the default receive buffer. Linux grants less if its limit is lower; other systems refuse. There this asks
+ * for half as much, until the system grants it.
+ */
 function enlargeRecvBuffer(socket: Socket): void {
   for (let bytes = DEFAULT_RECV_BUFFER_BYTES; bytes > socket.getRecvBufferSize(); bytes /= 2) {
     try {
@@ -152,7 +155,7 @@ function join(socket: Socket, membership: Membership): void {
   }
 }
 
-/** An interface as `node:dgram` takes it: an address of it for IPv4, its zone for IPv6. */
+/** Writes an interface for `node:dgram`: one of its addresses for IPv4, `::%name` for IPv6. */
 function interfaceAddress(name: string, family: Family): string {
   return family === 6 ? `::%${name}` : ipv4Of(name);
 }

@@ -11,19 +11,19 @@ import { KERNEL_FACTOR, LEAST_CHARGE_BYTES } from '../limits.js';
 import type { OpenedSocket } from './open.js';
 import { isRefusal, isWantOfMemory, peerError } from './system-errors.js';
 
-/** How long the process pauses at most while the system has no memory to receive with. */
+/** The longest pause of the process, in milliseconds, while the system has no memory to receive with. */
 const MAX_HALT_MS = 10;
 
-/** Listens to a socket of `node:dgram`, which reads all by itself, and hands over in batches what arrives. */
+/** Collects the datagrams that a socket of `node:dgram` emits and delivers them in batches. */
 export class Receiving {
   readonly #opened: OpenedSocket;
   readonly #events: EngineEvents;
-  /** Datagrams of this turn of the event loop. */
+  /** Datagrams of this round of the event loop. */
   #arrived: Datagram[] = [];
   #strayed: Datagram[] = [];
-  /** Counts datagrams that were read, and failures to read that may have passed by now. */
+  /** Counts datagrams that were read, and failed attempts after which libuv tries again at once. */
   #reads = 0;
-  /** How much of the kernel's buffer they took at least, in bytes. */
+  /** How many bytes of the kernel's buffer the datagrams took at least. */
   #bytesRead = 0;
   readonly #backOff = new BackOff();
   #lastRemote: Endpoint = { address: '', port: 0 };
@@ -48,12 +48,14 @@ export class Receiving {
     this.#reads += 1;
     this.#backOff.succeeded();
     this.#bytesRead += Math.max(data.length, LEAST_CHARGE_BYTES);
-    // Between bind and connect anybody can reach the socket.
+    // Between bind(2) and connect(2) the socket receives from every address.
     if (peer !== undefined && !sameEndpoint(remote, peer)) this.#strayed.push(datagram);
     else this.#arrived.push(datagram);
   }
 
-  /** Runs once all that the kernel had was read, so that what arrived together is delivered together. */
+  /**
+   * Delivers the datagrams of this round. Runs after the poll phase, in which libuv reads all that the kernel holds.
+   */
   readonly #deliver = (): void => {
     const arrived = this.#arrived;
     const strayed = this.#strayed;
@@ -89,9 +91,9 @@ export class Receiving {
   /** See `EngineSocket.poll`. */
   async drain(withinMs: number): Promise<void> {
     const untilMs = performance.now() + withinMs;
-    // The kernel's buffer cannot have held more than that when it was asked. A flood fills it again meanwhile.
+    // The kernel's buffer holds at most this much now. A flood would fill it again and again, so reading stops there.
     const mostBytes = this.#bytesRead + this.#opened.buffers.recvBytes * KERNEL_FACTOR;
-    // The first turn may begin after this turn's poll phase; the second has had one for certain.
+    // The poll phase of this round may be over. The next round has one for certain.
     await nextTurn();
     let before: number;
     do {
@@ -107,7 +109,7 @@ export class Receiving {
   }
 }
 
-/** Stands still: libuv asks again in the next turn of the event loop, and `node:dgram` cannot have it ask later. */
+/** Blocks the process. libuv tries again in the next round of the event loop, and `node:dgram` cannot delay that. */
 function halt(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

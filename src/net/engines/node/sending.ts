@@ -8,12 +8,15 @@ import { MAX_ATTEMPTS, NO_MEMORY_TIMEOUT_MS, SENDS_PER_TURN } from '../limits.js
 import type { OpenedSocket } from './open.js';
 import { isRefusal, isWantOfMemory, peerError } from './system-errors.js';
 
-/** Sends batches in order, datagram by datagram. A datagram that an earlier one's ICMP error held up is sent again. */
+/**
+ * Sends batches in order, datagram by datagram. A send may fail with the ICMP error of an earlier datagram; then it is
+ * repeated.
+ */
 export class Sending {
   readonly #opened: OpenedSocket;
   readonly #events: EngineEvents;
   #sendsThisTurn = 0;
-  /** The batch handed over last. */
+  /** The end of the last batch. The next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(opened: OpenedSocket, events: EngineEvents) {
@@ -82,7 +85,8 @@ export class Sending {
         if (error && outgoing !== undefined) failures.push({ index, error: this.#sendError(error, outgoing) });
         else {
           if (timesMs !== undefined) timesMs[index] = sentMs;
-          // A network that stays unreachable is so from this host; what another attempt cures was an earlier datagram's.
+          // A repeated send succeeded, so the error was the ICMP error of an earlier datagram. If this host itself had
+          // no route, each attempt would have failed.
           if (ambiguous !== undefined && !this.#opened.closed) this.#tell(ambiguous);
         }
         ambiguous = undefined;
@@ -98,7 +102,9 @@ export class Sending {
     this.#events.peerError(peerError(cause, this.#opened.request.remote));
   }
 
-  /** Whether a send may have failed with the ICMP error of an earlier datagram: it was not transmitted then. */
+  /**
+   * Whether a send may have failed with the ICMP error of an earlier datagram. If so, the kernel has not sent this one.
+   */
   #mayBePending(code: string, { data }: EngineOutgoing): boolean {
     const { remote } = this.#opened.request;
     if (remote === undefined || this.#opened.closed) return false;
@@ -125,7 +131,7 @@ export class Sending {
       if (remote === undefined) this.#opened.socket.send(data, callback);
       else this.#opened.socket.send(data, remote.port, this.#toSocketFamily(remote.address), callback);
     } catch (error) {
-      // dgram throws at once on a closed socket and on arguments it does not like.
+      // node:dgram throws on a closed socket and on arguments that it does not accept.
       queueMicrotask(() => {
         callback(error as Error);
       });

@@ -11,7 +11,7 @@ export class NodeSocket implements EngineSocket {
   readonly #opened: OpenedSocket;
   readonly #receiving: Receiving;
   readonly #sending: Sending;
-  /** Undefined until somebody asks: a socket that only sends is not slowed down. */
+  /** Undefined until the first question, because finding the socket takes a millisecond. */
   #drops: KernelDrops | undefined;
 
   constructor(opened: OpenedSocket, events: EngineEvents) {
@@ -33,7 +33,7 @@ export class NodeSocket implements EngineSocket {
   }
 
   resume(): void {
-    // Reading never stops: node:dgram cannot leave datagrams in the kernel. The receive queue drops and counts.
+    // node:dgram never stops reading. The receive queue drops datagrams for which it has no room, and counts them.
   }
 
   poll(withinMs = Infinity): Promise<void> {
@@ -50,13 +50,13 @@ export class NodeSocket implements EngineSocket {
   }
 
   close(): Promise<void> {
-    // The kernel forgets the count with the socket; nothing comes between the two.
+    // The kernel forgets the count with the socket. Both calls are synchronous, so no drop is missed between them.
     if (!this.#opened.closed) this.#drops?.read();
     return this.#opened.close();
   }
 }
 
-/** A connected socket, which hears only its peer, and an unconnected one on the same port, which hears the strays. */
+/** Two sockets on one port: the connected one receives from the peer, the unconnected one receives strays. */
 export class SocketPair implements EngineSocket {
   readonly kernelDropsAreLowerBound = false;
   readonly #connected: EngineSocket;
@@ -80,7 +80,7 @@ export class SocketPair implements EngineSocket {
   }
 
   resume(): void {
-    // Neither socket ever stops reading.
+    // Neither socket stops reading, see NodeSocket.
   }
 
   async poll(withinMs?: number): Promise<void> {

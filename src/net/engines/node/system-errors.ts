@@ -4,8 +4,8 @@ import { DatagramError, describeSystemError, systemCode } from '../../errors.js'
 const NO_MEMORY = new Set(['ENOBUFS', 'ENOMEM']);
 
 /**
- * The errors by which a connected socket tells an ICMP error, of both families (icmp_err_convert and icmpv6_err_convert in
- * Linux): port, protocol, host or network unreachable, or prohibited. ECONNRESET is that of Windows.
+ * The codes with which a connected socket reports an ICMP error: port, protocol, host or network unreachable, or
+ * prohibited. Source: icmp_err_convert and icmpv6_err_convert of Linux; ECONNRESET is the code of Windows.
  */
 const REFUSALS = new Set([
   'EACCES',
@@ -19,17 +19,17 @@ const REFUSALS = new Set([
   'EPROTO',
 ]);
 
-/** Whether the system had no memory for a datagram. It may have some in a moment. */
+/** Whether a code means that the system had no memory for a datagram. That may pass in a moment. */
 export function isWantOfMemory(code: string | undefined): boolean {
   return code !== undefined && NO_MEMORY.has(code);
 }
 
-/** Whether a connected socket tells by this code that an earlier datagram was refused or did not reach its peer. */
+/** Whether a code of a connected socket reports an ICMP error for an earlier datagram. */
 export function isRefusal(code: string | undefined): boolean {
   return code !== undefined && REFUSALS.has(code);
 }
 
-/** The event of an ICMP error. */
+/** Makes the error of the event `peerError`. */
 export function peerError(cause: unknown, peer: Endpoint | undefined): DatagramError {
   const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);
   if (systemCode(cause) === 'EMSGSIZE') {
