@@ -1,7 +1,12 @@
-// npm run bench [-- [--quick] [WORD...]]: udpcat against others, side by side on this machine. With words, only the rows
-// whose titles hold them all; with --quick everything takes a tenth of the time, to try it out. Needs `npm run build`; a
-// run of all rows takes most of an hour, and its table is kept in RESULTS.md. Traffic stays on the loopback and between two
-// network namespaces; what needs a program that is missing, or root, is left out and named.
+// npm run bench [-- [--quick] [WORD...]]
+//
+// Measures udpcat and other programs side by side on this machine. Run `npm run build` before.
+//
+// With words, only the tables run whose titles contain all of them. With --quick each measurement takes a tenth of the
+// time, to try the bench out. A run of all tables takes most of an hour and writes RESULTS.md.
+//
+// Traffic stays on the loopback and between two network namespaces. Measurements that need root, or a program that is
+// not installed, are left out and named at the end.
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { echoingRows } from './echoing.mjs';
@@ -13,7 +18,7 @@ import { sendingRows } from './sending.mjs';
 import { startingRows } from './starting.mjs';
 import { describeTarget, digits, median, quantity, reaches, tableLines } from './table.mjs';
 
-/** Each figure is the median of so many runs, in which the contenders take turns. */
+/** Each figure is the median of this many rounds. In a round each contender is measured once. */
 const ROUNDS = 5;
 
 const args = process.argv.slice(2);
@@ -23,14 +28,17 @@ const words = args.filter((arg) => arg !== '--quick');
 const leftOut = new Set();
 const mark = (value, target) => (target === undefined ? '' : reaches(value, target) ? 'yes' : 'NO');
 
-/** Whether all is there that something needs; what is missing is named at the end. */
+/** Whether all programs are installed that a measurement needs. Notes missing ones for the end. */
 function isPossible({ name, title, needs = [] }) {
   const missing = needs.filter((need) => !hasProgram(need));
   for (const need of missing) leftOut.add(`${name ?? title}: ${need} is not installed`);
   return missing.length === 0;
 }
 
-/** Measures the contenders in turn; returns the lines of their table. The first is udpcat, and compared with the rest. */
+/**
+ * Measures the contenders in turn and returns the lines of their table. Compares the first one, udpcat, with the
+ * others.
+ */
 async function compare({ title, unit, contenders }, programs) {
   const present = contenders.filter(isPossible);
   const results = new Map(present.map((contender) => [contender, []]));
@@ -58,7 +66,7 @@ async function compare({ title, unit, contenders }, programs) {
   return tableLines([title, 'median', 'least to most', 'udpcat : it', 'target', 'reached'], rows);
 }
 
-/** Takes figures that have targets themselves; returns the lines of their table. */
+/** Measures figures of udpcat alone, each with a target, and returns the lines of their table. */
 async function measure({ title, figures }, programs) {
   process.stderr.write(`${title}\n`);
   const rows = (await figures(programs)).map(({ name, value, unit, target }) => [
@@ -75,7 +83,7 @@ if (noVeth !== undefined) leftOut.add(`everything over veth: ${noVeth}`);
 const setting = {
   networks: noVeth === undefined ? [loopback, await openVeth()] : [loopback],
   isQuick,
-  /** Seconds that something takes which takes so many in a full run. */
+  /** How long a measurement takes, in seconds: `full`, or a tenth of it with --quick. */
   seconds: (full) => (isQuick ? full / 10 : full),
 };
 const rows = [sendingRows, receivingRows, echoingRows, rememberingRows, startingRows]
@@ -96,7 +104,7 @@ for (const row of rows) {
 for (const what of leftOut) print(`Left out: ${what}.`);
 
 if (rows.length === 0) {
-  console.error(`no row is called ${words.join(' ')}`);
+  console.error(`no table has all of these words in its title: ${words.join(' ')}`);
   process.exitCode = 2;
 } else if (words.length === 0 && !isQuick) {
   const [{ model }] = cpus();
@@ -106,8 +114,8 @@ if (rows.length === 0) {
     '',
     `Made by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}; load average before it ${loadBefore.toFixed(2)}.`,
     '',
-    `Each figure is the median of ${ROUNDS} runs in which the programs took turns, "udpcat : it" the ratio of udpcat's to that of`,
-    'the program in the line. "≥" stands where the sender went no faster. How each is measured is said in the README.',
+    `Each figure is the median of ${ROUNDS} runs, in which the programs took turns. "udpcat : it" is udpcat's figure divided by`,
+    'that of the program in the row. "≥": the sender could not send faster. The README says how each figure is measured.',
     '',
   ];
   writeFileSync(new URL('RESULTS.md', import.meta.url), `${[...head, ...lines].join('\n').trimEnd()}\n`);

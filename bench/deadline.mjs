@@ -1,4 +1,7 @@
-// npm run bench:deadline: how late `udpcat send` ends, and how much memory it takes, while a peer floods it with replies.
+// npm run bench:deadline
+//
+// Measures how late after its deadline `udpcat send` ends, and how much memory it takes, while a peer floods it with
+// replies.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -21,14 +24,14 @@ const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url)
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-deadline-'));
 const usage = join(folder, 'usage');
 const preload = join(folder, 'usage.cjs');
-// Written at the very end of the process, by its own clock, which the deadline counts by.
+// Writes the time at the very end of the process, by the clock of the process: the deadline counts by that clock.
 writeFileSync(
   preload,
   `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(usage)},
     JSON.stringify({ ms: performance.now(), kB: process.resourceUsage().maxRSS })));`,
 );
 
-/** Floods the first who asks until nobody listens there any more, in a thread of its own. */
+/** A worker thread that floods the first sender until nobody listens there any more. */
 const FLOOD = `
   const { parentPort, workerData: payload } = require('node:worker_threads');
   const socket = require('node:dgram').createSocket('udp4');

@@ -1,4 +1,7 @@
-// npm run bench:drops: floods `udpcat serve` at several rates and shows where each datagram went; none may be missing.
+// npm run bench:drops
+//
+// Floods `udpcat serve` at several rates. Shows how many datagrams were written and how many were dropped where. The
+// last column, those that are in no count, must be 0.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -10,10 +13,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const RATES = [10_000, 50_000, 100_000, Infinity];
-/** Most datagrams of one flood, and the longest that one lasts. */
+/** How many datagrams a flood has at most. */
 const MOST = 50_000;
+/** How long a flood lasts at most. */
 const SECONDS = 1;
-/** Sends that are under way at a time. */
+/** How many sends are under way at a time. */
 const BURST = 64;
 
 const READERS = [
@@ -26,7 +30,7 @@ const READERS = [
 
 const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
 
-/** Sends so many datagrams of 64 bytes; resolves to how many a second there were when the kernel has taken them all. */
+/** Sends `count` datagrams of 64 bytes. Resolves, when the kernel has taken all, to the rate that was reached. */
 async function flood(socket, { host, port }, count, rate) {
   const payload = Buffer.alloc(64, 'x');
   const startMs = performance.now();
@@ -50,7 +54,7 @@ async function flood(socket, { host, port }, count, rate) {
   return (count / (performance.now() - startMs)) * 1000;
 }
 
-/** Bytes that wait in the kernel's buffer for the socket on a port. */
+/** Returns how many bytes wait in the kernel's buffer for the socket on a port. */
 function waitingBytes(family, port) {
   const column = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
   const row = readFileSync(family === 6 ? '/proc/net/udp6' : '/proc/net/udp', 'latin1')
@@ -59,10 +63,10 @@ function waitingBytes(family, port) {
   return Number.parseInt(row.trim().split(/\s+/)[4].split(':')[1], 16);
 }
 
-/** One flood; resolves to its line of the table. */
+/** Runs one flood. Resolves to its row of the table. */
 async function measure(family, rate, { name, options, slow = false }) {
   const host = family === 6 ? '::1' : '127.0.0.1';
-  // A file is the fastest reader.
+  // A fast reader is a file: writing to it never blocks.
   const file = openSync(path, 'w+');
   const serve = spawn(
     process.execPath,

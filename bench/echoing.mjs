@@ -1,7 +1,7 @@
-// How fast echo servers answer one and the same client.
+// The tables about `echo`: the same client measures several echo servers.
 import { dgram, freePort, portOf, runForJson, start, stop, udpcat, waitForPort } from './programs.mjs';
 
-/** What a server has to get to full speed, in seconds; nothing is counted until then. */
+/** How long each server warms up before the measurement, in seconds. */
 const WARM_UP = 0.5;
 
 const saying = (argv) => async (place) => {
@@ -35,7 +35,7 @@ async function measure(place, begin, { size, inFlight, seconds }) {
   return result;
 }
 
-/** The rows about `echo`. */
+/** Returns the tables about `echo`. */
 export function echoingRows({ networks, seconds }) {
   return networks.flatMap((network, nth) =>
     [64, 1400].flatMap((size) => {

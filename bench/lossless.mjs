@@ -1,21 +1,24 @@
-// The highest rate at which nothing is lost, searched for until it is known to about 10 %.
+// Searches for the highest rate without loss.
 
-/** Most rates that are tried in one search. */
+/** How many rates a search tries at most. */
 const MOST_RATES = 20;
+/** The search ends when the lossy rate is at most this many times the lossless one: the result is off by up to 10 %. */
 const STEP = 1.1;
-/** A sender that comes to less than that share of a rate cannot send faster, however much it is asked to. */
+/** A sender that reaches less than this share of the rate asked for is at its limit. */
 const LEAST_REACHED = 1 / 4;
 
 /**
- * Searches from a rate on, in steps that grow as long as they lead the same way. What counts is the rate that was reached,
- * which on a busy machine is less than what was asked for. A rate is too high when it was lossy twice, so that one
- * disturbance does not count.
+ * Searches for the highest rate without loss, in steps that grow until one rate is lossy and another is not.
+ *
+ * The rate that the sender reached counts, not the one asked for: on a busy machine it is lower. A rate is lossy if
+ * datagrams were lost in two attempts, so that one disturbance does not count.
  *
  * @param {(rate: number) => Promise<{ lossless: boolean, reached: number }>} attempt sends at a rate for a while
- * @param {number} from where to begin, a second
+ * @param {number} from the first rate to try, in datagrams a second
  * @param {number} [step] the first step, as a factor
- * @returns {Promise<{ value: number, asked: number, limited: boolean }>} `asked`: for what rate to ask the next time;
- *   `limited`: the sender went no faster
+ * @returns {Promise<{ value: number, asked: number, limited: boolean }>} `value`: the highest rate without loss;
+ * `asked`:
+ *   the rate to begin with the next time; `limited`: the sender could not send faster, so the receiver may take more
  */
 export async function highestLosslessRate(attempt, from, step = STEP) {
   let [lossless, lossy, asked] = [0, Infinity, from];

@@ -1,19 +1,22 @@
-// Where the sender and the receiver of a measurement are: on one host, or on two that a pair of veth devices connects.
+// The networks of the bench: one host, or two hosts that a pair of veth devices connects.
 import { readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasProgram, run, start } from './programs.mjs';
 
-/** Each network has the receiver's address, and makes of a command line one that runs where the sender, the receiver is. */
+/**
+ * One host. Each network has the address of the receiver, and two functions that change a command line so that it runs
+ * on the host of the sender (`near`) or of the receiver (`far`).
+ */
 export const loopback = { name: 'loopback', address: '127.0.0.1', near: (argv) => argv, far: (argv) => argv };
 
-/** Why there can be no two hosts here; undefined if there can. */
+/** Returns why {@link openVeth} is impossible here; undefined if it is possible. */
 export function whyNoVeth() {
   if (process.getuid() !== 0) return 'only root can make network namespaces';
   const missing = ['unshare', 'nsenter', 'ip'].find((name) => !hasProgram(name));
   return missing === undefined ? undefined : `${missing} is not installed`;
 }
 
-/** A network namespace that ends with the process in it. */
+/** Opens a network namespace that ends with the process in it. */
 async function openNamespace() {
   const { pid } = start(['unshare', '--net', 'cat'], { endless: true });
   const own = readlinkSync('/proc/self/ns/net');
@@ -21,7 +24,7 @@ async function openNamespace() {
   return { pid, within: (argv) => ['nsenter', `--net=/proc/${pid}/ns/net`, ...argv] };
 }
 
-/** Two hosts, 10.9.8.1 and 10.9.8.2, in namespaces without a name, which are gone when the bench is. */
+/** Opens two hosts, 10.9.8.1 and 10.9.8.2, in namespaces without a name. The namespaces end with the bench. */
 export async function openVeth() {
   const [near, far] = [await openNamespace(), await openNamespace()];
   const peer = ['type', 'veth', 'peer', 'name', 'veth0', 'netns', String(far.pid)];

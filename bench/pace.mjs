@@ -1,21 +1,25 @@
-// npm run bench:pace [-- SECONDS [RATE]]: how punctual a paced `udpcat send` is, by tcpdump's timestamps on the loopback.
-// Where others keep the machine busy, `chrt -f 10 npm run bench:pace` shows what a quiet one would.
+// npm run bench:pace [-- SECONDS [RATE]]
+//
+// Measures how punctually `udpcat send --rate` sends, by tcpdump's timestamps on the loopback. Needs tcpdump and the
+// right to capture. On a busy machine run `chrt -f 10 npm run bench:pace`: a high priority shows the figures of a quiet
+// machine.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** Bytes of a payload. */
+/** Size of a payload in bytes. */
 const SIZE = 64;
-/** Seconds to send for, and datagrams a second. */
+/** How long to send, in seconds, and at which rate, in datagrams a second. */
 const [seconds = 60, rate = 1000] = process.argv.slice(2).map(Number);
 
-/** What is allowed: of the count, as a fraction; of the lateness at the 99th percentile, in milliseconds. */
+/** How much the number of datagrams may be off, as a fraction. */
 const MOST_OFF = 0.001;
+/** How late the 99th percentile of the datagrams may be. */
 const MOST_LATE_MS = 2;
 
-/** How long tcpdump has for what it has not yet written. */
+/** How long to wait for the last lines of tcpdump. */
 const FLUSH_MS = 1500;
 
 if (!(seconds > 0 && rate > 0)) throw new Error('usage: npm run bench:pace -- [seconds [datagrams a second]]');
@@ -38,14 +42,14 @@ dump.on('error', (error) => {
   process.exit(1);
 });
 
-/** When each datagram passed the loopback, in milliseconds since the first. */
+/** When each datagram passed the loopback, in milliseconds since the second of the first one. */
 const times = [];
 let firstSecond;
 createInterface({ input: dump.stdout }).on('line', (line) => {
   const [, whole, nanos, bytes] = /^(\d+)\.(\d{9}) .* length (\d+)$/.exec(line) ?? [];
   if (whole === undefined) return;
   firstSecond ??= Number(whole);
-  // Datagrams that were due together leave as segments of one packet.
+  // Datagrams that were due together leave as segments of one packet, which tcpdump shows as one.
   for (let left = Number(bytes); left > 0; left -= SIZE) {
     times.push((Number(whole) - firstSecond) * 1000 + Number(nanos) / 1e6);
   }
@@ -66,13 +70,13 @@ await once(dump, 'close');
 receiver.close();
 
 const wanted = Math.round(seconds * rate);
-// None is sent early: the schedule begins where it makes the earliest of them punctual.
+// The moment of the start is not known. No datagram leaves early, so the most punctual one counts as exactly punctual.
 const behind = times.map((ms, index) => ms - (index * 1000) / rate);
 const beginMs = behind.reduce((least, ms) => Math.min(least, ms), Infinity);
 const late = behind.map((ms) => ms - beginMs).sort((a, b) => a - b);
 const percentile = (p) => late[Math.max(0, Math.ceil((late.length * p) / 100) - 1)] ?? NaN;
 
-/** Medians of the first and last tenth, so that one late datagram is no drift. */
+/** The drift compares medians of the first and the last tenth, so that one late datagram does not count as drift. */
 const tenth = Math.max(1, Math.floor(behind.length / 10));
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 const driftMs = median(behind.slice(-tenth)) - median(behind.slice(0, tenth));

@@ -1,4 +1,4 @@
-// The programs that the bench runs: found, compiled, started, waited for, and ended.
+// Finds, compiles, starts and ends the programs that the bench runs.
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -9,16 +9,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** Longest that a program takes to be ready, or to end when it is told to. */
+/** How long a program may take to be ready, and to end after a signal. */
 const PATIENCE_MS = 10_000;
-/** Longest that anything runs. */
+/** How long a program may run. */
 const LONGEST_MS = 120_000;
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-/** What is run as `udpcat`. */
+/** The first words of a command line that runs udpcat. */
 export const udpcat = [process.execPath, join(here, '../dist/bin/udpcat.cjs')];
 
-/** A folder for what is compiled and written, removed at the end. */
+/** A folder for compiled programs and output. The bench removes it at the end. */
 export const folder = mkdtempSync(join(tmpdir(), 'udpcat-bench-'));
 
 const running = new Set();
@@ -28,7 +28,7 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
-/** Each program leads a group of its own, so that what it starts ends with it. */
+/** Sends a signal to a program and to all that it started: each program leads a process group. */
 function signalGroup({ pid }, signal) {
   if (pid === undefined) return;
   try {
@@ -50,7 +50,7 @@ export function hasProgram(name) {
   });
 }
 
-/** Compiles the programs in C; returns the path of each by its name, nothing without a compiler. */
+/** Compiles the programs in C. Returns the path of each program by its name; an empty object without a compiler. */
 export async function compile() {
   if (!hasProgram('cc')) return {};
   const sources = readdirSync(join(here, 'c')).filter((name) => name.endsWith('.c'));
@@ -63,17 +63,19 @@ export async function compile() {
   return paths;
 }
 
-/** The same for the peers on Node's dgram. */
+/** The first words of command lines that run the programs with node:dgram, by their name. */
 export const dgram = Object.fromEntries(
   ['send', 'receive', 'echo'].map((name) => [name, [process.execPath, join(here, 'dgram', `${name}.mjs`)]]),
 );
 
 /**
- * Starts a program. `said` is what it wrote so far to stdout and stderr; `ended` resolves to that when it has ended.
+ * Starts a program. In the result `said` is its output so far, and `ended` resolves to its output when it has ended.
  *
  * @param {string[]} argv
- * @param {{ stdout?: 'pipe' | 'ignore' | number, endless?: boolean }} [options] `stdout`: `ignore` is /dev/null, a number an
- *   open file; `endless`: instead of two minutes at most it runs until its stdin ends, which is when the bench does
+ * @param {{ stdout?: 'pipe' | 'ignore' | number, endless?: boolean }} [options] `stdout`: `ignore` is /dev/null, a
+ * number
+ *   is an open file. `endless`: the program runs until its stdin ends, which is at the end of the bench. Default: two
+ *   minutes at most.
  */
 export function start(argv, { stdout = 'pipe', endless = false } = {}) {
   const stdio = [endless ? 'pipe' : 'ignore', stdout, 'pipe'];
@@ -95,7 +97,7 @@ export function start(argv, { stdout = 'pipe', endless = false } = {}) {
   return { argv, child, pid: child.pid, said, ended };
 }
 
-/** Runs a program to its end; returns what it wrote. */
+/** Runs a program to its end. Returns its output. */
 export async function run(argv) {
   const program = start(argv);
   const said = await program.ended;
@@ -103,12 +105,12 @@ export async function run(argv) {
   return said;
 }
 
-/** Runs a program that writes one JSON object to stdout. */
+/** Runs a program that writes one JSON object to stdout. Returns the object. */
 export async function runForJson(argv) {
   return JSON.parse((await run(argv)).out);
 }
 
-/** Ends a program by a signal, in time or the hard way; returns what it wrote. */
+/** Sends a signal to a program, and SIGKILL if it does not end in time. Returns its output. */
 export async function stop(program, signal = 'SIGTERM') {
   signalGroup(program.child, signal);
   const timer = setTimeout(() => signalGroup(program.child, 'SIGKILL'), PATIENCE_MS);
@@ -127,14 +129,14 @@ async function waitUntil(holds, what, program) {
   }
 }
 
-/** Waits for the line with which udpcat and the bench's own servers say that they are ready; returns the port. */
+/** Waits for the line "listening on ADDRESS:PORT" of udpcat or of the bench's own servers. Returns the port. */
 export async function portOf(program) {
   const pattern = /listening on [\d.]+:(\d+)/;
   await waitUntil(() => pattern.test(program.said.err), 'waited for its port', program);
   return Number(pattern.exec(program.said.err)[1]);
 }
 
-/** A port that the kernel chose a moment ago, for programs that cannot ask it themselves. */
+/** Returns a free port, for programs that cannot let the kernel choose one. */
 export async function freePort() {
   const socket = createSocket('udp4');
   socket.bind(0);
@@ -145,7 +147,7 @@ export async function freePort() {
   return port;
 }
 
-/** The line of a port in the kernel's table of sockets where the program runs (proc_net(5)), in columns. */
+/** Returns the columns of a port in the kernel's table of sockets, in the network of the program (proc_net(5)). */
 function socketOn(port, { pid }, table) {
   const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return ['', '6']
@@ -154,12 +156,12 @@ function socketOn(port, { pid }, table) {
     .find(([, local]) => local?.endsWith(end));
 }
 
-/** Waits until a program that does not say so is bound to a port. */
+/** Waits until a program is bound to a port. For programs that do not write a line when they are. */
 export async function waitForPort(port, program, table = 'udp') {
   await waitUntil(() => socketOn(port, program, table) !== undefined, `waited for its port ${port}`, program);
 }
 
-/** Waits until nothing is left in the kernel for the socket on a port. */
+/** Waits until the program has read all datagrams that the kernel holds for the socket on a port. */
 export async function waitUntilRead(port, program) {
   const waiting = () => Number.parseInt(socketOn(port, program, 'udp')?.[4].split(':')[1] ?? '0', 16);
   await waitUntil(() => waiting() === 0, 'waited until it had read everything', program);

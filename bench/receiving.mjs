@@ -1,4 +1,4 @@
-// The highest rate that is received, and written, without loss.
+// The tables about `serve`: the highest rate at which a receiver receives, and writes, without loss.
 import { execFile } from 'node:child_process';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,15 +17,16 @@ import {
   waitUntilRead,
 } from './programs.mjs';
 
-/** Datagrams sent at a time: one by one no sender comes near what these receivers take. */
+/** How many datagrams are sent at a time. A sender of single datagrams is much slower than these receivers. */
 const BURST = 16;
-/** Where the first search begins, a second, and its first step. */
+/** The rate at which the first search begins, in datagrams a second. */
 const FIRST_RATE = 100_000;
+/** The first step of the first search, as a factor. */
 const FIRST_STEP = 2;
 
 const written = join(folder, 'written');
 
-/** A receiver that chooses its port, and writes at its end how many datagrams it had. */
+/** A receiver that chooses its port, and writes at its end how many datagrams it received. */
 const counting = (argv, count) => ({
   begin: async (place) => {
     const program = start(place.network.far(argv(place)));
@@ -40,7 +41,7 @@ const serve = ({ network }, output) => {
   return [...udpcat, 'serve', `${network.address}:0`, '-o', output, ...how];
 };
 
-/** A receiver whose stdout is a file; `portGiven` for one that cannot choose its port. */
+/** A receiver that writes payloads to a file. `portGiven`: it needs to be told its port. */
 const writing = (argv, count, portGiven = false) => ({
   begin: async (place) => {
     const given = portGiven ? await freePort() : undefined;
@@ -57,7 +58,7 @@ const writing = (argv, count, portGiven = false) => ({
 const countBytes = (_, size) => statSync(written).size / size;
 
 async function countLines() {
-  // It finds nothing, and says so by its status, when none came.
+  // If no datagram came, grep ends with status 1, which rejects.
   const found = promisify(execFile)('grep', ['-c', '"type":"datagram"', written]);
   const { stdout } = await found.catch((error) => error);
   return Number(stdout);
@@ -76,7 +77,7 @@ const receivers = {
   nc: writing(({ network }, port) => ['nc.openbsd', '-dluk', network.address, String(port)], countBytes, true),
 };
 
-/** Sends for a while at a rate that it has risen to before; whether all arrived, and the rate that the sender reached. */
+/** Sends at a rate after a ramp. Returns whether all datagrams arrived, and the rate that the sender reached. */
 async function attempt(place, receiver, { size, burst, rate, seconds }) {
   const { network, programs } = place;
   const { program, port } = await receiver.begin(place);
@@ -87,13 +88,13 @@ async function attempt(place, receiver, { size, burst, rate, seconds }) {
   return { lossless: received === sender.sent, reached: sender.rate };
 }
 
-/** The rows about `serve`. */
+/** Returns the tables about `serve`. */
 export function receivingRows({ networks, seconds }) {
   const row = (title, network, { size, burst = BURST }, contenders) => ({
     title: `${title}, ${size} bytes, ${network.name}`,
     unit: '/s',
     contenders: contenders.map(([name, kind, target, needs = []]) => {
-      // Where the last search ended the next one begins, which is then short.
+      // The rate with which the last search ended. The next search begins there, and so is short.
       let last;
       return {
         name,

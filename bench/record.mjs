@@ -1,15 +1,17 @@
-// npm run bench:record [-- BUILD...]: the highest rate at which `udpcat serve -o none` loses nothing, and what of it is left
-// with --record to a pcap file, in turns. A BUILD is the main file of another build to measure beside. The file is in the
-// folder for temporary files ($TMPDIR), whose disk counts. Needs `npm run build` and a C compiler.
+// npm run bench:record [-- BUILD...]
+//
+// Measures in turns the highest rate without loss of `udpcat serve -o none`, without and with --record to a pcap file.
+// A BUILD is the path of the main file of another build, which is measured too. The recording lies in the folder for
+// temporary files ($TMPDIR), so the speed of that disk counts. Needs `npm run build` before, and a C compiler.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { highestLosslessRate } from './lossless.mjs';
 import { compile, folder, portOf, runForJson, start, stop, udpcat, waitUntilRead } from './programs.mjs';
 import { median } from './table.mjs';
 
-/** What must be left of the rate. */
+/** The rate with --record must be at least this share of the rate without. */
 const LEAST = 0.8;
-/** Datagrams of so many bytes, sent so many at a time. */
+/** The kinds of traffic: the size of datagrams in bytes, and how many are sent at a time. */
 const KINDS = [
   { size: 64, burst: 1 },
   { size: 64, burst: 16 },
@@ -17,7 +19,7 @@ const KINDS = [
 ];
 const SECONDS = 1;
 const ROUNDS = 5;
-/** Where the first search begins, a second, and its first step. */
+/** The rate at which the first search begins, in datagrams a second, and its first step, as a factor. */
 const FIRST_RATE = 100_000;
 const FIRST_STEP = 2;
 
@@ -29,7 +31,7 @@ if (sender === undefined) throw new Error('there is no C compiler, cc, for the p
 const recording = join(folder, 'x.pcap');
 
 async function attempt(argv, { size, burst }, rate) {
-  // To overwrite what an attempt left would have the disk write that first, while the next one is measured.
+  // Remove the recording of the last attempt. To overwrite it would make the disk write it during the next attempt.
   rmSync(recording, { force: true });
   const serve = start(argv);
   const port = await portOf(serve);
@@ -41,7 +43,7 @@ async function attempt(argv, { size, burst }, rate) {
   return { lossless: received === sent && dropped.output === 0, reached };
 }
 
-/** Measures once a round, each search from where the last one ended. */
+/** A build that is measured once in each round. Each search begins with the rate of the last one. */
 function contender(build, options) {
   const how = ['-o', 'none', '--recv-buffer', '4Mi', '--stats', '--log-format', 'json'];
   const argv = [node, build, 'serve', '127.0.0.1:0', ...how, ...options];

@@ -1,18 +1,18 @@
-// How much memory a flood costs.
+// The tables about memory: how much `serve` takes during a flood.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loopback } from './networks.mjs';
 import { portOf, start, stop, udpcat } from './programs.mjs';
 
 const SECONDS = 60;
-/** What comes first is not part of the slope. */
+/** Seconds at the beginning that do not count for the growth. */
 const WARM_UP = 10;
 
-/** Resident memory of a process, in MB (of 1000 times 1000 bytes). */
+/** Returns the resident memory of a process in MB of 1,000,000 bytes. */
 const residentMb = ({ pid }) =>
   (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1]) * 1024) / 1e6;
 
-/** The slope of the line that is closest to the points, by least squares. */
+/** Returns the slope of the line closest to the points, by least squares. */
 function slope(points) {
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [meanX, meanY] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
@@ -20,7 +20,10 @@ function slope(points) {
   return over / points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
 }
 
-/** Floods `serve` at full speed, and looks at its memory once a second: the most, and how it grew after the warm-up. */
+/**
+ * Floods `serve` at full speed and reads its memory once a second. Returns the maximum, and the growth after the
+ * warm-up.
+ */
 async function flood(programs, output, seconds) {
   const receiver = start([...udpcat, 'serve', '127.0.0.1:0', '-o', output], { stdout: 'ignore' });
   const port = await portOf(receiver);
@@ -38,7 +41,7 @@ async function flood(programs, output, seconds) {
   };
 }
 
-/** The rows about memory: one long run each. */
+/** Returns the tables about memory. Each is one long run. */
 export function rememberingRows({ seconds }) {
   return ['none', 'json'].map((output) => ({
     title: `memory of serve -o ${output} > /dev/null in a flood of ${SECONDS} s`,

@@ -1,16 +1,16 @@
-// How many datagrams a second are sent at full speed.
+// The tables about `send`: how many datagrams a second a program sends at full speed.
 import { dgram, freePort, portOf, run, runForJson, start, stop, udpcat, waitForPort } from './programs.mjs';
 
-/** Has a sender send to the fastest receiver there is, so that it is not the receiver that is measured. */
+/** Starts the fastest receiver and calls `send` with its port. A slow receiver would slow the sender down. */
 async function intoReceiver({ network, programs }, send) {
   const receiver = start(network.far([programs.receive, network.address, 'gro']));
   const rate = await send(await portOf(receiver));
   const { received } = JSON.parse((await stop(receiver)).out);
-  if (received === 0) throw new Error('nothing of what was sent arrived');
+  if (received === 0) throw new Error('no datagram arrived at the receiver');
   return rate;
 }
 
-/** A sender that writes how many it has sent in which time. */
+/** A sender that writes how many datagrams it has sent and how long that took. */
 const sendWith = (argv) => async (place, size, seconds) =>
   intoReceiver(place, async (port) => {
     const { network } = place;
@@ -49,7 +49,7 @@ const sendWithSockperf = (place, size, seconds) =>
     return Number(/Message Rate is (\d+)/.exec(out)[1]);
   });
 
-/** The rows about `send`. */
+/** Returns the tables about `send`. */
 export function sendingRows({ networks, seconds }) {
   return networks.flatMap((network) =>
     [64, 1400].map((size) => {

@@ -1,4 +1,6 @@
-// npm run bench:start [-- ROUNDS]: CPU time of one `udpcat send` that expects a reply, against that of an empty Node program.
+// npm run bench:start [-- ROUNDS]
+//
+// Measures the CPU time of one `udpcat send` that expects a reply, as a multiple of that of an empty Node program.
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -8,18 +10,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** Most that a send may cost, as a multiple of the empty program. */
+/** How much CPU time a send may take, as a multiple of that of the empty program. */
 const MOST = 1.3;
 const [ROUNDS = 40] = process.argv.slice(2).map(Number);
 
-/** Runs in one measurement: the shell counts whole milliseconds. */
+/** How many runs one measurement adds up: the shell counts whole milliseconds. */
 const RUNS = 3;
 
 const run = promisify(execFile);
 
 /**
- * CPU time of the command, user and system with all its threads, in milliseconds: what the kernel counted for the
- * finished children of a shell, which is exact where sampling /proc is not.
+ * Returns the CPU time of a command in milliseconds: user and system time of all its threads. It is the time that the
+ * kernel counted for the finished children of a shell, which is exact. Sampling /proc would not be.
  */
 async function cpuTime(words, env = {}) {
   const script = `TIMEFORMAT='%3U %3S'; time for ((i = 0; i < ${RUNS}; i++)); do "$@" >/dev/null || exit; done`;
@@ -41,7 +43,7 @@ const folder = mkdtempSync(join(tmpdir(), 'udpcat-bench-'));
 const empty = join(folder, 'empty.cjs');
 writeFileSync(empty, '');
 
-// The code that is kept between runs is kept here.
+// The command keeps its compiled code here, not in the cache of the user.
 process.env.XDG_CACHE_HOME = folder;
 
 const server = createSocket('udp4');
@@ -53,7 +55,7 @@ try {
   const send = [process.execPath, command, 'send', `127.0.0.1:${server.address().port}`, 'hi', '--expect', 'hi'];
   const nothing = [process.execPath, empty];
   const anew = { NODE_DISABLE_COMPILE_CACHE: '1' };
-  // Once each without counting: none pays for a cold disk, and the code that is kept between runs is there.
+  // One run of each that does not count: it reads the files from the disk, and keeps the compiled code.
   await cpuTime(send);
   await cpuTime(nothing);
 

@@ -1,11 +1,11 @@
-// What starting one-shot `send` costs: `npm run bench:start`, as it is.
+// The table about the start of the command. Runs `npm run bench:start`.
 import { fileURLToPath } from 'node:url';
 import { start } from './programs.mjs';
 
 const program = fileURLToPath(new URL('start.mjs', import.meta.url));
 const ROUNDS = 40;
 
-/** The row about start-up. */
+/** Returns the table about the start of the command. */
 export function startingRows({ isQuick }) {
   return [
     {

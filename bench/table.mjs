@@ -1,4 +1,4 @@
-// How figures are shown: with three digits, in tables that are Markdown and can be read as they are.
+// Writes figures with three digits, in Markdown tables whose columns are aligned.
 
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
@@ -6,13 +6,13 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** A number with three digits that count, or more before the point. */
+/** Writes a number with three significant digits; all digits before the point are kept. */
 export function digits(value) {
   if (!(Math.abs(value) >= 0.001)) return value === 0 ? '0' : value.toFixed(3);
   return value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
 }
 
-/** A figure with its unit; of rates the thousands and millions are named. */
+/** Writes a figure with its unit. Rates are written in thousands (k/s) or millions (M/s). */
 export function quantity(value, unit) {
   if (!unit.startsWith('/s')) return `${digits(value)} ${unit}`;
   for (const [factor, prefix] of [
@@ -24,11 +24,11 @@ export function quantity(value, unit) {
   return digits(value) + unit;
 }
 
-/** A target in words, and whether a value reaches it. */
+/** Writes a target in words. `reaches` tells whether a value reaches it. */
 export const describeTarget = ({ least, most }) => (least === undefined ? `at most ${most}` : `at least ${least}`);
 export const reaches = (value, { least = -Infinity, most = Infinity }) => value >= least && value <= most;
 
-/** The lines of a table; the first column is aligned to the left, the others to the right. */
+/** Returns the lines of a table. The first column is aligned to the left, the others to the right. */
 export function tableLines(header, rows) {
   const all = [header, ...rows];
   const widths = header.map((_, nth) => Math.max(3, ...all.map((row) => row[nth].length)));

@@ -1,4 +1,7 @@
-/** The thread of `Examiner` in src/check/examiner.ts. */
+/**
+ * The worker thread of `Examiner` in src/check/examiner.ts. It receives payloads and posts back the first expectation
+ * that a payload does not meet. A slow regular expression then blocks this thread, not the command.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Examination, ExaminerTask } from '../src/check/examiner.js';
 import { createExpectations, firstMismatch } from '../src/check/written-expectations.js';

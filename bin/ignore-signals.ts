@@ -1,2 +1,5 @@
-/** What asks a run for a report kills a process that does not listen, and SIGUSR1 has Node open its debugger, on port 9229. */
+/**
+ * Ignores two signals from the very start of the process. SIGUSR2 asks a run for a report, and kills a process that has
+ * no listener for it yet. SIGUSR1 makes Node open its debugger on port 9229.
+ */
 for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);

@@ -1,6 +1,6 @@
 /**
- * Keeps compiled code between runs, in a folder that only this user and root can change. Compiled code is run without
- * any further check: if another user could write it, that user could run anything as this one.
+ * Keeps compiled code between runs, in a folder that only this user and root can change. V8 runs compiled code without
+ * a check. If another user could write the file, that user could run any code as this user.
  */
 import {
   closeSync,
@@ -23,32 +23,32 @@ import { crc32 } from 'node:zlib';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, S_IFMT, S_IFDIR, S_IFREG } = constants;
 
-/** Kind and permission bits. The others are inherited from a folder above, such as `setgid`. */
+/** The bits of a mode for kind and permissions. Other bits, for example setgid, may come from a parent folder. */
 const KIND_AND_PERMISSIONS = S_IFMT | 0o777;
 const OWN_FOLDER = S_IFDIR | 0o700;
 const OWN_FILE = S_IFREG | 0o600;
 const WRITABLE_BY_OTHERS = 0o022;
-/** In a folder with this bit, nobody but its owner can remove or rename the files of another user. */
+/** The sticky bit of a folder: only the owner of a file, or of the folder, can remove or rename the file. */
 const STICKY = 0o1000;
 
-/** Symbolic links that are followed one after the other, before a loop is assumed. */
+/** How many symbolic links are followed in a row. More of them count as a loop. */
 const MOST_LINKS = 8;
 
-/** Files that are kept, of all builds together: those of three, and one. */
+/** How many files are kept, of all builds together. A build has one file for each kind of run: at most six. */
 const MOST_KEPT = 16;
-/** The name of a kept file, of this build or another, and of one that is still being written. */
+/** Matches names of kept files, of each build, and of files that are still being written. */
 const OWN_NAME = /^[a-z]{1,16}-v\d+\.\d+\.\d+[\w.+-]*-[a-z0-9]+-[\da-f]{8}(\.[\da-z]+)?$/;
-/** Files whose age is looked at when one is written. */
+/** How many files are compared by age when one is written. */
 const MOST_LOOKED_AT = 1024;
 
 const CHECKSUM_BYTES = 4;
 
 /**
- * The name under which the code compiled of a program is kept: it differs with the content of the program, with Node,
- * and with Node's flags, because V8 rejects code that was compiled with others.
+ * Returns the name of the kept file with the compiled code of a program. It depends on the content of the program, on
+ * the version of Node and on its flags, because V8 rejects code that was compiled with another version or other flags.
  *
- * @param kind Tells apart what is kept of one program; lower-case letters, at most 16.
- * @returns `undefined` where no code is kept: on Windows, and with `NODE_DISABLE_COMPILE_CACHE=1`.
+ * @param kind Distinguishes several files of one program: 1 to 16 lower-case letters.
+ * @returns `undefined` if no code is kept: on Windows, and with `NODE_DISABLE_COMPILE_CACHE=1`.
  */
 export function nameOf(kind: string, program: Buffer): string | undefined {
   const { geteuid, env, execArgv, version, arch } = process;
@@ -58,20 +58,20 @@ export function nameOf(kind: string, program: Buffer): string | undefined {
   return [kind, version, arch, checksum].join('-');
 }
 
-/** Gives the code that was kept under a name; `undefined` if there is none that is whole and can be trusted. */
+/** Returns the code that was kept under a name; `undefined` if no file of that name is complete and can be trusted. */
 export function readKept(name: string): Buffer | undefined {
   for (const place of places()) {
     try {
       const code = inFolder(place, (folder) => readCode(join(folder, name)));
       if (code !== undefined) return code;
     } catch {
-      // The next place may have it. Without any, the program is compiled.
+      // Try the next place. If no place has the code, the program is compiled.
     }
   }
   return undefined;
 }
 
-/** Keeps code under a name, in the first place where that is possible, and discards the oldest files there. */
+/** Writes code under a name, in the first place where that succeeds, and removes the oldest files there. */
 export function writeKept(name: string, code: Buffer): void {
   for (const place of places()) {
     try {
@@ -82,20 +82,23 @@ export function writeKept(name: string, code: Buffer): void {
       });
       return;
     } catch {
-      // A full or read-only disk is no reason to fail. The next place may have room.
+      // The disk may be full or read-only: try the next place. Without one, the code is not kept.
     }
   }
 }
 
 /** A folder for kept code. */
 interface Place {
-  /** The folder that has to be there already. */
+  /** Path of the folder that must exist. */
   readonly above: string;
-  /** The folders to make in it, each in the one before. */
+  /** Names of the folders to make in it, each inside the one before. */
   readonly below: readonly string[];
 }
 
-/** The places that may be used, the best first: the caches of the user (XDG Base Directory Specification), then `/tmp`. */
+/**
+ * Returns the places to try, in order: the user's cache folders (XDG Base Directory Specification), then the folder for
+ * temporary files.
+ */
 function places(): Place[] {
   const { XDG_CACHE_HOME: caches = '', HOME: home = '' } = process.env;
   return [
@@ -105,22 +108,21 @@ function places(): Place[] {
   ].filter(({ above }) => isAbsolute(above));
 }
 
-/** Makes the folder of a place where it is missing. */
+/** Makes the folders of a place that are missing. @throws if another user could change where they are made */
 function makeFolder({ above, below }: Place): void {
   let folder = above;
   for (const name of below) {
     folder = join(trustedFolder(folder), name);
-    // `recursive` is for a folder that is there already, perhaps since a moment ago.
+    // With `recursive`, mkdir succeeds if the folder exists already.
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 }
 
 /**
- * Opens the folder of a place and does something in it.
+ * Opens the folder of a place, checks it and calls `task` with a path of it. On Linux the path leads to the very folder
+ * that was checked, even if another folder has its name by now.
  *
- * @param task Receives a path of the folder. On Linux the path leads to the folder that was opened and checked, even if
- *   another has its name by now.
- * @throws If another user could have changed the folder or put another in its place.
+ * @throws If another user could have changed the folder or replaced it.
  */
 function inFolder<T>({ above, below }: Place, task: (folder: string) => T): T {
   const path = [above, ...below].join('/');
@@ -135,11 +137,11 @@ function inFolder<T>({ above, below }: Place, task: (folder: string) => T): T {
 }
 
 /**
- * Resolves the symbolic links of a path, step by step from the root, and checks that nobody but this user and root can
- * change where it leads: each folder and link on the way belongs to one of them, and other users can write to none of
- * the folders. A sticky folder of root's, such as `/tmp`, counts as not writable.
+ * Resolves the symbolic links of a path, step by step from the root. Checks that only this user and root can change
+ * where the path leads: each folder and link on the way belongs to one of them, and other users cannot write to the
+ * folders. A folder of root with the sticky bit, for example `/tmp`, counts as not writable.
  *
- * @throws If another user could change where the path leads, or it does not lead to a folder.
+ * @throws If another user could change where the path leads, or if it does not lead to a folder.
  */
 function trustedFolder(path: string, links = MOST_LINKS): string {
   const above = path === '/' ? path : trustedFolder(dirname(path), links);
@@ -158,13 +160,14 @@ function isOwn({ uid, mode }: Stats, kindAndPermissions: number): boolean {
   return uid === process.geteuid?.() && (mode & KIND_AND_PERMISSIONS) === kindAndPermissions;
 }
 
-/** Reads a kept file. Its checksum is compared because V8 does not notice damaged code. */
+/** Reads a kept file and compares its checksum, because V8 does not notice damaged code. */
 function readCode(path: string): Buffer | undefined {
-  // Without O_NONBLOCK, to open a FIFO would wait for a writer.
+  // Without O_NONBLOCK, opening a FIFO would wait for a writer.
   const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = fstatSync(fd);
-    // A file that another run has just replaced has no link left.
+    // More than one link: the file also stands elsewhere, under another user's control perhaps. A file that another run
+    // has just replaced has no link, and is fine.
     if (!isOwn(stats, OWN_FILE) || stats.nlink > 1) return undefined;
     const kept = readFileSync(fd);
     const code = kept.subarray(CHECKSUM_BYTES);
@@ -174,7 +177,7 @@ function readCode(path: string): Buffer | undefined {
   }
 }
 
-/** Writes a new file and gives it the name then: nobody reads half of it, and no file that is there is written to. */
+/** Writes a new file, then renames it: no run reads half a file, and no existing file is written to. */
 function writeCode(path: string, code: Buffer): void {
   const unfinished = `${path}.${Math.random().toString(36).slice(2)}`;
   const checksum = Buffer.alloc(CHECKSUM_BYTES);
@@ -188,7 +191,7 @@ function writeCode(path: string, code: Buffer): void {
   }
 }
 
-/** Discards what was written longest ago, so that builds which nobody uses any more leave nothing for good. */
+/** Removes the files that were written longest ago, so that files of old builds do not stay for ever. */
 function discardOldest(folder: string, justWritten: string): void {
   const others = readdirSync(folder).filter((name) => name !== justWritten && OWN_NAME.test(name));
   if (others.length < MOST_KEPT) return;
@@ -204,6 +207,6 @@ function discard(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Another run discarded it first, or it was never made.
+    // Another run has removed the file, or it was never made.
   }
 }

@@ -7,14 +7,14 @@ import { ExitCode, numberingOf, statusIn } from '../src/run/exit-code.js';
 import { runCommandLine } from '../src/commands/program.js';
 import { FileStream } from '../src/output/file-stream.js';
 
-/** Set by the build. */
+/** The version of the package. The build sets it. */
 declare const __UDPCAT_VERSION__: string;
 
 const stop = new AbortController();
 const force = new AbortController();
-/** When the process ends though what it wrote was not read. */
+/** When the process ends although its output was not read, by `performance.now()`. */
 let leaveByMs = Infinity;
-/** Node opens it for whoever asks, which costs time. */
+/** Whether `process.stderr` was used. Node opens it at the first use, which costs time. */
 let stderrIsOpen = false;
 let ending: Ending | undefined;
 let stdin: Readable | undefined;
@@ -24,7 +24,7 @@ const reloaders = new Set<() => void>();
 
 const io: Io = {
   get stdin() {
-    // To Node a directory is an empty stdin; to read it is the error that it should be.
+    // `process.stdin` of a directory is an empty stream. A file stream fails with EISDIR instead.
     stdin ??= fstatSync(0).isDirectory() ? createReadStream('', { fd: 0 }) : process.stdin;
     return stdin;
   },
@@ -77,10 +77,10 @@ const onReport = (): void => {
 const onReload = (): void => {
   for (const reload of reloaders) reload();
 };
-// Where the system has no such signal, to Node it is the name of an event that never comes.
+// Where the system lacks one of these signals, Node takes its name for an event that never occurs.
 process.on('SIGUSR2', onReport).on('SIGINFO', onReport);
 
-/** For what not even the log can tell, such as too few descriptors to load it. */
+/** Writes an error without the log, which may be the part that failed: without free descriptors it cannot be loaded. */
 function tellBluntly(error: unknown): Ending {
   process.stderr.write(`udpcat: cannot run: ${error instanceof Error ? error.message.split('\n', 1).join('') : ''}\n`);
   return statusIn(numberingOf(process.argv.slice(2)), ExitCode.failure);
@@ -94,12 +94,12 @@ void run.then(async (result) => {
   leave(result);
 });
 
-/** What Node has no stream for, as a disk or a socket of datagrams, it gives one that takes everything and writes nothing. */
+/** Whether Node has no stream for stdout, for example for a disk. It then gives a stream that discards everything. */
 function isBlackHole(stream: Writable): boolean {
   return stream.constructor === Writable;
 }
 
-/** Ends the process: by the signal that stopped it, so that a shell's loop ends too, or with a status. */
+/** Ends the process: with a status, or by the signal that stopped it. A loop of a shell ends only by the signal. */
 function leave(how: Ending): void {
   if (typeof how === 'string') {
     process.removeAllListeners(how);
@@ -107,17 +107,18 @@ function leave(how: Ending): void {
     return;
   }
   process.exitCode = how;
-  // Nothing is left to be written then. What Node would tidy up includes the listeners of signals: SIGUSR2 would kill.
+  // Skip what Node does after this event: it removes the listeners of signals, and SIGUSR2 would then kill the process.
   process.once('exit', (status) => {
     if (status === how) process.exit(how);
   });
-  // Otherwise the process ends by itself. What was interrupted may have left something open that keeps it from that.
+  // An interrupted run may have left something open that keeps the process running. Otherwise the process ends by
+  // itself.
   if (leaveByMs < Infinity || stop.signal.aborted) process.exit(how);
 }
 
 function momentOfLeaving(): Promise<void> {
   return new Promise((resolve) => {
-    // Beyond what a timer can wait, somebody else ends it.
+    // A longer delay than a timer can have is left out: the promise then never resolves.
     const leftMs = leaveByMs - performance.now();
     if (leftMs < 0x7fff_ffff) setTimeout(resolve, leftMs);
   });
@@ -141,7 +142,10 @@ function forced(): Promise<void> {
   });
 }
 
-/** The process group in the foreground of the terminal is the only one that may read it (proc(5), fields 5 and 8). */
+/**
+ * Whether this process is in the foreground of its terminal. Only the process group in the foreground may read a
+ * terminal (proc_pid_stat(5): pgrp and tpgid).
+ */
 function isForeground(): boolean {
   try {
     const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\)/s, '').trim().split(' ');
@@ -155,11 +159,13 @@ function killGroup(group: number): void {
   try {
     process.kill(-group, 'SIGKILL');
   } catch {
-    // None of it is left.
+    // No process of the group is left.
   }
 }
 
-/** The command line as the system has it. */
+/**
+ * Returns the arguments as bytes, of which Node has only decoded text. Undefined where the system does not tell them.
+ */
 function argumentBytes(): readonly Uint8Array[] | undefined {
   try {
     const line = readFileSync('/proc/self/cmdline');

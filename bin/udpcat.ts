@@ -1,4 +1,4 @@
-// First of all: whatever comes before it can be killed by them.
+// This import comes first: until it runs, the signals can kill the process.
 import './ignore-signals.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,8 +7,8 @@ import { COMMAND_NAMES } from '../src/commands/names.js';
 import { nameOf, readKept, writeKept } from './kept-code.js';
 
 /**
- * Starts `main.cjs`. The code that V8 compiled of it at the last run is kept, because compiling takes longer than all
- * else that a one-shot `send` does. Nothing depends on kept code: where there is none, the command is compiled anew.
+ * Runs `main.cjs` with the compiled code that an earlier run has kept, because compiling takes longer than all the rest
+ * of a `send` of one datagram. Without kept code the command is compiled anew, and the code is kept at the end.
  */
 function launch(): void {
   const file = join(__dirname, 'main.cjs');
@@ -18,19 +18,19 @@ function launch(): void {
   const source = `(function (require, __dirname) {\n${program.toString('latin1')}\n})`;
   const script = new Script(source, { filename: file, lineOffset: -1, ...(cachedData && { cachedData }) });
   if (name !== undefined && script.cachedDataRejected !== false) {
-    // At the end, because only then it holds the functions that were called.
+    // At the end of the process, because only then the code holds all functions that were called.
     process.once('exit', () => writeKept(name, script.createCachedData()));
   }
   const main = script.runInThisContext() as (require: NodeJS.Require, directory: string) => void;
   main(require, __dirname);
 }
 
-/** Options with which `send` sends more than once, and mostly with the linux engine. */
+/** Matches the options with which `send` sends more than once, mostly with the linux engine. */
 const REPEATING = /^(-c|--(count|interval|duration|rate|replay))/;
 
 /**
- * Which functions a run calls: those of one command. A one-shot `send` calls few that a flood does, and is not to pay
- * for them. All words that are no command share one kind.
+ * Returns the kind of a run, so that its kept code holds only the functions that such a run calls: the name of the
+ * command, or `none`. A `send` of one datagram calls few functions, so a `send` of many has a kind of its own.
  */
 function kindOf(argv: readonly string[]): string {
   const command = COMMAND_NAMES.find((name) => name === argv[2]) ?? 'none';
@@ -40,7 +40,7 @@ function kindOf(argv: readonly string[]): string {
 try {
   launch();
 } catch (error) {
-  // Such as too few descriptors to read a file. Nagios takes 1 for a warning, and 3 for what it does not know.
+  // For example, there are too few descriptors to read a file. Nagios takes status 1 for a warning and 3 for "unknown".
   process.stderr.write(`udpcat: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = process.argv.some((word) => /^(--exit-code=)?nagios$/.test(word)) ? 3 : 1;
 }

@@ -1,4 +1,4 @@
-/* What the programs of the bench share: addresses, clock, errors, and an end with the bench. */
+/* The common part of the programs of the bench: addresses, clock, errors. Each program ends when the bench ends. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,10 +19,11 @@
 #define UDP_GRO 104
 #endif
 
-/* Most bytes of a datagram over IPv4, and most segments that Linux cuts one message into. */
+/* The largest payload over IPv4, in bytes. */
 #define MOST_BYTES 65507
+/* How many segments a message may have on Linux (UDP_MAX_SEGMENTS). */
 #define MOST_SEGMENTS 128
-/* Asked for in both directions, by everybody who can be told. */
+/* Size of both kernel buffers, in bytes, as in the other programs of the bench that have an option for it. */
 #define BUFFER_BYTES (4 << 20)
 
 static inline void die(const char *what) {
@@ -30,7 +31,7 @@ static inline void die(const char *what) {
   exit(1);
 }
 
-/* Seconds of a clock that nobody sets. */
+/* Returns the seconds of a monotonic clock. */
 static inline double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -56,7 +57,7 @@ static inline struct sockaddr_in ipv4(const char *address, int port) {
   return name;
 }
 
-/* A socket that sends to that address. */
+/* Opens a socket that is connected to the address. */
 static inline int connected_socket(const char *address, const char *port) {
   int fd = open_socket();
   struct sockaddr_in name = ipv4(address, atoi(port));
@@ -64,7 +65,7 @@ static inline int connected_socket(const char *address, const char *port) {
   return fd;
 }
 
-/* A socket on a port that the kernel chooses; says which on stderr. */
+/* Opens a socket on a port that the kernel chooses, and writes the port to stderr. */
 static inline int bound_socket(const char *address) {
   int fd = open_socket();
   struct sockaddr_in name = ipv4(address, 0);

@@ -1,17 +1,21 @@
 /*
- * echo-load ADDRESS PORT SIZE IN_FLIGHT WARM_UP SECONDS: keeps so many datagrams under way to an echo server; says how
- * many replies came during SECONDS, and the median of their round-trip times in microseconds. Each reply makes room for one
- * more: of what a server has joined into one, only the first is answered, and the rest stays under way. When nothing has
- * come for a tenth of a second, all that is under way is lost, and others take its place.
+ * echo-load ADDRESS PORT SIZE IN_FLIGHT WARM_UP SECONDS
+ *
+ * Keeps IN_FLIGHT datagrams of SIZE bytes under way to an echo server, first for WARM_UP seconds, then for SECONDS.
+ * Writes how many replies a second came during SECONDS, and the median of their round-trip times in microseconds.
+ *
+ * Each reply makes room for one more datagram. A server may join several datagrams into one reply: then only the first
+ * counts as answered, and the others stay under way. If no reply comes for a tenth of a second, all datagrams under way
+ * count as lost, and new ones are sent.
  */
 #include "common.h"
 
 #define MOST_IN_FLIGHT 1024
 #define MOST_TIMES (8 << 20)
-/* Servers that join datagrams send several back as one. */
+/* Room for a reply in bytes. A server that joins datagrams sends several of them back in one. */
 #define ROOM 65536
 
-/* Every datagram differs from those before it, and knows when it was sent. */
+/* The beginning of each payload: a number, so that no two payloads are equal, and the time of sending. */
 struct stamp {
   uint64_t number;
   double time;

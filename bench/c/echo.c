@@ -1,4 +1,4 @@
-/* echo ADDRESS: recvfrom() and sendto() in a loop, until it is killed. */
+/* echo ADDRESS: an echo server, recvfrom() and sendto() in a loop until it is killed. */
 #include "common.h"
 
 int main(int argc, char **argv) {

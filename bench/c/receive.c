@@ -1,4 +1,7 @@
-/* receive ADDRESS plain|gro: recvmmsg(), with UDP_GRO if wanted; says on SIGTERM how many datagrams came. */
+/*
+ * receive ADDRESS plain|gro: receives with recvmmsg(); with `gro` the kernel coalesces datagrams (UDP_GRO). Writes on
+ * SIGTERM how many datagrams came.
+ */
 #include "common.h"
 #include <netinet/udp.h>
 
@@ -12,7 +15,7 @@ static void on_end(int signal) {
   ending = 1;
 }
 
-/* How many datagrams a message holds: the kernel says how long each of them is, except the last. */
+/* Returns how many datagrams a message holds. The kernel tells the size of each of them; the last may be shorter. */
 static long count_datagrams(struct mmsghdr *message) {
   struct msghdr *header = &message->msg_hdr;
   for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control; control = CMSG_NXTHDR(header, control)) {
@@ -30,7 +33,7 @@ int main(int argc, char **argv) {
   int fd = bound_socket(argv[1]);
   int on = strcmp(argv[2], "gro") == 0;
   if (on && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) != 0) die("UDP_GRO");
-  /* A signal that comes just before a call does not interrupt it. */
+  /* A signal that comes just before a call does not interrupt it, so each call ends after 100 ms. */
   struct timeval patience = {.tv_usec = 100000};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 

@@ -1,13 +1,16 @@
 /*
- * send-segments ADDRESS PORT SIZE SECONDS [RATE RAMP BURST]: sendmmsg() of messages that the kernel cuts into datagrams
- * (UDP_SEGMENT), at full speed, or at RATE datagrams a second, in bursts of at least BURST, with a BURST of 1 one by one.
- * The rate rises evenly during the first RAMP seconds, which are not part of SECONDS, so that a receiver can warm up.
+ * send-segments ADDRESS PORT SIZE SECONDS [RATE RAMP BURST]
+ *
+ * Sends with sendmmsg() messages that the kernel cuts into datagrams (UDP_SEGMENT): at full speed, or RATE datagrams a
+ * second in bursts of at least BURST. With a BURST of 1 it sends single datagrams.
+ *
+ * The rate rises evenly during the first RAMP seconds, so that a receiver can warm up. They are not part of SECONDS.
  */
 #include "common.h"
 #include <netinet/udp.h>
 
 #define MESSAGES 8
-/* What could not be sent for longer than that is not made up for: it would be a flood. */
+/* The sender makes up for a delay of at most this many seconds. Making up for more would be a flood. */
 #define LONGEST_LAG 0.001
 
 static int least(int a, int b) { return a < b ? a : b; }

@@ -1,4 +1,4 @@
-// echo.mjs ADDRESS: a plain echo server on Node's dgram, until it is killed.
+// echo.mjs ADDRESS: a plain echo server with node:dgram. Runs until it is killed.
 import { createSocket } from 'node:dgram';
 
 const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20, sendBufferSize: 4 << 20 });

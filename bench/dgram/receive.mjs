@@ -1,4 +1,4 @@
-// receive.mjs ADDRESS: a plain receiver on Node's dgram; says on SIGTERM how many datagrams came.
+// receive.mjs ADDRESS: a plain receiver with node:dgram. Writes on SIGTERM how many datagrams came.
 import { createSocket } from 'node:dgram';
 
 let received = 0;

@@ -1,9 +1,9 @@
-// send.mjs ADDRESS PORT SIZE SECONDS: what a plain program on Node's dgram sends, as many as it gets the kernel to take.
+// send.mjs ADDRESS PORT SIZE SECONDS: a plain sender with node:dgram. Sends as fast as the kernel takes datagrams.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 
-/** Sends that are under way at a time. */
+/** How many sends are under way at a time. */
 const BURST = 64;
 
 const [address, port, size, seconds] = process.argv.slice(2);

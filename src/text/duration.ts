@@ -2,7 +2,11 @@ import { ValueError } from '../net/errors.js';
 
 const MS_OF_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Reads `250ms`, `2s`, `1.5s`, `3m`, `1h` or a bare number of seconds, above 0, as milliseconds. */
+/**
+ * Reads a duration above 0: `250ms`, `2s`, `1.5s`, `3m`, `1h`, or a number of seconds. Returns milliseconds.
+ *
+ * @throws {ValueError}
+ */
 export function parseDuration(text: string): number {
   const ms = readDuration(text);
   if (ms === undefined || ms === 0) {
@@ -11,7 +15,7 @@ export function parseDuration(text: string): number {
   return ms;
 }
 
-/** Reads a duration as {@link parseDuration} does, or 0. */
+/** Reads a duration that may be 0, otherwise like {@link parseDuration}. Returns milliseconds. @throws {ValueError} */
 export function parseDurationOrZero(text: string): number {
   const ms = readDuration(text);
   if (ms === undefined) {
@@ -20,7 +24,10 @@ export function parseDurationOrZero(text: string): number {
   return ms;
 }
 
-/** Milliseconds to the nearest microsecond, so that what was written in decimals is what is shown. */
+/**
+ * Reads a duration like {@link parseDurationOrZero}, but returns undefined for other text. The result is rounded to
+ * whole microseconds: `0.3s` becomes exactly 300 ms.
+ */
 export function readDuration(text: string): number | undefined {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
   const micros = Math.round(Number(number) * (MS_OF_UNIT[unit] ?? NaN) * 1000);

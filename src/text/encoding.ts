@@ -1,20 +1,23 @@
-/** How a person writes a payload: as it is, in hex, in base64, or with backslash escapes. */
+/** The notation of a payload: as it is, in hex, in base64, or with backslash escapes. See {@link decode}. */
 export type Encoding = 'utf8' | 'hex' | 'base64' | 'escaped';
 
 export const ENCODINGS: readonly Encoding[] = ['utf8', 'hex', 'base64', 'escaped'];
 
-/** Something written that cannot be decoded; the message says what and what is accepted, and is made to be quoted. */
+/**
+ * Text that cannot be decoded. The message is the second half of a sentence: it says what is wrong and what is
+ * accepted.
+ */
 export class EncodingError extends Error {
   override readonly name = 'EncodingError';
 }
 
 /**
- * Turns what a person wrote into the bytes it stands for.
+ * Returns the bytes of a payload that was written in an encoding.
  *
- * - `utf8`: the bytes unchanged, whatever they are
- * - `hex`: digits of either case in pairs, white space of ASCII between pairs
- * - `base64`: RFC 4648 section 4, padding optional, white space of ASCII anywhere
- * - `escaped`: `\n \r \t \\ \0 \xNN`; other bytes unchanged
+ * - `utf8`: the bytes unchanged, also if they are not valid UTF-8.
+ * - `hex`: pairs of digits of either case. ASCII white space may stand between pairs.
+ * - `base64`: RFC 4648 section 4. Padding may be left out; ASCII white space may stand anywhere.
+ * - `escaped`: the escapes `\n \r \t \\ \0 \xNN`. Other bytes stay unchanged.
  *
  * @throws {EncodingError}
  */
@@ -35,7 +38,7 @@ function utf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
-// \s would let through white space beyond ASCII, which is no part of either encoding.
+// Not \s, which matches white space beyond ASCII too.
 const HEX = /^[\t-\r ]*(?:[\da-f]{2}[\t-\r ]*)*$/i;
 
 function decodeHex(text: string): Uint8Array {
@@ -55,7 +58,7 @@ function withoutSpace(text: string): string {
 }
 
 /**
- * Decodes standard base64 that has exactly one meaning: no foreign characters, no stray bits.
+ * Decodes base64 of RFC 4648 section 4. Refuses other characters, and last digits with bits that no byte uses.
  *
  * @throws {EncodingError}
  */

@@ -1,13 +1,16 @@
 /**
- * Characters that a terminal acts upon instead of showing them, or that make text look like other text: the C0 and C1
- * control characters, line and paragraph separators, and the marks that change the direction of writing (Unicode TR 36).
+ * Characters that control a terminal or make text look like other text: C0 and C1 control characters, line and
+ * paragraph separators, and marks that change the direction of writing (Unicode TR 36).
  */
-// eslint-disable-next-line no-control-regex -- finding control characters is what it is for
+// eslint-disable-next-line no-control-regex -- this pattern finds control characters
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff]/g;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
 
-/** Writes text so that nothing in it acts on a terminal: unsafe characters as `\n`, `\r`, `\t`, `\0` or `\xNN` a byte. */
+/**
+ * Escapes the characters of text that could control a terminal: as `\n`, `\r`, `\t`, `\0`, or as `\xNN` for each byte
+ * of their UTF-8.
+ */
 export function escapeText(text: string): string {
   return text.replace(
     UNSAFE,
@@ -15,7 +18,9 @@ export function escapeText(text: string): string {
   );
 }
 
-/** Writes bytes as text, what is not valid UTF-8 as `\xNN`, and nothing that acts on a terminal. */
+/**
+ * Writes bytes as UTF-8 text. Escapes characters like {@link escapeText}, and bytes that are not valid UTF-8 as `\xNN`.
+ */
 export function escapePayload(data: Uint8Array): string {
   let escaped = '';
   let from = 0;
@@ -36,7 +41,7 @@ function utf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
-/** The end of the well-formed UTF-8 (RFC 3629 section 4) that begins at `from`. */
+/** Returns the offset where the well-formed UTF-8 (RFC 3629 section 4) that begins at `from` ends. */
 function validPrefix(data: Uint8Array, from: number): number {
   let at = from;
   for (;;) {
@@ -46,6 +51,7 @@ function validPrefix(data: Uint8Array, from: number): number {
   }
 }
 
+/** Returns the length in bytes of the well-formed UTF-8 character at an offset; 0 if there is none. */
 function sequenceLength(data: Uint8Array, at: number): number {
   const lead = data[at];
   if (lead === undefined) return 0;
@@ -56,7 +62,7 @@ function sequenceLength(data: Uint8Array, at: number): number {
     if (((data[at + index] ?? 0) & 0xc0) !== 0x80) return 0;
   }
   const second = data[at + 1] ?? 0;
-  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
+  // Refuse overlong forms, surrogates, and characters beyond U+10FFFF.
   if (lead === 0xe0 && second < 0xa0) return 0;
   if (lead === 0xed && second > 0x9f) return 0;
   if (lead === 0xf0 && second < 0x90) return 0;
@@ -64,7 +70,10 @@ function sequenceLength(data: Uint8Array, at: number): number {
   return length;
 }
 
-/** JSON leaves characters as they are that act on a terminal; as `\\uNNNN` they mean the same and do not. */
+/**
+ * Escapes the characters of JSON that could control a terminal, as `\\uNNNN`, which means the same in JSON. Keeps
+ * newlines between values.
+ */
 export function escapeJson(json: string): string {
   return json.replace(UNSAFE, (character) => {
     return character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

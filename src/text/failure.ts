@@ -1,17 +1,23 @@
 import { systemCode } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
 
-/** The surroundings of this program fail it, for example a file that cannot be read: one line, status 1. */
+/**
+ * A failure outside this program, for example a file that cannot be read. The user sees the message as one line, and
+ * the exit status is 1.
+ */
 export class LocalFailure extends Error {
   override readonly name: string = 'LocalFailure';
 
-  /** The code in JSON: that of the system's error, else `FAILED`. */
+  /** The code for JSON output: the code of the system's error in `cause`, otherwise `FAILED`. */
   get code(): string {
     return systemCode(this.cause) ?? 'FAILED';
   }
 }
 
-/** A failure in words for the user, and its code. Undefined for a mistake in this program. */
+/**
+ * Returns the code and the message of a failure, with a remedy where there is one. Returns undefined for any other
+ * error, which is a mistake in this program.
+ */
 export function describeFailure(error: unknown): { readonly code: string; readonly message: string } | undefined {
   if (error instanceof DatagramError) return { code: error.code, message: `${error.message}${remedy(error)}` };
   if (error instanceof LocalFailure) return { code: error.code, message: error.message };

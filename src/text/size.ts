@@ -10,7 +10,12 @@ const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
   MiB: 1_048_576,
 };
 
-/** Reads `1400`, `64k`, `1M` (powers of 1000), `64Ki`, `64KiB`, `1Mi` or `1MiB` (of 1024) as bytes, at least 1. */
+/**
+ * Reads a size of at least 1: `1400`, `64k`, `1M` (units of 1000), `64Ki`, `64KiB`, `1Mi` or `1MiB` (units of 1024).
+ * Returns bytes.
+ *
+ * @throws {ValueError}
+ */
 export function parseSize(text: string): number {
   const bytes = readSize(text);
   if (bytes === undefined || bytes < 1) {
@@ -19,7 +24,10 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-/** Reads the size of a file as {@link parseSize} does, or `2G`, `2Gi` or `2GiB`. */
+/**
+ * Reads the size of a file: like {@link parseSize}, but also `2G`, `2Gi` and `2GiB`. Returns bytes. @throws
+ * {ValueError}
+ */
 export function parseFileSize(text: string): number {
   const [, number, unit = ''] = /^(\d+)(G|GiB?)$/.exec(text) ?? [];
   const bytes = number === undefined ? readSize(text) : Number(number) * (unit === 'G' ? 1e9 : 1024 ** 3);
@@ -29,13 +37,14 @@ export function parseFileSize(text: string): number {
   return bytes;
 }
 
-/** Reads a size as {@link parseSize} does, or 0. */
+/** Reads a size that may be 0, otherwise like {@link parseSize}. Returns bytes. @throws {ValueError} */
 export function parseSizeOrZero(text: string): number {
   const bytes = readSize(text);
   if (bytes === undefined) throw new ValueError('A size is bytes such as 0, 1400, 64k, 1M, 64Ki or 1MiB.');
   return bytes;
 }
 
+/** Reads a size like {@link parseSizeOrZero}, but returns undefined for other text. */
 export function readSize(text: string): number | undefined {
   const [, number, unit = ''] = /^(\d+)(k|M|Ki|KiB|Mi|MiB)?$/.exec(text) ?? [];
   if (number === undefined) return undefined;

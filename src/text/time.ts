@@ -2,14 +2,14 @@ let lastSecond = NaN;
 let lastSecondText = '';
 
 /**
- * RFC 3339 in UTC with microseconds: `2026-11-22T08:00:00.123456Z`.
+ * Writes a time by RFC 3339, in UTC with microseconds: `2026-11-22T08:00:00.123456Z`.
  *
- * @param timeMs milliseconds since the epoch, up to the year 2255; the nearest microsecond is shown
+ * @param timeMs Milliseconds since the epoch, up to the year 2255. Rounded to the nearest microsecond.
  */
 export function formatTime(timeMs: number): string {
   const micros = Math.round(timeMs * 1000);
   const second = Math.floor(micros / 1_000_000);
-  // Datagrams come many to a second, and a date takes longer to write than all the rest of a line.
+  // Many datagrams share a second, and writing a date takes longer than writing the rest of a line.
   if (second !== lastSecond) {
     lastSecondText = new Date(second * 1000).toISOString().slice(0, -'000Z'.length);
     lastSecond = second;
@@ -17,12 +17,12 @@ export function formatTime(timeMs: number): string {
   return `${lastSecondText}${String(micros - second * 1_000_000).padStart(6, '0')}Z`;
 }
 
-/** A duration as the options write it: `250ms`, `2s`, `1.5s`. */
+/** Writes milliseconds as a duration of the options: `250ms`, `2s`, `1.5s`. */
 export function formatDuration(ms: number): string {
   return ms < 1000 ? `${ms}ms` : `${ms / 1000}s`;
 }
 
-/** Milliseconds to the nearest microsecond, without trailing zeros: `0.41`. */
+/** Writes milliseconds rounded to the nearest microsecond, without trailing zeros: `0.41`. */
 export function formatMs(ms: number): string {
   return String(Math.round(ms * 1000) / 1000);
 }
@@ -34,7 +34,7 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** A long time by its two largest units, rounded up to the second: `2h 3m`, `1m 30s`. */
+/** Writes milliseconds, rounded up to the second, by the largest unit and the next smaller one: `2h 3m`, `1m 30s`. */
 export function formatLongDuration(ms: number): string {
   let left = Math.ceil(ms / 1000);
   const parts = UNITS.map(([unit, seconds]) => {

@@ -1,16 +1,23 @@
 import { ValueError } from '../net/errors.js';
 
-/** What a shell can offer for a value: files, interfaces of this host, probes, or words, of which one may be the start of a value. */
+/**
+ * The completions that a shell offers for a value: files, interfaces of this host, probes, or words. A word may be only
+ * the beginning of a value.
+ */
 export type Completes = 'file' | 'interface' | 'probe' | readonly string[];
 
-/** Reads a value; knows, beside that, what a shell can offer for it, if there is anything to offer. */
+/**
+ * A function that reads a value from text and throws a `ValueError` for other text. `completes` has the completions
+ * that a shell offers. Default: none.
+ */
 export type Parser<Value> = ((text: string) => Value) & { readonly completes?: Completes };
 
+/** Adds completions to a function that reads a value. */
 export function completing<Value>(completes: Completes, parse: (text: string) => Value): Parser<Value> {
   return Object.assign(parse, { completes });
 }
 
-/** A parser for one word out of several. */
+/** Returns a parser that accepts one of the words. The shell offers them as completions. */
 export function oneOf<const Word extends string>(words: readonly Word[]): Parser<Word> {
   return completing(words, (text) => {
     const word = words.find((candidate) => candidate === text);
@@ -19,13 +26,13 @@ export function oneOf<const Word extends string>(words: readonly Word[]): Parser
   });
 }
 
-/** Text that is taken as it stands. */
+/** Returns the text unchanged. */
 export function parseText(text: string): string {
   return text;
 }
 
-/** The name of a file, taken as it stands. */
+/** Returns the path of a file unchanged. */
 export const parsePath = completing('file', (text) => text);
 
-/** The name of an interface, taken as it stands. */
+/** Returns the name of an interface unchanged. */
 export const parseInterfaceName = completing('interface', (text) => text);

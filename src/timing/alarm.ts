@@ -1,7 +1,7 @@
-/** The longest that one Node timer can run: they are 32-bit. */
+/** The longest delay of a Node timer. A timer with a longer delay fires after 1 ms. */
 const MAX_TIMER_MS = 0x7fff_ffff;
 
-/** Rings once after a time of any length, unless it is stopped or set again. */
+/** A timer without a limit of length. It calls `ring` once, unless it is stopped or set again before. */
 export class Alarm {
   readonly #ring: () => void;
   #timer: NodeJS.Timeout | undefined;
@@ -11,14 +11,14 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings `delayMs` from now, instead of whenever it was set for. */
+  /** Rings `delayMs` from now. An earlier setting no longer counts. */
   set(delayMs: number): void {
     this.#dueMs = performance.now() + delayMs;
     clearTimeout(this.#timer);
     this.#wait();
   }
 
-  /** Rings no more. */
+  /** Cancels the setting. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -28,7 +28,7 @@ export class Alarm {
     const leftMs = this.#dueMs - performance.now();
     this.#timer = setTimeout(
       () => {
-        // Node's timers may be early by a fraction of a millisecond.
+        // Node's timers may fire a fraction of a millisecond early.
         if (performance.now() < this.#dueMs) this.#wait();
         else this.#ring();
       },
@@ -37,7 +37,7 @@ export class Alarm {
   }
 }
 
-/** Waits until `performance.now()` is `dueMs`, or the signal is aborted; resolves in either case. */
+/** Waits until `performance.now()` reaches `dueMs` or the signal is aborted. Resolves in both cases. */
 export function waitUntil(dueMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {

@@ -1,36 +1,40 @@
 import { type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
 import { Alarm } from './alarm.js';
 
-/** Datagrams that wait at once. */
+/** How many datagrams wait at most. */
 export const MAX_WAITING = 65_536;
-/** Bytes of their payloads. */
+/** How many bytes of payload wait at most. */
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/** How long a datagram waits at most for another one to the same peer that goes before it. */
+/** How long a datagram is held back at most for the next datagram to the same peer, in milliseconds. */
 export const MAX_HELD_BACK_MS = 250;
-/** How many are released at once, so that those that the kernel has no room for wait here, where they are counted. */
+/** How many datagrams are released at once. If the kernel has no room for them, the others still count as waiting. */
 const MAX_RELEASED = 1024;
 
 interface Waiting<Item> {
-  /** Undefined once it was taken out. */
+  /** The datagram. Undefined once it was taken out of the line. */
   outgoing: Item | undefined;
   readonly dueMs: number;
-  /** By which those that are due at the same moment are ordered. */
+  /** Orders datagrams that are due at the same moment: the smaller number leaves first. */
   readonly order: number;
-  /** Whether it waits for another one. */
+  /** Whether it waits for the next datagram to its peer. */
   readonly heldBack: boolean;
 }
 
-/** A datagram that waited for another one, and when it would have been due by itself. */
+/** A datagram that was held back and has been overtaken by the next one. */
 export interface Overtaken<Item> {
   readonly outgoing: Item;
+  /** When it was due without being held back, by `performance.now()`. */
   readonly dueMs: number;
 }
 
-/** Datagrams that are to leave later: a heap with one timer, bounded in number and in memory. Moments are those of `performance.now()`. */
+/**
+ * Datagrams that leave later: a heap ordered by the moment, with one timer, and bounded in number and bytes. Moments
+ * are those of `performance.now()`, in milliseconds.
+ */
 export class DelayLine<Item extends Outgoing> {
   readonly #release: (due: readonly Item[]) => Promise<void>;
   #heap: Waiting<Item>[] = [];
-  /** By peer. */
+  /** The datagrams held back, by peer. */
   readonly #heldBack = new Map<string, Set<Waiting<Item>>>();
   readonly #alarm = new Alarm(() => {
     void this.#releaseDue();
@@ -42,27 +46,35 @@ export class DelayLine<Item extends Outgoing> {
   #hurried = false;
   #whenEmpty: (() => void)[] = [];
 
-  /** @param release called with what is due, in order, and not again before its promise has settled. It must not reject. */
+  /**
+   * @param release Called with the datagrams that are due, in order, and again only after its promise has settled. The
+   * promise must not reject.
+   */
   constructor(release: (due: readonly Item[]) => Promise<void>) {
     this.#release = release;
   }
 
-  /** How many wait. */
+  /** How many datagrams wait. */
   get size(): number {
     return this.#size;
   }
 
-  /** Has a datagram leave at that moment; false if there is no room for it. */
+  /** Adds a datagram that leaves at `dueMs`. Returns false if there is no room for it. */
   add(outgoing: Item, dueMs: number): boolean {
     return this.#put(outgoing, dueMs, false);
   }
 
-  /** Has a datagram leave after the next one to its peer, see {@link overtake}, or `MAX_HELD_BACK_MS` after that moment. */
+  /**
+   * Adds a datagram that the next one to its peer overtakes, see {@link overtake}. Without a next one it leaves
+   * `MAX_HELD_BACK_MS` after `dueMs`. Returns false if there is no room for it.
+   */
   holdBack(outgoing: Item, dueMs: number): boolean {
     return this.#put(outgoing, dueMs + MAX_HELD_BACK_MS, true);
   }
 
-  /** Takes out what was held back until another datagram leaves to this peer, in order. */
+  /**
+   * Removes the datagrams to a peer that were held back, and returns them in order. Call it when another one leaves.
+   */
   overtake(remote: Endpoint): readonly Overtaken<Item>[] {
     if (this.#heldBack.size === 0) return [];
     const peer = formatEndpoint(remote);
@@ -74,7 +86,7 @@ export class DelayLine<Item extends Outgoing> {
     });
   }
 
-  /** Resolves once nothing waits any more. */
+  /** Resolves when no datagram waits any more. */
   empty(): Promise<void> {
     return new Promise((resolve) => {
       this.#whenEmpty.push(resolve);
@@ -82,14 +94,14 @@ export class DelayLine<Item extends Outgoing> {
     });
   }
 
-  /** Releases everything now, in the order in which it would have been due. */
+  /** Releases all datagrams now, in the order of their moments. Later ones are released at once too. */
   hurry(): void {
     this.#hurried = true;
     this.#alarm.stop();
     if (!this.#releasing) void this.#releaseDue();
   }
 
-  /** Gives up what is due after that moment; returns how many those are. */
+  /** Discards the datagrams that are due after `untilMs`. Returns their number. */
   cut(untilMs: number): number {
     const size = this.#size;
     const all = this.#heap;
@@ -108,16 +120,16 @@ export class DelayLine<Item extends Outgoing> {
     if (outgoing !== undefined && waiting.heldBack) this.#waitsNoMore(waiting, outgoing.remote);
   }
 
-  /** Releases nothing more; returns how many are given up. */
+  /** Discards all datagrams. Returns their number. */
   stop(): number {
     return this.cut(-Infinity);
   }
 
   #put(outgoing: Item, dueMs: number, heldBack: boolean): boolean {
     const { data, remote } = outgoing;
-    // What was taken out of the middle takes up room until its moment.
+    // A datagram that was overtaken leaves an empty place in the heap until its moment, and the place counts.
     if (this.#heap.length >= MAX_WAITING || this.#bytes + data.length > MAX_WAITING_BYTES) return false;
-    // A part of a larger buffer would keep all of it in memory.
+    // Copy the payload: a view of a larger buffer would keep the whole buffer in memory.
     const own = data.length < data.buffer.byteLength ? new Uint8Array(data) : data;
     const waiting = { outgoing: { ...outgoing, data: own }, dueMs, order: this.#orders++, heldBack };
     push(this.#heap, waiting);
@@ -187,7 +199,7 @@ function isBefore(a: Waiting<unknown>, b: Waiting<unknown>): boolean {
   return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 }
 
-/** Puts one into a binary heap whose first is the one that is due first. */
+/** Adds an entry to a binary heap. The first entry of the heap is due first. */
 function push<Item>(heap: Waiting<Item>[], waiting: Waiting<Item>): void {
   let at = heap.length;
   while (at > 0) {
@@ -200,7 +212,7 @@ function push<Item>(heap: Waiting<Item>[], waiting: Waiting<Item>): void {
   heap[at] = waiting;
 }
 
-/** Takes the first out of a heap that is not empty. */
+/** Removes the first entry of a heap that is not empty. */
 function pop<Item>(heap: Waiting<Item>[]): void {
   const last = heap.pop() as Waiting<Item>;
   const { length } = heap;

@@ -1,33 +1,36 @@
 import { type Pace, Schedule } from './schedule.js';
 
-/** When each datagram of a recording is due, on the clock of `performance.now()`. */
+/** Says when each datagram of a replayed recording is due, by `performance.now()`. */
 export interface ReplayClock {
-  /** The recording is sent from its beginning, for the first time or again. */
+  /** A pass through the recording begins: the first one or a repetition. */
   begin(): void;
   /**
-   * When the next datagram is due.
+   * Returns when the next datagram is due, in milliseconds.
    *
-   * @param timeMs when it was recorded; NaN where that is not known
-   * @param askedMs when the recording was asked for it, by `performance.now()`
+   * @param timeMs when it was recorded, in milliseconds since the epoch; NaN if unknown
+   * @param askedMs when the reading of this datagram began, by `performance.now()`
    */
   dueMs(timeMs: number, askedMs: number): number;
-  /** Whether the times of the recording count. */
+  /** Whether the clock uses the times of the recording. */
   readonly usesTimes: boolean;
 }
 
-/** A recording that is repeated is sent at most once in that time, so that a single datagram is no flood. */
+/**
+ * The shortest time between the beginnings of two passes: repeating a recording of one datagram must not be a flood.
+ */
 const MIN_ROUND_MS = 1000;
 
-/** The time of the recording, divided by a speed. */
+/** Sends datagrams at the distances of the recording, divided by a speed. */
 export class RecordedClock implements ReplayClock {
   readonly #speed: number;
-  /** When the recording began, this time: the moment of its first datagram. */
+  /** When the first datagram of this pass was due. */
   #startMs: number | undefined;
+  /** The latest moment at which a datagram was due so far. */
   #latestMs = 0;
-  /** When its first datagram was recorded. */
+  /** When the first datagram of the recording was recorded. */
   #firstMs: number | undefined;
 
-  /** @param speed 2 for twice as fast; Infinity for no pauses, between repetitions as well */
+  /** @param speed 2 for twice as fast. With Infinity there are no pauses, also between passes. */
   constructor(speed: number) {
     this.#speed = speed;
   }
@@ -52,10 +55,13 @@ export class RecordedClock implements ReplayClock {
   }
 }
 
-/** A datagram that comes that much later than it was due was not there to be sent, as from a pipe: it is not made up for. */
+/**
+ * If a datagram is late by more than this, its source has stalled, for example a pipe. The schedule then moves back, so
+ * that the following datagrams do not leave all at once.
+ */
 const STALLED_MS = 250;
 
-/** The same time from one datagram to the next, whenever they were recorded; through all repetitions. */
+/** Sends datagrams at equal distances through all passes, and ignores the times of the recording. */
 export class EvenClock implements ReplayClock {
   readonly #pace: Pace;
   #schedule: Schedule | undefined;
@@ -67,7 +73,7 @@ export class EvenClock implements ReplayClock {
   }
 
   begin(): void {
-    // The pace goes on.
+    // The pace goes on from pass to pass.
   }
 
   dueMs(_timeMs: number, askedMs: number): number {

@@ -1,46 +1,49 @@
-/** How datagrams are paced: by rounds, the messages of one all at once, or each by itself. */
+/** The pace of sending: `size` datagrams at once every `intervalMs`, or single datagrams at a rate. */
 export type Pace =
   | { readonly kind: 'rounds'; readonly intervalMs: number; readonly size: number }
-  /** Datagrams a second; Infinity is as fast as the kernel takes them. */
+  /** Datagrams a second. Infinity means as fast as the kernel takes them. */
   | { readonly kind: 'rate'; readonly perSecond: number };
 
-/** The most that is sent at once under a rate, so that what ends it is looked at in between. */
+/** How many datagrams a rate sends at once. In between, the sender checks whether to stop. */
 const MAX_BURST = 64;
-/** Above what sums of moments are off by, in datagrams: one that is due at the end is not due before it. */
+/** A bound for rounding errors, in datagrams, so that a datagram due exactly at the end does not count as before it. */
 const ROUNDING = 1e-3;
 
 /**
- * When each datagram of a row is due, on the clock of `performance.now()`. The moments are absolute: one that is sent late
- * puts off none that follows.
+ * Says when each datagram of a sequence is due, in milliseconds of `performance.now()`. The moments are absolute: a
+ * datagram that leaves late does not delay the following ones.
  */
 export class Schedule {
   readonly #pace: Pace;
   #startMs: number;
 
-  /** @param startMs when the first is due */
+  /** @param startMs when the first datagram is due */
   constructor(pace: Pace, startMs: number) {
     this.#pace = pace;
     this.#startMs = startMs;
   }
 
-  /** When the first is due. */
+  /** When the first datagram is due. */
   get startMs(): number {
     return this.#startMs;
   }
 
-  /** From one moment to the next, in milliseconds. */
+  /** The time between two rounds, or between two datagrams of a rate, in milliseconds; 0 at full speed. */
   get stepMs(): number {
     return this.#pace.kind === 'rounds' ? this.#pace.intervalMs : 1000 / this.#pace.perSecond;
   }
 
-  /** When a datagram is due; `index` counts from 0. At full speed that is when its turn has come, which is `nowMs`. */
+  /** Returns when datagram `index` is due, counted from 0. At full speed it is due now, at `nowMs`. */
   dueMs(index: number, nowMs: number): number {
     const pace = this.#pace;
     if (pace.kind === 'rounds') return this.#startMs + Math.floor(index / pace.size) * pace.intervalMs;
     return pace.perSecond === Infinity ? nowMs : this.#startMs + (index * 1000) / pace.perSecond;
   }
 
-  /** How many from `index` on, which is due, are to be sent at once: the rest of a round, or what a rate has come to. */
+  /**
+   * Returns how many datagrams to send at once from `index` on, which is due: the rest of its round, all that are due
+   * by a rate (at most 64), or Infinity at full speed.
+   */
   countDue(index: number, nowMs: number): number {
     const pace = this.#pace;
     if (pace.kind === 'rounds') return pace.size - (index % pace.size);
@@ -49,14 +52,14 @@ export class Schedule {
     return Math.min(Math.max(due, 1), MAX_BURST);
   }
 
-  /** How many are due before `endMs`: of rounds and at full speed there is no saying how many that will be. */
+  /** Returns how many datagrams of a rate are due before `endMs`. Infinity for rounds and at full speed. */
   countBefore(endMs: number): number {
     const pace = this.#pace;
     if (pace.kind === 'rounds' || pace.perSecond === Infinity) return Infinity;
     return Math.ceil(((endMs - this.#startMs) * pace.perSecond) / 1000 - ROUNDING);
   }
 
-  /** Puts off everything that is not yet sent by so many milliseconds. */
+  /** Delays all datagrams that are not sent yet by `ms` milliseconds. */
   postpone(ms: number): void {
     this.#startMs += ms;
   }

@@ -44,7 +44,10 @@ export class Turns {
     return this.#rest !== undefined;
   }
 
-  /** libuv calls this outside Node's task queue: promises do not run and exceptions are lost. So it only schedules a turn. */
+  /**
+   * The callback of the watch. libuv calls it outside Node's task queue, where promises do not run and exceptions are
+   * lost. So it only schedules a turn.
+   */
   readonly #onReady = (status: number): void => {
     // libuv has ended the watch.
     if (status < 0) {
