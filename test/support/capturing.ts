@@ -1,4 +1,4 @@
-/** Real programs that capture what passes the loopback; only some users may. */
+/** Runs real programs that capture datagrams on the loopback. Tests are skipped where this user may not capture. */
 import { spawn, spawnSync } from 'node:child_process';
 import { test } from '@jest/globals';
 import { hasProgram, PROGRAM_PATH, without } from './peers.js';
@@ -7,7 +7,7 @@ const env = { ...process.env, PATH: PROGRAM_PATH };
 
 const possible = hasProgram('tcpdump') && spawnSync('tcpdump', ['-i', 'lo', '-L'], { env }).status === 0;
 
-/** `test`, for one that captures with these programs. */
+/** Declares a test that captures with these programs. It is skipped where that is not possible. */
 export function testCapturing(programs: readonly string[], name: string, run: () => Promise<void>): void {
   const missing = ['tcpdump', ...programs].find((program) => !hasProgram(program));
   if (missing !== undefined) test.skip(without(missing, name), run);
@@ -15,17 +15,16 @@ export function testCapturing(programs: readonly string[], name: string, run: ()
   else test(name, run);
 }
 
-/** A capture under way. */
+/** A running capture. */
 export interface Capture extends AsyncDisposable {
-  /** Resolves to what it wrote to stdout, when it has ended by itself. */
+  /** Resolves to the stdout of the program when it has ended. */
   readonly ended: Promise<Buffer>;
 }
 
 /**
- * Starts a program that captures; resolves when its stderr says that it does, and rejects with what it said if it ends
- * before.
+ * Starts a program that captures. Resolves when its stderr matches `ready`; rejects with its stderr if it ends before.
  *
- * @param ready What it writes when it is ready.
+ * @param ready Matches what the program writes when it captures.
  */
 export async function startCapture(program: string, args: readonly string[], ready: RegExp): Promise<Capture> {
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -56,14 +55,14 @@ export async function startCapture(program: string, args: readonly string[], rea
   };
 }
 
-/** What a program makes of its input, which is a pipe; the test fails unless its status is 0. */
+/** Runs a program with `input` in a pipe as its stdin. Returns its output. Throws unless its status is 0. */
 export function filter(
   program: string,
   args: readonly string[],
   input: Uint8Array,
 ): { stdout: string; stderr: string } {
   const { status, stdout, stderr, error } = spawnSync('sh', ['-c', 'cat | "$0" "$@"', program, ...args], {
-    // Node gives a socket as stdin, which Wireshark does not take for a file.
+    // `cat` makes the pipe: Node would give the program a socket, which Wireshark does not read as a file.
     env,
     input,
     encoding: 'utf8',

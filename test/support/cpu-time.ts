@@ -1,6 +1,6 @@
-/** Time that this process works, which another program on the same machine does not lengthen much. */
+/** Measures processor time, which other programs on the machine hardly lengthen. */
 
-/** Milliseconds of processor time that this process, all threads of it, has used so far. */
+/** Returns the processor time, in milliseconds, that all threads of this process have used so far. */
 export function cpuTimeMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

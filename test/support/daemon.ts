@@ -1,4 +1,4 @@
-/** Real services, in a folder and on a port of their own. */
+/** Starts real services, each in a folder and on a port of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,34 +9,36 @@ import { GRACE_MS, HANG_MS } from './limits.js';
 import { PROGRAM_PATH } from './peers.js';
 import { closedPort } from './sockets.js';
 
-/** A service that runs. */
+/** A running service. */
 export interface Daemon extends AsyncDisposable {
   readonly port: number;
-  /** Where it listens, on the IPv4 loopback. */
+  /** Its address on the IPv4 loopback. */
   readonly address: string;
-  /** What it has written so far, to stdout and stderr. */
+  /** Returns all that it has written to stdout and stderr so far. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
 }
 
-/** What a service is started with. */
+/** Options of {@link startDaemon}. */
 export interface DaemonOptions {
   readonly program: string;
-  /** Files to be written into its folder first, by name, such as `config/name`. */
+  /** The texts of files to write into its folder before the start, by path, for example `config/name`. */
   readonly files?: (place: Place) => Readonly<Record<string, string>>;
   readonly args: (place: Place) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What is its own. */
+/** The port and the folder of a service. */
 export interface Place {
-  /** A port that nobody else has. */
+  /** A free port. */
   readonly port: number;
-  /** A folder that is removed afterwards, open to whatever user the service becomes. */
+  /** A folder that every user can write to, because the service may change its user. It is removed at the end. */
   readonly folder: string;
 }
 
-/** Starts a service in the foreground; resolves as soon as its UDP port is bound, rejects with what it wrote if it ends before. */
+/**
+ * Starts a service in the foreground. Resolves when its UDP port is bound; rejects with its output if it ends before.
+ */
 export async function startDaemon({ program, files, args, env = {} }: DaemonOptions): Promise<Daemon> {
   const place = { port: await closedPort(), folder: mkdtempSync(join(tmpdir(), 'udpcat-daemon-')) };
   chmodSync(place.folder, 0o777);
@@ -63,11 +65,11 @@ export async function startDaemon({ program, files, args, env = {} }: DaemonOpti
   const stop = async (): Promise<void> => {
     if (!ended.signal.aborted) {
       const end = once(ended.signal, 'abort');
-      // SIGTERM first: what is killed outright leaves its own children behind.
+      // SIGTERM first: a service that is killed by SIGKILL cannot end its own children.
       child.kill('SIGTERM');
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
-        // Such a child would keep 'close' away.
+        // A child that still holds the pipes would delay the event 'close' for ever.
         child.stdout.destroy();
         child.stderr.destroy();
       }, GRACE_MS);
@@ -76,7 +78,7 @@ export async function startDaemon({ program, files, args, env = {} }: DaemonOpti
     }
     rmSync(place.folder, { recursive: true, force: true });
   };
-  // Nothing tells when another program has bound its port.
+  // No event tells when another program has bound its port, so this looks again and again.
   const giveUpMs = performance.now() + HANG_MS;
   while (!isBound(place.port)) {
     if (ended.signal.aborted || performance.now() > giveUpMs) {
@@ -96,7 +98,7 @@ export async function startDaemon({ program, files, args, env = {} }: DaemonOpti
   };
 }
 
-/** Whether a UDP socket of either family has the port. */
+/** Whether a UDP socket of either family is bound to the port. */
 function isBound(port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return ['/proc/net/udp', '/proc/net/udp6'].some((table) =>

@@ -1,4 +1,6 @@
-/** The tests of src/net run for each engine; where one cannot run, they are skipped, and their name says why. */
+/**
+ * Runs the tests of src/net with each engine. Tests of an engine that cannot run are skipped, and their name says why.
+ */
 import { describe, test } from '@jest/globals';
 import { chooseEngine } from '../../src/net/engines/choice.js';
 import {
@@ -12,7 +14,7 @@ import {
   startUdpServer,
 } from '../../src/net/index.js';
 
-/** What the package exports, by the engine at hand. */
+/** The functions of the package, with one engine as the default. */
 export interface NetOfEngine {
   readonly engine: EngineName;
   readonly startUdpServer: (address: AddressLike, options?: ServerOptions) => Promise<DatagramServer>;
@@ -21,10 +23,10 @@ export interface NetOfEngine {
 
 const { unavailable } = await chooseEngine('auto');
 
-/** Engines that can run here. */
+/** The engines that can run here. */
 export const ENGINE_NAMES: readonly EngineName[] = unavailable === undefined ? ['node', 'linux'] : ['node'];
 
-/** `test`, for one that needs the linux engine. */
+/** Declares a test that needs the linux engine. */
 export function testWithLinuxEngine(name: string, run: () => Promise<void>): void {
   if (unavailable === undefined) test(name, run);
   else test.skip(`${name} (skipped: ${unavailable.message})`, run);
@@ -38,7 +40,7 @@ function netOf(engine: EngineName): NetOfEngine {
   };
 }
 
-/** `describe`, for what only the linux engine does. */
+/** Declares a block of tests that need the linux engine. */
 export function describeLinuxEngine(name: string, block: (net: NetOfEngine) => void): void {
   const run = (): void => {
     block(netOf('linux'));

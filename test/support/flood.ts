@@ -1,13 +1,13 @@
-/** Floods of datagrams, and processes that stand still meanwhile. */
+/** Sends floods of datagrams, and stops processes meanwhile. */
 import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { hostAndPort, type Peer } from './sockets.js';
 import type { Running } from './udpcat.js';
 
-/** Bytes of each payload of a flood: its number, with zeros before it. */
+/** Size of each payload of a flood in bytes. The payload is the number of the datagram, padded with zeros. */
 export const FLOOD_BYTES = 20;
 
-/** Sends so many numbered datagrams, a millisecond's worth at a time; resolves when the kernel has taken every one. */
+/** Sends `count` numbered datagrams at a rate. Resolves when the kernel has taken all. */
 export async function flood(peer: Peer, address: string, count: number, ratePerSecond = Infinity): Promise<void> {
   const { host, port } = hostAndPort(address);
   const startMs = performance.now();
@@ -32,12 +32,12 @@ export async function flood(peer: Peer, address: string, count: number, ratePerS
       ),
     );
     sent += burst;
-    // Otherwise nothing would be read meanwhile.
+    // Let the event loop read other sockets of the test.
     await nextTurn();
   }
 }
 
-/** Has a process stand still, so that what is sent to it waits in the kernel; resolves when it does. */
+/** Stops a process with SIGSTOP, so that datagrams for it wait in the kernel. Resolves when it has stopped. */
 export async function standStill({ pid, kill }: Pick<Running, 'pid' | 'kill'>): Promise<void> {
   kill('SIGSTOP');
   while (!/\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) await delay(1);

@@ -5,8 +5,8 @@ import { HANG_MS } from './limits.js';
 import { hostAndPort, written } from './sockets.js';
 
 /**
- * Floods whoever sends to it, or `to`, for as long as somebody listens there. It is a process of its own: a flood leaves
- * the test no time.
+ * A program that floods the port `to`, or else the first sender, until nobody listens there. It runs in a process of
+ * its own, because a flood would take all the time of the test's process.
  */
 const PROGRAM = `
   const [, host, bytes, to] = process.argv;
@@ -31,15 +31,15 @@ const PROGRAM = `
     console.log(socket.address().port);
   });`;
 
-/** A flood of datagrams that ends only when nobody listens any more. */
+/** A flood of datagrams that ends when nobody listens any more. */
 export interface Flooder extends AsyncDisposable {
-  /** Its address; whoever sends there is flooded. Empty if it floods from the start. */
+  /** Its address: the first sender to it is flooded. Empty if `to` was given. */
   readonly address: string;
-  /** Settles when the victim is gone. Rejects if the flood went on to its limit of time. */
+  /** Resolves when nobody listens any more. Rejects if the flood reached its limit of time. */
   readonly ended: Promise<void>;
 }
 
-/** Starts one. @param to the address to flood from the start. Default: whoever sends to it */
+/** Starts a flood. `to` is the address to flood from the start. Default: the first sender. */
 export async function startFlooder({
   bytes,
   to,
@@ -58,7 +58,7 @@ export async function startFlooder({
   const ended = exited.then(([status]) => {
     if (status !== 0) throw new Error(`the flood of ${to ?? host} ended with ${status}`);
   });
-  // A test that has failed before awaits it no more.
+  // A test that fails does not await `ended`: its rejection must not count as unhandled.
   ended.catch(() => undefined);
   let address = '';
   if (to === undefined) {

@@ -1,13 +1,13 @@
-/** Reads the table of floors in docs/code.md, and says which imports break it. */
+/** Reads the table of floors in docs/code.md and finds imports that it forbids. */
 import type { Source } from './imports.js';
 
 /** A room of the table: a folder of `src`, or `bin`. */
 export interface Room {
-  /** From 1, the lowest. */
+  /** The number of its floor, from 1, the lowest. */
   readonly floor: number;
-  /** The lowest and the highest floor that it may import from; undefined if it may import from none. */
+  /** The lowest and the highest floor from which it may import. Undefined if it may not import from any. */
   readonly imports: readonly [lowest: number, highest: number] | undefined;
-  /** Rooms that it may import from besides. */
+  /** Other rooms from which it may import. */
   readonly also: readonly string[];
 }
 
@@ -15,9 +15,9 @@ const ROW = /^\|\s*(\d+)\s*\|([^|]*)\|([^|]*)\|$/gm;
 const NAMES = /`([a-z]+)`/g;
 
 /**
- * The rooms of the table, by name.
+ * Returns the rooms of the table, by name.
  *
- * @throws {Error} for a page without such a table
+ * @throws {Error} if the page has no such table
  */
 export function readFloors(page: string): ReadonlyMap<string, Room> {
   const rooms = new Map<string, Room>();
@@ -34,19 +34,21 @@ function namesIn(text: string): string[] {
   return [...text.matchAll(NAMES)].map(([, name = '']) => name);
 }
 
-/** What stands behind "`name` also", as in "1 to 2; `check` also `input`". */
+/**
+ * Returns the rooms that stand behind "`name` also", for example `input` for `check` in "1 to 2; `check` also `input`".
+ */
 function also(name: string, allowed: string): string[] {
   const [, others = ''] = new RegExp(`\`${name}\` also ([^;]*)`).exec(allowed) ?? [];
   return namesIn(others);
 }
 
-/** The room that a file belongs to: `net` for `src/net/address/endpoint.ts`, `bin` for `bin/main.ts`. */
+/** Returns the room of a file: `net` for `src/net/address/endpoint.ts`, `bin` for `bin/main.ts`. */
 export function roomOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
   return top === 'src' ? second : top;
 }
 
-/** Imports, as `from → to`, that the table does not allow. */
+/** Returns the imports that the table does not allow, as `from → to`. */
 export function forbiddenImports(sources: readonly Source[], rooms: ReadonlyMap<string, Room>): string[] {
   return sources.flatMap(({ path, imports }) =>
     imports.filter((target) => !mayImport(path, target, rooms)).map((target) => `${path} → ${target}`),
@@ -64,8 +66,8 @@ function mayImport(path: string, target: string, rooms: ReadonlyMap<string, Room
 }
 
 /**
- * Sources merged into one for each folder, named by it. A folder and the folders inside it are no circle: an engine imports
- * the errors of `net`, and `net` opens the engine.
+ * Merges the sources of each folder into one, named by the folder. Leaves out imports between a folder and the folders
+ * inside it, which may form a circle: an engine imports the errors of `net`, and `net` opens the engine.
  */
 export function foldersOf(sources: readonly Source[]): Source[] {
   const folders = new Map<string, Set<string>>();

@@ -1,18 +1,18 @@
-/** Reads what the sources import from each other, for test/architecture.test.ts. */
+/** Reads the imports between source files, for test/architecture.test.ts. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import ts from 'typescript';
 
 export interface Source {
-  /** Path from the top of the project, as in `src/net/index.ts`. */
+  /** Path from the top of the project, for example `src/net/index.ts`. */
   readonly path: string;
-  /** Project files that it imports, by path; types and `import()` included. */
+  /** Paths of the project files that it imports, also those imported as types or by `import()`. */
   readonly imports: readonly string[];
   /** Places, as `path:line`, that use the global `process` or import `node:process`. */
   readonly usesOfProcess: readonly string[];
 }
 
-/** The specifier that a node imports from, if it is an import of any kind. */
+/** Returns the specifier of an import of any kind; undefined for other nodes. */
 function specifierOf(node: ts.Node): string | undefined {
   let specifier: ts.Node | undefined;
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) specifier = node.moduleSpecifier;
@@ -25,14 +25,15 @@ function specifierOf(node: ts.Node): string | undefined {
   return specifier !== undefined && ts.isStringLiteralLike(specifier) ? specifier.text : undefined;
 }
 
-/** Whether the node stands for the global `process`, rather than for a property or a declaration of that name. */
+/** Whether a node means the global `process`, and not a property or a declaration of that name. */
 function isGlobalProcess(node: ts.Node): boolean {
   if (!ts.isIdentifier(node) || node.text !== 'process') return false;
   const { parent } = node;
   if (ts.isPropertyAccessExpression(parent) && parent.name === node)
     return ts.isIdentifier(parent.expression) && /^(globalThis|global)$/.test(parent.expression.text);
   if (ts.isQualifiedName(parent) && parent.right === node) return false;
-  // { process: … }, { process() {} }, a class member, a parameter, a variable; { process } does read the global one.
+  // These declare the name: { process: … }, { process() {} }, a class member, a parameter, a variable. The short form
+  // { process } reads the global one.
   const declares = 'name' in parent && parent.name === node && !ts.isShorthandPropertyAssignment(parent);
   return !declares && !(ts.isBindingElement(parent) && parent.propertyName === node);
 }
@@ -56,7 +57,7 @@ function readSource(root: string, path: string): Source {
   return { path, imports: [...imports], usesOfProcess };
 }
 
-/** Every TypeScript file under the folders. */
+/** Reads every TypeScript file under the folders. */
 export function readSources(root: string, folders: readonly string[] = ['bin', 'src']): Source[] {
   return folders
     .filter((folder) => existsSync(join(root, folder)))
@@ -65,7 +66,7 @@ export function readSources(root: string, folders: readonly string[] = ['bin', '
     .map((entry) => readSource(root, relative(root, join(entry.parentPath, entry.name))));
 }
 
-/** The first cycle found from each file, as `a → b → a`, each cycle once. */
+/** Returns the first cycle that is found from each file, as `a → b → a`. Each cycle is returned once. */
 export function importCycles(sources: readonly Source[]): string[] {
   const importsOf = new Map(sources.map(({ path, imports }) => [path, imports]));
   const done = new Set<string>();

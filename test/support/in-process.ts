@@ -1,4 +1,6 @@
-/** Runs a command line in the process of the test: no start-up, and the same text and status as the built command. */
+/**
+ * Runs a command line in the process of the test, which saves the start of a process. Output and status are the same.
+ */
 import { dirname, join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import type { Ending, Io } from '../../src/run/context.js';
@@ -13,12 +15,12 @@ export interface InProcessOutcome {
   readonly ending: Ending;
 }
 
-/** Keeps what is written to it. */
+/** A stream that keeps everything written to it. */
 export class Kept extends Writable {
   #chunks: Buffer[] = [];
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    // The writer uses the memory of a chunk again once it is done.
+    // Copy the chunk: the writer overwrites its memory after `done`.
     this.#chunks.push(Buffer.from(chunk));
     done();
   }
@@ -30,24 +32,24 @@ export class Kept extends Writable {
 
 /** Options of {@link runInProcess}. */
 export interface InProcessOptions {
-  /** All of stdin. Default: empty. */
+  /** The whole stdin. Default: empty. */
   readonly stdin?: string | Uint8Array;
-  /** Aborted for the first signal; the reason is `SIGINT` or `SIGTERM`. Default: never. */
+  /** Abort it in place of the first signal, with the reason `SIGINT` or `SIGTERM`. Default: never aborted. */
   readonly stop?: AbortSignal;
-  /** Aborted for the second signal. Default: never. */
+  /** Abort it in place of the second signal. Default: never aborted. */
   readonly force?: AbortSignal;
-  /** Called with what stands on stderr whenever something was written there. */
+  /** Called with the whole stderr so far, after each write to it. */
   readonly onStderr?: (text: string) => void;
 }
 
-/** The streams and signals of a process that is none. */
+/** The streams and signals of a run in the process of the test. */
 export interface KeptIo {
   readonly io: Io;
   readonly stdout: Kept;
   readonly stderr: Kept;
 }
 
-/** Opens three streams that are no terminals. */
+/** Opens stdin, stdout and stderr for a run. None of them is a terminal. */
 export function openIo(options: InProcessOptions = {}, args: readonly string[] = []): KeptIo {
   const { stop = new AbortController().signal, force = new AbortController().signal, onStderr } = options;
   const stdin = new PassThrough();
@@ -83,7 +85,7 @@ export function openIo(options: InProcessOptions = {}, args: readonly string[] =
   return { io, stdout, stderr };
 }
 
-/** Runs a command line whose three streams are no terminals. */
+/** Runs a command line to its end. None of its streams is a terminal. */
 export async function runInProcess(args: readonly string[], options: InProcessOptions = {}): Promise<InProcessOutcome> {
   const { io, stdout, stderr } = openIo(options, args);
   const ending = await runCommandLine(args, io);

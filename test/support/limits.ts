@@ -1,7 +1,7 @@
-/** Limits that only end what hangs: a machine with many times more work than cores stays far below them. */
+/** Limits that end programs which hang. Other programs stay far below them, also on a very busy machine. */
 
-/** How long a program that a test started may run, in milliseconds: below jest's own limit, so that what it wrote shows. */
+/** How long a program of a test may run. The limit is below that of jest, so that the failure shows its output. */
 export const HANG_MS = 240_000;
 
-/** How long a program has, in milliseconds, to end by SIGTERM before it is killed. */
+/** How long a program may take to end after SIGTERM. Then it is killed. */
 export const GRACE_MS = 60_000;

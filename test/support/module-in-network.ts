@@ -1,4 +1,4 @@
-/** Runs code that uses src/net in network namespaces of its own. */
+/** Runs code that uses src/net in a network namespace of its own. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,10 @@ import { HANG_MS } from './limits.js';
 
 const bundled = new Map<string, Promise<string>>();
 
-/** Path of src/net as one file, outside of which is only the native package: by its whole path, or not to be found. */
+/**
+ * Bundles src/net into one file and returns its path. Only the package `koffi` stays outside: the file imports it by
+ * its path or, `without koffi`, by its name, which is not found there.
+ */
 export function bundledNet(native: 'with koffi' | 'without koffi' = 'with koffi'): Promise<string> {
   let found = bundled.get(native);
   if (found === undefined) bundled.set(native, (found = bundle(native === 'with koffi' ? koffiPath : 'koffi')));
@@ -49,9 +52,11 @@ afterAll(() => {
 });
 
 /**
- * Runs a module body where the shell commands of `network` made one, with the library as `net` and `once` of events;
- * resolves to what it returns, through JSON. `/run` is its own, so that it
- * may name namespaces, and what runs in the background ends with the module.
+ * Runs the shell commands of `network` in a new network namespace, then a module body. The body has the library as
+ * `net` and `once` of node:events. Resolves to its result, passed as JSON.
+ *
+ * `/run` is empty and its own, so that `network` may name namespaces with `ip netns`. Programs in the background end
+ * with the module.
  */
 export async function runInNetwork<T>(network: string, body: string): Promise<T> {
   const module = `

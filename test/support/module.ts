@@ -1,12 +1,14 @@
-/** Runs code with the library in a process of its own, so that its end, or its crash, can be looked at. */
+/**
+ * Runs code with the library in a process of its own, so that a test can see how the process ends, or that it crashes.
+ */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { HANG_MS } from './limits.js';
 import { bundledNet } from './module-in-network.js';
 
 /**
- * Runs a module body with the library as `net`; resolves to what it wrote, rejects unless the status is 0, also when a
- * signal ended it. `engine` is `'linux'`.
+ * Runs a module body with the library as `net` and `'linux'` as `engine`. Resolves to its stdout. Rejects if its status
+ * is not 0, and if a signal ended it.
  */
 export async function runModule(body: string, native?: 'without koffi'): Promise<string> {
   const module = `import * as net from ${JSON.stringify(await bundledNet(native))}; const engine = 'linux'; ${body}`;

@@ -1,7 +1,7 @@
-/** What a hostile sender can make of genuine bytes. */
+/** Changes genuine bytes like a hostile sender. */
 import fc from 'fast-check';
 
-/** One thing that can be done to bytes on their way; positions and lengths are of the whole, from 0 to 1. */
+/** One change of bytes. Positions and lengths are fractions of the whole, from 0 to 1. */
 export interface Mutation {
   readonly kind: 'overwrite' | 'flip' | 'insert' | 'remove' | 'truncate' | 'repeat' | 'replace';
   readonly at: number;
@@ -19,7 +19,7 @@ export const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-/** The bytes after all of these, in order. */
+/** Returns the bytes after all mutations, in order. */
 export function mutate(original: Buffer, all: readonly Mutation[]): Buffer {
   return all.reduce((data, { kind, at, length, bytes }) => {
     const from = Math.floor(at * data.length);

@@ -1,4 +1,6 @@
-/** Tests that need namespaces of their own, which only root can make, are skipped elsewhere, and their name says why. */
+/**
+ * Runs tests in namespaces of their own, which only root can make. For other users they are skipped; the name says why.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,12 +11,12 @@ import { commandLine, quote, type Running, shell, type StartOptions } from './ud
 
 const possible = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
 
-/** `test`, for one that makes namespaces and needs these programs. */
+/** Declares a test that makes namespaces and needs these programs. */
 export function testInNamespaces(name: string, run: () => Promise<void>, programs: readonly string[] = []): void {
   declareInNamespaces(test, name, run, programs);
 }
 
-/** {@link testInNamespaces}, for one that mostly waits, beside others of its file that do. */
+/** Like {@link testInNamespaces}, for a test that mostly waits: it runs beside other such tests of its file. */
 testInNamespaces.concurrent = (name: string, run: () => Promise<void>, programs: readonly string[] = []): void => {
   declareInNamespaces(test.concurrent, name, run, programs);
 };
@@ -31,7 +33,7 @@ function declareInNamespaces(
   else declare(name, run);
 }
 
-/** Starts udpcat where `/etc/hosts` holds these lines; it shares the network with the test. */
+/** Starts udpcat with these lines as `/etc/hosts`. It shares the network with the test. */
 export function startWithHosts(hosts: string, args: readonly string[], options: StartOptions = {}): Running {
   const folder = mkdtempSync(join(tmpdir(), 'udpcat-hosts-'));
   const file = join(folder, 'hosts');
@@ -49,7 +51,7 @@ export function startWithHosts(hosts: string, args: readonly string[], options: 
 export function shellInNetwork(line: string, options: StartOptions = {}): Running {
   const interfaces = [
     'ip link set lo up',
-    // Addresses are usable at once, instead of when nobody else has claimed them for a second.
+    // Makes IPv6 addresses usable at once. Otherwise duplicate address detection takes a second.
     'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad',
     'ip link add lan0 type veth peer name lan1',
     'ip address add 10.9.8.1/24 dev lan0',
@@ -60,9 +62,11 @@ export function shellInNetwork(line: string, options: StartOptions = {}): Runnin
 }
 
 /**
- * Runs a shell command line in a network with an interface `lan0`, 10.9.8.1/24 and fd09:8::1/64, where three other hosts
- * are: 10.9.8.11, 10.9.8.12, 10.9.8.13, and fd09:8::11 to 13. On each runs `host`, a command line that writes a line once
- * it is ready and goes on until it is killed; it has its number, 11 to 13, as $1.
+ * Runs a shell command line in a network namespace with an interface `lan0`, 10.9.8.1/24 and fd09:8::1/64.
+ *
+ * Three other hosts are on that link: 10.9.8.11 to 10.9.8.13, and fd09:8::11 to fd09:8::13. Each of them runs the
+ * command line `host`, with its number, 11 to 13, as $1. `host` must write a line when it is ready, and run until it is
+ * killed.
  */
 export function shellAmongHosts(host: string, line: string, options: StartOptions = {}): Running {
   const script = `set -e
@@ -98,14 +102,16 @@ export function shellAmongHosts(host: string, line: string, options: StartOption
   return shell(`exec unshare --net --mount bash -c ${quote(script)}`, options);
 }
 
-/** Runs a shell command line in a network of its own whose resolver never answers; other names than localhost need it. */
+/**
+ * Runs a shell command line in a network whose name server never responds. All names but localhost need that server.
+ */
 export function shellWithSilentResolver(line: string, options: StartOptions = {}): Running {
   const network = [
     'mount -t tmpfs none /mnt',
-    // glibc gives it up after two minutes and a half, and musl sooner.
+    // glibc gives up after two and a half minutes, musl sooner.
     "printf 'nameserver 10.9.7.2\\noptions timeout:30 attempts:5\\n' >/mnt/resolv.conf",
     'echo hosts: files dns >/mnt/nsswitch.conf',
-    // What is sent to a link address that nobody has is gone.
+    // Nobody has this link address, so datagrams to the name server are lost.
     'ip link add void0 type veth peer name void1',
     'ip address add 10.9.7.1/24 dev void0',
     'ip link set void0 up',
@@ -119,9 +125,14 @@ export function shellWithSilentResolver(line: string, options: StartOptions = {}
 }
 
 /**
- * Runs a shell command line on one of two hosts of a network of their own, both of which run `service`. On each the
- * interface is `lan0`, and `/run` its own; the service finds the host's name in `$HOST`: of `near`, where the line runs,
- * 10.9.8.1 and fe80::1 are the addresses, of `far` 10.9.8.2 and fe80::2. When the line has ended, all ends.
+ * Runs a shell command line on the first of two hosts. When the line ends, everything ends.
+ *
+ * | host | addresses on `lan0` |
+ * | --- | --- |
+ * | `near`, which runs the line | 10.9.8.1, fe80::1 |
+ * | `far` | 10.9.8.2, fe80::2 |
+ *
+ * Both hosts run the command line `service`, with the name of the host in `$HOST` and an empty `/run` of their own.
  */
 export function shellOnTwoHosts(service: string, line: string, options: StartOptions = {}): Running {
   const hosts = [
@@ -142,6 +153,6 @@ export function shellOnTwoHosts(service: string, line: string, options: StartOpt
     `ip netns exec far bash -c ${quote(serve)} serve far &`,
   ];
   const script = `${hosts.join(' && ')} || exit; ${services.join(' ')} ${line}`;
-  // The end of the first process in a process namespace is the end of all.
+  // When the first process of a process namespace ends, the kernel ends all others in it.
   return shell(`exec unshare --net --mount --pid --fork --kill-child bash -c ${quote(script)}`, options);
 }

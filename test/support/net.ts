@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { DatagramError, type DatagramSocket } from '../../src/net/index.js';
 import type { Family } from './sockets.js';
 
-/** A payload as text. */
+/** Returns a payload as text. */
 export function text(data: Uint8Array): string {
   return Buffer.from(data).toString('utf8');
 }
 
-/** The DatagramError that a promise rejects with; anything else fails the test. */
+/** Returns the DatagramError with which a promise rejects. Throws if it resolves, or rejects with another error. */
 export async function datagramError(promise: Promise<unknown>): Promise<DatagramError> {
   let value: unknown;
   try {
@@ -20,12 +20,12 @@ export async function datagramError(promise: Promise<unknown>): Promise<Datagram
   throw new Error(`expected a DatagramError, got ${String(value)}`);
 }
 
-/** Resolves once so many datagrams have reached the receive queue, those dropped there included. */
+/** Resolves when `count` datagrams have reached the receive queue. Datagrams that the queue dropped count too. */
 export async function queuedIn(socket: DatagramSocket, count: number): Promise<void> {
   while (socket.queued + socket.dropped < count) await socket.poll();
 }
 
-/** Datagrams that this host has transmitted so far, as the kernel counts them. */
+/** Returns how many datagrams this host has sent so far, by the count of the kernel. */
 export function outDatagrams(family: Family): number {
   if (family === 6) {
     const found = /^Udp6OutDatagrams\s+(\d+)$/m.exec(readFileSync('/proc/net/snmp6', 'utf8'));

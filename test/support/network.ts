@@ -1,10 +1,16 @@
-/** A network of several hosts, on each of which a test starts what it wants, when it wants: needs root. */
+/** A network of several hosts. A test can start programs on each of them at any time. Needs root. */
 import { commandLine, type Outcome, quote, type RunOptions, type Running, shell } from './udpcat.js';
 
 /**
- * The hosts, by their number: all but `beyond` are on the link `lan0`, `near` and `far` on another one as well, `lan1`. `far`
- * is the router to `beyond`, whose link is `lan2` to both. The host with number n is 10.9.8.n and fd09:8::n on `lan0`,
- * 10.9.9.n and fd09:9::n on `lan1`, 10.9.10.n and fd09:10::n on `lan2`, and fe80::n on all.
+ * The hosts and their numbers. The host with number n has these addresses, and fe80::n on each link:
+ *
+ * | link | hosts | addresses |
+ * | --- | --- | --- |
+ * | `lan0` | `near`, `far`, `other` | 10.9.8.n, fd09:8::n |
+ * | `lan1` | `near`, `far` | 10.9.9.n, fd09:9::n |
+ * | `lan2` | `far`, `beyond` | 10.9.10.n, fd09:10::n |
+ *
+ * `far` is the router between `near` and `beyond`.
  */
 const HOSTS = { near: 1, far: 2, other: 3, beyond: 4 } as const;
 export type HostName = keyof typeof HOSTS;
@@ -15,7 +21,7 @@ const LINKS: Readonly<Record<string, readonly HostName[]>> = {
   lan2: ['far', 'beyond'],
 };
 
-/** The commands that give a host all its addresses on a link; IPv6 loses them while the link is down. */
+/** Returns the commands that give a host its addresses on a link. A link that goes down loses its IPv6 addresses. */
 function addresses(link: string, host: HostName): string[] {
   const n = HOSTS[host];
   const net = 8 + Object.keys(LINKS).indexOf(link);
@@ -47,7 +53,7 @@ const SETUP = [
   ]),
 ];
 
-/** The network; what still runs there at the end is ended. */
+/** A running network. At its end it ends all programs that still run on its hosts. */
 export class Network implements AsyncDisposable {
   readonly #holder: Running;
   readonly #started: Running[] = [];
@@ -77,7 +83,7 @@ export class Network implements AsyncDisposable {
     return this.shell(host, `exec ${commandLine(args)}`);
   }
 
-  /** Starts a server on a host, which is ready when this resolves. */
+  /** Starts a server on a host. Resolves when the server is ready. */
   async serve(host: HostName, args: readonly string[]): Promise<Running> {
     const server = this.start(host, args);
     await server.listening();
@@ -91,7 +97,7 @@ export class Network implements AsyncDisposable {
     return await running.outcome;
   }
 
-  /** Runs a command line on a host to its end, which has to be a success. */
+  /** Runs a command line on a host to its end. Returns its stdout. Throws unless its status is 0. */
   async run(host: HostName, line: string): Promise<string> {
     const { status, stdout, stderr } = await this.shell(host, line).outcome;
     if (status !== 0) throw new Error(`${line}: ${stderr}`);
@@ -103,7 +109,7 @@ export class Network implements AsyncDisposable {
     await this.run(host, `ip link set ${link} down`);
   }
 
-  /** Brings it up again, with its addresses. */
+  /** Brings a link of a host up again and gives it its addresses. */
   async up(host: HostName, link: string): Promise<void> {
     await this.run(host, [`ip link set ${link} up`, ...addresses(link, host)].join(' && '));
   }

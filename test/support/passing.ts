@@ -1,7 +1,10 @@
-/** Passes sockets on to a command, as a service manager does (sd_listen_fds(3)); needs python3. */
+/** Passes bound sockets to a command, like a service manager (sd_listen_fds(3)). Needs python3. */
 import { quote } from './udpcat.js';
 
-/** Binds sockets, lets a datagram wait in each of UDP, passes them on from descriptor 3 on, and becomes the command. */
+/**
+ * A Python program that binds sockets, sends a datagram to each UDP socket, and becomes the command. The command
+ * inherits the sockets as descriptors from 3 on.
+ */
 const PASS = `
 import os, socket, sys
 kinds, owner, command = sys.argv[1].split(','), sys.argv[2], sys.argv[3:]
@@ -23,9 +26,10 @@ os.execv(command[0], command)
 `;
 
 /**
- * A shell command line that does so for the kinds of sockets, divided by commas: `udp4`, `udp6`, `udpany` or `tcp4`.
+ * Returns a shell command line that passes sockets to a command.
  *
- * @param owner what LISTEN_PID says; default: the process of the command
+ * @param sockets the kinds of sockets, divided by commas: `udp4`, `udp6`, `udpany` or `tcp4`
+ * @param owner the value of LISTEN_PID. Default: the process of the command.
  */
 export function passSockets(sockets: string, command: string, owner = ''): string {
   return `exec python3 -c ${quote(PASS)} ${sockets} ${quote(owner)} ${command}`;

@@ -1,12 +1,12 @@
-/** Tests that need a program which the system may not have are skipped there, and their name says why. */
+/** Runs tests that need another program. Where it is not installed they are skipped, and their name says why. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, test } from '@jest/globals';
 
-/** Where programs are looked for: services stand where an ordinary user's PATH does not lead. */
+/** The folders in which programs are searched. Services lie in folders that the PATH of a user may not have. */
 export const PROGRAM_PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
 
-/** Whether the program is installed. */
+/** Whether a program is installed. */
 export function hasProgram(name: string): boolean {
   return PROGRAM_PATH.split(delimiter).some((folder) => {
     try {
@@ -18,16 +18,16 @@ export function hasProgram(name: string): boolean {
   });
 }
 
-/** The name of a test that is skipped because a program is missing. */
+/** Returns the name of a test that is skipped because a program is missing. */
 export const without = (program: string, name: string): string => `${name} (skipped: ${program} is not installed)`;
 
-/** `test`, for one that needs `program`. */
+/** Declares a test that needs a program. */
 export function testWith(program: string, name: string, run: () => void | Promise<void>): void {
   if (hasProgram(program)) test(name, run);
   else test.skip(without(program, name), run);
 }
 
-/** `describe`, for tests that all need `program`. */
+/** Declares a block of tests that all need a program. */
 export function describeWith(program: string, name: string, block: () => void): void {
   if (hasProgram(program)) describe(name, block);
   else describe.skip(without(program, name), block);

@@ -1,9 +1,9 @@
-/** Plans in which nothing is asked for, for tests of runs and services in one process. */
+/** Plans with the default of each option, for tests of runs and services in the process of the test. */
 import { parseAddress } from '../../src/net/index.js';
 import type { RunPlan } from '../../src/run/plan.js';
 import type { ServicePlan } from '../../src/service/plan.js';
 
-/** The plan of a run whose stdout is JSON, and whose log is quiet. */
+/** The plan of a run with JSON on stdout and a quiet log. */
 export const RUN_PLAN: RunPlan = {
   output: 'json',
   meta: undefined,
@@ -24,7 +24,7 @@ export const RUN_PLAN: RunPlan = {
   recordReplace: undefined,
 };
 
-/** The plan of a service on a port of the kernel's choice, which ends only when it is told to. */
+/** Returns the plan of a service without limits: it runs until it is stopped. `changes` replaces single options. */
 export function servicePlan(local: string, changes: Partial<ServicePlan> = {}): ServicePlan {
   return {
     ...RUN_PLAN,

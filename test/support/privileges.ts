@@ -1,4 +1,4 @@
-/** Whether this process may do what takes a privilege, and how a command runs without it: capabilities(7). */
+/** Tells whether this process has the privilege CAP_NET_ADMIN, and starts commands without it (capabilities(7)). */
 import { readFileSync } from 'node:fs';
 import { platform } from 'node:os';
 import { hasProgram } from './peers.js';
@@ -6,7 +6,7 @@ import { commandLine, quote, type Running, shell } from './udpcat.js';
 
 const CAP_NET_ADMIN = 12n;
 
-/** Whether this process administers the network, as root does. */
+/** Whether this process has the privilege CAP_NET_ADMIN. */
 export const administersNetwork =
   platform() === 'linux' &&
   ((BigInt(`0x${/^CapEff:\s*([\da-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`) >>
@@ -14,7 +14,7 @@ export const administersNetwork =
     1n) ===
     1n;
 
-/** Starts udpcat without the privilege CAP_NET_ADMIN, whoever runs the tests. */
+/** Starts udpcat without the privilege CAP_NET_ADMIN, also if the tests run as root. */
 export function startUnprivileged(args: readonly string[]): Running {
   const without = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin'];
   const drops = administersNetwork && hasProgram('setpriv');

@@ -1,4 +1,4 @@
-/** Datagrams with a source port of the test's choice, which takes a raw socket and so privileges. */
+/** Sends datagrams with a forged source port. That takes a raw socket, and so root. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from '@jest/globals';
@@ -6,30 +6,30 @@ import { checksumOf } from '../../src/record/packets/checksum.js';
 import { hostAndPort } from './sockets.js';
 import { sumOf } from './sums.js';
 
-/** Has socat send an IP packet of protocol 17 on the IPv4 loopback, so many times at once; whether it could. */
+/** Sends copies of an IP packet of protocol 17 (UDP) to 127.0.0.1 with socat. Returns whether that succeeded. */
 function sendPacket(packet: Uint8Array, copies = 1): boolean {
   const input = Buffer.concat(Array<Uint8Array>(copies).fill(packet));
-  // Of each block it makes a packet.
+  // socat makes a packet of each block.
   const block = String(packet.length);
   return spawnSync('socat', ['-u', '-b', block, '-', 'IP4-SENDTO:127.0.0.1:17'], { input }).status === 0;
 }
 
-// An IP packet too short for a UDP header reaches nobody.
+// A packet too short for a UDP header is harmless: it reaches no socket.
 const possible = sendPacket(Uint8Array.of(0));
 
-/** `test`, for one that sends from ports which it does not own. */
+/** Declares a test that sends datagrams with a forged source port. */
 export function testWithRawSockets(name: string, run: () => Promise<void>): void {
   if (possible) test(name, run);
   else test.skip(`${name} (skipped: it needs socat and a raw socket, and so root)`, run);
 }
 
-/** Sends a datagram, so many times, to a port of 127.0.0.1 as if from another port there, whoever has that. */
+/** Sends copies of a datagram to a port of 127.0.0.1, with another port of 127.0.0.1 as its forged source. */
 export function sendAsIfFrom(sourcePort: number, address: string, data: string, copies = 1): void {
   const header = Buffer.alloc(8);
   header.writeUInt16BE(sourcePort, 0);
   header.writeUInt16BE(hostAndPort(address).port, 2);
   header.writeUInt16BE(header.length + Buffer.byteLength(data), 4);
-  // A checksum of 0 is none (RFC 768).
+  // The checksum 0 means that there is none (RFC 768).
   if (!sendPacket(Buffer.concat([header, Buffer.from(data)]), copies))
     throw new Error('socat could not send the packet');
 }
@@ -46,10 +46,9 @@ export function mayBindServicePorts(): boolean {
 }
 
 /**
- * A line of bash that sends a datagram, so many times, from the host it runs on, as if from a port there that somebody
- * else has.
+ * Returns a line of bash that sends copies of a datagram with a forged source port.
  *
- * @param from the host's address towards `to`, by IPv4 or IPv6, and the port
+ * @param from An address of the host on which the line runs, IPv4 or IPv6, and the forged port.
  */
 export function forgingLine(from: string, to: string, data: string, copies: number): string {
   const [source, destination] = [hostAndPort(from), hostAndPort(to)];
@@ -58,7 +57,7 @@ export function forgingLine(from: string, to: string, data: string, copies: numb
   packet.writeUInt16BE(destination.port, 2);
   packet.writeUInt16BE(packet.length, 4);
   const family = to.startsWith('[') ? 6 : 4;
-  // Over IPv6 a datagram without a checksum is dropped (RFC 8200 section 8.1).
+  // IPv6 hosts drop a datagram without a checksum (RFC 8200 section 8.1).
   if (family === 6) {
     const addresses = Buffer.concat([source.host, destination.host].map(ipv6Bytes));
     const sum = sumOf(addresses) + packet.length + 17 + sumOf(packet);
@@ -67,11 +66,11 @@ export function forgingLine(from: string, to: string, data: string, copies: numb
   const escaped = [...packet].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
   const target = family === 6 ? `[${destination.host}]` : destination.host;
   const packets = `for copy in $(seq ${copies}); do printf '${escaped}'; done`;
-  // Of each block it makes a packet.
+  // socat makes a packet of each block.
   return `{ ${packets}; } | socat -u -b ${packet.length} - IP${family}-SENDTO:${target}:17`;
 }
 
-/** The 16 bytes of an address in which `::` stands once. */
+/** Returns the 16 bytes of an IPv6 address that contains `::`. */
 function ipv6Bytes(address: string): Buffer {
   const [left = [], right = []] = address.split('::').map((half) => half.split(':').filter((group) => group !== ''));
   const groups = [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];

@@ -89,14 +89,14 @@ export class Recordings implements Disposable {
     return join(this.folder, `${this.#count}.${extension}`);
   }
 
-  /** Writes a file; returns its path. */
+  /** Writes a file. Returns its path. */
   write(bytes: Uint8Array | string, extension: string): string {
     const path = this.path(extension);
     writeFileSync(path, bytes);
     return path;
   }
 
-  /** Writes a recording; returns its path. */
+  /** Writes a recording. Returns its path. */
   record(datagrams: readonly CapturedDatagram[], format: 'pcap' | 'jsonl' = 'pcap'): string {
     return this.write(recordingOf(datagrams, format), format);
   }

@@ -1,13 +1,13 @@
-/** What a terminal shows, as far as udpcat uses one. */
+/** Works out what a terminal shows, for the control sequences that udpcat uses. */
 
 /**
- * The rows of a terminal that was written to; the last one is where the cursor is. It understands carriage return,
- * newline, printable characters, colours, and the erasing of a line from the cursor on.
+ * Returns the rows that a terminal shows after `written` was written to it. The cursor is in the last row. Understands
+ * printable characters, carriage return, newline, colours, and erasing a line from the cursor on.
  */
 export function screen(written: string): string[] {
   const rows: string[][] = [[]];
   let column = 0;
-  // eslint-disable-next-line no-control-regex -- they are what a terminal acts upon
+  // eslint-disable-next-line no-control-regex -- control sequences of terminals
   for (const [part, erase, color] of written.matchAll(/(\x1b\[K)|(\x1b\[\d*m)|[^]/gu)) {
     const row = rows.at(-1) ?? [];
     if (color !== undefined) continue;
@@ -17,7 +17,7 @@ export function screen(written: string): string[] {
       rows.push([]);
       column = 0;
     } else {
-      if (/\p{Cc}/u.test(part)) throw new Error(`a terminal would act upon ${JSON.stringify(part)}`);
+      if (/\p{Cc}/u.test(part)) throw new Error(`unexpected control character ${JSON.stringify(part)}`);
       while (row.length < column) row.push(' ');
       row[column] = part;
       column += 1;

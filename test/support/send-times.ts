@@ -1,12 +1,14 @@
-/** Compares when datagrams were sent, as the sender says it, with when the kernel received them. */
+/** Compares sending times, as the sender reports them, with the kernel's times of reception. */
 import { expect } from '@jest/globals';
 import { wallClockMs } from '../../src/net/clock.js';
 import type { DatagramServer } from '../../src/net/index.js';
 
-/** What a time of microseconds, and a fraction of milliseconds since 1970, is off at most. */
+/**
+ * How far a time may be off by rounding: to microseconds, and as a floating-point number of milliseconds since 1970.
+ */
 const ROUNDING_MS = 0.0015;
 
-/** Resolves once the kernel stamps what arrives: it begins to a while after the first socket has asked for it. */
+/** Resolves when the kernel stamps received datagrams. It begins a while after the first socket has asked for it. */
 export async function stampedByKernel(receiver: DatagramServer): Promise<void> {
   for (;;) {
     await receiver.sendto('', receiver.local);
@@ -16,11 +18,12 @@ export async function stampedByKernel(receiver: DatagramServer): Promise<void> {
 }
 
 /**
- * Expects each datagram to have left before it was received, and after those of earlier system calls were received: on
- * the loopback the kernel stamps a datagram within the call that sends it.
+ * Expects that each datagram was sent before it was received, and after the datagrams of earlier system calls were
+ * received. On the loopback the kernel stamps a datagram during the call that sends it.
  *
- * @param sentMs in order of sending; datagrams of one time may have left by one call
- * @param offMs how far the clock of the sender may be from that of the kernel
+ * @param sentMs in order of sending; datagrams with equal times may have left by one system call
+ * @param leastCalls how many different sending times there must be at least
+ * @param offMs how far the clocks of the sender and of the kernel may differ
  */
 export function expectTimesOfCalls(
   sentMs: readonly number[],

@@ -1,4 +1,4 @@
-/** What the tests of `serve` and `echo` share. */
+/** Helpers of the tests of `serve` and `echo`. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { hostAndPort, type Peer } from './sockets.js';
 import type { Outcome } from './udpcat.js';
 
-/** Whether a socket of its own could be bound there now: that nobody else has the port in that family. */
+/** Whether the port is free in the family of the host: binds a socket to it and closes it. */
 export async function canBind(host: string, port: number): Promise<boolean> {
   const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', ipv6Only: host.includes(':') });
   try {
@@ -21,12 +21,14 @@ export async function canBind(host: string, port: number): Promise<boolean> {
   }
 }
 
-/** Sends the payloads in this order. */
+/** Sends payloads in order, each after the kernel has taken the one before it. */
 export async function sendAll(peer: Peer, address: string, payloads: Iterable<string | Uint8Array>): Promise<void> {
   for (const payload of payloads) await peer.send(payload, address);
 }
 
-/** What Linux knows of the socket on a port: bytes that wait in its buffer, and datagrams that found no room there. */
+/**
+ * Returns the kernel's counts of the socket on a port: bytes that wait in its buffer, and datagrams that it dropped.
+ */
 export function kernelSocket(address: string): { readonly waitingBytes: number; readonly drops: number } {
   const { host, port } = hostAndPort(address);
   const table = readFileSync(host.includes(':') ? '/proc/net/udp6' : '/proc/net/udp', 'utf8');
@@ -38,7 +40,7 @@ export function kernelSocket(address: string): { readonly waitingBytes: number; 
   throw new Error(`no socket on ${address}`);
 }
 
-/** Waits until the process has read all that the kernel held for it, of which nothing else tells. */
+/** Waits until the process has read all datagrams that the kernel held for it. No event tells of that. */
 export async function drained(address: string): Promise<void> {
   while (kernelSocket(address).waitingBytes > 0) await delay(5);
 }
@@ -46,7 +48,7 @@ export async function drained(address: string): Promise<void> {
 /** One line of `-o json` or `--log-format json`. */
 export type JsonLine = Readonly<Record<string, unknown>> & { readonly type?: string };
 
-/** The JSON objects of an output, one a line. */
+/** Returns the JSON objects of an output, one for each line. Throws if the last line has no newline. */
 export function jsonLines(text: string | Uint8Array): JsonLine[] {
   const lines = Buffer.from(text as string)
     .toString()
@@ -55,12 +57,12 @@ export function jsonLines(text: string | Uint8Array): JsonLine[] {
   return lines.map((line) => JSON.parse(line) as JsonLine);
 }
 
-/** The payload of a JSON line of type `datagram`. */
+/** Returns the payload of a JSON line of type `datagram`. */
 export function payloadOf({ data, base64 }: JsonLine): Buffer {
   return data === undefined ? Buffer.from(base64 as string, 'base64') : Buffer.from(data as string);
 }
 
-/** The lines of the log, of which each must be one of udpcat's own. */
+/** Returns the lines on stderr. Throws if the last line has no newline. */
 export function logLines({ stderr }: Outcome): string[] {
   const lines = stderr.split('\n');
   if (lines.pop() !== '') throw new Error('the last line has no end');

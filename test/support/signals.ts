@@ -1,14 +1,14 @@
-/** What a process has done about signals, of which nothing but the system tells (proc(5), `SigCgt` and `ShdPnd`). */
+/** Waits for what a process does with signals. Only the kernel tells: `SigCgt` and `ShdPnd` in proc_pid_status(5). */
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Waits until a process takes the signal itself. */
+/** Waits until a process has a handler for a signal. */
 export async function catches(pid: number, signal: NodeJS.Signals): Promise<void> {
   while (!isIn('SigCgt', pid, signal)) await delay(1);
 }
 
-/** Waits until a process has taken the signal that was sent to it: one more would have been the same one until then. */
+/** Waits until a process has taken a signal that was sent to it. A second one before that would be lost (signal(7)). */
 export async function hasTaken(pid: number, signal: NodeJS.Signals): Promise<void> {
   while (isIn('ShdPnd', pid, signal)) await delay(1);
 }

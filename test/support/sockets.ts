@@ -1,25 +1,25 @@
-/** Plain `node:dgram` peers on loopback and ports that the kernel chose. */
+/** Peers for tests: sockets of `node:dgram` on the loopback, on ports that the kernel chose. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
 export type Family = 4 | 6;
 
-/** One datagram as a peer received it. */
+/** A datagram that a peer received. */
 export interface Received {
   readonly data: Buffer;
-  /** Address of the sender, as udpcat writes it. */
+  /** Address of the sender: `127.0.0.1:8000` or `[::1]:8000`. */
   readonly from: string;
 }
 
-/** A bound socket that remembers what arrived. */
+/** A bound socket that keeps all datagrams that it received. */
 export interface Peer extends AsyncDisposable {
   readonly socket: Socket;
   readonly port: number;
-  /** Its address, as udpcat takes it. */
+  /** Its address: `127.0.0.1:8000` or `[::1]:8000`. */
   readonly address: string;
-  /** Everything that has arrived so far, in order. */
+  /** All datagrams received so far, in order. */
   readonly received: readonly Received[];
-  /** Resolves to the first n datagrams as soon as so many have arrived. */
+  /** Waits until n datagrams have arrived. Resolves to the first n. Rejects if the peer is closed before. */
   collect(n: number): Promise<readonly Received[]>;
   /** Resolves when the kernel has taken the datagram. */
   send(data: string | Uint8Array, address: string): Promise<void>;
@@ -27,12 +27,12 @@ export interface Peer extends AsyncDisposable {
 
 const loopback = (family: Family): string => (family === 4 ? '127.0.0.1' : '::1');
 
-/** An address as udpcat writes it: IPv6 in brackets. */
+/** Writes an address: `127.0.0.1:8000` or `[::1]:8000`. */
 export function written(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The host, without brackets, and the port of an address as udpcat writes it. */
+/** Reads an address: returns the host, without brackets, and the port. */
 export function hostAndPort(address: string): { host: string; port: number } {
   const [, bracketed, plain, port] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(address) ?? [];
   const host = bracketed ?? plain;
@@ -63,7 +63,7 @@ function sent(socket: Socket, data: string | Uint8Array, port: number, host: str
   });
 }
 
-/** A peer that does with each datagram what `answer` says; its promise may reject once the peer is closed. */
+/** Opens a peer that calls `answer` for each datagram. The promise of `answer` may reject after the peer was closed. */
 async function peer(
   family: Family,
   answer: (data: Buffer, from: RemoteInfo, socket: Socket) => Promise<void> | undefined,
@@ -78,7 +78,7 @@ async function peer(
     received.push({ data, from: written(from.address, from.port) });
     for (const look of waiting) look();
     answer(data, from, socket)?.catch((error: unknown) => {
-      // The test may end while an answer is still under way.
+      // The test may close the peer while a response is still being sent.
       if (open) socket.emit('error', error);
     });
   });
@@ -111,17 +111,19 @@ async function peer(
   };
 }
 
-/** Sends every datagram back; on a port of its own unless one is given. */
+/** Opens a peer that sends every datagram back. Default: the kernel chooses the port. */
 export function echoServer(family: Family = 4, port = 0): Promise<Peer> {
   return peer(family, (data, from, socket) => sent(socket, data, from.port, from.address), port);
 }
 
-/** Takes everything and says nothing; on a port of its own unless one is given. */
+/** Opens a peer that sends nothing. Default: the kernel chooses the port. */
 export function silentServer(family: Family = 4, port = 0): Promise<Peer> {
   return peer(family, () => undefined, port);
 }
 
-/** Answers each datagram with these, in order; a function makes them from what came. */
+/**
+ * Opens a peer that responds to each datagram with these payloads, in order. A function makes them from the datagram.
+ */
 export function answeringServer(
   answers: readonly (string | Uint8Array)[] | ((data: Buffer, nth: number) => readonly (string | Uint8Array)[]),
   family: Family = 4,
@@ -135,9 +137,9 @@ export function answeringServer(
   return peer(family, answer, port);
 }
 
-/** Everything that had arrived at a peer when this was called, byte for byte as latin1. */
+/** Returns all payloads that had arrived at a peer before this call, as latin1, a character for each byte. */
 export async function arrivals(peer: Peer): Promise<string[]> {
-  // Datagrams on loopback arrive in order.
+  // Datagrams on the loopback arrive in order, so all others are there when this one is.
   await peer.send('the end', peer.address);
   for (let n = 1; ; n += 1) {
     const received = await peer.collect(n);
@@ -146,7 +148,7 @@ export async function arrivals(peer: Peer): Promise<string[]> {
   }
 }
 
-/** Answers each datagram with its own bytes, or with `answer`, from another socket. */
+/** Opens a peer that responds from another socket: with the bytes of the datagram, or with `answer`. */
 export async function strayServer(
   family: Family = 4,
   answer?: string | Uint8Array,
@@ -165,7 +167,7 @@ export async function strayServer(
   };
 }
 
-/** A port that was free a moment ago, so that nothing answers there. */
+/** Returns a port that was free a moment ago, so that nobody listens there. */
 export async function closedPort(family: Family = 4): Promise<number> {
   const socket = await bound(family);
   const { port } = socket.address();
@@ -173,7 +175,7 @@ export async function closedPort(family: Family = 4): Promise<number> {
   return port;
 }
 
-/** The address of {@link closedPort}, as udpcat takes it. */
+/** Returns a {@link closedPort} as an address on the loopback. */
 export async function closedAddress(family: Family = 4): Promise<string> {
   return written(loopback(family), await closedPort(family));
 }

@@ -1,4 +1,4 @@
-/** System calls that fail on purpose: `strace` has them return an error; only some users may trace. */
+/** Makes system calls of the command fail, with `strace`. Only some users may trace. */
 import { spawnSync } from 'node:child_process';
 import { test } from '@jest/globals';
 import { hasProgram, without } from './peers.js';
@@ -6,27 +6,30 @@ import { commandLine, quote, type Running, shell, type StartOptions } from './ud
 
 const possible = hasProgram('strace') && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 
-/** `test`, for one whose system calls fail. */
+/** Declares a test that makes system calls fail. It is skipped where this user may not trace. */
 export function testWithFailingCalls(name: string, run: () => Promise<void>): void {
   if (!hasProgram('strace')) test.skip(without('strace', name), run);
   else if (!possible) test.skip(`${name} (skipped: this user may not trace)`, run);
   else test(name, run);
 }
 
-/** Calls that fail, as `inject` of strace(1) has them: which ones, with which error, and the first, `2..4` or `2+` of each. */
+/**
+ * The calls that fail, for `inject` of strace(1): their names, their error, and which of the calls: the first, or
+ * `2..4`, or `2+`.
+ */
 export interface Failing {
   readonly calls: string;
   readonly error: string;
   readonly when: string;
 }
 
-/** Starts udpcat with system calls that fail; signals reach udpcat itself. */
+/** Starts udpcat with system calls that fail. Signals to the process reach udpcat, not strace. */
 export function startFailing(
   { calls, error, when }: Failing,
   args: readonly string[],
   options?: StartOptions,
 ): Running {
-  // As the grandchild, strace gets no signal that is meant for the command.
+  // With -D strace runs as a grandchild, so signals for the command do not reach it.
   const strace = ['strace', '-D', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${calls}`];
   const inject = ['-e', `inject=${calls}:error=${error}:when=${when}`];
   return shell(`exec ${[...strace, ...inject].map(quote).join(' ')} ${commandLine(args)}`, options);

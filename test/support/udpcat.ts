@@ -1,15 +1,15 @@
-/** Drives the built command as a user does: arguments and bytes in, bytes and a status out. */
+/** Runs the built command like a user: with arguments and bytes as input, bytes and a status as output. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { GRACE_MS, HANG_MS } from './limits.js';
 
-/** Path of the command under test; `npm run coverage` names another build of it. */
+/** Path of the command under test. `npm run coverage` sets the path of another build. */
 export const COMMAND =
   process.env.UDPCAT_COMMAND ?? fileURLToPath(new URL('../../dist/bin/udpcat.cjs', import.meta.url));
 
-/** Engine of every run that names none: `npm run test:engines` runs the tests of the commands with each. */
+/** The engine of runs without `--engine`. `npm run test:engines` runs the tests of the commands with each engine. */
 const ENGINE = process.env.UDPCAT_TEST_ENGINE;
 
 function withEngine(args: readonly string[]): readonly string[] {
@@ -22,42 +22,42 @@ function withEngine(args: readonly string[]): readonly string[] {
 export interface Outcome {
   readonly stdout: Buffer;
   readonly stderr: string;
-  /** Exit status, or null when a signal ended the command. */
+  /** Exit status; null if a signal ended the command. */
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
 export interface StartOptions {
-  /** Changes to the environment; `undefined` removes a variable. */
+  /** Changes to the environment. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Kills the command and rejects its outcome after that many milliseconds; default {@link HANG_MS}. */
+  /** Kills the command after this many milliseconds and rejects its outcome. Default: {@link HANG_MS}. */
   readonly timeoutMs?: number;
 }
 
 export interface RunOptions extends StartOptions {
-  /** All of stdin; default empty. */
+  /** The whole stdin. Default: empty. */
   readonly stdin?: string | Uint8Array;
 }
 
-/** A command that was started and may still run. */
+/** A command that was started. It may still run. */
 export interface Running extends AsyncDisposable {
   readonly pid: number;
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Settles when the command has ended and its output is complete; rejects when it ran for longer than it may. */
+  /** Resolves when the command has ended and its output is complete. Rejects if it ran for longer than `timeoutMs`. */
   readonly outcome: Promise<Outcome>;
   kill(signal?: NodeJS.Signals): void;
-  /** Resolves to the first match in the output so far, waiting for it; rejects when the command ends without it. */
+  /** Waits until the output matches a pattern. Resolves to the first match. Rejects if the command ends without it. */
   until(pattern: string | RegExp, stream?: 'stdout' | 'stderr'): Promise<RegExpMatchArray>;
-  /** The address in `udpcat: listening on ADDRESS`, as soon as it stands on stderr. */
+  /** Waits for `udpcat: listening on ADDRESS` on stderr. Resolves to the address. */
   listening(): Promise<string>;
-  /** Stops reading stdout, so that the pipe fills as with a slow reader. */
+  /** Stops reading stdout, like a slow reader: the pipe fills up. */
   pauseStdout(): void;
   resumeStdout(): void;
 }
 
-/** The environment of a shell, without what jest and npm put into it for themselves. */
+/** Returns the environment of a user's shell: without the variables that jest and npm add. */
 function environment(changes: StartOptions['env'] = {}): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(npm_.*|NODE_.*|JEST_WORKER_ID|INIT_CWD|FORCE_COLOR|NO_COLOR|COLORTERM|UDPCAT_.*)$/.test(name),
@@ -66,7 +66,7 @@ function environment(changes: StartOptions['env'] = {}): NodeJS.ProcessEnv {
     ...Object.fromEntries(inherited),
     LC_ALL: 'C.UTF-8',
     TERM: 'xterm-256color',
-    // A bash in no other shell takes a stdin that is a socket, as Node's pipes are, for a remote login: it reads ~/.bashrc.
+    // Without SHLVL, bash takes a socket as stdin for a remote login and reads ~/.bashrc. Node's pipes are sockets.
     SHLVL: '1',
     ...changes,
   };
@@ -78,12 +78,15 @@ export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A shell command line that runs udpcat with these arguments. */
+/** Returns a shell command line that runs udpcat with these arguments. */
 export function commandLine(args: readonly string[]): string {
   return [process.execPath, COMMAND, ...withEngine(args)].map(quote).join(' ');
 }
 
-/** A shell command line whose stdout is a pipe that nobody reads, and that stays open until the stdin of the whole ends. */
+/**
+ * Returns a shell command line that runs `line` with a pipe as stdout that nobody reads. It stays open until stdin
+ * ends.
+ */
 export function unread(line: string): string {
   return `exec 9<&0; ${line} | { read -r _ <&9; }`;
 }
@@ -106,7 +109,7 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
     chunks.stderr.push(chunk);
     for (const watch of watchers) watch();
   });
-  // A command that ends before it has read its stdin is for the test to judge by the outcome.
+  // A command may end before it has read its stdin. The test judges that by the outcome, so the error is ignored.
   stdin.on('error', () => undefined);
 
   const outcome = new Promise<Outcome>((resolve, reject) => {
@@ -114,7 +117,7 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
     const timer = setTimeout(() => {
       late = true;
       child.kill('SIGKILL');
-      // What a descendant still holds open would keep 'close' away.
+      // A descendant that still holds the pipes would delay the event 'close' for ever.
       stdout.destroy();
       stderr.destroy();
     }, timeoutMs);
@@ -131,7 +134,7 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
       for (const watch of watchers) watch();
     });
   });
-  // Not every test looks at the outcome; one that does gets the rejection still.
+  // Not every test awaits the outcome: the rejection must not count as unhandled. A test that awaits it still gets it.
   outcome.catch(() => undefined);
 
   const running: Running = {
@@ -166,7 +169,7 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
       if (ended) return;
       stdout.resume();
       stdin.destroy();
-      // SIGTERM first: a command that is killed outright cannot say which branches it took (npm run coverage).
+      // SIGTERM first: a command that is killed by SIGKILL cannot write its coverage (npm run coverage).
       child.kill('SIGTERM');
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
@@ -186,7 +189,7 @@ function launch(program: string, args: readonly string[], { env, cwd, timeoutMs 
   return follow(child, [program, ...args].map(quote).join(' '), timeoutMs);
 }
 
-/** Starts udpcat with its three streams as pipes; stdin stays open until the test ends it. */
+/** Starts udpcat with pipes as its three streams. stdin stays open until the test ends it. */
 export function start(args: readonly string[], options: StartOptions = {}): Running {
   return launch(process.execPath, [COMMAND, ...withEngine(args)], options);
 }
@@ -198,30 +201,33 @@ export async function udpcat(args: readonly string[], { stdin = '', ...options }
   return await running.outcome;
 }
 
-/** Starts a shell command line, for pipelines, redirections and job control; see {@link commandLine}. */
+/**
+ * Starts a shell command line, for pipelines, redirections and job control. {@link commandLine} writes its commands.
+ */
 export function shell(line: string, options: StartOptions & { readonly program?: 'sh' | 'bash' } = {}): Running {
   return launch(options.program ?? 'sh', ['-c', line], options);
 }
 
 export interface TerminalOptions extends StartOptions {
-  /** File that takes stdout instead of the terminal. */
+  /** Path of a file for stdout. Default: the terminal. */
   readonly stdout?: string;
-  /** File that takes stderr instead of the terminal. */
+  /** Path of a file for stderr. Default: the terminal. */
   readonly stderr?: string;
-  /** Width of the terminal in characters; default 200. */
+  /** Width of the terminal in characters. Default: 200. */
   readonly columns?: number;
 }
 
-/** A command at a terminal: what it shows, echoed typing included, is its `stdout`, with CRLF for each line end. */
+/** A command in a terminal. Its `stdout` is all that the terminal shows, echoed typing too, with CRLF at line ends. */
 export interface Terminal extends Running {
   /** Types the text; `\r` is the Enter key, `\x03` Ctrl-C, `\x04` Ctrl-D. */
   type(text: string): void;
 }
 
 /**
- * Starts udpcat, or a shell command line when given a string, under a pseudo-terminal made by `script` of util-linux.
- * The end of `stdin` is passed on as Ctrl-D, so leave it open while the command is to run. `listening()` reads stderr,
- * which is on the terminal here: use `until` instead.
+ * Starts udpcat, or a shell command line if `command` is a string, in a pseudo-terminal made by `script` of util-linux.
+ *
+ * The end of `stdin` is passed on as Ctrl-D, so leave `stdin` open as long as the command must run. Use `until` in
+ * place of `listening()`, which reads stderr: here stderr is the terminal.
  */
 export function terminal(command: readonly string[] | string, options: TerminalOptions = {}): Terminal {
   const { stdout, stderr, columns = 200, ...rest } = options;
