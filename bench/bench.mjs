@@ -115,7 +115,7 @@ if (rows.length === 0) {
     `Made by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}; load average before it ${loadBefore.toFixed(2)}.`,
     '',
     `Each figure is the median of ${ROUNDS} runs, in which the programs took turns. "udpcat : it" is udpcat's figure divided by`,
-    'that of the program in the row. "≥": the sender could not send faster. The README says how each figure is measured.',
+    'that of the program in the row. "≥": the sender could not send faster. docs/benchmarks.md says how each figure is measured.',
     '',
   ];
   writeFileSync(new URL('RESULTS.md', import.meta.url), `${[...head, ...lines].join('\n').trimEnd()}\n`);

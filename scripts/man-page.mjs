@@ -1,4 +1,5 @@
-// Makes the manual page udpcat(1): options and examples from the declarations of the commands, the rest from the README.
+// Makes the manual page udpcat(1): options and examples from the declarations of the commands, addresses and values from
+// docs/addresses.md, the rest from the README.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -31,6 +32,7 @@ const SEE_ALSO = [
 export async function manPage({ outdir, version, date }) {
   const { program, statuses } = await declaredProgram(outdir, version);
   const readme = await readFile(join(root, 'README.md'), 'utf8');
+  const addresses = await readFile(join(root, 'docs/addresses.md'), 'utf8');
   const helper = program.createHelp();
   const commands = program.commands.map((command) => ({
     name: command.name(),
@@ -59,15 +61,19 @@ export async function manPage({ outdir, version, date }) {
     ]),
     ...['.SS Options that the commands share', ...groups(shared).slice(1)],
     ...['.SS Options without a command', ...groups(optionsOf(program)).slice(1)],
-    ...['.SH ADDRESSES', ...addresses(sectionOf(readme, 'Addresses and values'))],
+    ...['.SH ADDRESSES', ...markdown(sectionsOf(addresses, 'Addresses', 'Values'))],
+    ...['.SH VALUES', ...markdown(sectionsOf(addresses, 'Values'))],
     '.SH EXIT STATUS',
     ...statuses.flatMap(({ status, meaning }) => tagged({ term: prose(`\`${status}\``), text: meaning })),
-    ...afterTable(sectionOf(readme, 'Exit status')),
+    ...markdown(sectionsOf(readme, 'Exit status', 'The library').replaceAll(/^\|.*\n/gm, '')),
     '.SH EXAMPLES',
     ...commands.flatMap(({ examples }) => examples).flatMap(example),
     '.SH SEE ALSO',
     SEE_ALSO.map(([name, section]) => `.BR ${name} (${section})`).join(' ,\n'),
-  ].join('\n')}\n`;
+  ]
+    // A heading begins a paragraph itself.
+    .filter((line, index, lines) => line !== '.PP' || !/^\.S[HS] /.test(lines[index - 1]))
+    .join('\n')}\n`;
 }
 
 /** The program as the command itself declares it, and the meanings of its exit statuses. */
@@ -131,48 +137,60 @@ function synopsis(usage) {
   return [bold(`${program} ${command}`), ...rest.map((word) => word.replaceAll(/[a-z]+/g, italic))].join(' ');
 }
 
-/** Everything under a heading of the README. */
-function sectionOf(readme, heading) {
-  const [, text] = new RegExp(`^## ${heading}\\n\\n(.*?)(?=^## )`, 'ms').exec(readme) ?? [];
-  if (text === undefined) throw new Error(`the README has no section "${heading}"`);
+/** The text of a page from one heading on: up to another, or to the end. */
+function sectionsOf(page, heading, next) {
+  const end = next === undefined ? '(?![^])' : `^## ${next}\n`;
+  const [, text] = new RegExp(`^## ${heading}\n\n([^]*?)${end}`, 'm').exec(page) ?? [];
+  if (text === undefined) throw new Error(`a page has no section "${heading}" that ends before "${next}"`);
   return text;
 }
 
 const firstParagraph = (readme) => /^udpcat is .*$/m.exec(readme)?.[0] ?? '';
 
-/** The rows of the table in a section, each as a term and a text, and the paragraphs after it. */
-function table(section, read) {
-  const rows = section.split('\n').filter((line) => line.startsWith('|'));
-  return [
-    ...rows.slice(2).flatMap((row) => {
-      const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
-      const [term, text] = read(cells.slice(1, -1));
-      return tagged({ term: prose(/`/.test(term) ? term : `\`${term}\``), text });
-    }),
-    ...afterTable(section),
-  ];
-}
-
-/** The paragraphs of a section that are no rows of its table. */
-function afterTable(section) {
-  return section
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('|'))
-    .flatMap(paragraphs);
-}
-
-const addresses = (section) =>
-  table(section, ([written, bound, sent]) => {
-    if (sent === '–') return [written, `${bound}; not for \`send\``];
-    return [written, sent === bound || sent === 'the same' ? bound : `${bound}; for \`send\` ${sent}`];
+/** Markdown in man(7): headings, blocks, tables, the items of lists and paragraphs, each of which is one line. */
+function markdown(text) {
+  const parts = text.matchAll(/^```\S*\n([^]*?)^```$|^#+ (.*)$|((?:^\|.*\n)+)|^- (.*)$|^(\S.*)$/gm);
+  return [...parts].flatMap(([, code, heading, rows, item, paragraph]) => {
+    if (code !== undefined) return ['.PP', '.nf', ...code.trimEnd().split('\n').flatMap(codeLine), '.fi'];
+    if (heading !== undefined) return [`.SS ${prose(heading)}`];
+    if (rows !== undefined) return table(rows);
+    if (item !== undefined) return ['.IP \\(bu 2', ...wrap(prose(item))];
+    return ['.PP', ...wrap(prose(paragraph))];
   });
+}
 
-const paragraphs = (text) => ['.PP', ...wrap(prose(text))];
+/** A line of a block: in the source a long one is broken after a blank, and a backslash joins it again. */
+function codeLine(line) {
+  const text = escape(line)
+    .replaceAll(/(?<!\\)-/g, '\\-')
+    .replace(/^\./, '\\&.');
+  return text.length > WIDTH ? text.replaceAll(/(.{40,74} )(?=\S)/g, '$1\\\n').split('\n') : [text];
+}
 
-/** Text as man(7) takes it; of Markdown, what is code becomes bold and a link its text. */
+/** The rows of a table as terms and texts. A column whose head is code is named: it says the same of another command. */
+function table(rows) {
+  const [heads, , ...body] = rows
+    .trimEnd()
+    .split('\n')
+    .map((row) =>
+      row
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  return body.flatMap(([written, first, ...others]) => {
+    const more = others.map((cell, index) => {
+      if (['', 'the same', first].includes(cell)) return '';
+      return /`/.test(heads[index + 2]) ? `; ${heads[index + 2]}: ${cell}` : `; ${cell}`;
+    });
+    return tagged({ term: prose(written), text: `${first}${more.join('')}` });
+  });
+}
+
+/** Text as man(7) takes it. Code becomes bold, and a link becomes its text. */
 function prose(text) {
   return text
-    .replaceAll(/\[([^\]]+)\]\((?:https?:|#)[^)]*\)/g, '$1')
+    .replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
     .split('`')
     .map((part, index) => (index % 2 === 1 ? bold(part) : escape(part)))
     .join('');

@@ -57,7 +57,7 @@ const byFlags = ([one]: [string, string], [other]: [string, string]): number => 
 describe('the manual page', () => {
   test('has the sections that readers look for, in their order', () => {
     expect([...sections.keys()]).toEqual([
-      ...['NAME', 'SYNOPSIS', 'DESCRIPTION', 'COMMANDS', 'ADDRESSES', 'EXIT STATUS', 'EXAMPLES', 'SEE ALSO'],
+      ...['NAME', 'SYNOPSIS', 'DESCRIPTION', 'COMMANDS', 'ADDRESSES', 'VALUES', 'EXIT STATUS', 'EXAMPLES', 'SEE ALSO'],
     ]);
   });
 

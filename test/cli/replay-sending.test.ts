@@ -1,5 +1,4 @@
 import { copyFileSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { at, conversation, recordingOf, temporaryRecordings } from '../support/recordings.js';
@@ -429,24 +428,4 @@ describe('usage errors', () => {
       stderr: "udpcat: option '--senders' is about a recording: add --replay\n",
     });
   });
-});
-
-test('the commands of the README do what it says', async () => {
-  const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
-  const block =
-    [...readme.matchAll(/^```sh\n(.*?)^```/gms)].find(([, code]) => code?.includes('--replay -\n'))?.[1] ?? '';
-  await using server = await echoServer();
-  const said = conversation(['a', '< a', 'b', '< b']);
-  const capture = recordings.record(said);
-  const commands = block
-    .replaceAll(/127\.0\.0\.1:8000|192\.0\.2\.1:53/g, server.address)
-    .replaceAll(/today\.pcap|queries\.pcapng/g, capture)
-    .replaceAll('udpcat ', `${commandLine([])} `)
-    .trim()
-    .split('\n');
-  expect(commands).toHaveLength(4);
-  const script = commands.map((command) => `${command} || echo "status $?"`).join('\n');
-  await using run = shell(`tcpdump() { cat ${capture}; }\n${script}`);
-  expect(String((await run.outcome).stdout)).toBe('');
-  expect(await arrivals(server)).toEqual(['a', 'b', ...['a', 'b', 'a', 'b', 'a', 'b'], 'a', 'b', 'a', 'b']);
 });
