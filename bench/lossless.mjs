@@ -17,8 +17,8 @@ const LEAST_REACHED = 1 / 4;
  * @param {number} from the first rate to try, in datagrams a second
  * @param {number} [step] the first step, as a factor
  * @returns {Promise<{ value: number, asked: number, limited: boolean }>} `value`: the highest rate without loss;
- * `asked`:
- *   the rate to begin with the next time; `limited`: the sender could not send faster, so the receiver may take more
+ *   `asked`: the rate to begin with the next time; `limited`: the sender could not send faster, so the receiver may
+ *   take more
  */
 export async function highestLosslessRate(attempt, from, step = STEP) {
   let [lossless, lossy, asked] = [0, Infinity, from];

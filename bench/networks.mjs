@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { hasProgram, run, start } from './programs.mjs';
 
 /**
- * One host. Each network has the address of the receiver, and two functions that change a command line so that it runs
- * on the host of the sender (`near`) or of the receiver (`far`).
+ * The network of one host. `address` is that of the receiver. `near` changes a command line so that it runs on the host
+ * of the sender, `far` so that it runs on the host of the receiver.
  */
 export const loopback = { name: 'loopback', address: '127.0.0.1', near: (argv) => argv, far: (argv) => argv };
 

@@ -73,9 +73,8 @@ export const dgram = Object.fromEntries(
  *
  * @param {string[]} argv
  * @param {{ stdout?: 'pipe' | 'ignore' | number, endless?: boolean }} [options] `stdout`: `ignore` is /dev/null, a
- * number
- *   is an open file. `endless`: the program runs until its stdin ends, which is at the end of the bench. Default: two
- *   minutes at most.
+ *   number is an open file. `endless`: the program runs until its stdin ends, which is at the end of the bench.
+ *   Default: two minutes at most.
  */
 export function start(argv, { stdout = 'pipe', endless = false } = {}) {
   const stdio = [endless ? 'pipe' : 'ignore', stdout, 'pipe'];

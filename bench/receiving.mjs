@@ -41,7 +41,7 @@ const serve = ({ network }, output) => {
   return [...udpcat, 'serve', `${network.address}:0`, '-o', output, ...how];
 };
 
-/** A receiver that writes payloads to a file. `portGiven`: it needs to be told its port. */
+/** A receiver that writes payloads to a file. `portGiven`: its command line needs a port. */
 const writing = (argv, count, portGiven = false) => ({
   begin: async (place) => {
     const given = portGiven ? await freePort() : undefined;

@@ -166,8 +166,8 @@ function readCode(path: string): Buffer | undefined {
   const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = fstatSync(fd);
-    // More than one link: the file also stands elsewhere, under another user's control perhaps. A file that another run
-    // has just replaced has no link, and is fine.
+    // A file with two links also has a name in another folder, perhaps one of another user. A file without a link is
+    // right: another run has just replaced it.
     if (!isOwn(stats, OWN_FILE) || stats.nlink > 1) return undefined;
     const kept = readFileSync(fd);
     const code = kept.subarray(CHECKSUM_BYTES);

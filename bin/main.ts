@@ -99,7 +99,9 @@ function isBlackHole(stream: Writable): boolean {
   return stream.constructor === Writable;
 }
 
-/** Ends the process: with a status, or by the signal that stopped it. A loop of a shell ends only by the signal. */
+/**
+ * Ends the process: with a status, or by the signal that stopped it. A shell ends its loop only after such a signal.
+ */
 function leave(how: Ending): void {
   if (typeof how === 'string') {
     process.removeAllListeners(how);

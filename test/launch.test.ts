@@ -25,19 +25,19 @@ import { testInNamespaces } from './support/namespaces.js';
 import { COMMAND, commandLine, quote, shell, udpcat } from './support/udpcat.js';
 
 const uid = process.geteuid?.() ?? -1;
-/** Any user who is neither root nor the one that runs the tests. */
+/** The id of a user who is neither root nor the user of the tests. */
 const STRANGER = 54_321;
 
-/** Whether other users may run this Node, which lies where they can reach it. */
+/** Whether the tests run as root, and other users can run this Node: its file must lie where they can reach it. */
 const isSharedNode = uid === 0 && spawnSync(process.execPath, ['-e', ''], { uid: STRANGER }).status === 0;
 
-/** `test`, for one that runs the command as another user. */
+/** Declares a test that runs the command as another user. */
 function testAsStranger(name: string, run: () => void): void {
   if (isSharedNode) test(name, run);
   else test.skip(`${name} (skipped: it needs root, and a Node that other users may run)`, run);
 }
 
-/** `test`, for one that makes files of other users. */
+/** Declares a test that makes files of other users. */
 function testAsRoot(name: string, run: () => void | Promise<void>): void {
   if (uid === 0) test(name, run);
   else test.skip(`${name} (skipped: it makes files of other users, and so needs root)`, run);
@@ -45,10 +45,10 @@ function testAsRoot(name: string, run: () => void | Promise<void>): void {
 
 const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
-/** What another build says it is: a version of the same length. */
+/** The version of another build. It has the length of the real one. */
 const otherVersion = version.replaceAll(/\d/g, (digit) => String((Number(digit) + 1) % 10));
 
-/** All that is no folder below a folder. Some versions of Node follow links in `readdir`; this does not. */
+/** Returns the paths of all files below a folder. Does not follow links, as `readdir` of some versions of Node does. */
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -56,7 +56,7 @@ function filesBelow(folder: string): string[] {
   });
 }
 
-/** A home, a folder for temporary files, and what the command keeps there; no other place for it. */
+/** Makes a home and a folder for temporary files. With `env` the command has no other place for its compiled code. */
 function ownPlaces() {
   const folder = mkdtempSync(join(tmpdir(), 'udpcat-test-'));
   const home = join(folder, 'home');
@@ -68,11 +68,11 @@ function ownPlaces() {
     home,
     temporary,
     env: { HOME: home, TMPDIR: temporary, XDG_CACHE_HOME: undefined } as Record<string, string | undefined>,
-    /** Where the code is kept, unless that place cannot be trusted. */
+    /** The folder for compiled code. */
     kept,
-    /** Where it is kept then. */
+    /** The folder for compiled code if the first one cannot be trusted. */
     fallback: join(temporary, `udpcat-${uid}`),
-    /** Everything that is kept, wherever it is below the folder: paths within the folder. */
+    /** Returns the paths of all kept files below `folder`, relative to it. */
     files: () =>
       filesBelow(folder)
         .map((path) => relative(folder, path))
@@ -90,20 +90,20 @@ async function expectVersion(env: Record<string, string | undefined>, cwd?: stri
   expect({ stdout: stdout.toString(), stderr, status }).toEqual({ stdout: `${version}\n`, stderr: '', status: 0 });
 }
 
-/** The only file in the folder where code is kept. */
+/** Returns the path of the only file in the folder for compiled code. */
 function onlyFileOf({ kept }: Places): string {
   const names = readdirSync(kept);
   expect(names).toHaveLength(1);
   return join(kept, names[0] ?? '');
 }
 
-/** Tells whether a file was written anew. */
+/** Returns values that change when a file is written anew. */
 function identity(path: string): object {
   const { ino, mtimeMs, size } = statSync(path);
   return { ino, mtimeMs, size };
 }
 
-/** A copy of the command in a folder, which says this version; all copies are of one size and age. */
+/** Makes a copy of the command that has the version `says`. All copies have the same size and age. Returns its path. */
 function build(folder: string, says: string): string {
   const bin = join(folder, says, 'bin');
   cpSync(dirname(COMMAND), bin, { recursive: true });
@@ -120,7 +120,7 @@ async function versionOf(command: string, env: Record<string, string | undefined
 
 let foreign: Buffer | undefined;
 
-/** Code that says another version once it is run: what somebody else would like to have run. */
+/** Returns compiled code with another version, as if an attacker had written it. A test sees whether it was run. */
 async function foreignCode(): Promise<Buffer> {
   if (foreign !== undefined) return foreign;
   using elsewhere = ownPlaces();
@@ -170,7 +170,7 @@ describe('the code that is kept between runs', () => {
     using places = ownPlaces();
     await expectVersion(places.env);
     const file = onlyFileOf(places);
-    // The CRC-32 of four zero bytes, and these.
+    // The CRC-32 of four zero bytes, and the four zero bytes.
     writeFileSync(file, Buffer.from('2144df1c00000000', 'hex'));
     await expectVersion(places.env);
     expect(readFileSync(file).length).toBeGreaterThan(1000);
@@ -359,7 +359,7 @@ describe('the place of the code that is kept', () => {
 });
 
 describe('code that somebody else could have changed is neither run nor written', () => {
-  /** Has the place be one that cannot be trusted, with foreign code in it, and expects that nothing happens to it. */
+  /** Puts foreign code into a place and spoils the place. Expects that the code is neither run nor changed. */
   async function expectUntrusted(spoil: (places: Places) => void, env: Record<string, string | undefined> = {}) {
     using places = ownPlaces();
     await expectVersion({ ...places.env, ...env });
@@ -424,7 +424,7 @@ describe('code that somebody else could have changed is neither run nor written'
   });
 
   describe('by a user who is not root', () => {
-    /** Runs a copy of the command, which every user can read, as this user. */
+    /** Runs a copy of the command, which every user can read, as the given user. */
     function runAs(user: number, { folder, home, temporary }: Places): void {
       chmodSync(folder, 0o755);
       const bin = join(folder, 'bin');
@@ -496,7 +496,7 @@ describe('code that somebody else could have changed is neither run nor written'
     await expectUntrusted(({ folder, home }) => {
       renameSync(join(home, '.cache'), join(folder, 'elsewhere'));
       symlinkSync(join(folder, 'elsewhere'), join(home, '.cache'));
-      // chown would follow the link.
+      // -h changes the owner of the link itself. Node's chown would follow the link.
       expect(spawnSync('chown', ['-h', String(STRANGER), join(home, '.cache')]).status).toBe(0);
     });
   });
@@ -512,7 +512,7 @@ describe('code that somebody else could have changed is neither run nor written'
     });
   });
 
-  /** Has the file be one that cannot be trusted, and expects that a new one takes its name. */
+  /** Puts foreign code into the kept file and spoils the file. Expects that the command replaces the file. */
   async function expectReplaced(spoil: (file: string, places: Places) => void): Promise<void> {
     using places = ownPlaces();
     await expectVersion(places.env);
@@ -543,7 +543,7 @@ describe('code that somebody else could have changed is neither run nor written'
     symlinkSync(precious, file);
     await expectVersion(places.env);
     expect(readFileSync(precious, 'utf8')).toBe('precious');
-    // A link to nothing makes nothing.
+    // A link to a missing file: the command must not make that file.
     rmSync(file);
     symlinkSync(join(places.folder, 'new'), file);
     await expectVersion(places.env);
@@ -590,7 +590,7 @@ describe('code that somebody else could have changed is neither run nor written'
     expect(places.files()).toEqual([expect.stringMatching(`^tmp/udpcat-${uid}/none-`)]);
   });
 
-  /** A module that is loaded before the command: it changes what the system says. */
+  /** Returns an environment in which a module with this code is loaded before the command. */
   function preloading(places: Places, code: string): Record<string, string | undefined> {
     const path = join(places.folder, 'preload.cjs');
     writeFileSync(path, code);

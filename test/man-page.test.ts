@@ -8,7 +8,7 @@ import { udpcat } from './support/udpcat.js';
 const path = fileURLToPath(new URL('../dist/udpcat.1', import.meta.url));
 const page = readFileSync(path, 'utf8');
 
-/** The text of the page without the marks of man(7). */
+/** Removes the markup of man(7) from text. */
 function plain(text: string): string {
   return text
     .replaceAll(/\\f[BIR]/g, '')
@@ -18,7 +18,7 @@ function plain(text: string): string {
     .replaceAll('\\e', '\\');
 }
 
-/** The sections, or with `.SS` the subsections, by heading. */
+/** Returns the sections, or with `.SS` the subsections, by heading. */
 function parts(macro: '.SH' | '.SS', text: string): Map<string, string> {
   const [, ...found] = text.split(`\n${macro} `);
   return new Map(
@@ -29,7 +29,7 @@ function parts(macro: '.SH' | '.SS', text: string): Map<string, string> {
 const sections = parts('.SH', page);
 const subsections = parts('.SS', page.slice(0, page.indexOf('\n.SH ADDRESSES')));
 
-/** What stands for each option in a subsection: how it is written, and what it means. */
+/** Returns the options of a subsection: their flags and their text. */
 function optionsInPage(heading: string): [string, string][] {
   const tagged = subsections.get(heading)!.split('\n.TP\n').slice(1);
   return tagged
@@ -40,7 +40,7 @@ function optionsInPage(heading: string): [string, string][] {
     });
 }
 
-/** The same from `--help`. */
+/** Returns the options of `--help`: their flags and their text. */
 async function optionsInHelp(args: readonly string[]): Promise<[string, string][]> {
   const { stdout } = await udpcat([...args, '--help']);
   const found: [string, string][] = [];
@@ -109,7 +109,7 @@ describe('the manual page', () => {
       readonly man: readonly string[];
       readonly files: readonly string[];
     };
-    // Not as a string: npm 11 links only what stands in an array.
+    // It must be an array: npm 11 ignores a string.
     expect(manifest.man).toEqual(['dist/udpcat.1']);
     expect(manifest.files).toContain('dist/udpcat.1');
   });

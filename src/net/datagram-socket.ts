@@ -262,7 +262,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * Reads what the kernel holds now: datagrams of its buffer go into the receive queue, ICMP errors become events.
+   * Reads all that the kernel holds now. Datagrams go into the receive queue, ICMP errors become events.
    *
    * @param withinMs Stops after this many milliseconds. Default: when one bufferful was read.
    */
@@ -271,8 +271,8 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   }
 
   /**
-   * Ends receiving in order; sending still works. Reads what the kernel holds into the queue. Then the queue takes no
-   * more datagrams, and readers end once they have read it. May be called twice, and after `close`.
+   * Ends receiving in order; sending still works. Moves the datagrams that the kernel holds into the queue. Then the
+   * queue takes no more, and readers end once they have read it. May be called twice, and after `close`.
    */
   async endReceiving(): Promise<void> {
     if (this.#state !== 'open') return;

@@ -111,7 +111,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOPROTOOPT: 'the host does not speak UDP',
   ENOSPC: 'the disk is full',
   ENOTFOUND: 'no such name',
-  EPERM: 'not permitted, by a firewall perhaps',
+  EPERM: 'not permitted, perhaps by a firewall',
   EPROTO: 'the host did not understand the packet',
 };
 

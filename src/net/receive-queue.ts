@@ -46,7 +46,7 @@ export class ReceiveQueue {
   #items: Item[] = [];
   /** Whether `#items` holds runs. */
   #holdsRuns = false;
-  /** How many more datagrams than items there are. */
+  /** The number of datagrams in `#items` minus the number of items: a run is one item but holds several datagrams. */
   #excess = 0;
   #takesRuns = false;
   /** Index of the first item in `#items` that no reader has taken yet. */
@@ -111,7 +111,8 @@ export class ReceiveQueue {
     }
     let rest = batch;
     while (rest.length > 0 && this.#waiters.length > 0) {
-      // A reader waits only while the queue is empty, so the datagrams go to it directly, without a bound.
+      // A reader waits only while the queue is empty. So these datagrams go to it directly, also if they exceed the
+      // capacity.
       const waiter = this.#waiters.shift();
       const given = waiter?.wants === 'one' ? rest.slice(0, 1) : rest;
       rest = waiter?.wants === 'one' ? rest.slice(1) : [];
@@ -271,7 +272,7 @@ export class ReceiveQueue {
 
   #shift(): Item {
     const datagram = this.#items[this.#head] as Item;
-    // Moving the array up costs as much as the items left in it. So it happens only once half of the array was taken.
+    // Removing taken items copies the rest of the array. So it happens only when half of the array was taken.
     this.#head += 1;
     if (this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);

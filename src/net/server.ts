@@ -37,15 +37,15 @@ export interface ServerOptions extends DatagramSocketOptions {
    */
   readonly fd?: number | undefined;
   /**
-   * Called with counts of the datagrams that arrive. The server then keeps no payload and queues nothing, so reading
-   * only waits for the end. With the linux engine this counts several times as many datagrams a second. Default:
-   * datagrams are queued for a reader.
+   * Called with counts of the datagrams that arrive. The server then keeps no payloads and no queue: methods that read
+   * get no datagram and only wait for the end. With the linux engine this counts several times as many datagrams a
+   * second. Default: datagrams are queued for a reader.
    */
   readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
 }
 
 /**
- * Binds a UDP socket. When the promise resolves, the socket receives: a datagram that is sent afterwards finds it open.
+ * Binds a UDP socket. When the promise resolves, the socket already receives.
  *
  * @param address Where to bind: `127.0.0.1:8000`, `8000` (loopback), `localhost:8000`. `*:8000` and `[::]:8000` bind
  * every interface, for IPv4 and IPv6 on one socket; on a host without IPv6 for IPv4 alone. With port 0 the kernel
@@ -63,7 +63,7 @@ export interface SendOptions {
   readonly local?: Endpoint | undefined;
 }
 
-/** An endpoint that differs from each that a caller can give. */
+/** An endpoint that no argument can equal, because it is not valid. */
 const NOWHERE: Endpoint = { address: '', port: -1 };
 
 /** A bound socket: receives from every sender and sends to any address. {@link startUdpServer} makes it. */

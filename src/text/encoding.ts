@@ -4,8 +4,8 @@ export type Encoding = 'utf8' | 'hex' | 'base64' | 'escaped';
 export const ENCODINGS: readonly Encoding[] = ['utf8', 'hex', 'base64', 'escaped'];
 
 /**
- * Text that cannot be decoded. The message is the second half of a sentence: it says what is wrong and what is
- * accepted.
+ * Thrown by {@link decode}. The message says what is wrong and what is accepted. It fits behind a colon: "the message
+ * "a" is not hex: …".
  */
 export class EncodingError extends Error {
   override readonly name = 'EncodingError';
@@ -46,8 +46,8 @@ function decodeHex(text: string): Uint8Array {
     const bad = /[^\da-f\t-\r ]/iu.exec(text)?.[0];
     throw new EncodingError(
       bad === undefined
-        ? 'hex digits come in pairs, such as 0a ff'
-        : `${JSON.stringify(bad)} is not a hex digit; pairs such as 0a ff are`,
+        ? 'hex digits come in pairs, for example 0a ff'
+        : `${JSON.stringify(bad)} is not a hex digit; write pairs of digits, for example 0a ff`,
     );
   }
   return Buffer.from(withoutSpace(text), 'hex');
@@ -58,7 +58,7 @@ function withoutSpace(text: string): string {
 }
 
 /**
- * Decodes base64 of RFC 4648 section 4. Refuses other characters, and last digits with bits that no byte uses.
+ * Decodes base64 of RFC 4648 section 4. Refuses other characters. Refuses a last digit with surplus bits (section 3.5).
  *
  * @throws {EncodingError}
  */
@@ -99,7 +99,7 @@ function decodeEscaped(written: Uint8Array): Uint8Array {
         index += 3;
       } else {
         const [character = ''] = utf8(written.subarray(index + 1, index + 5));
-        throw new EncodingError(`"\\${character}" is no escape; \\n \\r \\t \\\\ \\0 \\xNN are`);
+        throw new EncodingError(`"\\${character}" is not an escape; the escapes are \\n \\r \\t \\\\ \\0 \\xNN`);
       }
     }
     decoded[length] = byte;

@@ -36,7 +36,7 @@ export const parseRate = completing(['max'], (text): number => {
 /** Reads a percentage from `0%` to `100%`, for example `0.1%`. Returns a fraction from 0 to 1. @throws {ValueError} */
 export function parsePercentage(text: string): number {
   const fraction = readPercentage(text);
-  if (fraction === undefined) throw new ValueError('A percentage from 0% to 100% is 5% or 0.1%.');
+  if (fraction === undefined) throw new ValueError('A percentage is 0% to 100%, for example 5% or 0.1%.');
   return fraction;
 }
 
@@ -56,6 +56,7 @@ export function readPercentage(text: string): number | undefined {
 export const parseSpeed = completing(['max'], (text): number => {
   if (text === 'max') return Infinity;
   const factor = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : 0;
-  if (!(factor > 0 && factor < Infinity)) throw new ValueError('A speed is a factor such as 2 or 0.5, or max.');
+  if (!(factor > 0 && factor < Infinity))
+    throw new ValueError('A speed is a factor above 0, for example 2 or 0.5, or max.');
   return factor;
 });

@@ -19,7 +19,7 @@ const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
 export function parseSize(text: string): number {
   const bytes = readSize(text);
   if (bytes === undefined || bytes < 1) {
-    throw new ValueError('A size from 1 is bytes such as 1400, 64k, 1M, 64Ki or 1MiB.');
+    throw new ValueError('A size is at least 1 byte, for example 1400, 64k, 1M, 64Ki or 1MiB.');
   }
   return bytes;
 }
@@ -32,7 +32,7 @@ export function parseFileSize(text: string): number {
   const [, number, unit = ''] = /^(\d+)(G|GiB?)$/.exec(text) ?? [];
   const bytes = number === undefined ? readSize(text) : Number(number) * (unit === 'G' ? 1e9 : 1024 ** 3);
   if (bytes === undefined || bytes < 1 || !Number.isSafeInteger(bytes)) {
-    throw new ValueError('A size of files is bytes from 1, such as 64k, 100M, 2G, 64Ki or 2GiB.');
+    throw new ValueError('A file size is at least 1 byte, for example 64k, 100M, 2G, 64Ki or 2GiB.');
   }
   return bytes;
 }
@@ -40,7 +40,8 @@ export function parseFileSize(text: string): number {
 /** Reads a size that may be 0, otherwise like {@link parseSize}. Returns bytes. @throws {ValueError} */
 export function parseSizeOrZero(text: string): number {
   const bytes = readSize(text);
-  if (bytes === undefined) throw new ValueError('A size is bytes such as 0, 1400, 64k, 1M, 64Ki or 1MiB.');
+  if (bytes === undefined)
+    throw new ValueError('A size is a number of bytes, for example 0, 1400, 64k, 1M, 64Ki or 1MiB.');
   return bytes;
 }
 

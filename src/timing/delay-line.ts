@@ -94,7 +94,7 @@ export class DelayLine<Item extends Outgoing> {
     });
   }
 
-  /** Releases all datagrams now, in the order of their moments. Later ones are released at once too. */
+  /** Releases all datagrams now, in the order of their moments. */
   hurry(): void {
     this.#hurried = true;
     this.#alarm.stop();

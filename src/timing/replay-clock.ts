@@ -56,8 +56,8 @@ export class RecordedClock implements ReplayClock {
 }
 
 /**
- * If a datagram is late by more than this, its source has stalled, for example a pipe. The schedule then moves back, so
- * that the following datagrams do not leave all at once.
+ * The source of a recording, for example a pipe, has stalled if a datagram comes more than this after it was due and
+ * asked for. The schedule then moves back, so that the following datagrams do not leave all at once.
  */
 const STALLED_MS = 250;
 

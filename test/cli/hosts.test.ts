@@ -216,7 +216,8 @@ for (const engine of ENGINE_NAMES) {
       const args = ['send', '10.9.8.255:7000', 'x', '--broadcast', '--interface', 'lan1', '--engine', engine];
       expect(await network.udpcat('near', args)).toMatchObject({
         status: 1,
-        stderr: 'udpcat: cannot send to 10.9.8.255 by the interface "lan1": it is the broadcast address of another\n',
+        stderr:
+          'udpcat: cannot send to 10.9.8.255 by the interface "lan1": it is the broadcast address of another interface\n',
       });
     });
 

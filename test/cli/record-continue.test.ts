@@ -244,7 +244,7 @@ describe('--rotate-size, --rotate-time and --keep', () => {
     ],
     [
       ['--record', 'x.pcap', '--rotate-size', '0'],
-      'A size of files is bytes from 1, such as 64k, 100M, 2G, 64Ki or 2GiB.',
+      'A file size is at least 1 byte, for example 64k, 100M, 2G, 64Ki or 2GiB.',
     ],
     [['--record', 'x.pcap', '--rotate-size', '1M', '--keep', '0'], 'A count is a whole number from 1.'],
   ])('are refused where they have no effect: %j', async (args, message) => {

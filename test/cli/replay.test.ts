@@ -320,7 +320,7 @@ test.each([
   [['--speed', '2', 'x'], "option '--speed' is about a recording: add --replay"],
   [['--expect-replay', 'x'], "option '--expect-replay' is about a recording: add --replay"],
   [['--replay', 'x.pcap', '--expect-replay', '-n', '3'], 'leave out -n'],
-  [['--replay', 'x.pcap', '--speed', '0'], 'A speed is a factor such as 2 or 0.5, or max.'],
+  [['--replay', 'x.pcap', '--speed', '0'], 'A speed is a factor above 0, for example 2 or 0.5, or max.'],
 ])('%j is a usage error', async (args, message) => {
   const { stderr, status } = await udpcat(['send', '127.0.0.1:9', ...args]);
   expect(stderr).toContain(message);

@@ -36,7 +36,7 @@ describe('send reaches', () => {
 });
 
 describe('send refuses with status 2, before anything is opened,', () => {
-  const remedy = 'it stands for every interface; name one, such as 127.0.0.1:8000 for this host';
+  const remedy = 'it stands for every interface; name one address, for example 127.0.0.1:8000 for this host';
   const wrong: readonly [title: string, args: readonly string[], message: string][] = [
     ['a missing address', [], "missing required argument 'address'"],
     ['every interface as :port', [':8000'], `cannot send to "*:8000": ${remedy}`],
@@ -44,16 +44,16 @@ describe('send refuses with status 2, before anything is opened,', () => {
     ['every interface as [::]:port', ['[::]:8000'], `cannot send to "*:8000": ${remedy}`],
     ['every interface as 0.0.0.0:port', ['0.0.0.0:8000'], `cannot send to "0.0.0.0:8000": ${remedy}`],
     ['every interface as a mapped address', ['[::ffff:0.0.0.0]:8000'], `cannot send to "0.0.0.0:8000": ${remedy}`],
-    ['port 0', ['127.0.0.1:0'], 'cannot send to "127.0.0.1:0": port 0 is no destination, 1 to 65535 are'],
-    ['a bare port 0', ['0'], 'cannot send to "0": port 0 is no destination, 1 to 65535 are'],
+    ['port 0', ['127.0.0.1:0'], 'cannot send to "127.0.0.1:0": the port of a destination is 1 to 65535, not 0'],
+    ['a bare port 0', ['0'], 'cannot send to "0": the port of a destination is 1 to 65535, not 0'],
     ['a port above 65535', ['127.0.0.1:65536'], '"65536" is not a port, 0 to 65535'],
     ['a port with a sign', ['127.0.0.1:+53'], '"+53" is not a port'],
     ['an address without a port', ['192.0.2.1'], 'it has no port; write 192.0.2.1:PORT'],
     ['an IPv6 address without a port', ['[::1]'], 'it has no port; write [::1]:PORT'],
     ["netcat's host and port", ['192.0.2.1', '53'], 'it has no port; write 192.0.2.1:53'],
     ["netcat's host, port and message", ['example.com', '53', 'x'], 'it has no port; write example.com:53'],
-    ['IPv6 without brackets', ['2001:db8::1'], 'an IPv6 address stands in brackets: [2001:db8::1]:PORT'],
-    ['IPv6 and a port without brackets', ['2001:db8::1:53'], 'an IPv6 address stands in brackets'],
+    ['IPv6 without brackets', ['2001:db8::1'], 'write an IPv6 address in brackets: [2001:db8::1]:PORT'],
+    ['IPv6 and a port without brackets', ['2001:db8::1:53'], 'write an IPv6 address in brackets'],
     ['a short form of IPv4', ['127.1:9'], '"127.1" is not an IPv4 address in its full decimal form'],
     ['a number for IPv4', ['2130706433:9'], '"2130706433" is not an IPv4 address in its full decimal form'],
     ['a hexadecimal form of IPv4', ['0x7f.1:9'], '"0x7f.1" is not an IPv4 address in its full decimal form'],

@@ -83,9 +83,9 @@ describe('arguments', () => {
     ['hex', '0 1', 'hex digits come in pairs'],
     ['base64', 'AP8=x', 'it is not base64'],
     ['base64', 'AP_-', 'it is not base64'],
-    ['escaped', '\\q', '"\\q" is no escape'],
-    ['escaped', 'end\\', '"\\" is no escape'],
-    ['escaped', '\\x1', '"\\x" is no escape'],
+    ['escaped', '\\q', '"\\q" is not an escape'],
+    ['escaped', 'end\\', '"\\" is not an escape'],
+    ['escaped', '\\x1', '"\\x" is not an escape'],
   ])('that are not -e %s are a usage error: %s', async (encoding, text, message) => {
     const sent = await sendTo(['-e', encoding, '00', text]);
     expect(sent).toMatchObject({ status: 2, arrived: [] });

@@ -159,12 +159,18 @@ describe('a command line that is wrong is one line and status 2:', () => {
 
   test.each([
     { args: ['*:0', '--join', '239.1.2.3%nosuch0'], says: /239\.1\.2\.3%nosuch0.*no interface "nosuch0"/ },
-    { args: ['*:0', '--join', '239.1.2.3', '--join', '239.1.2.3%lo', '--interface', 'lo'], says: /stands twice/ },
-    { args: ['*:0', '--join', '232.1.2.3', '--join', '10.0.0.1@232.1.2.3'], says: /either anybody, or the sources/ },
-    { args: ['0', '--join', '239.1.2.3'], says: /bound to 127\.0\.0\.1 does not hear it; bind every interface, \*:0,/ },
-    { args: ['239.1.2.4:0', '--join', '239.1.2.3'], says: /bound to 239\.1\.2\.4 does not hear it/ },
-    { args: ['0.0.0.0:0', '--join', 'FF02::1'], says: /join ff02::1: the socket on 0\.0\.0\.0 is one of IPv4 only/ },
-    { args: ['*:0', '-6', '--join', '239.1.2.3'], says: /the socket on :: is one of IPv6 only/ },
+    { args: ['*:0', '--join', '239.1.2.3', '--join', '239.1.2.3%lo', '--interface', 'lo'], says: /is given twice/ },
+    {
+      args: ['*:0', '--join', '232.1.2.3', '--join', '10.0.0.1@232.1.2.3'],
+      says: /either from every source of a group or from the sources named/,
+    },
+    {
+      args: ['0', '--join', '239.1.2.3'],
+      says: /bound to 127\.0\.0\.1 does not receive from it; bind every interface, \*:0,/,
+    },
+    { args: ['239.1.2.4:0', '--join', '239.1.2.3'], says: /bound to 239\.1\.2\.4 does not receive from it/ },
+    { args: ['0.0.0.0:0', '--join', 'FF02::1'], says: /join ff02::1: the socket on 0\.0\.0\.0 is IPv4 only/ },
+    { args: ['*:0', '-6', '--join', '239.1.2.3'], says: /the socket on :: is IPv6 only/ },
   ])('$args: a group that cannot be joined, or would not be heard', async ({ args, says }) => {
     for (const command of ['serve', 'echo']) {
       const line = await usageError([command, ...args]);

@@ -67,7 +67,7 @@ describe('a piece that cannot be sent', () => {
       name: 'a line that cannot be decoded',
       format: { frame: { kind: 'lines' }, encoding: 'hex' },
       stream: '6f6e65\n\n6\n61\n',
-      error: 'line 3 cannot be sent: hex digits come in pairs, such as 0a ff',
+      error: 'line 3 cannot be sent: hex digits come in pairs, for example 0a ff',
     },
     {
       name: 'a NUL-terminated piece over the limit',

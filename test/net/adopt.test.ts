@@ -6,7 +6,7 @@ import { passSockets } from '../support/passing.js';
 import { testWith } from '../support/peers.js';
 import { quote, shell } from '../support/udpcat.js';
 
-/** Runs a module of somebody who has installed the package, with a socket on 127.0.0.1 as descriptor 3. */
+/** Runs a module that imports the package by its name, with a socket on 127.0.0.1 as descriptor 3. */
 async function runWithSocket(code: string): Promise<string> {
   const command = [process.execPath, '--input-type=module', '--eval', code].map(quote).join(' ');
   await using running = shell(passSockets('udp4', command), { cwd: fileURLToPath(new URL('../..', import.meta.url)) });

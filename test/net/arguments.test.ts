@@ -1,4 +1,4 @@
-/** Whatever is wrong with what the library is given is a DatagramError that names it, and leaves nothing open. */
+/** A wrong argument of the library is a DatagramError that names the argument. No socket stays open. */
 import { describe, expect, test } from '@jest/globals';
 import {
   type AddressLike,
@@ -76,7 +76,7 @@ const CASES = WRONG_OPTIONS.flatMap(([name, ...values]) =>
 );
 
 describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
-  /** Straight from the caller, without the engine that the tests add. */
+  /** The functions themselves, to which the tests do not add an engine. */
   const raw = { openUdpConnection, startUdpServer };
 
   describe('an address that is none is INVALID_ADDRESS', () => {
@@ -101,7 +101,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       const wrong = { port: 9 } as never;
       const messageOf = async (attempt: Promise<unknown>) => (await datagramError(attempt)).message;
       expect(await messageOf(openUdpConnection(wrong))).toMatch(
-        /^the address must be text such as .*, not \{ port: 9 \}$/,
+        /^the address must be text \(127\.0\.0\.1:8000\), .*, not \{ port: 9 \}$/,
       );
       expect(await messageOf(openUdpConnection(server.local, { localAddress: wrong }))).toMatch(
         /^localAddress must be/,

@@ -20,7 +20,7 @@ const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 6, host: '::1', local: '[::1]:0' },
 ];
 
-/** Sends to one port as fast as it can, for at most a million datagrams. */
+/** A worker thread that sends to one port as fast as it can: at most a million datagrams. */
 const FLOOD = `
   const { parentPort, workerData: { family, host, port } } = require('node:worker_threads');
   const socket = require('node:dgram').createSocket('udp' + family);
@@ -114,7 +114,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       client.on('peerError', (error) => errors.push(error));
       const before = outDatagrams(family);
       for (let nth = 0; nth < 500; nth += 1) await client.send('one by one');
-      // Of growing size, because what the kernel cuts into segments counts there as one.
+      // The sizes grow, so that no datagrams are sent as segments: the kernel counts the segments of a message as one.
       expect(await client.sendBatch(Array.from({ length: 500 }, (_, nth) => Buffer.alloc(nth)))).toEqual([]);
       expect(outDatagrams(family) - before).toBeGreaterThanOrEqual(1000);
       expect(errors.length).toBeGreaterThan(0);
@@ -126,7 +126,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       await using client = await openUdpConnection({ address: host, port });
       const payloads = Array.from({ length: 1000 }, (_, nth) => Buffer.from(String(nth)));
       expect(await client.sendBatch(payloads.slice(0, 500))).toEqual([]);
-      // The refusal of the last one is pending now.
+      // The ICMP error of the last datagram is pending now.
       await using server = await startUdpServer({ address: host, port });
       expect(await client.sendBatch(payloads.slice(500))).toEqual([]);
       const received: string[] = [];
@@ -228,7 +228,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
           client.on('strays', (batch) => (reports += batch.length));
           await client.send('ping');
           for (let payload = ''; payload !== 'ping';) fromPeer.push((payload = text(await client.recv())));
-          // The flood goes on, so that some of it arrives after the opening at the latest.
+          // The flood goes on, so some of its datagrams arrive after the opening.
           while (strays === 'report' && reports === 0) await client.poll();
         }
         await stranger.terminate();
@@ -304,7 +304,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       const room = Math.min(4000, Math.floor((server.kernelBuffers.recvBytes * 2) / 1300 / 2));
       expect(room).toBeGreaterThan(100);
       const { socket } = await silentServer(family);
-      // Sent in one turn of the event loop, so that nothing is read meanwhile.
+      // All are sent in one round of the event loop, so that the server reads none meanwhile.
       for (let nth = 0; nth < room; nth += 1) socket.send(Buffer.alloc(200), server.local.port, host);
       await queuedIn(server, room);
       expect(server.queued).toBe(room);

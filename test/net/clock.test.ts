@@ -1,4 +1,4 @@
-/** The wall clock where no engine has it read the system's; as the linux engine has it: test/net/linux-engine.test.ts. */
+/** The wall clock without the linux engine. test/net/engines/linux-engine.test.ts tests it with that engine. */
 import { describe, expect, jest, test } from '@jest/globals';
 import { wallClockMs } from '../../src/net/clock.js';
 

@@ -1,4 +1,4 @@
-/** The examples of the README, which are those of jetblack-datagram, written against what the package exports. */
+/** The examples of jetblack-datagram, written with the functions of this package. */
 import { describe, expect, test } from '@jest/globals';
 import { formatEndpoint } from '../../src/net/index.js';
 import { describeEngines } from '../support/engines.js';

@@ -12,16 +12,16 @@ const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 6, host: '::1', local: '[::1]:0' },
 ];
 
-/** Datagrams that an engine reads at once, at most: the bound is looked at between two of such reads. */
+/** How many datagrams an engine reads at once at most. It checks the bound of the queue between two reads. */
 const READ_TOGETHER = 64;
 
-/** Sockets that this process has open. */
+/** Returns how many sockets this process has open. */
 function openSockets(): number {
   return readdirSync('/proc/self/fd').filter((fd) => {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
     } catch {
-      // The descriptor of the folder itself is gone by now.
+      // The descriptor of the folder itself is closed by now.
       return false;
     }
   }).length;
@@ -163,7 +163,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       await server.waitClosed();
       flooding.goesOn = false;
       await flood;
-      // What the linux engine left in the kernel's small buffer is read as well.
+      // The datagrams that the linux engine left in the kernel's small buffer are read too.
       expect(server.queued).toBeGreaterThanOrEqual(10);
       expect(server.queued).toBeLessThanOrEqual(engine === 'node' ? 10 : 10_000);
     });

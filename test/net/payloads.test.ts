@@ -1,4 +1,4 @@
-/** What can be sent: text and any memory, as its bytes. Everything else is refused before anything is sent. */
+/** Payloads: text and each kind of memory are sent as their bytes. Any other value is refused, and nothing is sent. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
@@ -9,7 +9,7 @@ import { bundledNet } from '../support/module-in-network.js';
 import { datagramError, text } from '../support/net.js';
 import { holdsAsync } from '../support/property.js';
 
-/** Memory of 16 bytes, 0 to 15. */
+/** Fills a buffer of 16 bytes with the numbers 0 to 15. */
 function sixteen<Kind extends ArrayBufferLike>(buffer: Kind): Kind {
   new Uint8Array(buffer).set(Array.from({ length: 16 }, (_, nth) => nth));
   return buffer;
@@ -73,7 +73,7 @@ const WRONG: readonly [title: string, value: unknown][] = [
   ['a proxy of a Uint8Array', new Proxy(new Uint8Array(3), {})],
 ];
 
-/** Takes memory away from all that view it. */
+/** Detaches a buffer: all views of it become empty. */
 function detach(buffer: ArrayBuffer): void {
   structuredClone(buffer, { transfer: [buffer] });
 }
@@ -198,7 +198,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect(server.queued).toBe(0);
     });
 
-    /** More than the engines send in one turn of the event loop, each of another size, so that what follows has to wait. */
+    /** More payloads than the engines send in one round of the event loop, so that later datagrams have to wait. */
     const MANY = Array.from({ length: 100 }, (_, nth) => Buffer.alloc(nth + 1));
 
     const CHANGES: readonly [title: string, make: () => { payload: Payload; change: () => void }][] = [
@@ -287,7 +287,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     expect(server.queued).toBe(0);
   });
 
-  // A process of its own: what is not caught is the business of jest in this one.
+  // In a process of its own: in this one jest handles uncaught exceptions.
   test.each(['peerError', 'drop', 'strays', 'onArrivals'])(
     'an exception of a listener for %s is the process’s, and the socket goes on',
     async (event) => {
@@ -307,7 +307,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
           client.on(event, listener);
           tell = async () => {
             await client.send('refused');
-            // A refusal that is pending is told in the middle of the next sending.
+            // A pending ICMP error is reported in the middle of the next batch.
             await client.sendBatch(Array.from({ length: 200 }, (_, nth) => Buffer.alloc(nth)));
             await client.send('again');
             return client;

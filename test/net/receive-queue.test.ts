@@ -14,7 +14,7 @@ const datagrams = (from: number, to: number): Datagram[] =>
   Array.from({ length: to - from }, (_, index) => datagram(from + index));
 const numbers = (batch: readonly Datagram[] | undefined): number[] => (batch ?? []).map(({ timeMs }) => timeMs);
 
-/** A run of the datagrams from one number to another, each of one byte. */
+/** Makes a run of datagrams of one byte each, numbered `from` to `to`. */
 const run = (from: number, to: number): Run => {
   const bytes = Uint8Array.from({ length: to - from }, (_, index) => from + index);
   return { bytes, segmentBytes: 1, count: to - from, remote: datagram(0).remote, local: undefined, timeMs: 0 };
@@ -238,7 +238,7 @@ describe('a receive queue that holds runs', () => {
     expect(queue.length).toBe(0);
   });
 
-  /** A step: runs of these sizes arrive, so many datagrams arrive, or one or all are read, as runs or not. */
+  /** A random step: runs or datagrams arrive, or a reader takes one datagram, all datagrams, or all as runs. */
   const step = fc.oneof(
     fc.record({ runs: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 }) }),
     fc.record({ datagrams: fc.integer({ min: 1, max: 3 }) }),

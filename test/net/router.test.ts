@@ -1,11 +1,11 @@
-/** What a router says, in namespaces of its own: ICMP errors other than those of loopback, and interfaces of any name. */
+/** ICMP errors of a router, and interfaces of any name, in network namespaces. The loopback has neither. */
 import { describe, expect } from '@jest/globals';
 import type { EngineName } from '../../src/net/index.js';
 import { describeEngines, describeLinuxEngine } from '../support/engines.js';
 import { runInNetwork } from '../support/module-in-network.js';
 import { testInNamespaces } from '../support/namespaces.js';
 
-/** A host with a router, behind which nets are prohibited, carry 1280 bytes only, or are prohibited by the host itself. */
+/** Makes a host and a router. Networks behind it are prohibited by the router or the host, or carry 1280 bytes only. */
 const NETWORK = `
 ip netns add router
 ip link set lo up
@@ -45,7 +45,7 @@ ip netns exec router '${process.execPath}' -e "
 const inNetwork = <T>(engine: EngineName, body: string): Promise<T> =>
   runInNetwork<T>(NETWORK, `const engine = '${engine}'; ${body}`);
 
-/** Sends until an ICMP error was reported, then three more; every send must succeed. */
+/** Sends until an ICMP error was reported, then three more datagrams. Returns how many sends failed, and the error. */
 const sendUntilError = (address: string, bytes: number): string => `
   const client = await net.openUdpConnection('${address}', { engine });
   const reported = once(client, 'peerError');
@@ -54,7 +54,7 @@ const sendUntilError = (address: string, bytes: number): string => `
   const sent = [];
   for (let nth = 0; seen.length === 0 && nth < 100; nth += 1) {
     sent.push(...await client.sendBatch([Buffer.alloc(nth === 0 ? ${bytes} : 1)]));
-    // The router answers when it will: sometimes the event comes first, sometimes the next send meets the error.
+    // Half of the time wait for the event, half of the time let the next send meet the pending error.
     for (let turn = 0; turn < 20 && seen.length === 0 && nth % 2 === 0; turn += 1) await client.poll();
   }
   const [error] = await reported;
@@ -132,7 +132,7 @@ describeEngines(({ engine }) => {
   });
 });
 
-/** What a server hears of the ICMP errors for one datagram to each of these addresses. */
+/** Sends to each of these addresses from a server, until an ICMP error was reported. Returns the errors. */
 const errorsOf = (addresses: readonly string[], options = ''): string => `
   const server = await net.startUdpServer('*:0', { engine, ${options} });
   const errors = [];
@@ -140,7 +140,7 @@ const errorsOf = (addresses: readonly string[], options = ''): string => `
   const found = [];
   for (const address of ${JSON.stringify(addresses)}) {
     const isOfIt = ({ peer }) => net.formatEndpoint(peer) === address;
-    // A router limits how often it reports.
+    // A router limits its rate of ICMP errors, so this sends again until one comes.
     for (let turn = 0; !errors.some(isOfIt); turn += 1) {
       if (turn % 100 === 0) await server.sendto('x', address);
       await new Promise((resolve) => setTimeout(resolve, 2));

@@ -1,4 +1,4 @@
-/** Runs: datagrams that the kernel coalesced, received in one piece. */
+/** Runs: datagrams that the kernel coalesced and that are received in one piece. */
 import { describe, expect, test } from '@jest/globals';
 import { type DatagramSocket, type Run } from '../../src/net/index.js';
 import { describeEngines } from '../support/engines.js';
@@ -8,15 +8,15 @@ const LOCALS = [
   [4, '127.0.0.1:0'],
   [6, '[::1]:0'],
 ] as const;
-/** Payloads of one size, but the last: the linux engine sends them as segments of one message. */
+/** Payloads of one size; only the last is shorter. The linux engine sends them as segments of one message. */
 const PAYLOADS = Array.from({ length: 20 }, (_, nth) => `${nth}`.padStart(nth === 19 ? 40 : 100, '-'));
 
-/** Payloads of a run, cut by hand. */
+/** Cuts a run into its payloads. */
 function payloadsOf({ bytes, segmentBytes, count }: Run): string[] {
   return Array.from({ length: count }, (_, nth) => text(bytes.slice(nth * segmentBytes, (nth + 1) * segmentBytes)));
 }
 
-/** Asks for runs from now on, and reads so many datagrams. */
+/** Reads runs until they hold `count` datagrams. */
 async function readRuns(socket: DatagramSocket, count: number): Promise<Run[]> {
   const runs: Run[] = [];
   let read = 0;
@@ -28,7 +28,7 @@ async function readRuns(socket: DatagramSocket, count: number): Promise<Run[]> {
   return runs;
 }
 
-/** Has a socket give runs from now on, though nobody waits for them. */
+/** Makes the engine deliver runs, although no reader waits: begins a read and aborts it. */
 async function askForRuns(socket: DatagramSocket): Promise<void> {
   const controller = new AbortController();
   const waiting = socket.runs({ signal: controller.signal }).next();

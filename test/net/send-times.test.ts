@@ -1,4 +1,4 @@
-/** When datagrams were given to the kernel, beside the kernel's own times at the receiver. */
+/** Compares the times of sending with the kernel's times at the receiver. */
 import { describe, expect, test } from '@jest/globals';
 import { wallClockMs } from '../../src/net/clock.js';
 import { type Datagram, startUdpServer as startServer } from '../../src/net/index.js';
@@ -7,7 +7,7 @@ import { datagramError } from '../support/net.js';
 import { expectTimesOfCalls, stampedByKernel } from '../support/send-times.js';
 
 const COUNT = 600;
-/** Sizes that rise are not sent as segments of one message. */
+/** Payloads of sizes that differ, so that they are not all sent as segments of one message. */
 const payloads = Array.from({ length: COUNT }, (_, index) => Buffer.alloc(1 + (index % 3)));
 
 describeLinuxEngine('the times of sent datagrams', ({ openUdpConnection, startUdpServer }) => {

@@ -206,7 +206,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       const answers: string[] = [];
       while (answers.length < 100) answers.push(text((await server.recvfrom()).data));
       expect(answers).toEqual(batch.filter(({ remote }) => remote === healthy).map(({ data }) => data.toString()));
-      // The node engine hears of no refusal on such a socket.
+      // The node engine gets no ICMP errors on a socket without a peer.
       expect(new Set(errors.map((error) => error.peer?.port))).toEqual(new Set(engine === 'node' ? [] : [gone.port]));
       expect(new Set(errors.map((error) => error.code))).toEqual(new Set(engine === 'node' ? [] : ['REFUSED']));
     });
@@ -298,7 +298,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
         const read: string[] = [];
         while (read.length < 50) read.push(text((await server.recvfrom()).data));
         expect(server.queued).toBeLessThanOrEqual(3);
-        // Closing has the rest read, however much it is.
+        // Closing reads the rest from the kernel.
         server.close();
         await server.waitClosed();
         for await (const { data } of server) read.push(text(data));

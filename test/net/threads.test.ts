@@ -1,13 +1,13 @@
-/** How sockets of the linux engine end with their process, and what a worker thread gets instead. */
+/** Ends processes with open sockets of the linux engine, and asks for that engine in worker threads. */
 import { expect, test } from '@jest/globals';
 import { describeLinuxEngine } from '../support/engines.js';
 import { bundledNet } from '../support/module-in-network.js';
 import { runModule } from '../support/module.js';
 
-/** A crash is a matter of chance. */
+/** A crash does not come in each round, so several are needed. */
 const ROUNDS = 8;
 
-/** Two sockets that send to each other what they have, without end. */
+/** Opens two sockets that echo a datagram to each other without end. */
 const traffic = (engine: string): string => `
   const server = await net.startUdpServer('127.0.0.1:0', { engine: '${engine}' });
   const client = await net.openUdpConnection(server.local, { engine: '${engine}' });
@@ -48,7 +48,7 @@ describeLinuxEngine('in the main thread, the linux engine', () => {
 describeLinuxEngine('in a worker thread, the linux engine', () => {
   const why = 'the linux engine is not available: it runs in the main thread only, and this is a worker thread';
 
-  /** Runs `body` in a worker thread of a process of its own, and `then` in its main thread at the first message. */
+  /** Starts a process that runs `body` in a worker thread and, at its first message, `then` in the main thread. */
   const runWorker = async (body: string, then: string): Promise<string> => {
     const worker = `
       const { parentPort } = require('node:worker_threads');
@@ -88,7 +88,7 @@ describeLinuxEngine('in a worker thread, the linux engine', () => {
           expect(await runWorker(`${open} parentPort.postMessage('ready');`, end)).toBe('exits');
         }
       };
-      // UDPWrap::OnRecv of Node 20 aborts when a thread is terminated in it; that of Node 22 does not.
+      // Node 20 aborts when a thread is terminated in UDPWrap::OnRecv. Node 22 does not.
       const crashes = how === 'under traffic' && process.version.startsWith('v20.');
       if (crashes) test.skip(`${name} (skipped: node:dgram of Node 20 crashes there)`, run);
       else test(name, run);

@@ -84,7 +84,7 @@ export function commandLine(args: readonly string[]): string {
 }
 
 /**
- * Returns a shell command line that runs `line` with a pipe as stdout that nobody reads. It stays open until stdin
+ * Returns a shell command line that runs `line`. Its stdout is a pipe that nobody reads and that stays open until stdin
  * ends.
  */
 export function unread(line: string): string {
@@ -202,7 +202,7 @@ export async function udpcat(args: readonly string[], { stdin = '', ...options }
 }
 
 /**
- * Starts a shell command line, for pipelines, redirections and job control. {@link commandLine} writes its commands.
+ * Starts a shell command line, for pipelines, redirections and job control. Use {@link commandLine} for udpcat in it.
  */
 export function shell(line: string, options: StartOptions & { readonly program?: 'sh' | 'bash' } = {}): Running {
   return launch(options.program ?? 'sh', ['-c', line], options);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decode, type Encoding, EncodingError, ENCODINGS } from '../../src/text/encoding.js';
 import { holds, payloads } from '../support/property.js';
 
-/** What the text stands for, in hex. */
+/** Decodes text. Returns the bytes in hex. */
 function decoded(written: string, encoding: Encoding): string {
   return Buffer.from(decode(Buffer.from(written, 'utf8'), encoding)).toString('hex');
 }
@@ -17,7 +17,7 @@ const encoders: Readonly<Record<Encoding, (payload: Uint8Array) => Uint8Array>> 
   escaped: (payload) => Buffer.from(Array.from(payload, escapeByte).join('')),
 };
 
-/** Bytes of which many mean something to one encoding or another. */
+/** Random bytes, many of which have a meaning in one of the encodings. */
 const junk = fc.oneof(
   payloads,
   fc
@@ -108,16 +108,16 @@ test.each([
 });
 
 test.each([
-  ['\\', /"\\" is no escape/],
-  ['a\\', /"\\" is no escape/],
-  ['\\a', /"\\a" is no escape/],
-  ['\\N', /"\\N" is no escape/],
-  ['\\X41', /"\\X" is no escape/],
-  ['\\x4', /"\\x" is no escape/],
-  ['\\x4g', /"\\x" is no escape/],
-  ['\\u0041', /"\\u" is no escape/],
-  ['\\é', /"\\é" is no escape/],
-  ['\\"', /\\n \\r \\t \\\\ \\0 \\xNN are/],
+  ['\\', /"\\" is not an escape/],
+  ['a\\', /"\\" is not an escape/],
+  ['\\a', /"\\a" is not an escape/],
+  ['\\N', /"\\N" is not an escape/],
+  ['\\X41', /"\\X" is not an escape/],
+  ['\\x4', /"\\x" is not an escape/],
+  ['\\x4g', /"\\x" is not an escape/],
+  ['\\u0041', /"\\u" is not an escape/],
+  ['\\é', /"\\é" is not an escape/],
+  ['\\"', /the escapes are \\n \\r \\t \\\\ \\0 \\xNN/],
 ])('escaped refuses %j and says what is accepted', (written, why) => {
   expect(() => decoded(written, 'escaped')).toThrow(why);
 });

@@ -4,8 +4,8 @@ import { decode } from '../../src/text/encoding.js';
 import { escapeJson, escapePayload, escapeText } from '../../src/text/escape.js';
 import { holds, payloads, textPayloads } from '../support/property.js';
 
-/** What a terminal acts on, or what turns the direction of text round. */
-// eslint-disable-next-line no-control-regex -- these are what must not be there
+/** Characters that control a terminal or change the direction of writing. */
+// eslint-disable-next-line no-control-regex -- the tests look for control characters
 const ACTS = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff]/;
 
 const hostile = fc

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { Alarm, waitUntil } from '../../src/timing/alarm.js';
 
-/** An alarm that notes when it rang, and a promise of its first ring. */
+/** Makes an alarm, an array of the moments at which it rings, and a promise of its first ring. */
 function noted(): { alarm: Alarm; ringsMs: number[]; rang: Promise<void> } {
   const ringsMs: number[] = [];
   let resolve: () => void;
@@ -15,7 +15,7 @@ function noted(): { alarm: Alarm; ringsMs: number[]; rang: Promise<void> } {
   return { alarm, ringsMs, rang };
 }
 
-/** Resolves once a timer of 20 ms, set now, has rung: one that was due before it has rung as well. */
+/** Resolves when a new timer of 20 ms has fired. All timers that were due before it have fired then. */
 async function afterOtherTimers(): Promise<void> {
   const { alarm, rang } = noted();
   alarm.set(20);

@@ -10,7 +10,7 @@ const answer = (data: string | Uint8Array, port = 5000): Outgoing => ({
 });
 const texts = (all: readonly Outgoing[]): string[] => all.map(({ data }) => Buffer.from(data).toString());
 
-/** A line, and what it released with the moment of each. */
+/** Makes a delay line, and an array of the payloads that it releases with their moments. */
 function line() {
   const released: { readonly outgoing: Outgoing; readonly atMs: number }[] = [];
   let underWay = 0;

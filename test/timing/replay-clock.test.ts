@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { EvenClock, RecordedClock } from '../../src/timing/replay-clock.js';
 
-/** Moments by the clock, as times after the first. */
+/** Returns moments as milliseconds after the first one, rounded. */
 function after(moments: readonly number[]): number[] {
   return moments.map((ms) => Math.round(ms - moments[0]!));
 }
@@ -50,7 +50,7 @@ test('without pauses everything is due when its turn has come', () => {
 });
 
 test('a pace goes on through repetitions, whatever was recorded', () => {
-  // So slow that the test is never late.
+  // The pace is so slow that the test is never late.
   const clock = new EvenClock({ kind: 'rate', perSecond: 0.001 });
   const asked = performance.now();
   const moments = [0, 1].flatMap(() => {
@@ -65,7 +65,7 @@ test('a pace is put off by a recording that was not there in time, and else by n
   const first = clock.dueMs(0, performance.now());
   const untilMs = performance.now() + 300;
   while (performance.now() < untilMs);
-  // It was asked for only when it was late.
+  // The datagram was asked for after it was due, so it did not stall.
   expect(clock.dueMs(0, performance.now()) - first).toBeCloseTo(1);
   expect(clock.dueMs(0, first)).toBeGreaterThanOrEqual(untilMs);
 });

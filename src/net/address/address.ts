@@ -53,12 +53,7 @@ export function isAddress(value: unknown): value is Address {
 
 /** The error about a value that is not an address. `what` names the argument. */
 export function noAddress(value: unknown, what = 'the address'): DatagramError {
-  return wrongArgument(
-    what,
-    'text such as 127.0.0.1:8000, { address, port } or { host, port }',
-    value,
-    'INVALID_ADDRESS',
-  );
+  return wrongArgument(what, 'text (127.0.0.1:8000), { address, port } or { host, port }', value, 'INVALID_ADDRESS');
 }
 
 /** The error about an address that cannot be used as written. */
@@ -87,11 +82,14 @@ export function checkDestination(address: Address): Address {
   const { host, port } = address;
   const written = formatAddress(address);
   if (host.kind === 'any' || (host.kind === 'literal' && isWildcard(host.address))) {
-    const remedy = `name one, such as 127.0.0.1:${port} for this host`;
+    const remedy = `name one address, for example 127.0.0.1:${port} for this host`;
     throw new DatagramError('INVALID_ADDRESS', `cannot send to "${written}": it stands for every interface; ${remedy}`);
   }
   if (port === 0) {
-    throw new DatagramError('INVALID_ADDRESS', `cannot send to "${written}": port 0 is no destination, 1 to 65535 are`);
+    throw new DatagramError(
+      'INVALID_ADDRESS',
+      `cannot send to "${written}": the port of a destination is 1 to 65535, not 0`,
+    );
   }
   return address;
 }

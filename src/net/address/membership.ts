@@ -58,7 +58,7 @@ function canonicalMembership(membership: Membership, written = formatMembership(
   if (group === undefined || !isMulticast(group)) {
     throw cannotJoin(
       written,
-      `"${membership.group}" is no multicast address, which are 224.0.0.0 to 239.255.255.255 and ff00::/8`,
+      `"${membership.group}" is not a multicast address (224.0.0.0 to 239.255.255.255, ff00::/8)`,
     );
   }
   if (membership.source === undefined) return { ...membership, group };
@@ -102,10 +102,13 @@ export function checkMemberships(options: JoinOptions): void {
     }
     const before = memberships.slice(0, index).filter((other) => other.group === group && other.interface === name);
     if (before.some((other) => other.source === source)) {
-      throw cannotJoin(formatMembership(membership), 'it stands twice');
+      throw cannotJoin(formatMembership(membership), 'it is given twice');
     }
     if (before.some((other) => (other.source === undefined) !== (source === undefined))) {
-      throw cannotJoin(formatMembership(membership), 'one socket hears there either anybody, or the sources named');
+      throw cannotJoin(
+        formatMembership(membership),
+        'a socket receives either from every source of a group or from the sources named',
+      );
     }
   }
 }
@@ -115,7 +118,7 @@ function checkShape(join: unknown): void {
   if (!Array.isArray(join)) throw wrongArgument('join', 'an array of { group, source, interface }', join);
   for (const membership of Array.from<unknown>(join)) {
     if (!isRecord(membership) || typeof membership.group !== 'string') {
-      throw wrongArgument('each of join', '{ group, source, interface }, all of them text', membership);
+      throw wrongArgument('each entry of join', '{ group, source, interface }, each of them text', membership);
     }
     checkText('source of join', membership.source);
     checkText('interface of join', membership.interface);
@@ -134,11 +137,11 @@ export function checkJoinable({ local, dualStack, options }: JoiningSocket): voi
   for (const membership of membershipsOf(options)) {
     const { group } = membership;
     if (!dualStack && familyOf(group) !== familyOf(address)) {
-      throw cannotJoin(formatMembership(membership), `the socket on ${address} is one of IPv${familyOf(address)} only`);
+      throw cannotJoin(formatMembership(membership), `the socket on ${address} is IPv${familyOf(address)} only`);
     }
     if (isWildcard(address) || bare === group) continue;
     const remedy = `bind every interface, *:${port}, or the group itself`;
-    throw cannotJoin(formatMembership(membership), `a socket that is bound to ${address} does not hear it; ${remedy}`);
+    throw cannotJoin(formatMembership(membership), `a socket bound to ${address} does not receive from it; ${remedy}`);
   }
 }
 

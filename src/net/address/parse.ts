@@ -56,13 +56,13 @@ function splitHostPort(rest: string, text: string): { host: Host; port: string |
     return { host: literalOrAny(inner, text), port };
   }
   if (isIPv6(splitZone(rest).bare)) {
-    throw invalidAddress(text, `an IPv6 address stands in brackets: [${rest}]:PORT`);
+    throw invalidAddress(text, `write an IPv6 address in brackets: [${rest}]:PORT`);
   }
   const colon = rest.lastIndexOf(':');
   const written = colon < 0 ? rest : rest.slice(0, colon);
   const port = colon < 0 ? undefined : rest.slice(colon + 1);
   if (written.includes(':')) {
-    throw invalidAddress(text, 'an IPv6 address stands in brackets: [2001:db8::1]:PORT');
+    throw invalidAddress(text, 'write an IPv6 address in brackets: [2001:db8::1]:PORT');
   }
   if (written === '' && port === undefined) throw invalidAddress(text, 'write HOST:PORT');
   return { host: written === '' || written === '*' ? { kind: 'any' } : parseHost(written, text), port };
@@ -83,7 +83,7 @@ function parseHost(host: string, text: string): Host {
   const lastLabel = host.normalize('NFKC').replace(/\.$/, '').split('.').at(-1) ?? '';
   // A host that ends in a number is never a name. inet_aton(3) reads "127.1" as 127.0.0.1 and "010.0.0.1" as 8.0.0.1.
   if (/^(\d+|0x[\da-f]*)$/i.test(lastLabel)) {
-    throw invalidAddress(text, `"${host}" is not an IPv4 address in its full decimal form, such as 127.0.0.1`);
+    throw invalidAddress(text, `"${host}" is not an IPv4 address in its full decimal form, for example 127.0.0.1`);
   }
   if (host.length > 254 || !/^[\p{L}\p{N}_]([\p{L}\p{N}_.-]*[\p{L}\p{N}_.])?$/u.test(host) || host.includes('..')) {
     throw invalidAddress(text, `"${host}" is not an address or a host name`);

@@ -18,7 +18,7 @@ export function broadcastSource({ local, remote, options }: OpenRequest): Endpoi
   if (!isBroadcast(remote.address, name)) {
     throw new DatagramError(
       'INVALID_OPTION',
-      `cannot send to ${remote.address} by the interface "${name}": it is the broadcast address of another`,
+      `cannot send to ${remote.address} by the interface "${name}": it is the broadcast address of another interface`,
     );
   }
   return local.address === '0.0.0.0' ? { address: ipv4Of(name), port: local.port } : local;

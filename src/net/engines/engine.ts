@@ -9,12 +9,12 @@ import type { DatagramError } from '../errors.js';
 export type EngineName = 'node' | 'linux';
 
 /**
- * The interface between this module and the kernel; the engines implement it. Datagrams cross it in batches, in both
- * directions, so that an engine with one system call for many datagrams needs one call of this interface for them.
+ * The interface between this module and the kernel. Each engine implements it. Datagrams cross it in batches: if a
+ * system call receives or sends many datagrams, they also cross this interface with one call.
  */
 export interface Engine {
   readonly name: EngineName;
-  /** Whether the engine leaves datagrams in the kernel for which `EngineEvents.room` has no room. */
+  /** Whether the engine stops reading when `EngineEvents.room` is 0. The datagrams then wait in the kernel. */
   readonly leavesInKernel: boolean;
 
   /**
@@ -45,10 +45,10 @@ export interface OpenRequest {
 /** Options that the kernel carries out. An option that an engine does not support is `UNSUPPORTED`. */
 export interface SocketOptions {
   /**
-   * Size of the kernel's receive buffer in bytes, 1 to 1073741823. Payloads and the kernel's overhead for each datagram
-   * count. The system may grant less: the limit of Linux is `net.core.rmem_max`. The linux engine exceeds it with the
-   * privilege CAP_NET_ADMIN (`SO_RCVBUFFORCE`, socket(7)). See `kernelBuffers` for the size granted. Default: 4 MiB, or
-   * what the system allows.
+   * Size of the kernel's receive buffer in bytes, 1 to 1073741823. It covers payloads and the kernel's overhead for
+   * each datagram. The system may grant less, see `kernelBuffers`: the limit of Linux is `net.core.rmem_max`. The linux
+   * engine exceeds the limit with the privilege CAP_NET_ADMIN (`SO_RCVBUFFORCE`, socket(7)). Default: 4 MiB, or less if
+   * the system limits it.
    */
   readonly recvBufferBytes?: number | undefined;
   /**
@@ -58,9 +58,10 @@ export interface SocketOptions {
   readonly sendBufferBytes?: number | undefined;
   /**
    * How long to repeat a send that fails because the system has no memory (`ENOBUFS`, `ENOMEM`), in milliseconds from
-   * 0. The socket tries again every millisecond. Then the datagram fails (`SEND_FAILED`), and the other datagrams of
-   * the batch are tried once each until one is taken. Default: 1000. On most systems libuv hides `ENOBUFS` from the
-   * node engine and repeats the send without a limit.
+   * 0. The socket tries again every millisecond. After this time the datagram fails (`SEND_FAILED`). The socket then
+   * tries each later datagram of the batch only once, until the kernel takes one. Default: 1000.
+   *
+   * On most systems libuv hides `ENOBUFS` from the node engine and repeats the send without a limit.
    */
   readonly noMemoryTimeoutMs?: number | undefined;
   /**
@@ -71,15 +72,15 @@ export interface SocketOptions {
   /** Allows sending to broadcast addresses (`SO_BROADCAST`, socket(7)). Default: false. */
   readonly broadcast?: boolean | undefined;
   /**
-   * Name of the interface by which multicast and broadcast datagrams leave. Groups without an interface are joined on
-   * it. Default: the system's routes decide. A server of every interface with the node engine cannot choose the
-   * interface of a broadcast: `sendto` fails with `UNSUPPORTED`.
+   * Name of the interface by which multicast and broadcast datagrams leave. Groups of `join` that name no interface are
+   * joined on it. Default: the system's routes decide. With the node engine a server of every interface cannot choose
+   * the interface of a broadcast: `sendto` fails with `UNSUPPORTED`.
    */
   readonly multicastInterface?: string | undefined;
   /**
-   * Multicast groups to receive from. The socket must be bound to every interface or to the group; several sockets can
-   * be bound to one group (`SO_REUSEADDR`). A client receives its peer's datagrams to the group, and those of others by
-   * `strays`. Default: none.
+   * Multicast groups to receive from. The socket must be bound to every interface or to the group. Several sockets can
+   * be bound to one group (`SO_REUSEADDR`). A client receives datagrams that its peer sends to the group. Datagrams of
+   * other senders are strays, see `ClientOptions.strays`. Default: none.
    *
    * On Linux a socket also receives from groups that other sockets of the host have joined (`IP_MULTICAST_ALL`, ip(7)).
    * The linux engine prevents that on a socket that joins at least one group.
@@ -104,9 +105,8 @@ export interface SocketOptions {
    */
   readonly reusePort?: boolean | undefined;
   /**
-   * Makes `kernelDropped` exact, but receiving slower: the linux engine then does not let the kernel coalesce
-   * datagrams. Otherwise datagrams that were coalesced and dropped together count as one. Default: false. The node
-   * engine always counts exactly.
+   * Makes `kernelDropped` of the linux engine exact and its receiving slower. Without this option the kernel coalesces
+   * datagrams, and counts coalesced datagrams that it drops as one. Default: false. The node engine is always exact.
    */
   readonly exactDrops?: boolean | undefined;
 }
@@ -153,10 +153,10 @@ export interface EngineOutgoing {
 /** Options of `sendBatch`. */
 export interface SendBatchOptions {
   /**
-   * An array, at least as long as the batch, into which the sending times are written: at the place of each datagram
-   * the moment before the system call that took it, in milliseconds since the epoch, by the clock of `Datagram.timeMs`.
-   * Datagrams of one system call have the same time. The place of a datagram that the kernel did not take is not
-   * changed. Default: times are not measured.
+   * An array that receives the sending time of each datagram, at the place of the datagram. It must be at least as long
+   * as the batch. The time is the moment before the system call that sent the datagram, in milliseconds since the
+   * epoch, by the clock of `Datagram.timeMs`. Datagrams of one system call have the same time. The place of a datagram
+   * that the kernel did not take stays unchanged. Default: times are not measured.
    */
   readonly timesMs?: Float64Array | undefined;
 }
@@ -170,8 +170,8 @@ export interface SendFailure {
 }
 
 /**
- * Sizes of the kernel's buffers as granted, in bytes, in the unit of `setsockopt(2)`. getsockopt(2) of Linux returns
- * twice as much (socket(7)); this is half of it.
+ * Sizes of the kernel's buffers as granted, in bytes. Compare them with `recvBufferBytes` and `sendBufferBytes`: Linux
+ * itself reports twice the size (socket(7)), and this is half of that.
  */
 export interface KernelBuffers {
   /** Size of the receive buffer. */
@@ -188,8 +188,8 @@ export interface EngineSocket {
   readonly buffers: KernelBuffers;
 
   /**
-   * Gives datagrams to the kernel, in order and each exactly once. Resolves when the kernel has taken or refused all,
-   * to those that it refused. Never rejects.
+   * Gives datagrams to the kernel, in order and each exactly once. When the kernel has taken or refused all of them,
+   * the promise resolves to the refused ones. It never rejects.
    *
    * A send can fail with the ICMP error of an earlier datagram. The engine then reports that error as an event and
    * sends the datagram again. ICMP errors for the datagrams of this batch may come after the promise settled.
@@ -204,8 +204,8 @@ export interface EngineSocket {
   resume(): void;
 
   /**
-   * Reports what the kernel holds now: ICMP errors, and datagrams of its buffer as far as the owner has room. Does not
-   * wait for new datagrams, but may report some that arrive meanwhile.
+   * Reports the ICMP errors and the datagrams that the kernel holds now; datagrams only as far as the owner has room.
+   * Does not wait for new datagrams, but may report some that arrive meanwhile.
    *
    * @param withinMs Stops reading after this many milliseconds, but reads at least once. Default: stops when as much
    * was read as the kernel's buffer holds.

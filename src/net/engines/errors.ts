@@ -5,7 +5,7 @@ import type { EngineOutgoing, OpenRequest } from './engine.js';
 import { DatagramError, describeSystemError, systemCode } from '../errors.js';
 import { formatMembership, type Membership } from '../address/membership.js';
 
-const NO_BROADCAST = 'it is a broadcast address, and the permission to broadcast was not asked for';
+const NO_BROADCAST = 'it is a broadcast address, and broadcasting is not allowed';
 
 /** Makes the error of a failed opening from the system's error. The `syscall` of `cause` says which step failed. */
 export function openError(cause: unknown, { remote, fd }: OpenRequest, local: Endpoint): DatagramError {
@@ -40,7 +40,7 @@ function describeRefusedJoin(cause: unknown, { group, interface: name }: Members
       return 'it is joined already, on the interface that the system chose';
     case 'ENODEV':
       if (name !== undefined) break;
-      return `no route says on which interface; name one, as in ${group}%${anyInterface()}`;
+      return `no route says on which interface; name one, for example ${group}%${anyInterface()}`;
     case 'ENOBUFS':
     case 'ENOMEM':
       return 'the system allows no more for one socket (on Linux, net.ipv4.igmp_max_memberships is a limit)';

@@ -7,7 +7,7 @@ import { platform } from 'node:os';
 export const DEFAULT_RECV_BUFFER_BYTES = 4 * 1024 * 1024;
 /** The smallest memory, in bytes, that Linux counts for one datagram in the receive buffer. */
 export const LEAST_CHARGE_BYTES = 512;
-/** Linux grants twice the buffer that setsockopt(2) asks for, for its own bookkeeping (socket(7)). */
+/** Linux doubles the size of a buffer that setsockopt(2) sets, to have room for its bookkeeping (socket(7)). */
 export const KERNEL_FACTOR = platform() === 'linux' ? 2 : 1;
 /** How many sends an engine makes in one round of the event loop. Then timers and received datagrams get their turn. */
 export const SENDS_PER_TURN = 64;

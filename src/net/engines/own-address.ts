@@ -34,10 +34,10 @@ export async function openApart(engine: Engine, request: OpenRequest, events: En
 }
 
 function noOtherPort(remote: Endpoint): DatagramError {
-  const range = 'on Linux, net.ipv4.ip_local_port_range says which ports it chooses from';
+  const range = 'on Linux, net.ipv4.ip_local_port_range has the ports from which it chooses';
   return new DatagramError(
     'OPEN_FAILED',
-    `cannot send to ${formatEndpoint(remote)}: the system has no other local port than that one; name one (${range})`,
+    `cannot send to ${formatEndpoint(remote)}: the system has no local port but that one; choose another with a local address (${range})`,
     { peer: remote },
   );
 }

@@ -17,7 +17,7 @@ import {
 } from '../../../src/net/index.js';
 import { resolveAddress } from '../../../src/net/address/resolve.js';
 
-/** An interface that exists on every host, though its name differs. */
+/** The name of an interface of this host. */
 const ZONE = Object.keys(networkInterfaces())[0]!;
 const RUNS = { numRuns: 1000 };
 
@@ -76,12 +76,12 @@ describe('parseAddress', () => {
     ['name', /it has no port; write name:PORT/],
     ['*', /it has no port; write \*:PORT/],
     ['[::1]', /it has no port; write \[::1\]:PORT/],
-    ['::1', /stands in brackets: \[::1\]:PORT/],
-    ['2001:db8::1:53', /stands in brackets/],
-    [`fe80::1%${ZONE}`, /stands in brackets/],
-    ['[::1]8000', /stands in brackets/],
-    ['[::1', /stands in brackets/],
-    ['::g:53', /stands in brackets/],
+    ['::1', /write an IPv6 address in brackets: \[::1\]:PORT/],
+    ['2001:db8::1:53', /write an IPv6 address in brackets/],
+    [`fe80::1%${ZONE}`, /write an IPv6 address in brackets/],
+    ['[::1]8000', /write an IPv6 address in brackets/],
+    ['[::1', /write an IPv6 address in brackets/],
+    ['::g:53', /write an IPv6 address in brackets/],
     ['[::g]:53', /"::g" is not an IPv6 address/],
     ['[127.0.0.1]:53', /"127\.0\.0\.1" is not an IPv6 address/],
     ['[]:53', /"" is not an IPv6 address/],
@@ -93,7 +93,7 @@ describe('parseAddress', () => {
     ['256.0.0.1:53', /full decimal form/],
     ['1.2.3.4.5:53', /full decimal form/],
     ['example.1.:53', /full decimal form/],
-    // Full-width digits, which the resolver would read as 127.1.
+    // Full-width digits: the resolver would read them as 127.1.
     ['１２７.１:53', /full decimal form/],
     ['127.0.0.1%lo:53', /only a link-local address has a zone/],
     [`[2001:db8::1%${ZONE}]:53`, /only a link-local address has a zone/],
@@ -167,12 +167,12 @@ const hosts: fc.Arbitrary<Host> = fc.oneof(
 );
 const addresses: fc.Arbitrary<Address> = fc.record({ host: hosts, port: ports });
 
-/** Link-local addresses need a zone to be addresses at all. */
+/** Adds a zone to a link-local address, which is not valid without one. */
 function withZone(ipv6: string): string {
   return /^fe[89ab][\da-f]:/i.test(ipv6) ? `${ipv6}%${ZONE}` : ipv6;
 }
 
-/** The groups of an IPv6 address, written in another way: upper or lower case, with leading zeros, zeros not compressed. */
+/** Writes an IPv6 address in another way: in upper or lower case, with leading zeros and without `::`. */
 function rewritten(ipv6: string, upperCase: boolean): string {
   const [left = '', right] = ipv6.split('::');
   const groupsOf = (part: string): string[] => (part === '' ? [] : part.split(':'));
@@ -320,9 +320,13 @@ describe('an address', () => {
 
   test('is no destination when it stands for every interface or has port 0', () => {
     for (const text of ['*:53', '[::]:53', '0.0.0.0:53', '[::ffff:0.0.0.0]:53']) {
-      expect(errorOf(() => checkDestination(parseAddress(text))).message).toMatch(/name one, such as 127\.0\.0\.1:53/);
+      expect(errorOf(() => checkDestination(parseAddress(text))).message).toMatch(
+        /name one address, for example 127\.0\.0\.1:53/,
+      );
     }
-    expect(errorOf(() => checkDestination(parseAddress('127.0.0.1:0'))).message).toMatch(/port 0 is no destination/);
+    expect(errorOf(() => checkDestination(parseAddress('127.0.0.1:0'))).message).toMatch(
+      /the port of a destination is 1 to 65535, not 0/,
+    );
     expect(checkDestination(parseAddress('127.0.0.1:1'))).toEqual({ host: literal('127.0.0.1'), port: 1 });
   });
 

@@ -8,7 +8,7 @@ const ipv6Of = (bytes: Uint8Array): string => {
   return new SocketAddress({ address: groups, family: 'ipv6' }).address;
 };
 
-/** Words of IPv6 addresses, most of them zero, so that the text is compressed in each place. */
+/** Random words of IPv6 addresses. Most are zero, so that `::` stands in each place of the text. */
 const words = fc.array(fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.nat(0xffff)), {
   minLength: 8,
   maxLength: 8,

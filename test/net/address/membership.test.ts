@@ -1,4 +1,4 @@
-/** Groups and broadcasts through the library; those of the commands, among several hosts: test/cli/hosts.test.ts. */
+/** Groups and broadcasts with the library. test/cli/hosts.test.ts has the tests with the commands and several hosts. */
 import { describe, expect, test } from '@jest/globals';
 import { type Membership, parseMembership } from '../../../src/net/index.js';
 import { formatMembership } from '../../../src/net/address/membership.js';
@@ -7,7 +7,7 @@ import { runInNetwork } from '../../support/module-in-network.js';
 import { testInNamespaces } from '../../support/namespaces.js';
 import { datagramError } from '../../support/net.js';
 
-/** A host with two links, whose other ends have no address. */
+/** Makes a host with two links. Their other ends have no address. */
 const NETWORK = `
 ip link set lo up
 for n in 0 1; do
@@ -34,14 +34,14 @@ describe('parseMembership', () => {
   });
 
   test.each([
-    ['192.0.2.1', /"192\.0\.2\.1" is no multicast address/],
-    ['223.255.255.255', /no multicast address/],
-    ['240.0.0.1', /no multicast address/],
-    ['', /"" is no multicast address/],
-    ['group', /no multicast address/],
-    ['[ff02::1]', /no multicast address/],
-    ['239.1.2.3:7000', /no multicast address/],
-    ['::ffff:239.1.2.3', /no multicast address/],
+    ['192.0.2.1', /"192\.0\.2\.1" is not a multicast address/],
+    ['223.255.255.255', /not a multicast address/],
+    ['240.0.0.1', /not a multicast address/],
+    ['', /"" is not a multicast address/],
+    ['group', /not a multicast address/],
+    ['[ff02::1]', /not a multicast address/],
+    ['239.1.2.3:7000', /not a multicast address/],
+    ['::ffff:239.1.2.3', /not a multicast address/],
     ['@239.1.2.3', /"" is not the IPv4 address of a host/],
     ['::1@239.1.2.3', /not the IPv4 address/],
     ['192.0.2.1@ff02::1', /not the IPv6 address/],
@@ -58,11 +58,11 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
 
   describe('a group that cannot be joined', () => {
     test.each<[string, readonly Membership[], string]>([
-      ['*:0', [{ group: '127.0.0.1' }], '"127.0.0.1" is no multicast address'],
+      ['*:0', [{ group: '127.0.0.1' }], '"127.0.0.1" is not a multicast address'],
       ['*:0', [{ group: '239.1.2.3', interface: 'nosuch0' }], 'no interface "nosuch0"'],
-      ['*:0', [{ group: 'ff02::1' }, { group: 'FF02::1' }], 'it stands twice'],
-      ['127.0.0.1:0', [{ group: '239.1.2.3' }], 'bound to 127.0.0.1 does not hear it'],
-      ['[::1]:0', [{ group: '239.1.2.3' }], 'one of IPv6 only'],
+      ['*:0', [{ group: 'ff02::1' }, { group: 'FF02::1' }], 'it is given twice'],
+      ['127.0.0.1:0', [{ group: '239.1.2.3' }], 'bound to 127.0.0.1 does not receive from it'],
+      ['[::1]:0', [{ group: '239.1.2.3' }], 'the socket on ::1 is IPv6 only'],
     ])('on %s: %j is INVALID_OPTION', async (address, join, why) => {
       const error = await datagramError(startUdpServer(address, { join }));
       expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(why) as unknown });

@@ -10,8 +10,8 @@ import { nodeEngine } from '../../../src/net/engines/node/node-engine.js';
 import { text } from '../../support/net.js';
 
 /**
- * An engine over the real one that gives its owner no more datagrams than there is room for, and keeps the others until
- * it is told to resume: as one does that can leave them in the kernel.
+ * Makes an engine that leaves datagrams in the kernel. It wraps the node engine, delivers only as many datagrams as
+ * there is room for, and keeps the others until `resume` is called.
  */
 function patientEngine(): Engine & { readonly resumes: () => number; readonly kept: () => number } {
   const kept: Datagram[] = [];

@@ -6,12 +6,12 @@ import { type DatagramSocket, openUdpConnection, startUdpServer } from '../../..
 import { type Family, silentServer, written } from '../../support/sockets.js';
 import { kernelSocket } from '../../support/service.js';
 
-/** Small enough to be full in no time. */
+/** Options of a server whose kernel buffer is soon full. */
 const SMALL = { recvBufferBytes: 8000, maxReadQueue: 10_000 } as const;
 
 const loopback = (family: Family): string => (family === 6 ? '::1' : '127.0.0.1');
 
-/** What the child sends: so many datagrams to a port of the loopback, from the source port given. */
+/** Datagrams that another process sends to a port of the loopback. */
 interface Burst {
   readonly family: Family;
   readonly port: number;
@@ -19,7 +19,7 @@ interface Burst {
   readonly from?: number;
 }
 
-/** Has another process send while this one cannot receive. */
+/** Sends from another process while this one is blocked and cannot receive. */
 function burst(bursts: readonly Burst[]): void {
   const script = `
     const { createSocket } = require('node:dgram');
@@ -34,13 +34,13 @@ function burst(bursts: readonly Burst[]): void {
   if (status !== 0) throw new Error(stderr.toString());
 }
 
-/** Everything that the kernel holds for a socket, read. */
+/** Reads all datagrams that the kernel holds for a socket. Returns their number. */
 async function readAll(socket: DatagramSocket): Promise<number> {
   await socket.poll();
   return socket.queued;
 }
 
-/** A socket on a port of every address that others may have as well. */
+/** Opens a socket on a port of every interface that shares the port with others. */
 async function sharing(family: Family, port: number): Promise<Socket & AsyncDisposable> {
   const socket = createSocket({ type: `udp${family}`, reuseAddr: true, ipv6Only: family === 6 });
   const listening = once(socket, 'listening');

@@ -1,4 +1,4 @@
-/** What only the linux engine does, on loopback; in networks of its own: test/net/router.test.ts. */
+/** Tests of the linux engine alone, on the loopback. test/net/router.test.ts has those in networks of their own. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
@@ -25,13 +25,13 @@ const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 6, host: '::1', local: '[::1]:0' },
 ];
 
-/** Descriptors of this process, with what they stand for. */
+/** Returns the descriptors of this process, each with the target of its link in /proc/self/fd. */
 function descriptors(): readonly { readonly fd: string; readonly what: string }[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
       return [{ fd, what: readlinkSync(`/proc/self/fd/${fd}`) }];
     } catch {
-      // That of the folder itself is gone by now.
+      // The descriptor of the folder itself is closed by now.
       return [];
     }
   });
@@ -49,7 +49,7 @@ async function read(server: DatagramServer, count: number): Promise<Datagram[]> 
   return all;
 }
 
-/** Sizes in runs, as segments are made of them: of one size, or falling and rising, empty ones and large ones between. */
+/** Random sizes of payloads: runs of one size, of which segments are made, and single ones, empty and large too. */
 const sizes = fc
   .array(
     fc.tuple(
@@ -180,7 +180,7 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
       await using peer = await silentServer(family);
       let beforeMs: number, sentMs: number, timeMs: number;
       let attempts = 0;
-      // The kernel begins to note the time a moment after the first socket has asked for it (net_enable_timestamp).
+      // The kernel stamps datagrams only a moment after the first socket has asked for it (net_enable_timestamp).
       do {
         attempts += 1;
         beforeMs = wallClockMs();
@@ -302,7 +302,7 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
   test('holds up no file: 16 servers wait while one is read', async () => {
     const servers = await Promise.all(Array.from({ length: 16 }, () => startUdpServer('127.0.0.1:0')));
     const waiting = servers.map((server) => server.recvfrom());
-    // Were a thread of the pool to wait for each server, no file would be read before the datagrams come.
+    // If a thread of Node's pool waited for each server, no file would be read before the datagrams come.
     for (let nth = 0; nth < 20; nth += 1) expect(await readFile('/proc/self/status', 'utf8')).toContain('Pid:');
     await using client = await startUdpServer('127.0.0.1:0');
     for (const { local } of servers) await client.sendto('wake up', local);

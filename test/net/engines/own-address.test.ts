@@ -1,4 +1,4 @@
-/** A socket never hears itself. */
+/** A socket never receives its own datagrams. */
 import { describe, expect, test } from '@jest/globals';
 import { formatEndpoint, type Strays } from '../../../src/net/index.js';
 import { describeEngines } from '../../support/engines.js';
@@ -81,7 +81,7 @@ describeEngines(({ engine, openUdpConnection }) => {
         await net.openUdpConnection('127.0.0.1:40001', { engine, strays })
           .catch(({ code, message }) => errors.push({ code, message }));
       }
-      // The port was given back.
+      // The port is free again.
       const server = await net.startUdpServer('127.0.0.1:40001', { engine });
       server.abort();
       return errors;
@@ -89,7 +89,7 @@ describeEngines(({ engine, openUdpConnection }) => {
     expect(errors).toHaveLength(2);
     for (const { code, message } of errors) {
       expect(code).toBe('OPEN_FAILED');
-      expect(message).toContain('cannot send to 127.0.0.1:40001: the system has no other local port than that one');
+      expect(message).toContain('cannot send to 127.0.0.1:40001: the system has no local port but that one');
     }
   });
 

@@ -22,7 +22,7 @@ import type { Turns } from './turns.js';
  */
 const ERRORS_PER_TURN = 1024;
 
-/** Errors of a system call that may report a pending ICMP error (icmp_err_convert and icmpv6_err_convert of Linux). */
+/** Error numbers by which a call may report a pending ICMP error (icmp_err_convert, icmpv6_err_convert of Linux). */
 const PENDING = new Set([
   EACCES,
   ECONNREFUSED,

@@ -77,13 +77,13 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '4:3:13': 'it is administratively prohibited',
   '4:3:0': 'its network is unreachable',
   '4:3:1': 'the host is unreachable',
-  '4:11:0': 'the time to live was over on the way',
+  '4:11:0': 'the time to live ran out on the way',
   '6:1:0': 'there is no route to it',
   '6:1:1': 'it is administratively prohibited',
   '6:1:3': 'the host is unreachable',
   '6:1:5': 'its address policy prohibits it',
   '6:1:6': 'the route to it rejects it',
-  '6:3:0': 'the hop limit was over on the way',
+  '6:3:0': 'the hop limit ran out on the way',
 };
 
 /** Makes the error of the event `peerError` from an entry of the error queue. */

@@ -189,7 +189,7 @@ export class SocketOptionCalls {
       this.#setBytes(fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.byteLength(name) + 1);
     } catch (cause) {
       const why =
-        (cause as NodeJS.ErrnoException).errno === -EPERM ? 'it takes the privilege CAP_NET_RAW' : 'it failed';
+        (cause as NodeJS.ErrnoException).errno === -EPERM ? 'it needs the privilege CAP_NET_RAW' : 'it failed';
       throw new DatagramError('OPEN_FAILED', `cannot bind to the interface "${name}": ${why}`, { cause });
     }
   }

@@ -75,7 +75,7 @@ export class Receiving {
     this.#turns.take();
   }
 
-  /** Reads what the kernel holds now, see `EngineSocket.poll`. */
+  /** Reads the ICMP errors and datagrams that the kernel holds now, see `EngineSocket.poll`. */
   drain(withinMs: number): void {
     this.#errors.read();
     // The kernel's buffer holds at most this much now. A flood would fill it again and again, so reading stops there.

@@ -80,7 +80,7 @@ export class Sending {
     });
   }
 
-  /** The send buffer may have room again, and a new share of the turn begins. */
+  /** A turn begins: the send buffer may have room again, and sends are counted from zero. */
   startTurn(): void {
     if (this.#blocked === 'full') this.#blocked = 'no';
     this.#sendsThisTurn = 0;

@@ -81,7 +81,7 @@ export interface SystemCalls {
 export async function loadSystemCalls(): Promise<SystemCalls> {
   if (platform() !== 'linux') throw unavailable(`this system is ${platform()}`);
   if (!['x64', 'arm64'].includes(arch()) || endianness() !== 'LE') {
-    throw unavailable(`it knows the structures of x64 and arm64, not those of ${arch()}`);
+    throw unavailable(`it supports x64 and arm64, not ${arch()}`);
   }
   // When a worker thread is terminated, its handles are closed after its JavaScript has ended. koffi's watch would
   // still call JavaScript and crash the process.
@@ -98,7 +98,7 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
     calls = findFunctions(koffi);
   } catch (cause) {
     if (cause instanceof DatagramError) throw cause;
-    throw unavailable(`koffi ${koffi.version} does not find what it needs`, cause);
+    throw unavailable(`koffi ${koffi.version} lacks functions that it needs`, cause);
   }
   checkByUse(calls);
   return calls;
@@ -161,7 +161,7 @@ function checkSizes({ struct, sizeof, offsetof }: typeof Koffi): void {
     offsetof(cmsghdr, 'level') === CMSGHDR.level,
     offsetof(cmsghdr, 'type') === CMSGHDR.type,
   ];
-  if (found.includes(false)) throw unavailable(`the structures of ${arch()} are not laid out as it expects`);
+  if (found.includes(false)) throw unavailable(`the structures of ${arch()} have another layout than it expects`);
 }
 
 /**
@@ -174,7 +174,7 @@ function checkByUse(calls: SystemCalls): void {
   const { addressOf } = calls;
   const scratch = new Memory(64, addressOf);
   if (calls.socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, scratch.address) !== 0) {
-    throw unavailable('it could not try it out', systemError('socketpair', calls.errno()));
+    throw unavailable('its check could not run', systemError('socketpair', calls.errno()));
   }
   const [from, to] = [scratch.view.getInt32(0, true), scratch.view.getInt32(4, true)];
   try {
@@ -204,7 +204,7 @@ function checkByUse(calls: SystemCalls): void {
       view.getInt32(control + CMSGHDR.level, true) === SOL_SOCKET &&
       view.getInt32(control + CMSGHDR.type, true) === SCM_CREDENTIALS &&
       view.getInt32(control + CMSGHDR.bytes, true) === calls.getpid();
-    if (!fits) throw unavailable('the C library did not do what it expects when it was tried out');
+    if (!fits) throw unavailable('the C library did not pass its check');
   } finally {
     calls.close(from);
     calls.close(to);

@@ -91,7 +91,7 @@ export class Transmission {
     let count = 0;
     let used = 0;
     let index = from;
-    // The same payload again and again is written once; all its messages point there.
+    // A payload that repeats is written once, and all its messages point to it.
     let repeated: Uint8Array | undefined;
     let repeatedAt = 0;
     let repeatedBytes = 0;

@@ -130,8 +130,8 @@ function configure(socket: Socket, { local, dualStack, options }: OpenRequest): 
 }
 
 /**
- * Asks for the default receive buffer. Linux grants less if its limit is lower; other systems refuse. There this asks
- * for half as much, until the system grants it.
+ * Asks for the default receive buffer. If the limit of the system is lower, Linux grants a smaller one. Other systems
+ * refuse, and this halves the size until the system grants it.
  */
 function enlargeRecvBuffer(socket: Socket): void {
   for (let bytes = DEFAULT_RECV_BUFFER_BYTES; bytes > socket.getRecvBufferSize(); bytes /= 2) {
