@@ -1,5 +1,7 @@
-// npm run bench:loop: how long two servers that respond by themselves go on when each gets the other's responses. A program
-// between them carries every datagram over, as a forged sender would set them on each other.
+// npm run bench:loop
+//
+// Measures how long two servers respond to each other. A forged source address can start such a loop; here a program
+// between the servers starts it and sends each response of one server to the other.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -11,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** The loop guards promise silence within this time. */
+/** The loop guards must end the loop within this time. */
 const LIMIT_MS = 1000;
 /** Two servers count as silent when nothing has passed for this long. It is longer than any guard remembers. */
 const SILENCE_MS = 3000;
@@ -36,7 +38,7 @@ const PAIRS = [
 
 const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
 
-/** Starts a server; resolves when it listens. */
+/** Starts a server. Resolves when it listens. */
 async function serve(args, engine) {
   const child = spawn(process.execPath, [command, ...args, '--engine', engine], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -48,7 +50,9 @@ async function serve(args, engine) {
   throw new Error(`${args.join(' ')} does not listen`);
 }
 
-/** Carries datagrams between two servers until they are silent; returns how many passed, and in how many milliseconds. */
+/**
+ * Passes datagrams between two servers until they are silent. Returns how many it passed, and the time of the last one.
+ */
 async function carry(ports) {
   const sockets = ports.map(() => createSocket('udp4'));
   for (const socket of sockets) {
@@ -58,7 +62,7 @@ async function carry(ports) {
   const startMs = performance.now();
   let passed = 0;
   let lastMs = startMs;
-  // Each server hears from one socket: the responses of the other leave there.
+  // Socket `nth` talks to server `nth`. The other socket sends on what this one receives.
   sockets.forEach((socket, nth) => {
     const other = 1 - nth;
     socket.on('message', (payload) => {

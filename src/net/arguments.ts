@@ -35,8 +35,9 @@ export function checkOneOf(name: string, value: unknown, all: readonly unknown[]
 }
 
 /**
- * Checks an optional number. @throws {DatagramError} `INVALID_OPTION` if it is not a whole number from `least` to
- * `most`
+ * Checks an optional number.
+ *
+ * @throws {DatagramError} `INVALID_OPTION` if it is not a whole number from `least` to `most`
  */
 export function checkRange(name: string, value: unknown, least: number, most: number): void {
   const isWhole = typeof value === 'number' && Number.isInteger(value);

@@ -169,7 +169,9 @@ export function refuseForeignOptions(engine: EngineName, options: SocketOptions)
 }
 
 /**
- * Returns the signal of the options. @throws {DatagramError} `INVALID_OPTION` if the options or the signal are wrong
+ * Returns the signal of the options.
+ *
+ * @throws {DatagramError} `INVALID_OPTION` if the options are not an object, or the signal is not an AbortSignal
  */
 export function signalOf(options: ReceiveOptions): AbortSignal | undefined {
   checkRecord('options', options);

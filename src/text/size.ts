@@ -25,8 +25,9 @@ export function parseSize(text: string): number {
 }
 
 /**
- * Reads the size of a file: like {@link parseSize}, but also `2G`, `2Gi` and `2GiB`. Returns bytes. @throws
- * {ValueError}
+ * Reads the size of a file: like {@link parseSize}, but also `2G`, `2Gi` and `2GiB`. Returns bytes.
+ *
+ * @throws {ValueError}
  */
 export function parseFileSize(text: string): number {
   const [, number, unit = ''] = /^(\d+)(G|GiB?)$/.exec(text) ?? [];

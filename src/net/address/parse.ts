@@ -113,7 +113,7 @@ export function checkAddress(address: Address | Endpoint, what?: string): Addres
   }
 }
 
-/** Returns the port. @throws {DatagramError} `INVALID_ADDRESS` unless it is a whole number from 0 to 65535 */
+/** Returns a port. @throws {DatagramError} `INVALID_ADDRESS` if it is not a whole number from 0 to 65535 */
 export function checkPort(port: number): number {
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new DatagramError('INVALID_ADDRESS', `a port is a whole number from 0 to 65535, not ${shown(port)}`);

@@ -20,7 +20,9 @@ export interface Machinery {
 }
 
 /**
- * Loads the system calls and lays out the memory. @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here
+ * Loads the system calls and lays out the memory.
+ *
+ * @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here
  */
 export async function loadMachinery(): Promise<Machinery> {
   const calls = await loadSystemCalls();

@@ -149,8 +149,9 @@ export class SocketOptionCalls {
   }
 
   /**
-   * Joins the groups of the request. The socket then receives from no other group. @throws {DatagramError}
-   * `OPEN_FAILED`
+   * Joins the groups of the request. The socket then receives from no other group.
+   *
+   * @throws {DatagramError} `OPEN_FAILED`
    */
   join(fd: number, { options }: OpenRequest): void {
     const memberships = membershipsOf(options);

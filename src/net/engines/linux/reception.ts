@@ -143,7 +143,7 @@ export class Reception {
     return all;
   }
 
-  /** Copies a payload into a block that it may stay in. Returns its offset in the block. */
+  /** Copies a payload into the current block, or into a new one. Returns its offset in the block. */
   #keep(from: number, bytes: number): number {
     if (bytes > this.#slab.byteLength - this.#slabUsed) {
       const size = bytes > LARGE_BYTES ? bytes : SLAB_BYTES;
