@@ -31,7 +31,7 @@ export interface DatagramSocketEvents {
   peerError: [error: DatagramError];
   /**
    * The system had no memory to receive with: `RECEIVE_FAILED`, caused by `ENOMEM` or `ENOBUFS`. No datagram is lost:
-   * they wait in the kernel's buffer. The socket tries again at once, then after pauses that grow to 100 ms.
+   * they wait in the kernel's buffer. The socket tries again at once, then after pauses of up to 100 ms.
    */
   receiveError: [error: DatagramError];
   /** The receive queue was full, and `count` datagrams were dropped since the last event. */

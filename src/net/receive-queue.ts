@@ -7,7 +7,8 @@ export const OVERFLOWS = ['drop-newest', 'drop-oldest', 'fail'] as const;
 /**
  * What happens when a datagram arrives and the receive queue is full.
  *
- * - `drop-newest`: the datagram that arrived is dropped.
+ * - `drop-newest`: the datagram that arrived is dropped. With the linux engine it waits in the kernel's buffer instead;
+ *   if that is full too, the kernel drops it, see `DatagramSocket.kernelDropped`.
  * - `drop-oldest`: the oldest datagram of the queue is dropped.
  * - `fail`: receiving ends. Queued datagrams can still be read; then reading rejects with `QUEUE_FULL`.
  *
