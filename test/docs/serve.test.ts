@@ -1,0 +1,107 @@
+import { expect, test } from '@jest/globals';
+import {
+  FIRST_USER_PORT,
+  MAX_AMPLIFICATION,
+  MAX_CORRUPTED,
+  MAX_IDENTICAL,
+  MAX_REMEMBERED,
+} from '../../src/guard/limits.js';
+import { MAX_PAYLOAD_BYTES } from '../../src/net/index.js';
+import { MAX_PEERS } from '../../src/stats/peers.js';
+import { MAX_WAITING, MAX_WAITING_BYTES } from '../../src/timing/delay-line.js';
+import { constantOf, written } from '../support/constants.js';
+import { testInNamespaces } from '../support/namespaces.js';
+import { commandsOf, ended, expectShown, openPlace, stepsOf } from '../support/page-runs.js';
+import { openPage, testAllTaken } from '../support/pages.js';
+
+const page = openPage('docs/serve.md');
+
+const [examples] = page.blocks('sh');
+const [dns, door] = page.blocks('yaml', 'Rules');
+testInNamespaces('the first examples serve', async () => {
+  await using place = await openPlace({ files: { 'service.yaml': door!.code } });
+  await place.runLines(examples);
+});
+
+const session = page.blocks('console', 'Start and stop');
+testInNamespaces('two terminals show what the page shows', async () => {
+  await using place = await openPlace();
+  await place.replay(...session);
+});
+
+const [dnsServer, dnsClient, doorServer, doorClient] = page.blocks('console', 'Rules');
+testInNamespaces('a name server of ten lines of rules answers as the page shows', async () => {
+  expect(dns.code.trimEnd().split('\n')).toHaveLength(10);
+  await using place = await openPlace({ files: { 'dns.yaml': dns.code } });
+  await place.replay(dnsServer, dnsClient!);
+});
+testInNamespaces('rules of text answer as the page shows', async () => {
+  await using place = await openPlace({ files: { 'door.yaml': door!.code } });
+  await place.replay(doorServer!, doorClient!);
+});
+
+const [upperCase = '', saying = ''] = commandsOf(page.block('sh', 'Programs').code);
+testInNamespaces('the programs of the examples answer', async () => {
+  for (const { line, answer } of [
+    { line: upperCase, answer: 'HELLO' },
+    { line: saying, answer: '127.0.0.1 said hello' },
+  ]) {
+    await using place = await openPlace();
+    await using server = place.start(line);
+    await server.until('listening on');
+    const { lines, status } = await place.run('udpcat send 8000 hello --wait 60s --no-stats');
+    expect({ line, lines, status }).toEqual({ line, lines: [answer], status: 0 });
+  }
+});
+
+const access = page.block('sh', 'Allow and deny');
+testInNamespaces('the examples of access serve', async () => {
+  await using place = await openPlace();
+  await place.runLines(access);
+});
+
+const [reporting, traffic] = page.blocks('console', 'Live line, report and summary');
+testInNamespaces('SIGUSR2 and the end report as the page shows', async () => {
+  await using place = await openPlace();
+  const [{ command, shown }] = stepsOf(reporting.code);
+  await using server = place.start(command);
+  await server.until('listening on');
+  const [many, one] = stepsOf(traffic!.code);
+  expectShown(many.command, (await place.run(many.command)).lines, many.shown);
+  await place.run("kill -USR2 $(ss -Hulpn 'sport = 8000' | sed 's/.*pid=//; s/,.*//')");
+  await server.until('since the start');
+  expectShown(one!.command, (await place.run(one!.command)).lines, one!.shown);
+  await server.until('2 peers');
+  server.type('\x03');
+  // A slow machine has a lower rate, in another unit.
+  const sameUnit = (lines: readonly string[]): string[] => lines.map((line) => line.replace(' kB/s', ' B/s'));
+  expectShown(command, sameUnit((await ended(server)).lines), sameUnit(shown));
+});
+
+const transfer = (bytes: number): string => `${bytes / 1024 ** 2} MiB`;
+
+test.each([
+  `${written(MAX_PAYLOAD_BYTES[4])} bytes, or ${written(MAX_PAYLOAD_BYTES[6])} bytes with \`-6\``,
+  `(${written(MAX_PAYLOAD_BYTES[4])} bytes to IPv4, ${written(MAX_PAYLOAD_BYTES[6])} to IPv6)`,
+  `of at most ${transfer(constantOf('rules/rules-file.ts', 'MAX_FILE_BYTES'))}`,
+  `1 to ${MAX_PAYLOAD_BYTES[6]} are possible`,
+  `At most ${written(MAX_WAITING)} answers are delayed at a time, and at most ${transfer(MAX_WAITING_BYTES)} of them`,
+  `due within ${constantOf('responders/rule-responder.ts', 'GRACE_MS') / 1000} seconds`,
+  `nothing of its output is sent | ${constantOf('commands/options/responses.ts', 'EXEC_TIMEOUT_MS') / 1000}s |`,
+  `[queue](#lost-datagrams) | ${constantOf('commands/options/responses.ts', 'EXEC_CONCURRENCY')} |`,
+  `up to ${constantOf('responders/line-taker.ts', 'MAX_LINES')} lines of a run`,
+  `up to ${constantOf('responders/line-taker.ts', 'MAX_LINE_BYTES')} bytes of a line`,
+  `the first ${MAX_PEERS};`,
+  `the ${constantOf('stats/peers.ts', 'PEERS_IN_WORDS')} that sent most`,
+  `the ${constantOf('stats/peers.ts', 'PEERS_IN_JSON')} that sent most`,
+  `source ports below ${FIRST_USER_PORT} |`,
+  `at most ${MAX_IDENTICAL} answers in any second`,
+  `after ${constantOf('guard/return-guard.ts', 'MAX_RETURNED')} in a row`,
+  `after ${MAX_CORRUPTED} in a second`,
+  `at most ${MAX_AMPLIFICATION} times the datagram`,
+  `${written(MAX_REMEMBERED)}; \`--max-peers\` sets another number, but never below ${constantOf('guard/answer-policy.ts', 'MIN_REMEMBERED')}`,
+])('names the limit that holds: %s', (limit) => {
+  expect(page.text).toContain(limit);
+});
+
+testAllTaken(page);
