@@ -1,0 +1,71 @@
+import { expect, test } from '@jest/globals';
+import { FAULTS } from '../../src/faults/table.js';
+import {
+  FIRST_USER_PORT,
+  MAX_AMPLIFICATION,
+  MAX_CORRUPTED,
+  MAX_IDENTICAL,
+  MAX_REMEMBERED,
+} from '../../src/guard/limits.js';
+import { MAX_PEERS } from '../../src/stats/peers.js';
+import { MAX_HELD_BACK_MS, MAX_WAITING, MAX_WAITING_BYTES } from '../../src/timing/delay-line.js';
+import { constantOf, written } from '../support/constants.js';
+import { testInNamespaces } from '../support/namespaces.js';
+import { openPlace } from '../support/page-runs.js';
+import { openPage, testAllTaken } from '../support/pages.js';
+
+const page = openPage('docs/faults.md');
+
+const examples = page.block('sh');
+testInNamespaces('the first examples serve', async () => {
+  await using place = await openPlace();
+  await place.runLines(examples);
+});
+
+const echo = page.blocks('console', 'Echo');
+testInNamespaces('an echo server answers as the page shows', async () => {
+  await using place = await openPlace();
+  await place.replay(...echo);
+});
+
+const faults = page.blocks('console', 'Faults');
+testInNamespaces('a seed loses and duplicates the answers that the page shows', async () => {
+  await using place = await openPlace();
+  await place.replay(...faults);
+});
+
+test('every fault has a row in the table', () => {
+  const rows = [...page.text.matchAll(/^\| `(--[\w-]+) <[^>]+>` +\|/gm)].map(([, flag]) => flag);
+  const flags = Object.values(FAULTS).map((fault) => fault.flags.split(' ')[0]);
+  expect(rows).toEqual(expect.arrayContaining(flags));
+});
+
+test.each([
+  `source ports below ${FIRST_USER_PORT}:`,
+  `of identical datagrams from one peer, more than ${MAX_IDENTICAL} in any second`,
+  `it answers at most ${MAX_IDENTICAL} in any second`,
+  `larger than ${MAX_AMPLIFICATION} times the datagram`,
+  `after ${constantOf('guard/return-guard.ts', 'MAX_RETURNED')} of them in a row`,
+  `After ${MAX_CORRUPTED} of them in a second`,
+  `Each guard remembers ${written(MAX_REMEMBERED)} peers or datagrams`,
+  `[${MAX_PEERS} peers](serve.md`,
+  `The guards remember at least ${constantOf('guard/answer-policy.ts', 'MIN_REMEMBERED')} `,
+  `or for ${MAX_HELD_BACK_MS} ms if none leaves`,
+  `has 1 to ${constantOf('faults/corrupt.ts', 'MAX_FLIPPED_BITS')} bits flipped`,
+  `more than six times d away`,
+  `At most ${written(MAX_WAITING)} answers wait at a time, and at most ${MAX_WAITING_BYTES / 1024 ** 2} MiB of them`,
+  `0 to ${2 ** 32 - 1}`,
+])('names the limit that holds: %s', (limit) => {
+  expect(page.text).toContain(limit);
+});
+
+test('the delays of a normal jitter stay within six deviations', () => {
+  expect(constantOf('faults/jitter.ts', 'SUMMANDS_OF_NORMAL') / 2).toBe(6);
+});
+
+test('answers that wait leave a second after a signal', () => {
+  expect(page.text).toContain('But one second after a signal');
+  expect(constantOf('service/outbox.ts', 'LATE_RESPONSES_MS')).toBe(1000);
+});
+
+testAllTaken(page);
