@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 const noProcess = 'Only bin/ touches the process: take what you need from the context.';
 
 export default defineConfig(
-  globalIgnores(['dist', 'coverage']),
+  globalIgnores(['dist', 'dist.*', 'coverage']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -60,6 +60,9 @@ export default defineConfig(
     languageOptions: {
       globals: {
         process: 'readonly',
+        require: 'readonly',
+        __dirname: 'readonly',
+        __filename: 'readonly',
         console: 'readonly',
         Buffer: 'readonly',
         URL: 'readonly',

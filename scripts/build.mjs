@@ -1,34 +1,39 @@
-// npm run build [-- --sourcemap]: dist/net (the module, with types), dist/bin (the command), its manual page, and the licences.
-import { execFileSync } from 'node:child_process';
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+// npm run build [-- --sourcemap]: dist/net (the module, with types), dist/bin (the command), the manual page, the licences.
+// With --if-changed (npm run prepare) it does nothing if dist is current.
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundle, root } from './bundle.mjs';
-import { thirdPartyLicences } from './licences.mjs';
-import { manPage } from './man-page.mjs';
+import { fileURLToPath } from 'node:url';
+import { beginBuild, checksumOfInputs, finishBuild, isCurrent, removeLeftovers, sign, standIn } from './dist.mjs';
 
+const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
-await rm(dist, { recursive: true, force: true });
+const sourcemap = process.argv.includes('--sourcemap');
+const inputs = checksumOfInputs(root, { sourcemap });
 
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-try {
-  execFileSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.net.json')], { stdio: 'inherit' });
-} catch {
-  // tsc has said what is wrong.
-  process.exit(1);
+removeLeftovers(dist);
+if (!process.argv.includes('--if-changed') || !isCurrent(dist, inputs)) {
+  if (isNpx()) standIn(dist, join(root, 'scripts', 'first-run.cjs'));
+  else await build();
 }
 
-const sourcemap = process.argv.includes('--sourcemap');
-const metafiles = await bundle({ outdir: join(dist, 'bin'), sourcemap }).catch((error) => {
-  // What esbuild found wrong in the sources it has printed already.
-  if (error.errors?.length > 0) process.exit(1);
-  throw error;
-});
-await chmod(join(dist, 'bin', 'udpcat.cjs'), 0o755);
-await writeFile(join(dist, 'THIRD-PARTY-LICENSES.txt'), await thirdPartyLicences(metafiles));
+/**
+ * Whether `npx udpcat` in the clone runs this as the script `prepare`. npm hides the output of the script then. If it is
+ * interrupted or fails, npm 10 to 12 cannot run `npx udpcat` again until its cache is emptied. So the command builds later.
+ */
+function isNpx() {
+  const { npm_command, npm_lifecycle_event, npm_config_install_links } = process.env;
+  return npm_command === 'exec' && npm_lifecycle_event === 'prepare' && npm_config_install_links !== 'true';
+}
 
-const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-// Whoever builds the same sources again can have the same date (reproducible-builds.org/specs/source-date-epoch).
-const { SOURCE_DATE_EPOCH: epoch } = process.env;
-const date = epoch === undefined ? new Date() : new Date(Number(epoch) * 1000);
-await writeFile(join(dist, 'udpcat.1'), await manPage({ outdir: dist, version, date }));
+async function build() {
+  process.stderr.write('udpcat: building dist, which takes some seconds\n');
+  const { buildInto } = await import('./build-into.mjs');
+  const folder = beginBuild(dist);
+  if (await buildInto(folder, { sourcemap })) {
+    sign(folder, inputs);
+    finishBuild(dist, folder);
+  } else {
+    rmSync(folder, { recursive: true });
+    process.exitCode = 1;
+  }
+}
