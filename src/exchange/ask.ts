@@ -18,25 +18,25 @@ import type { Notes, Pace, Source } from './sources/source.js';
 
 /** Options of {@link ask}. */
 export interface AskOptions {
-  /** They are told what happens, in this order. Default: none. */
+  /** Called with each event, in this order. Default: none. */
   readonly observers?: readonly ExchangeObserver[];
-  /** Ends the exchange when it is aborted: see {@link ask}. Default: nothing does. */
+  /** Ends the exchange when it is aborted: see {@link ask}. Default: none. */
   readonly signal?: AbortSignal;
-  /** Bound on everything, in milliseconds from the call, the look-up of names included. Default: none. */
+  /** The time limit of the whole exchange in milliseconds from the call, the look-up of names included. Default: none. */
   readonly deadlineMs?: number | undefined;
-  /** Where stdin is, if messages are read from it, and the program that examines replies which take long to examine. */
+  /** `stdin` for messages that are read from it, and the path of the program that examines replies in a thread. */
   readonly io: Pick<Io, 'stdin' | 'examiner'>;
   /**
-   * Looks names up; its signal is aborted when the answer is not needed any more. Default: within this process, where a
-   * look-up goes on until the resolver has answered.
+   * Makes the function that looks names up. The signal is aborted when the result is not needed any more. Default: look-ups in
+   * this process, which cannot be stopped before the resolver replies.
    */
   readonly lookup?: ((signal: AbortSignal) => Lookup) | undefined;
 }
 
-/** The deadline came before everything was sent, so that nothing can be said of the peer. */
+/** The deadline came before everything was sent. So the exchange says nothing about the peer. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
-  /** What was about to be done, such as "localhost was resolved". */
+  /** The step under way, in words that follow "before", for example "localhost was resolved". */
   readonly milestone: string;
 
   constructor(milestone: string) {
@@ -46,16 +46,17 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Asks one peer and hears it out. Writes nothing, logs nothing, exits nothing.
+ * Sends messages to one peer, and judges its replies. It writes nothing and logs nothing: observers do. Each call uses new
+ * sockets.
  *
- * When `signal` is aborted, or the deadline comes, while replies are awaited, the result is what came until then. The same
- * holds for a `signal` that is aborted while messages are sent.
+ * If the deadline comes while it waits for replies, the result counts the replies until then. If `signal` is aborted after the
+ * socket was opened, the result counts the messages and replies until then.
  *
- * @throws {UsageError} for a plan that cannot be carried out, such as a message that no datagram holds
+ * @throws {UsageError} for a plan that is impossible, for example with a message that is too large for a datagram
  * @throws {DatagramError} for a name without an address, a socket that cannot be opened, a message that cannot be sent
- * @throws {LocalFailure} for messages that cannot be read, and where there are none
+ * @throws {LocalFailure} for messages that cannot be read, and for no message at all
  * @throws {DeadlineError} for a deadline that came before everything was sent
- * @throws the reason of a `signal` that was aborted before the socket was open
+ * @throws the reason of `signal`, if it was aborted before the socket was opened
  */
 export async function ask(plan: ExchangePlan, options: AskOptions): Promise<CheckResult> {
   const { signal = new AbortController().signal, deadlineMs } = options;
@@ -130,7 +131,7 @@ async function askUntil(
   return resultOf(plan, exchange, judge, expected);
 }
 
-/** The addresses of the destination, in the order in which they are tried. */
+/** Resolves the destination to its addresses. They are tried in this order. */
 async function resolve(
   { destination, source, socket }: ExchangePlan,
   lookup: Lookup | undefined,
@@ -147,7 +148,7 @@ async function resolve(
   return withoutSelf(found, source);
 }
 
-/** The only family that can be reached from the source, if it is an address: a name's addresses of the other are left out. */
+/** The family of the source address; undefined if the source is a name. From it only destinations of this family are reached. */
 function familyOfSource(source: Address | undefined): Family | undefined {
   return source?.host.kind === 'literal' ? familyOf(source.host.address) : undefined;
 }
@@ -161,7 +162,7 @@ async function open(
   if (source?.host.kind === 'name') interruption.milestone = `${source.host.name} was resolved`;
   const opening = Exchange.open(options);
   const exchange = await interruption.orThrow(opening).catch((error: unknown) => {
-    // An exchange that opens after that is closed again.
+    // If the exchange opens after the interruption, it is closed again.
     opening.then((late) => late[Symbol.asyncDispose]()).catch(() => undefined);
     throw source === undefined ? error : blamedOnBind(error);
   });
@@ -169,18 +170,18 @@ async function open(
   return exchange;
 }
 
-/** Loaded only here, as few runs need them. */
+/** Loads the code only here, because few runs compare replies with a recording. */
 async function createExpected(): Promise<ExpectedReplies> {
   const { ExpectedReplies: Expected } = await import('../check/expected-replies.js');
   return new Expected();
 }
 
-/** How long before the deadline it is told that the system had no memory to send with. */
+/** The time before the deadline that is left to report a failure to send. */
 const TELLING_MS = 100;
 
 /**
- * How long the system is asked again if it has no memory to send with: until shortly before the deadline, so that the
- * failure can say why; without a deadline as long as by default.
+ * How long sending is tried again if the system has no memory for it, in milliseconds. It ends shortly before the deadline, so
+ * that the error tells the reason, and not just the deadline. Undefined without a deadline: the default of the socket.
  */
 function noMemoryTimeout(endMs: number): number | undefined {
   if (endMs === Infinity) return undefined;
@@ -188,15 +189,15 @@ function noMemoryTimeout(endMs: number): number | undefined {
   return Math.max(0, Math.ceil(leftMs - Math.min(TELLING_MS, leftMs / 4)));
 }
 
-/** A probe's request may contain its addresses. */
+/** Writes the request of a probe for another address of the name, because the request may contain the addresses. */
 function rewriteOf({ messages }: ExchangePlan): ExchangeOptions['rewrite'] {
   if (messages.kind !== 'probe') return undefined;
   return async (local, remote) => [await messages.probe.start({ local, remote })];
 }
 
 /**
- * Measures the round trips, where replies are awaited of one peer and more than one message is sent. Of a stream that shows
- * only when it comes.
+ * Makes the measurement of the round trips. Undefined if no replies are awaited, if many hosts may reply, or if the source has
+ * a single message.
  */
 async function planMeasurement(
   { judged, waitMs = Infinity, socket, messages }: ExchangePlan,
@@ -207,6 +208,7 @@ async function planMeasurement(
   if (!judged || many || !measures) return undefined;
   const { Measurement: Measuring } = await import('../check/measurement.js');
   const measurement = new Measuring({ numbered, lateMs: waitMs });
+  // A stream may turn out to have a single message: then the code of the measurement is not needed.
   const isStream = messages.kind === 'stream' && rounds === undefined;
   if (!isStream) await measurement.roundTrips.load();
   return measurement;
@@ -223,7 +225,7 @@ function notesTo(observers: Observers): Notes {
   };
 }
 
-/** Sends everything; false if there is nothing to wait for, or no time. */
+/** Sends all messages. Returns whether to wait for replies. @throws the interruption, if the deadline came before the end */
 async function sendAll(
   source: Source,
   exchange: Exchange,
@@ -241,7 +243,7 @@ async function sendAll(
   return (judged || messages.kind === 'typing') && exchange.sent > 0;
 }
 
-/** Waits until enough replies came, nothing can come any more, or the time is over. */
+/** Waits until enough replies came, the peer refused, or the time is over. */
 async function awaitReplies(
   { waitMs, retry }: ExchangePlan,
   { first }: Source,

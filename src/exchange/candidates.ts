@@ -4,9 +4,10 @@ import { isSelf, sendsToItself } from '../net/engines/own-address.js';
 import { type Address, DatagramError, type Endpoint, familyOf } from '../net/index.js';
 
 /**
- * Leaves out the addresses of a name that would be the socket's own: it would hear only itself there.
+ * Leaves out addresses of the destination that are the address of the socket itself: the socket would hear only itself.
  *
- * @throws {UsageError} where no other is left
+ * @param source the local address of `--bind`
+ * @throws {UsageError} if no address is left
  */
 export function withoutSelf(
   found: readonly [Endpoint, ...Endpoint[]],
@@ -22,7 +23,7 @@ export function withoutSelf(
   throw blamedOnBind(sendsToItself(localFor(found[0]) ?? found[0], found[0]));
 }
 
-/** An error of opening. If the destination cannot be reached from the address of `--bind`, it is a usage error. */
+/** Turns the error of a source address from which the destination cannot be reached into a usage error about `--bind`. */
 export function blamedOnBind(error: unknown): unknown {
   if (!(error instanceof DatagramError) || error.code !== 'INVALID_ADDRESS') return error;
   return new UsageError(`option '-b, --bind': ${error.message}`);

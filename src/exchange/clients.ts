@@ -7,11 +7,11 @@ import {
 } from '../net/index.js';
 
 /**
- * The sockets of an exchange, all connected to one address. There is one, unless messages name senders: then each sender has
- * a socket of its own, which is opened with its first message.
+ * The sockets of an exchange, all connected to the same address. If messages name senders (a recording with `--senders each`),
+ * each sender has a socket of its own, which is opened for its first message. Otherwise there is one socket.
  */
 export class Clients implements AsyncDisposable {
-  /** The socket of messages that name no sender, and of the first sender. */
+  /** The socket of messages without a sender, and of the first sender. */
   readonly first: DatagramClient;
   readonly #options: ClientOptions;
   readonly #opened: (client: DatagramClient) => void;
@@ -41,7 +41,7 @@ export class Clients implements AsyncDisposable {
     return new Clients(await openUdpConnection(remote, options), options, opened);
   }
 
-  /** The socket of a sender. @throws {DatagramError} when a further socket cannot be opened */
+  /** The socket of a sender. It is opened if necessary. @throws {DatagramError} if it cannot be opened */
   async of(sender: string): Promise<DatagramClient> {
     const known = this.#bySender.get(sender) ?? (this.#bySender.size === 0 ? this.first : undefined);
     const client = known ?? (await this.#openAnother());
@@ -65,7 +65,7 @@ export class Clients implements AsyncDisposable {
     return this.#all.reduce((sum, { queued }) => sum + queued, 0);
   }
 
-  /** How many datagrams the kernel dropped so far; undefined where that cannot be known. */
+  /** How many datagrams the kernel dropped so far. Undefined where the system does not tell. */
   get kernelDropped(): number | undefined {
     let sum = 0;
     for (const { kernelDropped } of this.#all) {
@@ -75,43 +75,44 @@ export class Clients implements AsyncDisposable {
     return sum;
   }
 
-  /** Whether the kernel may have dropped more than `kernelDropped` said last. */
+  /** Whether the kernel may have dropped more than the last value of `kernelDropped`. */
   get kernelDropsAreLowerBound(): boolean {
     return this.#all.some((client) => client.kernelDropsAreLowerBound);
   }
 
-  /** How many datagrams were read after receiving had ended. */
+  /** How many datagrams were read and thrown away after receiving had ended. */
   get discarded(): number {
     return this.#all.reduce((sum, { discarded }) => sum + discarded, 0);
   }
 
-  /** Has the kernel report what it already knows, within that time for all of them, see `DatagramSocket.poll`. */
+  /** Reads all datagrams and errors that the kernel has now, see `DatagramSocket.poll`. The time limit is for all sockets. */
   async poll(withinMs = Infinity): Promise<void> {
     const untilMs = performance.now() + withinMs;
     await Promise.all(this.#all.map((client) => client.poll(untilMs - performance.now())));
   }
 
-  /** Opens no more sockets: a sender that has none cannot send any more. */
+  /** From now on no socket is opened: a message of a sender without one fails. */
   openNoMore(): void {
     this.#closed = true;
   }
 
-  /** Receives no more, see `DatagramSocket.stopReceiving`. */
+  /** Ends receiving on all sockets, see `DatagramSocket.stopReceiving`. */
   stopReceiving(): void {
     for (const client of this.#all) client.stopReceiving();
   }
 
-  /** Ends at once, see `DatagramSocket.abort`. */
+  /** Closes all sockets at once, see `DatagramSocket.abort`. */
   abort(): void {
     this.#closed = true;
     for (const client of this.#all) client.abort();
   }
 
+  /** Removes the listeners of all sockets. */
   removeAllListeners(): void {
     for (const client of this.#all) client.removeAllListeners();
   }
 
-  /** Closes in order, and waits. */
+  /** Closes all sockets in order, and waits for it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#all.map((client) => client[Symbol.asyncDispose]()));

@@ -6,46 +6,47 @@ import type { Ending } from './ending.js';
 import type { Observers, RepliesFrom } from './events.js';
 import { ResendBuffer } from './resend-buffer.js';
 
-/** How long datagrams that are left in the sockets at the end are counted. */
+/** The time limit for counting the datagrams that are left in the sockets at the end. */
 const MAX_COUNTING_MS = 20;
 
-/** What a {@link Connection} is to be. */
+/** Options of {@link Connection}. */
 export interface ConnectionOptions {
-  /** Where to send, in order of preference. If one refuses before it has replied, the next is tried. */
+  /** The addresses of the peer, in order of preference. If one refuses before it has replied, the next is tried. */
   readonly candidates: readonly [Endpoint, ...Endpoint[]];
   readonly client: Omit<ClientOptions, 'strays'>;
-  /** Whether replies are awaited at all. */
+  /** Whether replies are awaited. */
   readonly listens: boolean;
-  /** Whether messages name senders, each of which has a socket of its own. Default: all leave from one socket. */
+  /** Whether messages name senders, and each sender has a socket of its own. Default: all messages leave from one socket. */
   readonly manySenders?: boolean;
-  /** Whose datagrams are replies. A broadcast or multicast destination implies `anyone`. */
+  /** The senders whose datagrams are replies. A broadcast or multicast destination implies `anyone`. */
   readonly repliesFrom: RepliesFrom;
-  /** Writes the messages anew for another address of the name, if they contain it. Default: they stay as they are. */
+  /** Writes the messages again for another address, if they contain the address. Default: they do not change. */
   readonly rewrite?: ((local: Endpoint, remote: Endpoint) => Promise<readonly Uint8Array[]>) | undefined;
 }
 
-/** What a {@link Connection} calls. */
+/** Functions that a {@link Connection} calls. */
 export interface ConnectionHooks {
-  /** A socket is open. It is called before the first datagram can arrive. */
+  /** A socket is open. The call comes before the first datagram can arrive. */
   opened(client: DatagramClient): void;
-  /** What was kept is about to be sent to another address; `timeMs` by the wall clock. */
+  /** The kept messages are about to be sent to another address. `timeMs` is now, by the wall clock. */
   sendingAgain(timeMs: number): void;
-  /** Messages were sent to another address. */
+  /** Kept messages were sent to another address. */
   sentAgain(): void;
 }
 
+/** The senders whose datagrams are replies if messages go to this address. */
 function repliesFromAt(
   { address }: Endpoint,
   { repliesFrom, client }: Pick<ConnectionOptions, 'repliesFrom' | 'client'>,
 ): RepliesFrom {
-  // Without the permission to broadcast, it is not used as a broadcast address.
+  // Without the permission to broadcast, an address such as 192.0.2.255 is an ordinary host.
   const many = isMulticast(address) || (client.broadcast === true && isBroadcast(address));
   return many ? 'anyone' : repliesFrom;
 }
 
 /**
- * One peer, by the first of its addresses that does not refuse. Messages are kept until that is known, and sent again to
- * the next address.
+ * The connection to one peer. A name can have several addresses, and the connection uses the first one that does not refuse.
+ * Until an address has replied, messages are kept: if the address refuses, they are sent again to the next one.
  */
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -54,15 +55,15 @@ export class Connection {
   readonly #hooks: ConnectionHooks;
   readonly #candidates: Endpoint[];
   #clients!: Clients;
-  /** Whose datagrams are replies at the address in use. */
+  /** The senders whose datagrams are replies at the address in use. */
   #repliesFrom: RepliesFrom = 'peer';
-  /** What was sent; undefined once the address is not changed any more. */
+  /** The messages so far. Undefined once the address will not change any more. */
   #kept: ResendBuffer | undefined = new ResendBuffer();
   #rewritten: readonly Uint8Array[] | undefined;
   #switching: Promise<void> | undefined;
-  /** Datagrams that the kernel dropped on sockets to addresses that were given up; there may have been more. */
+  /** Datagrams that the kernel dropped on the sockets of refused addresses. */
   readonly #droppedBefore = { count: 0, isLowerBound: false };
-  /** Replies that were left in the kernel at the end; there may have been more. */
+  /** Replies that were left in the kernel at the end, as far as they were counted. */
   #leftInKernel = 0;
 
   constructor(options: ConnectionOptions, observers: Observers, ending: Ending, hooks: ConnectionHooks) {
@@ -73,7 +74,7 @@ export class Connection {
     this.#candidates = [...options.candidates];
   }
 
-  /** Opens the first socket. @throws {DatagramError} when no address can be used */
+  /** Opens the first socket, to the first address that can be used. @throws {DatagramError} if no address can be used */
   async open(): Promise<void> {
     for (;;) {
       const [remote, next] = this.#candidates;
@@ -103,41 +104,46 @@ export class Connection {
     return this.#clients;
   }
 
-  /** The socket; with many senders, that of the first. */
+  /** The socket. With many senders, the socket of the first sender. */
   get first(): DatagramClient {
     return this.#clients.first;
   }
 
-  /** Whose datagrams are replies at the address in use. */
+  /** The senders whose datagrams are replies at the address in use. */
   get repliesFrom(): RepliesFrom {
     return this.#repliesFrom;
   }
 
-  /** The messages as they were written for the address in use; undefined if they are as they were sent at first. */
+  /** The messages as written again for the address in use. Undefined if they did not change. */
   get rewritten(): readonly Uint8Array[] | undefined {
     return this.#rewritten;
   }
 
-  /** Set while the address is being changed; settles when the messages went to the new one. */
+  /** Set during a change of the address. Settles when the kept messages were sent to the new address. */
   get switching(): Promise<void> | undefined {
     return this.#switching;
   }
 
   /** See `Exchange.kernelDropped`. */
   get kernelDropped(): number | undefined {
-    // The node engine finds each socket's count among those of all sockets: for many sockets that takes too long.
+    // The node engine reads the counts of all sockets of the system to find one. For many sockets that takes too long.
     const isKnown = this.#options.manySenders !== true || this.first.engine !== 'node';
     const kernelDropped = isKnown ? this.#clients.kernelDropped : undefined;
     if (kernelDropped === undefined && this.#leftInKernel === 0) return undefined;
     return this.#droppedBefore.count + (kernelDropped ?? 0) + this.#leftInKernel;
   }
 
-  /** Whether the kernel may have dropped more than `kernelDropped` said last. */
+  /** Whether the kernel may have dropped more than the last value of `kernelDropped`. */
   get kernelDropsAreLowerBound(): boolean {
     return this.#droppedBefore.isLowerBound || this.#leftInKernel > 0 || this.#clients.kernelDropsAreLowerBound;
   }
 
-  /** The socket of a sender, to the address in use: that may change while the socket is opened. */
+  /**
+   * The socket of a sender to the address in use. It is opened if necessary. If the address changes meanwhile, a socket to the
+   * new address is opened.
+   *
+   * @throws {DatagramError} if the socket cannot be opened
+   */
   async clientOf(sender: string): Promise<DatagramClient> {
     for (;;) {
       const clients = this.#clients;
@@ -153,18 +159,18 @@ export class Connection {
     }
   }
 
-  /** Keeps messages that are about to be sent, in case the address refuses them. */
+  /** Keeps messages that are about to be sent, to send them again if the address refuses. */
   keep(payloads: readonly Uint8Array[], sender: string | undefined): void {
     if (this.#kept === undefined) return;
     if (this.#candidates.length === 1 || !this.#kept.keep(payloads, sender)) this.settle();
   }
 
-  /** The address is not changed any more: it has replied, or more was sent to it than is sent again. */
+  /** The address will not change any more: it has replied, or there are too many messages to send them again. */
   settle(): void {
     this.#kept = undefined;
   }
 
-  /** The address refused: goes on to the next and sends there what was kept. Returns false if that is not possible. */
+  /** The address refused. Starts to send the kept messages to the next address. Returns false if that is not possible. */
   goOn(why: DatagramError): boolean {
     if (this.#candidates.length === 1 || this.#kept === undefined) return false;
     this.#switching ??= this.#switch(this.#kept, why).finally(() => {
@@ -208,7 +214,7 @@ export class Connection {
     await this.#observers.tellTransmitted(payloads, 'next address', client, timesMs);
   }
 
-  /** Counts datagrams that are left in the kernel after receiving has ended. */
+  /** Counts the datagrams that are left in the kernel. Call it after receiving has ended. */
   async countLeftInKernel(): Promise<void> {
     const clients = this.#clients;
     const before = clients.discarded;

@@ -1,4 +1,7 @@
-/** Whether an exchange is over, and why. */
+/**
+ * The end of an exchange, in steps. First, enough replies came, and sending ends. Then the time for replies is over: replies
+ * that reached the socket before are still read. Then everything is over.
+ */
 export class Ending {
   readonly #timeOver = new AbortController();
   readonly #over = new AbortController();
@@ -6,52 +9,52 @@ export class Ending {
   #overSinceMs = Infinity;
   #failure: Error | undefined;
 
-  /** Aborted when the time for replies is over. What reached the socket before still counts. */
+  /** Aborted when the time for replies is over. Replies that reached the socket before still count. */
   get timeOver(): AbortSignal {
     return this.#timeOver.signal;
   }
 
-  /** When the time for replies was over, by `performance.now()`; Infinity while it is not. */
+  /** When the time for replies was over, by `performance.now()`. Infinity before. */
   get overSinceMs(): number {
     return this.#overSinceMs;
   }
 
-  /** Aborted when nothing more is waited for. */
+  /** Aborted when the exchange waits for nothing more. */
   get over(): AbortSignal {
     return this.#over.signal;
   }
 
-  /** Aborted when nothing more need be sent, though there may be more: the replies asked for have come, or it failed. */
+  /** Aborted when sending can end early: enough replies came, or the exchange failed. */
   get enough(): AbortSignal {
     return this.#enough.signal;
   }
 
-  /** What went wrong while receiving or going on to another address, if anything. */
+  /** The error that ended the exchange. Undefined if there is none. */
   get failure(): Error | undefined {
     return this.#failure;
   }
 
-  // The aborts have reasons of their own: the default reason is an error with a stack, which takes milliseconds to make.
+  // The abort reasons below are strings: the default reason is an error, and to make its stack takes milliseconds.
 
-  /** The time for replies is over. Twice is fine. */
+  /** The time for replies is over. It may be called again. */
   endTime(): void {
     if (this.#overSinceMs < Infinity) return;
     this.#overSinceMs = performance.now();
     this.#timeOver.abort('time over');
   }
 
-  /** Nothing more is waited for. Twice is fine. */
+  /** The exchange waits for nothing more. It may be called again. */
   end(): void {
     this.endTime();
     this.#over.abort('over');
   }
 
-  /** The replies asked for have come. Twice is fine. */
+  /** Enough replies came. It may be called again. */
   endSending(): void {
     this.#enough.abort('enough');
   }
 
-  /** The exchange cannot go on. */
+  /** An error ends the exchange. */
   fail(error: Error): void {
     this.#failure = error;
     this.#enough.abort('failed');

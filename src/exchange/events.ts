@@ -5,16 +5,19 @@ import type { Measurement } from '../check/measurement.js';
 import type { LogFields } from '../output/log.js';
 import type { NotSent } from '../stats/totals.js';
 
-/** Why datagrams were sent. */
+/**
+ * Why datagrams were sent: as a message, as a retransmission by `--retry`, as a follow-up that the protocol wants, or because
+ * an earlier address refused.
+ */
 export type Transmission = 'message' | 'retransmission' | 'follow-up' | 'next address';
 
 /**
- * Whose datagrams are replies: those of the address asked (`peer`), of any port of its host (`host`), or those of every
- * sender (`anyone`).
+ * The senders whose datagrams are replies: the address asked (`peer`), any port of its host (`host`), or every address
+ * (`anyone`).
  */
 export type RepliesFrom = 'peer' | 'host' | 'anyone';
 
-/** What an exchange tells while it goes on. */
+/** An event of an exchange, told apart by `type`. */
 export type ExchangeEvent =
   | JudgedEvent
   | RepliesEvent
@@ -34,17 +37,17 @@ export type ExchangeEvent =
   | NoteEvent
   | NotSentEvent;
 
-/** Replies were judged. It comes before the {@link RepliesEvent} of the same replies. */
+/** Replies were judged. The {@link RepliesEvent} with the same replies follows. */
 export interface JudgedEvent {
   readonly type: 'judged';
   readonly batch: readonly Datagram[];
-  /** What each of them was found to be, in the same order. */
+  /** The finding for each reply, in the same order. */
   readonly findings: readonly Finding[];
-  /** Whose datagrams are replies at the address in use. */
+  /** The senders whose datagrams are replies at the address in use. */
   readonly repliesFrom: RepliesFrom;
 }
 
-/** Replies that were judged. The exchange takes the next ones when the promises of all observers have settled. */
+/** Replies were judged, and can be written. The exchange goes on when the promises of all observers have settled. */
 export interface RepliesEvent {
   readonly type: 'replies';
   readonly batch: readonly Datagram[];
@@ -52,7 +55,7 @@ export interface RepliesEvent {
   readonly local: Endpoint;
 }
 
-/** Datagrams from other addresses than the one asked. */
+/** Datagrams came from other addresses than the one asked. */
 export interface StraysEvent {
   readonly type: 'strays';
   readonly batch: readonly Datagram[];
@@ -67,23 +70,23 @@ export interface TransmittedEvent {
   readonly why: Transmission;
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  /** When the kernel was given each of them, in milliseconds since the epoch. */
+  /** When each datagram was given to the kernel, in milliseconds since the epoch. */
   readonly timesMs: Float64Array;
 }
 
-/** A reply was pending, and is now found to match or not. */
+/** A pending reply was decided: it matches, or it does not. */
 export interface SettledEvent {
   readonly type: 'settled';
   readonly finding: Finding;
 }
 
-/** An ICMP error came back for a datagram that was sent. */
+/** An ICMP error came back for a sent datagram. */
 export interface PeerErrorEvent {
   readonly type: 'peer error';
   readonly error: DatagramError;
 }
 
-/** An address could not be used, and the next is tried. */
+/** An address of the name refused or could not be used. The next one is tried. */
 export interface NextAddressEvent {
   readonly type: 'next address';
   readonly refused: Endpoint;
@@ -91,25 +94,25 @@ export interface NextAddressEvent {
   readonly why: DatagramError;
 }
 
-/** Datagrams found the receive queue full. */
+/** Datagrams were dropped because the receive queue was full. */
 export interface DroppedEvent {
   readonly type: 'dropped';
   readonly count: number;
 }
 
-/** The system had no memory to receive with. It is asked again. */
+/** The system had no memory to receive with. Receiving is tried again. */
 export interface ReceiveErrorEvent {
   readonly type: 'receive error';
   readonly error: DatagramError;
 }
 
-/** The wait is over, and so many replies that had arrived are not judged. */
+/** The time is over, and `count` replies that had arrived are not judged. */
 export interface LeftEvent {
   readonly type: 'left';
   readonly count: number;
 }
 
-/** The name of the destination was looked up. Only `ask` tells this event and those below it. */
+/** The name of the destination was looked up. Only `ask` tells this event and the following ones. */
 export interface ResolvedEvent {
   readonly type: 'resolved';
   readonly name: string;
@@ -122,45 +125,47 @@ export interface MeasuringEvent {
   readonly measurement: Measurement;
 }
 
-/** An exchange, for observers: its counts can be read at any moment. */
+/** An exchange as observers see it. All values can be read at any moment. */
 export interface ObservedExchange {
-  /** The socket. Like the two addresses, it changes when another address of the name is tried. */
+  /** The socket. The socket and both addresses change when another address of the name is tried. */
   readonly client: DatagramClient;
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  /** Whether replies from any address count. */
+  /** Whether replies from every address count. */
   readonly hearsEverybody: boolean;
-  /** Whether replies are awaited at all. */
+  /** Whether replies are awaited. */
   readonly listens: boolean;
   /** Messages that the kernel took. */
   readonly sent: number;
-  /** The same, with retransmissions and follow-ups. */
+  /** Datagrams that the kernel took: messages, retransmissions and follow-ups. */
   readonly transmitted: number;
+  /** Replies, matching or not. */
   readonly received: number;
-  /** Undefined where it cannot be known. */
+  /** Replies that the kernel dropped. Undefined where the system does not tell. */
   readonly kernelDropped: number | undefined;
+  /** Whether the kernel may have dropped more. */
   readonly kernelDropsAreLowerBound: boolean;
 }
 
-/** The socket is open. Nothing is sent before the promises of all observers have settled, one after the other. */
+/** The socket is open. Observers are called one after the other, each after the promise of the one before. Then sending begins. */
 export interface OpenedEvent {
   readonly type: 'opened';
   readonly exchange: ObservedExchange;
-  /** Messages in a round; undefined if they are read meanwhile. */
+  /** The number of messages in a round. Undefined if messages are read while others are sent. */
   readonly rounds: number | undefined;
 }
 
-/** Nothing more is awaited, and the socket is about to be closed. */
+/** The exchange waits for nothing more, and is about to close the socket. */
 export interface ClosingEvent {
   readonly type: 'closing';
 }
 
-/** The socket is closed, and every reply that counts was taken. It is told of each socket that was told as opened. */
+/** The socket is closed, and every reply that counts was judged. It follows each {@link OpenedEvent}, after failures too. */
 export interface ClosedEvent {
   readonly type: 'closed';
 }
 
-/** Something to be told about the messages, such as why one was not sent. */
+/** A text about the messages for the user, for example why the rest of the input was not sent. */
 export interface NoteEvent {
   readonly type: 'note';
   readonly level: 'info' | 'warn';
@@ -168,24 +173,24 @@ export interface NoteEvent {
   readonly fields: LogFields | undefined;
 }
 
-/** What a recording holds and was not sent. */
+/** The content of a recording that was not sent. */
 export interface NotSentEvent {
   readonly type: 'not sent';
   readonly notSent: readonly NotSent[];
 }
 
-/** Events for which the exchange waits until the observers are done. */
+/** Events after which the exchange waits for the promises of the observers. */
 type AwaitedEvent = RepliesEvent | TransmittedEvent | OpenedEvent;
 type OtherEvent = Exclude<ExchangeEvent, AwaitedEvent>;
 
-/** A function for each type of event, if wanted. */
+/** An object with functions for some types of events. */
 type TakersOf<Event extends ExchangeEvent, Result> = {
   readonly [Type in Event['type']]?: (event: Extract<Event, { readonly type: Type }>) => Result;
 };
 
 /**
- * Looks at an exchange: an object with one function for each type of event that it wants to know of. A promise that rejects
- * ends the exchange as a failure, as long as it still waits for replies.
+ * Observes an exchange: an object with a function for each type of event that it needs. If a promise of an observer rejects
+ * while the exchange waits for replies, the exchange fails with that error.
  */
 export type ExchangeObserver = TakersOf<AwaitedEvent, void | Promise<void>> & TakersOf<OtherEvent, void>;
 
@@ -193,7 +198,7 @@ type Taker = (event: ExchangeEvent) => void | Promise<void>;
 
 /** All observers of one exchange. */
 export class Observers {
-  /** Those that want to know of each type of event: a flood of replies is told to no other. */
+  /** The functions of the observers by type of event: events of a flood cost nothing without a function for them. */
   readonly #takers = new Map<string, Taker[]>();
 
   constructor(all: readonly ExchangeObserver[]) {
@@ -204,22 +209,22 @@ export class Observers {
     }
   }
 
-  /** Whether an observer wants to know of such events: what nobody wants need not be made. */
+  /** Whether an observer has a function for these events. Otherwise the event need not be made. */
   want(type: ExchangeEvent['type']): boolean {
     return this.#takers.has(type);
   }
 
-  /** Tells all observers. */
+  /** Calls all observers. */
   tell(event: OtherEvent): void {
     for (const take of this.#takers.get(event.type) ?? []) void take(event);
   }
 
-  /** Tells one observer after the other that the socket is open. */
+  /** Calls one observer after the other, and waits for the promise of each. */
   async tellOpened(event: OpenedEvent): Promise<void> {
     for (const take of this.#takers.get(event.type) ?? []) await take(event);
   }
 
-  /** Tells all observers. Settles when all of them are done; undefined if none takes time. */
+  /** Calls all observers. Settles with their promises. Undefined if no observer returned a promise. */
   tellAndWait(event: RepliesEvent | TransmittedEvent): Promise<unknown> | undefined {
     let waiting: Promise<unknown> | undefined;
     for (const take of this.#takers.get(event.type) ?? []) {
@@ -229,12 +234,12 @@ export class Observers {
     return waiting;
   }
 
-  /** Room for the times at which datagrams are sent; undefined if nobody wants to know them. */
+  /** Makes an array for the times at which these datagrams are sent. Undefined if no observer needs the times. */
   timesOf({ length }: readonly Uint8Array[]): Float64Array | undefined {
     return this.want('transmitted') ? new Float64Array(length) : undefined;
   }
 
-  /** Tells that the kernel took datagrams. `timesMs` was made by {@link timesOf}, and filled by the socket. */
+  /** Calls all observers with a {@link TransmittedEvent}. `timesMs` is from {@link timesOf}, and the socket has filled it. */
   async tellTransmitted(
     payloads: readonly Uint8Array[],
     why: Transmission,

@@ -11,7 +11,7 @@ import { FollowUps } from './follow-ups.js';
 import { Hearing, type HearingOptions } from './hearing.js';
 import { Waiting, type WaitingOptions } from './waiting.js';
 
-/** How long the kernel has to take what is being sent, once the run was interrupted. */
+/** After an interruption, the kernel has this time to take the datagrams that are being sent. */
 const GIVEN_UP_AFTER_MS = 100;
 
 function withoutFailed(payloads: readonly Uint8Array[], failures: readonly SendFailure[]): readonly Uint8Array[] {
@@ -23,13 +23,13 @@ function withoutFailed(payloads: readonly Uint8Array[], failures: readonly SendF
 /** Options of {@link Exchange}. */
 export interface ExchangeOptions extends ConnectionOptions, Omit<WaitingOptions, 'sent'> {
   readonly judge: Judge;
-  /** Matches each reply to a message, and says which are no replies. Default: nothing is measured. */
+  /** Matches replies to messages, and measures round trips. Default: nothing is measured. */
   readonly measurement?: Measurement | undefined;
   /** Default: none. */
   readonly observers?: readonly ExchangeObserver[];
 }
 
-/** Sends messages to one peer, takes in its replies, and knows when there is nothing more to wait for. */
+/** Sends messages to one peer, judges its replies, and decides when to stop waiting for more. */
 export class Exchange implements AsyncDisposable {
   readonly #options: ExchangeOptions;
   readonly #observers: Observers;
@@ -72,7 +72,7 @@ export class Exchange implements AsyncDisposable {
     this.#hearing = new Hearing(hearing, observers, ending, this.#connection, this.#waiting, firstMatch);
   }
 
-  /** Opens the socket; nothing is sent yet. @throws {DatagramError} when no address can be used */
+  /** Opens the socket. Sends nothing. @throws {DatagramError} if no address can be used */
   static async open(options: ExchangeOptions): Promise<Exchange> {
     const exchange = new Exchange(options);
     await exchange.#connection.open();
@@ -84,37 +84,37 @@ export class Exchange implements AsyncDisposable {
     return this.client.remote;
   }
 
-  /** The address of the socket; with many senders, that of the first. */
+  /** The address of the socket. With many senders, the address of the first sender's socket. */
   get local(): Endpoint {
     return this.client.local;
   }
 
-  /** The socket; with many senders, that of the first. */
+  /** The socket. With many senders, the socket of the first sender. */
   get client(): DatagramClient {
     return this.#connection.first;
   }
 
-  /** Whether replies from any address count. */
+  /** Whether replies from every address count. */
   get hearsEverybody(): boolean {
     return this.#connection.repliesFrom === 'anyone';
   }
 
-  /** Whether replies are awaited at all. */
+  /** Whether replies are awaited. */
   get listens(): boolean {
     return this.#options.listens;
   }
 
-  /** Messages that the kernel took; retransmissions are not counted. */
+  /** Messages that the kernel took, without retransmissions. */
   get sent(): number {
     return this.#counts.sent;
   }
 
-  /** Whether the kernel has not yet taken or refused all that {@link send} was given. */
+  /** Whether messages of {@link send} wait for the kernel to take them. */
   get isSending(): boolean {
     return this.#isGiving;
   }
 
-  /** Datagrams that the kernel took, with retransmissions and follow-ups. */
+  /** Datagrams that the kernel took: messages, retransmissions and follow-ups. */
   get transmitted(): number {
     return this.#asked + this.#followUps.count;
   }
@@ -123,40 +123,40 @@ export class Exchange implements AsyncDisposable {
     return this.#counts.sent + this.#counts.retransmitted;
   }
 
-  /** Replies that were taken in, matching or not. */
+  /** Replies, matching or not. */
   get received(): number {
     return this.#hearing.received;
   }
 
-  /** Replies that found the queue full, or were not judged in time. */
+  /** Replies that were dropped because the queue was full, or that were not judged in time. */
   get dropped(): number {
     return this.#hearing.dropped;
   }
 
   /**
-   * Replies that the kernel dropped, and those that were left in the socket at the end; undefined where that cannot be
-   * known. See `DatagramSocket.kernelDropped`.
+   * Replies that the kernel dropped, or that were left in the socket at the end. Undefined where the system does not tell. See
+   * `DatagramSocket.kernelDropped`.
    */
   get kernelDropped(): number | undefined {
     return this.#connection.kernelDropped;
   }
 
-  /** Whether the kernel may have dropped more than `kernelDropped` said last. */
+  /** Whether the kernel may have dropped more than the last value of `kernelDropped`. */
   get kernelDropsAreLowerBound(): boolean {
     return this.#connection.kernelDropsAreLowerBound;
   }
 
-  /** From the latest transmission of the first message to the first matching reply, in milliseconds. */
+  /** The time from the last transmission of the first message to the first matching reply, in milliseconds. */
   get rttMs(): number | undefined {
     return this.#firstMatch.rttMs;
   }
 
-  /** Who sent the last reply that did not match. */
+  /** The sender of the last reply that did not match. */
   get mismatched(): Endpoint | undefined {
     return this.#firstMatch.mismatched;
   }
 
-  /** How many matching replies make the verdict good. */
+  /** How many matching replies make the verdict `ok`. */
   get wanted(): number {
     return this.#waiting.wanted;
   }
@@ -166,12 +166,12 @@ export class Exchange implements AsyncDisposable {
     return this.#waiting.refusal;
   }
 
-  /** Aborted when nothing more need be sent, though there may be more: the replies asked for have come, or it failed. */
+  /** Aborted when sending can end early: enough replies came, or the exchange failed. */
   get enough(): AbortSignal {
     return this.#ending.enough;
   }
 
-  /** What went wrong while receiving or going on to another address, if anything. */
+  /** The error that ended the exchange. Undefined if there is none. */
   get failure(): Error | undefined {
     return this.#ending.failure;
   }
@@ -188,7 +188,7 @@ export class Exchange implements AsyncDisposable {
 
   #onPeerError(error: DatagramError): void {
     if (this.#ending.over.aborted) return;
-    // A router's "unreachable" is as good as a refusal; only the linux engine tells it apart.
+    // The "unreachable" of a router counts as a refusal. Only the linux engine hears it.
     const isRefusal = error.code === 'REFUSED' || error.code === 'UNREACHABLE';
     if (isRefusal && this.#connection.goOn(error)) return;
     if (isRefusal) this.#waiting.refused(error);
@@ -199,10 +199,11 @@ export class Exchange implements AsyncDisposable {
   }
 
   /**
-   * Sends messages, in order; their bytes are the exchange's until the promise settles.
+   * Sends messages, in this order. Do not change their bytes before the promise settles.
    *
-   * @param sender whose socket they leave from, if there are many; any text that tells it from others
-   * @throws {DatagramError} for the first that the kernel did not take
+   * @param sender the name of the sender whose socket they leave from. Any text that is unique to the sender. Undefined: the
+   * first socket.
+   * @throws {DatagramError} for the first message that the kernel did not take
    */
   send(payloads: readonly Uint8Array[], sender?: string): Promise<void> {
     const sending = this.#send(payloads, sender);
@@ -228,7 +229,7 @@ export class Exchange implements AsyncDisposable {
       this.#isGiving = false;
     });
     if (connection.switching !== undefined || clients !== connection.clients) {
-      // The address was changed meanwhile, and these messages, which were kept, went to the new one.
+      // The address changed during the call. The messages were kept, and have been sent to the new address.
       await connection.switching;
       this.#counts.sent += payloads.length;
       this.#ending.throwFailure();
@@ -246,8 +247,11 @@ export class Exchange implements AsyncDisposable {
   }
 
   /**
-   * Waits for replies after everything was sent, counted from when the last message was, and sends `message` again at
-   * `retries` moments evenly spaced over the wait.
+   * Waits for replies. Call it after everything was sent.
+   *
+   * @param waitMs how long to wait at most, in milliseconds from the first transmission of the last message
+   * @param message the message to send again while no reply matches. Undefined: none.
+   * @param retries how often to send it again, at moments evenly spaced over the wait
    */
   wait(waitMs: number, message?: Uint8Array, retries = 0): Promise<void> {
     if (message === undefined) return this.#waiting.wait(waitMs);
@@ -266,7 +270,10 @@ export class Exchange implements AsyncDisposable {
     await this.#observers.tellTransmitted([message], 'retransmission', client, timesMs);
   }
 
-  /** Has the kernel say, without waiting, whether the last transmission was refused; goes through the addresses left. */
+  /**
+   * Asks the kernel, without waiting, whether the last transmission was refused. If it was, the next address is tried, and the
+   * kernel asked again.
+   */
   async checkRefusal(): Promise<void> {
     for (;;) {
       const { clients } = this.#connection;
@@ -278,22 +285,22 @@ export class Exchange implements AsyncDisposable {
   }
 
   /**
-   * The time is over. What reached the socket before counts, however late this process is, as far as it can be read and
-   * judged within a moment. Twice is fine.
+   * Ends the time for replies. Replies that reached the socket before still count, even if this process is late: it reads and
+   * judges them for a moment. It may be called again.
    */
   endOnTime(): Promise<void> {
     return this.#waiting.endOnTime();
   }
 
-  /** Nothing more is waited for; what has arrived still counts, unless enough replies came. Twice is fine. */
+  /** Ends the exchange now. Replies in the queue still count, unless enough replies came. It may be called again. */
   end(): void {
     this.#ending.end();
   }
 
   /**
-   * Closes the socket, and waits until the replies that count were taken. Twice is fine.
+   * Closes the socket, and waits until all replies that count were judged. It may be called again.
    *
-   * @param hurried whether to give up, in a moment, datagrams that the kernel does not take
+   * @param hurried whether to give up datagrams that the kernel does not take within 100 ms
    */
   close(hurried: boolean): Promise<void> {
     this.#closing ??= this.#close(hurried);
@@ -304,7 +311,7 @@ export class Exchange implements AsyncDisposable {
     const connection = this.#connection;
     const givingUp = new Alarm(() => {
       const isSending = this.#isGiving || this.#followUps.isSending || connection.switching !== undefined;
-      // Otherwise this process had no time yet to close the sockets, as on a busy machine. What they hold is not lost then.
+      // Otherwise this process is late to close the sockets, as on a busy machine. Then the replies in them are not given up.
       if (!isSending) return;
       if (connection.clients.queued > 0) this.#hearing.drop(connection.clients.queued);
       connection.clients.abort();
@@ -326,12 +333,12 @@ export class Exchange implements AsyncDisposable {
     connection.clients.removeAllListeners();
   }
 
-  /** Whether replies beyond those that were judged would have counted. */
+  /** Whether further replies would have counted. */
   get #wantsMore(): boolean {
     return this.#options.listens && this.failure === undefined && !this.#waiting.hasEnough;
   }
 
-  /** Closes it in order, see {@link close}. */
+  /** Closes the exchange in order, see {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close(false);
   }

@@ -4,10 +4,10 @@ import type { Ending } from './ending.js';
 import type { Observers } from './events.js';
 import type { FirstMatch } from './first-match.js';
 
-/** How many follow-ups are sent for each datagram that was sent: a peer that always wants more gets no more. */
+/** The most follow-ups for each sent message. It bounds the traffic with a peer that wants more and more of them. */
 const MAX_FOLLOW_UPS_A_MESSAGE = 2;
 
-/** Sends what a protocol wants sent back to the peer before it gives its reply proper, such as a challenge. */
+/** Sends follow-ups: datagrams that a protocol wants from the client before the decisive reply, for example a challenge sent back. */
 export class FollowUps {
   readonly #observers: Observers;
   readonly #ending: Ending;
@@ -23,21 +23,22 @@ export class FollowUps {
     this.#firstMatch = firstMatch;
   }
 
-  /** Whether the kernel has not yet taken or refused one. */
+  /** Whether a follow-up waits for the kernel to take it. */
   get isSending(): boolean {
     return this.#sending > 0;
   }
 
-  /** How many were sent. */
+  /** How many follow-ups were sent. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Sends one to the sender of a reply, if that is the peer, and the peer did not have its share.
+   * Sends a follow-up to the sender of a reply. Does nothing if the sender is not the peer, or if the peer got two follow-ups
+   * for each message already.
    *
-   * @param client the socket that heard the reply
-   * @param asked how many messages were sent, with those that were sent again
+   * @param client the socket that received the reply
+   * @param asked how many messages and retransmissions were sent
    */
   send(payload: Uint8Array, to: Endpoint, client: DatagramClient, asked: number): void {
     if (!sameEndpoint(to, client.remote) || this.#count >= MAX_FOLLOW_UPS_A_MESSAGE * asked) return;
@@ -53,7 +54,7 @@ export class FollowUps {
     const failures = await sending.catch(() => undefined);
     this.#sending -= 1;
     if (failures === undefined) {
-      // The exchange is over already, and its socket closed.
+      // The exchange is over, and has closed the socket.
       this.#count -= 1;
       return;
     }
@@ -66,7 +67,7 @@ export class FollowUps {
     }
   }
 
-  /** Settles when those under way were sent. */
+  /** Settles when no follow-up is under way. */
   async settled(): Promise<void> {
     await this.#underWay;
   }

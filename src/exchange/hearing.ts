@@ -9,33 +9,34 @@ import type { Observers } from './events.js';
 import type { FirstMatch } from './first-match.js';
 import type { Waiting } from './waiting.js';
 
-/** How long replies are judged before signals and timers have their turn: a peer may send replies that take long to judge. */
+/** After this time of judging, signals and timers have their turn. Some replies take long to judge. */
 const MAX_JUDGING_MS = 10;
-/** After so many bytes of judged replies the observers are told, so that the replies can be written. */
+/** After this number of bytes, the judged replies go to the observers, so that they can be written. */
 const MAX_PORTION_BYTES = 64 * 1024;
-/** How long, once the wait is over, an examination may still take, and all judging together. */
+/** After the time for replies is over, the examination of one reply may still take this long. */
 const MAX_LATE_EXAMINING_MS = 40;
+/** After the time for replies is over, judging all remaining replies may still take this long. */
 const MAX_LATE_JUDGING_MS = 80;
 
-/** Resolves once signals, timers and sockets had their turn. */
+/** Resolves after signals, timers and sockets had their turn. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
 }
 
-/** What replies are held against. */
+/** Options of {@link Hearing}. */
 export interface HearingOptions {
   readonly judge: Judge;
   /** Matches each reply to a message. Default: nothing is measured. */
   readonly measurement?: Measurement | undefined;
-  /** Sends what the protocol wants sent back to the sender of a reply. */
+  /** Sends a follow-up to the sender of a reply. */
   readonly followUp: (payload: Uint8Array, reply: Datagram, client: DatagramClient) => void;
 }
 
 /**
- * Takes in what the sockets of a connection receive, tells replies from strays, and judges the replies. It judges within a
- * time budget, so that a flood of replies holds up neither timers nor the end.
+ * Receives the datagrams of a connection, separates replies from strays, and judges the replies. Judging has a time budget, so
+ * that a flood of replies delays neither timers nor the end.
  */
 export class Hearing {
   readonly #options: HearingOptions;
@@ -45,13 +46,13 @@ export class Hearing {
   readonly #waiting: Waiting;
   readonly #firstMatch: FirstMatch;
   readonly #receiving: Promise<void>[] = [];
-  /** Settles when the replies of all sockets so far are judged, and written. */
+  /** Settles when the replies of all sockets so far are judged and written. */
   #taking: Promise<unknown> = Promise.resolve();
   #received = 0;
   #dropped = 0;
-  /** Spent on judging after the time for replies was over. */
+  /** The time of judging after the time for replies was over. */
   #lateJudgingMs = 0;
-  /** Replies that were taken from the queue, and are not judged any more. */
+  /** Replies that were taken from the queue and not judged, because the time for judging was over. */
   #unjudged = 0;
 
   constructor(
@@ -70,17 +71,17 @@ export class Hearing {
     this.#firstMatch = firstMatch;
   }
 
-  /** Replies that were taken in, matching or not. */
+  /** Replies, matching or not. */
   get received(): number {
     return this.#received;
   }
 
-  /** Replies that found the queue full, or were not judged in time. */
+  /** Replies that were dropped because the queue was full, or that were not judged in time. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Takes in what a socket receives. */
+  /** Starts to receive from a socket. */
   hear(client: DatagramClient): void {
     client.on('drop', (count) => {
       this.drop(count);
@@ -91,13 +92,13 @@ export class Hearing {
     this.#receiving.push(this.#receive(client));
   }
 
-  /** Replies found the queue full, or were given up with it. */
+  /** Counts replies that were dropped because the queue was full, or was given up. */
   drop(count: number): void {
     this.#dropped += count;
     this.#observers.tell({ type: 'dropped', count });
   }
 
-  /** Datagrams came from other addresses than the one asked. */
+  /** Counts datagrams from other addresses than the one asked. */
   takeStrays(batch: readonly Datagram[], { local }: DatagramClient): void {
     if (this.#ending.over.aborted) return;
     for (let index = 0; index < batch.length; index += 1) this.#options.judge.stray();
@@ -109,7 +110,7 @@ export class Hearing {
     try {
       for await (const batch of client.batches()) {
         const replies = this.#withoutStrays(batch, client);
-        // Sockets take turns: stdout is written to in order, and one reply at a time is examined.
+        // One socket after the other: stdout takes one batch at a time, and the examiner one reply.
         const taking = this.#taking.then(() => this.#takeIn(replies, client));
         this.#taking = taking.catch(() => undefined);
         if (!(await taking)) return;
@@ -119,7 +120,7 @@ export class Hearing {
     }
   }
 
-  /** An unconnected socket hears everybody, though only the host that was asked may reply. */
+  /** Removes strays from a batch. The socket is unconnected if every port of the host may reply, and then hears every host. */
   #withoutStrays(batch: readonly Datagram[], client: DatagramClient): readonly Datagram[] {
     if (this.#connection.repliesFrom !== 'host') return batch;
     const { address } = client.remote;
@@ -129,19 +130,19 @@ export class Hearing {
     return batch.filter(({ remote }) => remote.address === address);
   }
 
-  /** Whether the time for judging is over. The time in which a slow reader takes judged replies does not count. */
+  /** Whether the time for late judging is used up. The time of a slow reader of stdout does not count. */
   get #judgedLongEnough(): boolean {
     return this.#lateJudgingMs > MAX_LATE_JUDGING_MS;
   }
 
-  /** Counts judging that began at `sinceMs`, as far as the time for replies was over. */
+  /** Adds the time since `sinceMs` to the time of late judging, as far as it lies after the time for replies. */
   #judgedSince(sinceMs: number): void {
     const nowMs = performance.now();
     const { overSinceMs } = this.#ending;
     if (overSinceMs <= nowMs) this.#lateJudgingMs += nowMs - Math.max(sinceMs, overSinceMs);
   }
 
-  /** Judges replies that came together, and hands them on portion by portion; false if no more are wanted. */
+  /** Judges a batch of replies, and hands them to the observers in portions. Resolves to false if no more replies are wanted. */
   async #takeIn(batch: readonly Datagram[], client: DatagramClient): Promise<boolean> {
     if (batch.length === 0) return true;
     const { judge } = this.#options;
@@ -171,7 +172,13 @@ export class Hearing {
     return true;
   }
 
-  /** Judges replies from a place on, until others are to have their turn; returns them, which are one at least. */
+  /**
+   * Judges replies of a batch, from index `from` on, until the portion is full or its time is over. Returns the judged
+   * replies, at least one.
+   *
+   * @param isAlone whether the first reply was examined in the thread. It is then the only one of the portion.
+   * @param inTime false if that examination was ended: the reply is then not judged
+   */
   #judgePortion(
     batch: readonly Datagram[],
     from: number,
@@ -204,7 +211,7 @@ export class Hearing {
     return portion;
   }
 
-  /** Examines a reply that takes long. Resolves to false if the time for that was over first. */
+  /** Examines a reply in the thread. Resolves to false if the time for it was over first. */
   async #examine({ data }: Datagram): Promise<boolean> {
     const { judge } = this.#options;
     const { timeOver } = this.#ending;
@@ -222,7 +229,7 @@ export class Hearing {
     return inTime;
   }
 
-  /** Judges one reply; one that was not examined in time is left unjudged. */
+  /** Judges one reply, unless it could not be examined in time. */
   #judge(datagram: Datagram, client: DatagramClient, inTime: boolean): Finding {
     const { judge, measurement, followUp } = this.#options;
     this.#received += 1;
@@ -242,12 +249,12 @@ export class Hearing {
     return finding;
   }
 
-  /** Settles when every socket receives no more, and what counts of it was taken. */
+  /** Settles when all sockets have ended, and their replies were judged or left. */
   async done(): Promise<void> {
     await Promise.all(this.#receiving);
   }
 
-  /** Replies that had arrived, and are not judged any more, count as dropped. */
+  /** Counts the replies that had arrived and were not judged as dropped. */
   leaveTheRest(): void {
     const count = this.#unjudged + this.#connection.clients.queued;
     if (count === 0) return;

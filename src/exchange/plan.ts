@@ -8,10 +8,10 @@ import type { ReplayFilter } from '../record/replay-filter.js';
 import type { Encoding } from '../text/encoding.js';
 import type { RepliesFrom } from './events.js';
 
-/** The path by which `--replay` and `--file` mean stdin. */
+/** The path that stands for stdin in `--replay` and `--file`. */
 export const STDIN = '-';
 
-/** Where messages come from: exactly one source. */
+/** The source of the messages. There is exactly one. */
 export type MessageSource =
   | { readonly kind: 'payloads'; readonly payloads: readonly Uint8Array[] }
   | { readonly kind: 'files'; readonly paths: readonly string[] }
@@ -21,63 +21,68 @@ export type MessageSource =
   | { readonly kind: 'stream'; readonly format: StreamFormat }
   | { readonly kind: 'typing' };
 
-/** When messages are sent, and how often. */
+/** How often messages are sent, and at which moments. A round sends each message once. */
 export interface PacePlan {
-  /** How often each message is sent. Default: once, or until `duration` is over. */
+  /** The number of rounds. Default: 1; with `duration`, until that is over. */
   readonly count?: number | undefined;
-  /** Ends the sending, in milliseconds from its start. */
+  /** The time after which sending ends, in milliseconds from its start. Default: it ends with the last round. */
   readonly duration?: number | undefined;
-  /** From one round of messages to the next, in milliseconds. Default: 1000. */
+  /** The time from one round to the next, in milliseconds. Default: 1000. */
   readonly interval?: number | undefined;
-  /** Datagrams a second, instead of rounds; Infinity for as fast as the kernel takes them. */
+  /** Datagrams a second, in place of `interval`. Infinity: as fast as the kernel takes them. */
   readonly rate?: number | undefined;
 }
 
 /** How a recording is sent. */
 export interface ReplayPlan extends PacePlan {
-  /** Default: the datagrams that went to the receiver of the first. */
+  /** Which datagrams of the recording are sent. Default: the ones that went to the receiver of the first. */
   readonly replayFilter?: ReplayFilter | undefined;
-  /** One socket for all, or one for each recorded sender. Default: one. */
+  /** Whether all datagrams leave from one socket, or each recorded sender has its own. Default: one socket. */
   readonly senders?: 'one' | 'each' | undefined;
-  /** 2 is twice as fast as recorded, Infinity without pauses. Default: 1. */
+  /** The speed of the replay: 2 is twice as fast as recorded, Infinity is without pauses. Default: 1. */
   readonly speed?: number | undefined;
-  /** Whether the replies must be those that the recording holds. */
+  /** Whether the replies must equal the replies in the recording. Default: they need not. */
   readonly expectReplay?: true | undefined;
 }
 
-/** How many replies are awaited, and how long. */
+/** How many replies an exchange waits for, and how long. */
 export interface WaitPlan {
   /** Whether replies are awaited and judged. */
   readonly judged: boolean;
-  /** How long replies are awaited after the last message, in milliseconds; 0 for not at all, undefined for until the deadline. */
+  /** How long to wait for replies after the last message, in milliseconds. 0: not at all. Undefined: until the deadline. */
   readonly waitMs: number | undefined;
-  /** Matching replies that end the wait. Default: as many as messages were sent. */
+  /** The number of matching replies that ends the wait. `all`: only the time ends it. Default: as many as messages were sent. */
   readonly replies?: number | 'all' | undefined;
   /** How often the message is sent again while no reply matches. Default: 0. */
   readonly retry?: number | undefined;
-  /** The wait ends when nothing has arrived for so many milliseconds. */
+  /** The wait ends after this time without a datagram, in milliseconds. Default: it does not. */
   readonly idle?: number | undefined;
 }
 
-/** What one exchange is to do: whom it asks, what it sends, and what the replies must be. */
+/** The plan of one exchange: the peer, the messages, and the conditions for replies. */
 export interface ExchangePlan extends ReplayPlan, WaitPlan {
-  /** A name may stand for several addresses. They are tried in the order in which the resolver gives them. */
+  /** The peer. A name can have several addresses: they are tried in the order of the resolver. */
   readonly destination: Address;
   /** The local address. Default: the kernel chooses. */
   readonly source?: Address | undefined;
   readonly socket: DatagramSocketOptions;
   readonly messages: MessageSource;
-  /** The encoding of `written`, and of messages that are typed. */
+  /** The encoding of `written`, and of typed messages. */
   readonly encoding: Encoding;
-  /** What a reply must be. */
+  /** A reply matches if it meets all of these. */
   readonly expectations: readonly Expectation[];
-  /** The same expectations as the user wrote them. */
+  /** The same expectations as the user wrote them, for the thread that examines replies. */
   readonly written: WrittenExpectations;
-  /** Whose datagrams are replies. */
+  /** The senders whose datagrams are replies. */
   readonly repliesFrom: RepliesFrom;
 }
 
-/** Checks that only one message is sent again: its reply could be taken for another's. @throws {UsageError} */
+/**
+ * Checks that `retry` is used for a single message and a single reply. Otherwise a second reply to one request could be taken
+ * for a reply to another.
+ *
+ * @throws {UsageError} if there are several messages, rounds or replies
+ */
 export function checkRetry(
   { retry, count = 1, duration, replies }: Pick<ExchangePlan, 'retry' | 'count' | 'duration' | 'replies'>,
   messages: MessageSource,

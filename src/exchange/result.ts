@@ -6,50 +6,50 @@ import { formatDuration, formatMs } from '../text/time.js';
 import type { Exchange } from './exchange.js';
 import type { ExchangePlan } from './plan.js';
 
-/** What came of asking a peer. */
+/** The result of {@link ask}. */
 export interface CheckResult {
-  /** `ok` also for messages that ask for no reply. */
+  /** If no reply was awaited, it is `ok` or `refused`. */
   readonly verdict: Verdict;
-  /** The address that was asked: of a name the last that was tried. */
+  /** The address that was asked: the last one that was tried, if a name has several. */
   readonly remote: Endpoint;
   /** Messages that the kernel took. */
   readonly sent: number;
-  /** Replies that met every expectation. */
+  /** Replies that matched. */
   readonly matching: number;
-  /** How many of them make the verdict `ok`. */
+  /** How many matching replies make the verdict `ok`. */
   readonly wanted: number;
   /** Replies that came in time, and could not be judged in time. */
   readonly unjudged: number;
-  /** From the latest transmission of the first message to the first matching reply, in milliseconds. */
+  /** The time from the last transmission of the first message to the first matching reply, in milliseconds. */
   readonly rttMs: number | undefined;
-  /** What the protocol told in the first matching reply. */
+  /** The content of the first matching reply in the words of the probe. */
   readonly learned: string | undefined;
-  /** What the last reply said that left the reply proper to be waited for. */
+  /** The content of the last pending reply in words. */
   readonly pending: string | undefined;
-  /** Why the last wrong reply is wrong, in words that follow "the reply …", or a whole sentence of the probe. */
+  /** Why the last wrong reply is wrong: words that follow "the reply", or a sentence of the probe. */
   readonly mismatch: string | undefined;
   /** Whether `mismatch` is a sentence of the probe. */
   readonly failedProbe: boolean;
-  /** Who sent that reply. */
+  /** The sender of the last wrong reply. */
   readonly mismatched: Endpoint | undefined;
   /** The ICMP error of the last refusal. */
   readonly refusal: DatagramError | undefined;
-  /** How the replies compare with a recording, if they were compared. */
+  /** The comparison of the replies with a recording. Undefined if they were not compared. */
   readonly compared: Comparison | undefined;
 }
 
-/** Replies, compared with those that a recording expects. */
+/** The comparison of the replies with the replies that a recording expects. */
 export interface Comparison {
-  /** Replies that are none of the expected ones, by their numbers. */
+  /** Replies that match no expected reply. */
   readonly differing: Numbered;
-  /** Expected replies that did not come, by their numbers. */
+  /** Expected replies that did not come. */
   readonly missing: Numbered;
-  /** The same in words; undefined if there are none. */
+  /** The same two in words. Undefined if there are none. */
   readonly saysDiffering: string | undefined;
   readonly saysMissing: string | undefined;
 }
 
-/** What an exchange that is closed came to. */
+/** The result of a closed exchange. */
 export function resultOf(
   { judged, messages }: Pick<ExchangePlan, 'judged' | 'messages'>,
   exchange: Exchange,
@@ -82,15 +82,15 @@ export function resultOf(
   };
 }
 
-/** How much was sent, where the kernel took no more: `1 datagram was`. */
+/** How much was sent, in words: `nothing was`, `1 datagram was`, `2 datagrams were`. */
 export function countSent(sent: number): string {
   return sent === 0 ? 'nothing was' : sent === 1 ? '1 datagram was' : `${sent} datagrams were`;
 }
 
 /**
- * A result in a sentence.
+ * Describes a result in a sentence without a full stop.
  *
- * @param timeMs how long replies were awaited at most; Infinity for without end
+ * @param timeMs how long the exchange waited at most, in milliseconds; Infinity for no limit
  */
 export function describeResult(
   plan: Pick<ExchangePlan, 'judged' | 'messages'>,
@@ -138,7 +138,7 @@ function describeFailure(result: CheckResult, time: string): string {
   }
 }
 
-/** What was told apart; undefined for what may be either: "port unreachable" is what firewalls say as well. */
+/** The words of an ICMP error that has one meaning. Undefined for "port unreachable", which firewalls send as well. */
 function describeRefusal(refusal: DatagramError | undefined): string | undefined {
   return refusal?.icmp === undefined || systemCode(refusal.cause) === 'ECONNREFUSED' ? undefined : refusal.message;
 }

@@ -4,18 +4,18 @@ import { Alarm, waitUntil } from '../timing/alarm.js';
 import type { Connection } from './connection.js';
 import type { Ending } from './ending.js';
 
-/** How long what reached the sockets before the end is read: a flood has no end. */
+/** The time limit for reading the datagrams that reached the sockets before the end. A flood would never end. */
 const MAX_LATE_READING_MS = 40;
 
-/** When a {@link Waiting} stops. */
+/** Options of {@link Waiting}. */
 export interface WaitingOptions {
   readonly judge: Judge;
   /**
-   * Matching replies that end the exchange: a number, `all` that come in time, as many as messages were sent, or the number
-   * that is known when all was sent.
+   * The number of matching replies that ends the exchange. `all`: only the time ends it. `as-sent`: as many as messages were
+   * sent. A function returns the number, which is known only after everything was sent.
    */
   readonly replies: number | 'all' | 'as-sent' | (() => number);
-  /** The wait ends when nothing was sent or has arrived for so many milliseconds. */
+  /** The wait ends after this time without a sent or received datagram, in milliseconds. Default: it does not. */
   readonly idleMs?: number | undefined;
   /** How many messages the kernel took. */
   readonly sent: () => number;
@@ -24,20 +24,21 @@ export interface WaitingOptions {
 /** A message that is sent again while no reply matches. */
 export interface Retry {
   readonly message: Uint8Array;
-  /** How often, at moments evenly spaced over the wait. */
+  /** How often it is sent again, at moments evenly spaced over the wait. */
   readonly times: number;
   readonly send: (message: Uint8Array) => Promise<void>;
 }
 
-/** Knows when to send again, and when there is nothing more to wait for: enough replies, a refusal, silence, the time. */
+/** Decides when to send a message again, and when to stop waiting: after enough replies, a refusal, silence, or the time. */
 export class Waiting {
   readonly #options: WaitingOptions;
   readonly #ending: Ending;
   readonly #connection: Connection;
+  /** Whether {@link wait} was called. */
   #allSent = false;
   #retriesLeft = 0;
   #lastSentMs = 0;
-  /** When something was last sent or received. */
+  /** When a datagram was last sent or received, by `performance.now()`. */
   #aliveMs = 0;
   #refusal: DatagramError | undefined;
   #endingOnTime: Promise<void> | undefined;
@@ -56,19 +57,20 @@ export class Waiting {
     );
   }
 
-  /** How many matching replies make the verdict good. */
+  /** How many matching replies make the verdict `ok`. */
   get wanted(): number {
     const { replies, sent } = this.#options;
     if (typeof replies === 'function') return replies();
     return replies === 'as-sent' ? Math.max(1, sent()) : replies === 'all' ? 1 : replies;
   }
 
+  /** Whether enough replies matched so far. Never with `all`. */
   get hasEnough(): boolean {
     const { replies, judge } = this.#options;
     return replies !== 'all' && judge.matching >= this.wanted;
   }
 
-  /** Whether enough replies came, and nothing more is sent. */
+  /** Whether enough replies matched, and everything was sent. */
   get wantsNoMore(): boolean {
     return this.#allSent && this.hasEnough;
   }
@@ -78,17 +80,17 @@ export class Waiting {
     return this.#refusal;
   }
 
-  /** A message is about to be sent: the wait is counted from the last one. */
+  /** A message is about to be sent. The wait counts from the last call. */
   sending(): void {
     this.#lastSentMs = performance.now();
   }
 
-  /** Something was sent, or has arrived. */
+  /** A datagram was sent or has arrived. The time of `idleMs` counts from the last call. */
   stillAlive(): void {
     this.#aliveMs = performance.now();
   }
 
-  /** Ends the wait, or the sending, if enough replies came. */
+  /** Ends the exchange if enough replies matched. Before everything was sent, ends the sending. */
   checkEnough(): void {
     if (!this.hasEnough) return;
     if (this.#allSent) this.#ending.end();
@@ -101,16 +103,16 @@ export class Waiting {
     this.#options.judge.refusal();
   }
 
-  /** Ends the wait if the last transmission was refused, and nothing more is sent. */
+  /** Ends the wait if the last transmission was refused, and no retransmission follows. */
   checkRefused(): void {
     if (this.#allSent && this.#retriesLeft === 0 && this.#options.judge.refused) void this.endOnTime();
   }
 
-  /** Silence ends the wait, not the sending. */
+  /** Ends the wait after `idleMs` of silence. Silence does not end the sending. */
   async #endIfIdle(): Promise<void> {
     const { idleMs = Infinity } = this.#options;
     const { clients } = this.#connection;
-    // What reached the socket in time counts, however late this process is, and so does what a slow reader holds up.
+    // Datagrams that reached the socket in time end the silence, even if this process or a reader of stdout is slow.
     await clients.poll();
     if (this.#ending.over.aborted) return;
     if (this.#connection.clients.queued > 0) this.stillAlive();
@@ -119,7 +121,7 @@ export class Waiting {
     else this.#ending.end();
   }
 
-  /** Waits for replies after everything was sent, counted from when the last message was. */
+  /** Waits for replies, at most `waitMs` from the last message. Call it after everything was sent. */
   async wait(waitMs: number, retry?: Retry): Promise<void> {
     this.#allSent = true;
     this.#retriesLeft = retry?.times ?? 0;
@@ -141,7 +143,7 @@ export class Waiting {
     const { over } = this.#ending;
     const stepMs = waitMs / (times + 1);
     while (this.#retriesLeft > 0) {
-      // Moments that have passed are not made up for: more at once would be no more likely to get a reply.
+      // Missed moments are skipped: two retransmissions at once are no more likely to get a reply than one.
       const passed = Math.floor((performance.now() - startMs) / stepMs);
       const retry = Math.max(passed, times - this.#retriesLeft + 1);
       if (retry > times) return;
@@ -154,8 +156,8 @@ export class Waiting {
   }
 
   /**
-   * The time is over. What reached the socket before counts, however late this process is, as far as it can be read and
-   * judged within a moment. Twice is fine.
+   * Ends the time for replies. Replies that reached the socket before still count, even if this process is late: it reads and
+   * judges them for a moment. It may be called again.
    */
   endOnTime(): Promise<void> {
     this.#ending.endTime();
