@@ -11,7 +11,7 @@ import { type Outcome, start, udpcat } from '../support/udpcat.js';
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
 const texts = (peer: Peer): string[] => peer.received.map(({ data }) => data.toString());
 
-/** The summary that `--stats --log-format json` ends with. */
+/** The summary at the end of the output of `--stats --log-format json`. */
 function summary({ stderr }: Outcome): Readonly<Record<string, unknown>> {
   return jsonLines(stderr).at(-1) ?? {};
 }
@@ -24,7 +24,7 @@ async function startSummed(args: readonly string[]) {
 }
 
 describe('echo', () => {
-  test('answers every datagram with its own bytes, empty ones included, and writes nothing', async () => {
+  test('sends every datagram back, also empty ones, and writes nothing', async () => {
     const payloads = ['hello\n', '', Uint8Array.from({ length: 256 }, (_, byte) => byte), 'one\ntwo', ''];
     await using running = start(['echo', '-c', String(payloads.length)]);
     await using peer = await silentServer();
@@ -71,7 +71,7 @@ describe('echo', () => {
     await peer.collect(1);
   });
 
-  test('tells of what came, and not of its answers, with -o json', async () => {
+  test('writes received datagrams, and not its responses, with -o json', async () => {
     await using running = start(['echo', '-o', 'json', '-c', '1']);
     await using peer = await silentServer();
     await peer.send('hello', await running.listening());
@@ -84,13 +84,13 @@ describe('echo', () => {
 });
 
 describe('two servers that answer each other', () => {
-  /** Datagrams that go round at once: a hundred are answered after two rounds, which is well within a second. */
+  /** The datagrams that go round. After two rounds a hundred got a response, which takes much less than a second. */
   const COPIES = 50;
 
   test.concurrent(
     'fall silent, though something between them carries everything over, and count what they left',
     async () => {
-      // They end when nothing has come for a while: never, if the loop goes on.
+      // They end by --idle. If the loop went on, they would never end.
       const one = await startSummed(['echo', '--idle', '4s']);
       await using first = one.running;
       const two = await startSummed(['serve', '--reply', 'tick', '--idle', '4s', '-o', 'none']);
@@ -114,7 +114,7 @@ describe('two servers that answer each other', () => {
     },
   );
 
-  testWithRawSockets('fall silent when a forged sender sets them on each other', async () => {
+  testWithRawSockets('become silent if a forged sender starts the loop', async () => {
     const one = await startSummed(['echo', '--idle', '4s']);
     await using first = one.running;
     const two = await startSummed(['echo', '--idle', '4s']);
@@ -143,7 +143,7 @@ describe('of datagrams from one peer, an answering server', () => {
     },
   );
 
-  test('answers all that differ, though each ends in its CRC-32, so that they all have the same', async () => {
+  test('answers all different ones, also if each ends in its own CRC-32, so that all have the same CRC-32', async () => {
     await using running = start(['echo']);
     const address = await running.listening();
     await using peer = await silentServer();
@@ -157,7 +157,7 @@ describe('of datagrams from one peer, an answering server', () => {
     expect((await peer.collect(300)).map(({ data }) => data)).toEqual(payloads);
   });
 
-  test('answers the same bytes for every peer by itself', async () => {
+  test('counts the same bytes of each peer by itself', async () => {
     await using running = start(['echo']);
     const address = await running.listening();
     await using one = await silentServer();
@@ -202,7 +202,7 @@ describe('a datagram from a port below 1024', () => {
     else test.skip(`${name} (skipped: this user may not bind ports below 1024)`, run);
   };
 
-  /** Sends from a port below 1024 and then, as all is answered in order, from one that is answered. */
+  /** Sends from a port below 1024, then from one that gets a response. Responses come in order: so the second one is the end. */
   async function fromServicePort(args: readonly string[]): Promise<{ answered: string[]; totals: unknown }> {
     const { running, address } = await startSummed(args);
     await using server = running;
@@ -246,7 +246,7 @@ describe('a datagram from a port below 1024', () => {
     expect(answered).toEqual([]);
   });
 
-  testFromServicePort('is not answered by serve --reply, and written all the same', async () => {
+  testFromServicePort('is not answered by serve --reply, and still written', async () => {
     const { answered, totals } = await fromServicePort(['serve', '--reply', 'pong']);
     expect(totals).toMatchObject({ received: 2, sent: 1, unanswered: 1 });
     expect(answered).toEqual([]);
@@ -287,7 +287,7 @@ describe('a datagram whose sender is forged', () => {
   });
 });
 
-test('what was not answered is counted in the summary for people and in that of -o json', async () => {
+test('requests without a response are counted in both summaries, for people and for -o json', async () => {
   await using running = start(['echo', '--stats', '-o', 'json', '-c', '101']);
   await using peer = await silentServer();
   await sendAll(peer, await running.listening(), Array<string>(101).fill('same'));

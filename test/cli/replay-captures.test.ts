@@ -71,7 +71,7 @@ describe('a capture in which two of three packets have a time that cannot be', (
   );
 
   test.each([
-    [[], `udpcat: warning: 2 datagrams were sent at once: ${path} does not say when\n`],
+    [[], `udpcat: warning: 2 datagrams were sent without a pause: ${path} does not say when\n`],
     [['--speed', 'max'], ''],
     [['--rate', '100/s'], ''],
   ])('is sent whole with %j, and told where times count', async (pace, told) => {

@@ -122,7 +122,7 @@ describe('--file -', () => {
     const long = { stdin: Buffer.alloc(65_508) };
     expect(await udpcat(['send', '127.0.0.1:9', '--file', '-'], long)).toMatchObject({
       status: 2,
-      stderr: "udpcat: option '--file': stdin is more than one datagram there holds: the limit is 65507\n",
+      stderr: "udpcat: option '--file': stdin is more than a datagram to that address can hold: the limit is 65507\n",
     });
     expect(await udpcat(['send', '127.0.0.1:9', '--file', '-', '--file', '-'])).toMatchObject({
       status: 2,

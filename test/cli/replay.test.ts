@@ -243,7 +243,7 @@ describe('--expect-replay', () => {
     const silent = recorded(conversation(['q1', 'q2']));
     expect(await replay(server.address, silent)).toMatchObject({
       status: 1,
-      stderr: `udpcat: ${silent} holds no answers to compare with\n`,
+      stderr: `udpcat: ${silent} holds no answers to compare the replies with\n`,
     });
   });
 });
@@ -276,7 +276,9 @@ describe('a recording that is broken', () => {
     await using server = await silentServer(4);
     const file = recorded([conversation(['x'], 6)[0]!, large]);
     const { status, stderr } = await udpcat(['send', server.address, '--replay', file]);
-    expect(stderr).toBe(`udpcat: datagram 2 of ${file} has 65527 bytes, and the limit there is 65507\n`);
+    expect(stderr).toBe(
+      `udpcat: datagram 2 of ${file} has 65527 bytes, more than the limit of 65507 to that address\n`,
+    );
     expect(status).toBe(1);
     expect(await arrivals(server)).toEqual(['x']);
   });

@@ -78,7 +78,7 @@ describe('send refuses with status 2, before anything is opened,', () => {
   });
 });
 
-test('a name that does not exist is status 1 and said in one line', async () => {
+test('an unknown name is status 1 with one line', async () => {
   const { status, stderr } = await udpcat(['send', 'nosuch.invalid:9', 'hello']);
   expect(stderr).toMatch(/^udpcat: cannot resolve nosuch\.invalid: .*\n$/);
   expect(status).toBe(1);
@@ -116,7 +116,7 @@ describe('-b', () => {
     expect(await sourceOf(family, String(port))).toMatchObject({ port });
   });
 
-  test('is where replies are awaited too', async () => {
+  test('also receives the replies', async () => {
     await using server = await echoServer();
     const port = await closedPort();
     const { status, stdout } = await udpcat(['send', server.address, 'hello', '-n', '1', '-b', String(port)]);
@@ -124,17 +124,20 @@ describe('-b', () => {
     expect(server.received[0]?.from).toBe(`127.0.0.1:${port}`);
   });
 
-  test.each([['one-way'], ['with a wait', '-n', '1']])('names a port that is taken, %s', async (_title, ...options) => {
-    await using server = await silentServer();
-    await using other = await silentServer();
-    const { status, stderr } = await udpcat(['send', server.address, 'hello', '-b', other.address, ...options]);
-    expect(stderr).toBe(
-      `udpcat: cannot bind ${other.address}: the port is in use (EADDRINUSE); choose another port, or 0 for a free one\n`,
-    );
-    expect(status).toBe(1);
-  });
+  test.each([['one-way'], ['with a wait', '-n', '1']])(
+    'with a port in use gives an error that names it, %s',
+    async (_title, ...options) => {
+      await using server = await silentServer();
+      await using other = await silentServer();
+      const { status, stderr } = await udpcat(['send', server.address, 'hello', '-b', other.address, ...options]);
+      expect(stderr).toBe(
+        `udpcat: cannot bind ${other.address}: the port is in use (EADDRINUSE); choose another port, or 0 for a free one\n`,
+      );
+      expect(status).toBe(1);
+    },
+  );
 
-  test('names an address that is not of this host', async () => {
+  test('with an address of another host gives an error that names it', async () => {
     const { status, stderr } = await udpcat(['send', '127.0.0.1:9', 'hello', '-b', '192.0.2.77']);
     expect(stderr).toMatch(/^udpcat: cannot bind 192\.0\.2\.77:0: no interface of this host has the address .*\n$/);
     expect(status).toBe(1);
@@ -150,7 +153,7 @@ describe('of a name with several addresses', () => {
     return await running.outcome;
   }
 
-  testInNamespaces('the next is tried when one refuses, and -v says which was used', async () => {
+  testInNamespaces('the next is tried after a refusal, and -v says which was used', async () => {
     await using server = await echoServer();
     const { status, stdout, stderr } = await sendTo(server.port, ['hello', '-n', '1', '-v']);
     expect(stderr).toMatch(
@@ -170,7 +173,7 @@ describe('of a name with several addresses', () => {
     expect(server.received).toHaveLength(1);
   });
 
-  testInNamespaces('the first is kept when it answers', async () => {
+  testInNamespaces('the first is used if it replies', async () => {
     await using server = await echoServer(6);
     const outcome = await sendTo(server.port, ['hello', '-n', '1', '-o', 'json']);
     expect(eventsOf(outcome)).toMatchObject({ verdict: { verdict: 'ok', address: `[::1]:${server.port}` } });
@@ -185,28 +188,28 @@ describe('of a name with several addresses', () => {
     expect(received.map(({ data }) => data.toString())).toEqual(lines);
   });
 
-  testInNamespaces('all that refuse are status 4, and the line names the last', async () => {
+  testInNamespaces('refusals of all are status 4, and the line names the last', async () => {
     const port = await closedPort(6);
     const { status, stderr } = await sendTo(port, ['hello', '-n', '1']);
     expect(stderr).toBe(`udpcat: 127.0.0.1:${port} refused: nobody listens there, or a firewall prohibits it\n`);
     expect(status).toBe(4);
   });
 
-  testInNamespaces('a family that was asked for leaves the others out', async () => {
+  testInNamespaces('only the ones of -4 or -6 are used', async () => {
     await using server = await echoServer();
     const { status, stderr } = await sendTo(server.port, ['-6', 'hello', '-n', '1']);
     expect(stderr).toContain(`[::1]:${server.port} refused`);
     expect(status).toBe(4);
   });
 
-  testInNamespaces('one of another family than the source is passed over', async () => {
+  testInNamespaces('the ones of another family than the source are skipped', async () => {
     await using server = await echoServer();
     const { status, stdout, stderr } = await sendTo(server.port, ['-b', '127.0.0.2', 'hello', '-n', '1']);
     expect({ status, stdout: stdout.toString(), stderr }).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
     expect(server.received[0]?.from).toMatch(/^127\.0\.0\.2:/);
   });
 
-  testInNamespaces('the refusal of the only one of the family of the source is status 4', async () => {
+  testInNamespaces('a refusal of the only one of the source’s family is status 4', async () => {
     await using server = await echoServer();
     const { status, stderr } = await sendTo(server.port, ['-b', '[::1]', 'hello', '-n', '1']);
     expect(stderr).toBe(`udpcat: [::1]:${server.port} refused: nobody listens there, or a firewall prohibits it\n`);

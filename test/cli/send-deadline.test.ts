@@ -3,10 +3,10 @@ import { shellWithSilentResolver, startWithHosts, testInNamespaces } from '../su
 import { arrivals, closedPort, echoServer, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, quote, shell, udpcat, unread } from '../support/udpcat.js';
 
-/** Shorter than a resolver that does not answer takes to be given up, which is two minutes and a half. */
+/** Much shorter than the two and a half minutes after which a silent resolver is given up. */
 const PROMPTLY = { timeoutMs: 120_000 };
 
-/** A deadline that comes: later than the process is ready, which takes seconds where the machine is busy. */
+/** A deadline that runs out. The process is ready before: on a busy machine its start takes seconds. */
 const COMES = '5s';
 
 function shown({ status, stdout, stderr }: Outcome) {
@@ -114,8 +114,8 @@ describe('under a deadline, a name', () => {
   });
 });
 
-describe('the deadline holds whatever becomes of stdout', () => {
-  test.concurrent('when nobody reads the pipe of a check for Nagios', async () => {
+describe('the deadline holds', () => {
+  test.concurrent('if nobody reads the pipe of a check for Nagios', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, 'ping', '-n', '1', '-w', '1h', '--deadline', COMES, '--exit-code', 'nagios'];
     const line = `{ head -c 65536 /dev/zero; ${commandLine(args)}; echo "status $?" >&2; }`;
@@ -123,7 +123,7 @@ describe('the deadline holds whatever becomes of stdout', () => {
     await running.until('status 2', 'stderr');
   });
 
-  test('and a port that refuses under a deadline is told at once', async () => {
+  test('and does not delay the report of a port that refuses', async () => {
     const port = await closedPort();
     const args = ['send', String(port), 'ping', '-n', '1', '--deadline', '1h'];
     expect(await udpcat(args)).toMatchObject({ status: 4 });
@@ -145,8 +145,8 @@ describe('a deadline shorter than the start of the process', () => {
   });
 });
 
-describe('what nobody reads does not hold up the deadline:', () => {
-  /** A pipe that is full, and open until the test ends, in place of one of the streams. */
+describe('a stream that nobody reads does not delay the deadline:', () => {
+  /** Replaces one of the streams by a full pipe, which stays open until the test ends. */
   const STUCK = {
     stdout: (run: string) => `exec 3>&1; ${unread(`{ head -c 65536 /dev/zero; ${run}; }`)}`,
     stderr: (run: string) => `exec 3>&1; ${unread(`{ head -c 65536 /dev/zero >&2; ${run}; } 2>&1 >/dev/null`)}`,
@@ -164,8 +164,8 @@ describe('what nobody reads does not hold up the deadline:', () => {
   });
 });
 
-describe('a signal ends a run with a status, though something is still open:', () => {
-  test('a file that is a pipe', async () => {
+describe('a signal ends a run with a status, also during', () => {
+  test('a read from a named pipe', async () => {
     const args = ['send', '127.0.0.1:9', '--exit-code', 'docker', '--file'];
     const line = `folder=$(mktemp -d); mkfifo "$folder/pipe"; ${commandLine(args)} "$folder/pipe" & exec 4>"$folder/pipe"
       kill $!; wait $!; status=$?; rm -r "$folder"; exit $status`;
@@ -173,7 +173,7 @@ describe('a signal ends a run with a status, though something is still open:', (
     expect(shown(await running.outcome)).toMatchObject({ status: 1 });
   });
 
-  testInNamespaces.concurrent('a name that is being resolved', async () => {
+  testInNamespaces.concurrent('the look-up of a name', async () => {
     const send = commandLine(['send', 'far.example:7000', 'ping', '-n', '1', '--exit-code', 'nagios']);
     await using running = shellWithSilentResolver(
       `{ ${send} & until pgrep -f ' far[.]example 0$' >/dev/null; do sleep 0.1; done; kill $!; wait $!; }`,

@@ -4,7 +4,7 @@ import { answeringServer, echoServer, silentServer, strayServer } from '../suppo
 import { commandLine, type Outcome, quote, type Running, udpcat } from '../support/udpcat.js';
 
 describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
-  test('takes a reply from elsewhere, and shows whose it is', async () => {
+  test('takes a reply from another address, and shows the sender', async () => {
     await using server = await strayServer(family, 'found');
     const { status, stdout, stderr } = await udpcat(['send', server.address, 'who?', '--any-source']);
     expect(stdout.toString()).toMatch(/^[^\n]* found\n$/);
@@ -42,7 +42,7 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
     expect(status).toBe(0);
   });
 
-  test.concurrent('judges replies from elsewhere, and says whose failed', async () => {
+  test.concurrent('judges replies from other addresses, and names the sender of a wrong one', async () => {
     await using server = await strayServer(family, 'NOPE');
     const args = ['who?', '--any-source', '--expect', 'OK', '-w', '3s'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({
@@ -58,18 +58,21 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
   });
 });
 
-test.concurrent('without --any-source what comes from elsewhere is left out, and more of it only counted', async () => {
-  await using server = await strayServer();
-  await using other = await echoServer();
-  const messages = Array.from({ length: 30 }, (_, index) => `${index}`);
-  const { status, stdout, stderr } = await udpcat(['send', server.address, ...messages, '-w', '3s']);
-  expect({ status, stdout: stdout.toString() }).toEqual({ status: 6, stdout: '' });
-  const lines = stderr.split('\n').filter((line) => line.includes('is not the address asked'));
-  expect(lines).toHaveLength(10);
-  expect(other.received).toEqual([]);
-});
+test.concurrent(
+  'without --any-source datagrams from other addresses are left out, and after the first ten only counted',
+  async () => {
+    await using server = await strayServer();
+    await using other = await echoServer();
+    const messages = Array.from({ length: 30 }, (_, index) => `${index}`);
+    const { status, stdout, stderr } = await udpcat(['send', server.address, ...messages, '-w', '3s']);
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 6, stdout: '' });
+    const lines = stderr.split('\n').filter((line) => line.includes('is not the address asked'));
+    expect(lines).toHaveLength(10);
+    expect(other.received).toEqual([]);
+  },
+);
 
-/** A host that answers, from its own address, what is sent to port 7000 of this address. */
+/** A host that responds, from its own address, to datagrams that go to port 7000 of this address. */
 function responder(bind: string, join = ''): string {
   const type = bind.includes(':') ? 'udp6' : 'udp4';
   const script = `
@@ -79,7 +82,7 @@ function responder(bind: string, join = ''): string {
   return `${quote(process.execPath)} -e ${quote(script)}`;
 }
 
-/** Runs send in a network of its own, where a host answers. */
+/** Runs send in a network of its own, in which a host responds. */
 function discover(host: string, args: readonly string[]): Running {
   return shellInNetwork(
     `{ coproc HOST { exec ${host}; }; read -r _ <&"\${HOST[0]}"; ${commandLine([...args, '-w', '1h'])}; status=$?; kill "$HOST_PID"; exit $status; }`,

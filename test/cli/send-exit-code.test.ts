@@ -10,16 +10,16 @@ import {
 } from '../support/sockets.js';
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
 
-/** What runs out where no reply comes. */
+/** The wait of situations in which no reply comes. */
 const SHORT = '3s';
-/** Longer than any reply takes here, and shorter. */
+/** One time is longer than any reply takes here, the other one shorter. */
 const [LONG, NONE] = ['1h', '0.001ms'];
 
 function shown({ status, signal, stdout }: Outcome) {
   return { ending: status ?? signal, stdout: stdout.toString() };
 }
 
-/** A situation: who is asked, and with which options. */
+/** A situation: the peer that is asked, and the options. */
 interface Situation {
   readonly title: string;
   readonly open: (family: Family) => Promise<Peer | { readonly address: string }>;
@@ -108,7 +108,7 @@ const situations: readonly Situation[] = [
 describe.each(situations)('$title', ({ open, args = [], docker, nagios, line }) => {
   const message = args.includes('--file') ? [] : ['ping'];
 
-  test.concurrent.each([4, 6] as const)('over IPv%d has the status of the numbering asked for', async (family) => {
+  test.concurrent.each([4, 6] as const)('over IPv%d has the status of the given numbering', async (family) => {
     const peer = await open(family);
     const send = ['send', peer.address, ...message, '-n', '1', ...args];
     const [forDocker, forNagios] = await Promise.all([
@@ -122,14 +122,14 @@ describe.each(situations)('$title', ({ open, args = [], docker, nagios, line }) 
 });
 
 describe('a one-way send', () => {
-  test('has no round-trip time to tell', async () => {
+  test('has no round-trip time', async () => {
     await using server = await silentServer();
     const outcome = await udpcat(['send', server.address, 'hello', '--exit-code', 'nagios']);
     expect(shown(outcome)).toEqual({ ending: 0, stdout: `UDPCAT OK - sent 1 datagram to ${server.address}\n` });
   });
 });
 
-describe('a command line that cannot be carried out obeys the numbering, wherever it stands', () => {
+describe('a wrong command line has the status of the numbering, at any place of --exit-code', () => {
   const wrong: readonly (readonly [args: readonly string[], says: string])[] = [
     [['send', '--exit-code', 'NUMBERING', '127.0.0.1'], 'it has no port; write 127.0.0.1:PORT'],
     [['send', '127.0.0.1:9', 'ping', '-w', 'soon', '--exit-code=NUMBERING'], "'soon' is invalid"],
@@ -153,12 +153,12 @@ describe('a command line that cannot be carried out obeys the numbering, whereve
     expect(await asked(args, 'udpcat')).toMatchObject({ status: 2 });
   });
 
-  test('but not behind --, where words are messages', async () => {
+  test('but not after --, where words are messages', async () => {
     const outcome = await udpcat(['send', 'nowhere', '--', '--exit-code', 'nagios']);
     expect(shown(outcome)).toEqual({ ending: 2, stdout: '' });
   });
 
-  test('and a numbering that there is not is itself a usage error', async () => {
+  test('and an unknown numbering is a usage error itself', async () => {
     const { status, stderr } = await udpcat(['send', '127.0.0.1:9', 'x', '--exit-code', 'zabbix']);
     expect(stderr).toContain("argument 'zabbix' is invalid. It is one of udpcat, docker, nagios.");
     expect(status).toBe(2);
@@ -200,7 +200,7 @@ describe('limits of the round-trip time', () => {
     expect([1, 2, 3]).toContain(status);
   });
 
-  test('are warned of on stderr as well', async () => {
+  test('make a warning on stderr, too, if a reply is slower', async () => {
     await using server = await echoServer();
     const args = ['send', server.address, 'ping', '-n', '1', '--warn', NONE, '--exit-code', 'nagios'];
     expect((await udpcat(args)).stderr).toMatch(/^udpcat: warning: the reply took [\d.]+ ms, slower than 0\.001ms\n$/);

@@ -6,7 +6,7 @@ import { createLog } from '../../src/output/log.js';
 import { answeringServer, closedAddress, echoServer, silentServer } from '../support/sockets.js';
 import { udpcat } from '../support/udpcat.js';
 
-/** The lines of an explanation, without the times, which differ. */
+/** The lines of an explanation, with … for each time. */
 function steps(stderr: string): string[] {
   return stderr
     .trimEnd()
@@ -49,7 +49,7 @@ describe.each([4, 6] as const)('--explain over IPv%d tells', (family) => {
   });
 });
 
-test('--explain says nothing of time left where nothing is waited for', async () => {
+test('--explain gives no time left without a wait', async () => {
   await using server = await echoServer();
   const { stderr } = await udpcat(['send', server.address, 'one', 'two', '', '--explain']);
   expect(steps(stderr)).toEqual([expect.stringMatching(/^sending from /), 'sent 3 datagrams, 6 bytes']);
@@ -63,7 +63,7 @@ test.concurrent('--explain counts the time left by the wait and by the deadline,
   expect(Number(left)).toBeLessThanOrEqual(5000);
 });
 
-test('-v has the same in its log', async () => {
+test('-v has the same lines in its log', async () => {
   await using server = await echoServer();
   const { stderr } = await udpcat([
     ...['send', server.address, 'ping', '-n', '1', '-v', '--log-format', 'json', '--engine', 'node'],
@@ -79,7 +79,7 @@ test('-v has the same in its log', async () => {
   ]);
 });
 
-test('--explain does not fill the memory with what nobody reads: a flood of replies has a line each', async () => {
+test('--explain does not fill the memory if nobody reads stderr during a flood of replies', async () => {
   const stderr = new PassThrough();
   const log = createLog(() => stderr, { level: 'info', format: 'pretty', colored: false });
   const observer = explain({ explain: true, judged: true, waitMs: 1000 }, { log });

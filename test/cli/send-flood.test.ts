@@ -1,4 +1,4 @@
-/** Replies without end: the wait ends all the same, with a verdict, and neither time nor memory grows with them. */
+/** Endless replies: the wait ends in time with a verdict, and the memory does not grow. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,17 +8,17 @@ import { startFlooder } from '../support/flooder.js';
 import { jsonLines } from '../support/service.js';
 import { start, type Outcome } from '../support/udpcat.js';
 
-/** How much memory the command may take: 80 MB of its own, the queue twice, and what the collector leaves. */
+/** The memory limit of the command: 80 MB for Node, twice the queue, and a reserve for the garbage collector. */
 const MAX_MEMORY_KB = 250_000;
-/** How late a run may end by its own clock. It would take minutes to judge each reply; a busy machine takes seconds. */
+/** How late a run may end by its own clock. A busy machine takes seconds. To judge every reply would take minutes. */
 const MAX_LATE_MS = 20_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-flood-'));
-/** Has the command say on stderr how much memory it took. */
+/** A module that makes the command write its memory to stderr at the end. */
 const preload = join(folder, 'memory.cjs');
 writeFileSync(
   preload,
-  // What resourceUsage() counts begins with the memory of the process that started this one.
+  // resourceUsage() would not do: it begins with the memory of the parent process.
   String.raw`process.on('exit', () => {
     const { readFileSync, writeSync } = require('node:fs');
     const [, kilobytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
@@ -66,7 +66,7 @@ describe.each(ENGINE_NAMES)('a flood of wrong replies, with the %s engine,', (en
     const send = ['send', flooder.address, ...args, '--wait', `${wait}ms`, ...QUEUE, '--engine', engine];
     await using running = start(send, RUN);
     const outcome = await running.outcome;
-    // It goes on until the command is gone.
+    // The flood goes on until the command has ended.
     await flooder.ended;
     const summary = summaryOf(outcome);
     expect(outcome.status).toBe(status);

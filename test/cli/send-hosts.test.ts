@@ -3,7 +3,7 @@ import { shellAmongHosts, testInNamespaces } from '../support/namespaces.js';
 import { jsonLines } from '../support/service.js';
 import { commandLine, quote } from '../support/udpcat.js';
 
-/** A host that answers, from its own address, what is sent to port 7000 of everybody and of two groups. */
+/** A host that responds, from its own address, to datagrams to port 7000 of the broadcast address and of two groups. */
 const HOST = `exec ${quote(process.execPath)} -e ${quote(`
   const { createSocket } = require('node:dgram');
   const number = process.argv[1];
@@ -19,7 +19,7 @@ const HOST = `exec ${quote(process.execPath)} -e ${quote(`
   });
 `)} "$1"`;
 
-/** Asks them all, and tells who answered what. */
+/** Asks all hosts. Returns the replies with their senders. */
 async function ask(address: string, ...args: readonly string[]) {
   const line = commandLine(['send', address, 'who?', '-n', 'all', '-w', '3s', '-o', 'json', ...args]);
   await using running = shellAmongHosts(HOST, line);
@@ -32,7 +32,7 @@ async function ask(address: string, ...args: readonly string[]) {
   return { status, stderr, answers, verdict: lines.find(({ type }) => type === 'verdict') };
 }
 
-describe('among several hosts, a question to all of them gathers every answer with its address', () => {
+describe('a request to several hosts collects the reply of each with its address', () => {
   const fromIpv4 = [11, 12, 13].map((number) => `10.9.8.${number}:7000 host ${number} heard who?`);
 
   testInNamespaces.concurrent('by broadcast', async () => {
@@ -55,14 +55,14 @@ describe('among several hosts, a question to all of them gathers every answer wi
     });
   });
 
-  testInNamespaces.concurrent('and the right one is found among them', async () => {
+  testInNamespaces.concurrent('and finds the right reply among them', async () => {
     expect(await ask('10.9.8.255:7000', '--broadcast', '--expect', 'host 12')).toMatchObject({
       status: 0,
       verdict: { replies: 1 },
     });
   });
 
-  testInNamespaces.concurrent('and nobody is silence', async () => {
+  testInNamespaces.concurrent('and is silent without a host', async () => {
     expect(await ask('10.9.8.255:7001', '--broadcast')).toMatchObject({ status: 3, answers: [] });
   });
 });

@@ -61,7 +61,7 @@ describe('with -o json', () => {
     const args = ['a', '--retry', '1', '-w', '6s', '--expect', 'OK', '-o', 'json'];
     const [verdict] = eventsOf(await udpcat(['send', server.address, ...args])).slice(-2);
     expect(verdict).toMatchObject({ verdict: 'ok', replies: 1, rttMs: expect.any(Number) });
-    // Counted from the transmission that was answered, three seconds after the first.
+    // The time counts from the last transmission, which is three seconds after the first.
     expect(verdict?.rttMs).toBeGreaterThan(0);
     expect(verdict?.rttMs).toBeLessThan(3000);
   });
@@ -118,7 +118,7 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(6);
   });
 
-  test('what ends it early is an error event, with a summary after it', async () => {
+  test('a failure is an error event, with a summary after it', async () => {
     await using server = await silentServer();
     const outcome = await udpcat(['send', server.address, '-e', 'hex', '-o', 'json'], { stdin: '00\nzz\n' });
     expect(eventsOf(outcome)).toMatchObject([
@@ -146,7 +146,7 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(1);
   });
 
-  test.concurrent('what was lost because the queue was full is a drop event, and counted', async () => {
+  test.concurrent('drops of the full queue are an event, and counted', async () => {
     const replies = Array.from({ length: 50 }, (_, index) => String(index));
     await using server = await answeringServer(replies);
     const args = ['a', '-n', 'all', '-w', '3s', '--queue-size', '1', '-o', 'json'];

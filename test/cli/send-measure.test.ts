@@ -3,9 +3,9 @@ import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { answeringServer, arrivals, closedAddress, echoServer, silentServer } from '../support/sockets.js';
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
 
-/** A time that does not run out. */
+/** A limit that no test reaches. */
 const LONG = '1h';
-/** A time in which an answer comes, however busy the machine is, for a wait that runs out; the tests run side by side. */
+/** A wait that runs out. It is long enough for a reply on a busy machine. The tests run side by side. */
 const SHORT = '3s';
 
 interface Summary extends Readonly<Record<string, unknown>> {
@@ -54,7 +54,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
     expect(summary.histogram.reduce((sum, { count }) => sum + count, 0)).toBe(20);
   });
 
-  test.concurrent('those lost, doubled, out of order and changed are told apart', async () => {
+  test.concurrent('lost, duplicated, reordered and corrupted ones are counted apart', async () => {
     const held: Buffer[] = [];
     await using server = await answeringServer((data, nth) => {
       switch (nth) {
@@ -91,7 +91,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
     );
   });
 
-  test.concurrent('no answer is a refusal, which is counted', async () => {
+  test.concurrent('refusals are counted', async () => {
     const address = await closedAddress(family);
     const outcome = await measure(address, '-c', '3', '-w', SHORT);
     expect(outcome.status).toBe(4);
@@ -100,7 +100,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
     expect(refused).toBeGreaterThanOrEqual(1);
   });
 
-  test.concurrent('`udpcat echo` answers every one, its loop guard included', async () => {
+  test.concurrent('`udpcat echo` sends every one back, also with its loop guard', async () => {
     await using echo = start(['echo', family === 6 ? '[::1]:0' : '127.0.0.1:0']);
     const address = await echo.listening();
     const args = ['--size', '64', '--rate', '1000/s', '-c', '500', '-w', LONG, '-o', 'json'];
@@ -111,7 +111,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
 });
 
 describe('a duplicate', () => {
-  test.concurrent('does not stand for the reply that is missing', async () => {
+  test.concurrent('does not replace a missing reply', async () => {
     await using server = await answeringServer((data, nth) => (nth === 0 ? [data, data] : []));
     const outcome = await measure(server.address, '-c', '2', '-w', SHORT);
     expect(outcome.status).toBe(3);
@@ -127,7 +127,7 @@ describe('a duplicate', () => {
   });
 });
 
-test.concurrent('a reply to another run is none of this one', async () => {
+test.concurrent('a reply to another run does not count', async () => {
   const [stale] = new NumberedPayloads(64).take(0, 1);
   await using server = await answeringServer((data) => [stale!, data]);
   const outcome = await measure(server.address, '-c', '2', '-n', 'all', '-w', SHORT);
@@ -135,8 +135,8 @@ test.concurrent('a reply to another run is none of this one', async () => {
   expect(summaryOf(outcome)).toMatchObject({ received: 2, lost: 0, corrupted: 0, unmatched: 2, matchedBy: 'content' });
 });
 
-describe.each([4, 6] as const)('what is no echo over IPv%d', (family) => {
-  test.concurrent('answers nothing where the payloads come back, though it came first', async () => {
+describe.each([4, 6] as const)('a reply that is no echo over IPv%d', (family) => {
+  test.concurrent('does not count if echoes come, even if it came first', async () => {
     const banner = 'welcome to this service';
     await using server = await answeringServer((data, nth) => (nth === 0 ? [banner, data, data] : []), family);
     const outcome = await measure(server.address, '-c', '3', '-w', SHORT);
@@ -159,7 +159,7 @@ describe.each([4, 6] as const)('what is no echo over IPv%d', (family) => {
   });
 });
 
-test.concurrent('an answer that takes longer than --wait is late, and received', async () => {
+test.concurrent('a reply that takes longer than --wait is late, and counts as received', async () => {
   const held: Buffer[] = [];
   await using server = await answeringServer((data, nth) => {
     if (nth > 0) return [...held.splice(0), data];
@@ -173,7 +173,7 @@ test.concurrent('an answer that takes longer than --wait is late, and received',
 });
 
 describe('by order are matched', () => {
-  test.concurrent('the replies of a service of its own', async () => {
+  test.concurrent('the replies of a service that does not echo', async () => {
     await using server = await answeringServer((_data, nth) => (nth === 1 ? [] : ['OK']));
     const outcome = await measure(server.address, '-c', '4', '-w', SHORT);
     expect(outcome.status).toBe(3);
@@ -207,7 +207,7 @@ describe('by order are matched', () => {
     expect(summaryOf(outcome)).toMatchObject({ received: 3, lost: 0, matchedBy: 'order' });
   });
 
-  test.concurrent('arguments, and what is more than one for each of them', async () => {
+  test.concurrent('replies to arguments, and further replies are duplicates', async () => {
     await using server = await answeringServer(['OK', 'OK']);
     const args = ['a', 'b', 'c', '-n', 'all', '-w', SHORT, '-o', 'json'];
     expect(summaryOf(await udpcat(['send', server.address, ...args]))).toMatchObject({
@@ -219,7 +219,7 @@ describe('by order are matched', () => {
     });
   });
 
-  test.concurrent('the lines of stdin, and of the replies those that match', async () => {
+  test.concurrent('replies to lines of stdin, if they meet the expectations', async () => {
     await using server = await answeringServer((_data, nth) => ['no', ...(nth === 0 ? [] : ['OK'])]);
     const args = ['--expect', 'OK', '-w', SHORT, '-o', 'json'];
     const outcome = await udpcat(['send', server.address, ...args], { stdin: 'a\nb\nc\n' });
@@ -239,7 +239,7 @@ test.concurrent.each([
   expect(Object.keys(summaryOf(outcome))).toEqual(['v', 'type', 'time', 'sent', 'received', 'dropped', 'durationMs']);
 });
 
-test.concurrent('what is sent one-way is the same each time, and not measured', async () => {
+test.concurrent('one-way payloads are the same each time, and not measured', async () => {
   await using server = await silentServer();
   const outcome = await measure(server.address, '-c', '3');
   expect(Object.keys(summaryOf(outcome))).not.toContain('lost');
@@ -257,7 +257,7 @@ test.concurrent('--retry sends the bytes of a generated payload again', async ()
 });
 
 describe('the summary on stderr', () => {
-  test.concurrent('tells of counts, times and their distribution', async () => {
+  test.concurrent('tells counts, times and their distribution', async () => {
     await using server = await answeringServer((data, nth) => (nth === 0 ? [] : [data]));
     const args = ['--size', '64', '-c', '5', '--interval', '10ms', '-w', SHORT, '-o', 'none', '--stats'];
     const { stderr } = await udpcat(['send', server.address, ...args]);
@@ -285,7 +285,7 @@ describe('the summary on stderr', () => {
     ).toEqual([expect.objectContaining({ received: 3, lost: 0, matchedBy: 'content', rtt: expect.any(Object) })]);
   });
 
-  test.concurrent('has no times where nothing was answered', async () => {
+  test.concurrent('has no times without a reply', async () => {
     await using server = await silentServer();
     const args = ['a', 'b', '-w', '100ms', '--stats'];
     const { stderr } = await udpcat(['send', server.address, ...args]);

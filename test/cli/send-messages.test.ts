@@ -26,7 +26,7 @@ function namedPipe(name: string): string {
 }
 
 interface Sent extends Outcome {
-  /** What arrived, byte for byte as latin1. */
+  /** The payloads that arrived, with each byte as a character of Latin-1. */
   readonly arrived: readonly string[];
 }
 
@@ -42,7 +42,7 @@ async function sendTo(
 const done = { status: 0, stderr: '' };
 
 describe('arguments', () => {
-  test('are one datagram each, the empty one included', async () => {
+  test('are one datagram each, also an empty one', async () => {
     const sent = await sendTo(['one', '', 'two\nlines', 'one']);
     expect(sent).toMatchObject({ ...done, arrived: ['one', '', 'two\nlines', 'one'] });
   });
@@ -106,7 +106,7 @@ describe('arguments', () => {
     expect(await sendTo(['b\u{fffd}d'])).toMatchObject({ ...done, arrived: ['b\xef\xbf\xbdd'] });
   });
 
-  test('with a genuine U+FFFD do not vouch for one that is not valid UTF-8', async () => {
+  test('with a genuine U+FFFD do not hide another one that is not valid UTF-8', async () => {
     await using server = await silentServer();
     await using running = shell(`exec ${commandLine(['send', server.address, 'b\u{fffd}d'])} "$(printf 'b\\377d')"`);
     expect((await running.outcome).status).toBe(2);
@@ -140,7 +140,7 @@ describe('--file', () => {
     expect(await arrivals(server)).toEqual(['a\nb']);
   });
 
-  test('may be a named pipe, whose writer comes later and writes more than once', async () => {
+  test('may be a named pipe whose writer comes later and writes several times', async () => {
     const path = namedPipe('pipe');
     await using server = await silentServer();
     await using running = start(['send', server.address, '--file', path]);
@@ -152,7 +152,7 @@ describe('--file', () => {
     expect(await arrivals(server)).toEqual(['one two']);
   });
 
-  test('that is a pipe nobody writes to does not hold up the deadline', async () => {
+  test('that is a pipe without a writer does not delay the deadline', async () => {
     const sent = await sendTo(['--file', namedPipe('silent'), '--deadline', '500ms']);
     const stderr = 'udpcat: the deadline of 500ms came before everything was sent\n';
     expect(sent).toMatchObject({ status: 1, stderr, arrived: [] });
@@ -259,7 +259,7 @@ describe('stdin', () => {
     expect(await sendTo(args, { stdin })).toMatchObject({ ...done, arrived });
   });
 
-  test('is cut alike whatever pieces it comes in', async () => {
+  test('is cut in the same way if it comes in other pieces', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address]);
     running.stdin.write('one\nt');
@@ -323,7 +323,7 @@ describe('stdin', () => {
   ];
 
   test.each(bad)(
-    'with a piece that is %s is status 1: what came before it was sent, nothing after it is',
+    'with a piece that is %s is status 1: the pieces before it are sent, the ones after it are not',
     async (_title, args, stdin, arrived, message) => {
       const sent = await sendTo(args, { stdin: Buffer.from(stdin, 'latin1') });
       expect(sent.stderr).toContain(`udpcat: ${message}`);
@@ -332,7 +332,7 @@ describe('stdin', () => {
     },
   );
 
-  test('that stays open after a bad piece does not hold up the end', async () => {
+  test('that stays open after a bad piece does not delay the end', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address, '-e', 'hex']);
     running.stdin.write('00\nzz\n');
@@ -349,14 +349,14 @@ describe('stdin', () => {
     expect(server.received).toEqual([]);
   });
 
-  test('without an end of its lines does not fill the memory', async () => {
+  test('with an endless line does not fill the memory', async () => {
     const sent = await sendTo([], { stdin: Buffer.alloc(3_000_000, 'x') });
     expect(sent.stderr).toBe('udpcat: line 1 cannot be sent: it is longer than 1048576 bytes\n');
     expect(sent).toMatchObject({ status: 1, arrived: [] });
   });
 
   test.each([[[]], [['--frame', 'null']], [['-n', '1']], [['-c', '2']], [['--frame', 'json']]])(
-    'that is empty is nothing to send, and status 1 (%j)',
+    'that is empty is status 1, because there is nothing to send (%j)',
     async (args) => {
       const sent = await sendTo(args);
       expect(sent).toMatchObject({ status: 1, stderr: 'udpcat: there was nothing to send\n', arrived: [] });

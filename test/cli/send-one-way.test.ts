@@ -8,7 +8,7 @@ const families = [4, 6] as const;
 const thousand = Array.from({ length: 1000 }, (_, index) => `line ${index}`);
 
 describe.each(families)('a one-way send over IPv%d', (family) => {
-  test('loses nothing, though it ends at once', async () => {
+  test('loses nothing, although it ends at once', async () => {
     await using server = await silentServer(family);
     const { status, stderr } = await udpcat(['send', server.address], { stdin: thousand.join('\n') });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -16,10 +16,10 @@ describe.each(families)('a one-way send over IPv%d', (family) => {
     expect(received.map(({ data }) => data.toString())).toEqual(thousand);
   });
 
-  test('writes no replies, and says nothing of those it left', async () => {
+  test('writes no replies, and reports none as dropped', async () => {
     await using server = await echoServer(family);
     await using running = start(['send', server.address]);
-    // More replies than are held for a reader.
+    // More replies than the queue holds.
     running.stdin.write(`${thousand.join('\n')}\n${thousand.join('\n')}\n`);
     await server.collect(2000);
     running.stdin.end('the end\n');
@@ -39,7 +39,7 @@ describe.each(families)('a one-way send over IPv%d', (family) => {
   });
 });
 
-test('an earlier refusal is not the last transmission: status 0 when that one is taken', async () => {
+test('a refusal of an earlier message is status 0 if the last one is taken', async () => {
   const address = await closedAddress();
   const port = Number(address.split(':')[1]);
   await using running = start(['send', address, '-v']);
@@ -52,7 +52,7 @@ test('an earlier refusal is not the last transmission: status 0 when that one is
   expect(received.map(({ data }) => data.toString())).toEqual(['first to arrive', 'second']);
 });
 
-test('refusals cost a service that comes up in mid-stream no datagram from then on', async () => {
+test('a service that starts in mid-stream gets every datagram from then on, despite earlier refusals', async () => {
   const address = await closedAddress();
   const port = Number(address.split(':')[1]);
   await using running = start(['send', address, '-v']);
@@ -65,14 +65,14 @@ test('refusals cost a service that comes up in mid-stream no datagram from then 
   expect(arrived.filter((data) => data !== 'x')).toEqual(thousand);
 });
 
-testInNamespaces('a refusal never stops it: of 1000 datagrams to a closed port every one leaves', async () => {
+testInNamespaces('refusals do not stop it: all of 1000 datagrams to a closed port leave', async () => {
   const count = `awk '$1 == "Udp:" { print "OutDatagrams", $5 }' /proc/net/snmp`;
-  // What the linux engine has the kernel cut into datagrams counts there as one.
+  // A row of datagrams that the linux engine hands to the kernel as one counts there as one.
   const send = commandLine(['send', '--engine', 'node', '127.0.0.1:9', '-o', 'json']);
   await using running = shellInNetwork(`{ seq 1 1000 | ${send}; echo "status $?"; ${count}; }`);
   const { stdout, stderr } = await running.outcome;
   expect(stdout.toString()).toMatch(/"sent":1000,.*\nstatus 4\n/);
-  // Nothing else sends in there.
+  // Nothing else sends in this network namespace.
   expect(stdout.toString()).toMatch(/OutDatagrams OutDatagrams\nOutDatagrams 1000\n/);
   expect(stderr).toBe('udpcat: 127.0.0.1:9 refused: nobody listens there, or a firewall prohibits it\n');
 });
@@ -97,7 +97,7 @@ test('datagrams leave as they come, while stdin stays open', async () => {
   expect(await running.outcome).toMatchObject({ status: 0 });
 });
 
-test('a long stdin does not stay in memory once it was sent', async () => {
+test('a long stdin does not stay in memory after it was sent', async () => {
   await using server = await silentServer();
   await using running = start(['send', server.address, '--frame', 'chunk:60000']);
   const chunk = Buffer.alloc(60_000);

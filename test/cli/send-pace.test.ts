@@ -10,7 +10,7 @@ function summaryOf({ stdout }: Outcome): { readonly sent: number; readonly durat
 const lines = (count: number): string => Array.from({ length: count }, (_, index) => `${index}\n`).join('');
 
 describe.each([4, 6] as const)('--rate over IPv%d', (family) => {
-  test.concurrent('sends as many in the time as it says, and none that is due at the end of it', async () => {
+  test.concurrent('sends the right number within --duration, and none that is due at its end', async () => {
     await using server = await silentServer(family);
     const args = ['x', '--rate', '2/s', '--duration', '2s', '-o', 'json'];
     const outcome = await udpcat(['send', server.address, ...args]);
@@ -25,13 +25,13 @@ describe.each([4, 6] as const)('--rate over IPv%d', (family) => {
     const outcome = await udpcat(['send', server.address, ...args]);
     expect(outcome).toMatchObject({ status: 0, stderr: '' });
     const { sent } = summaryOf(outcome);
-    // What is too late at the end is left.
+    // Messages that are too late at the end are not sent.
     expect(sent).toBeGreaterThan(0);
     expect(sent).toBeLessThanOrEqual(500);
     expect(await arrivals(server)).toHaveLength(sent);
   });
 
-  test('sends in bursts what is more than timers can tell apart', async () => {
+  test('sends in bursts if the pace is too fast for timers', async () => {
     await using server = await silentServer(family);
     const args = ['x', '--rate', '20k/s', '-o', 'json'];
     const few = summaryOf(await udpcat(['send', server.address, ...args, '--count', '5000']));
@@ -54,14 +54,14 @@ describe('--rate', () => {
     expect((await arrivals(server)).join('')).toBe('abc'.repeat(10));
   });
 
-  test.concurrent('ends a round in its midst when the time is over', async () => {
+  test.concurrent('can end in the middle of a round when the time is over', async () => {
     await using server = await silentServer();
     const args = ['a', 'b', 'c', '--rate', '2/s', '--duration', '2s'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 0 });
     expect((await arrivals(server)).join('')).toBe('abca');
   });
 
-  test('sends each line of stdin at its moment', async () => {
+  test('sends each line of stdin at its time', async () => {
     await using server = await silentServer();
     const outcome = await udpcat(['send', server.address, '--rate', '100/s', '-o', 'json'], { stdin: lines(30) });
     expect(summaryOf(outcome).durationMs).toBeGreaterThanOrEqual(289);
@@ -71,24 +71,24 @@ describe('--rate', () => {
   test.concurrent.each([
     ['that it asks early', 20, 10],
     ['that it is late when it asks', 5000, 5000],
-  ])('does not make up for the time in which stdin had nothing, at a rate so %s', async (_title, rate, count) => {
+  ])('sends no burst after a pause of stdin, at a rate so %s', async (_title, rate, count) => {
     await using server = await silentServer();
     await using running = start(['send', server.address, '--rate', `${rate}/s`]);
     const times: number[] = [];
     server.socket.on('message', () => times.push(performance.now()));
     running.stdin.write('first\n');
     await server.collect(1);
-    // By the schedule from the start the rest would be due by now.
+    // By the schedule from the start, all remaining lines would be due now.
     await delay(1000);
     running.stdin.end(lines(count));
     expect(await running.outcome).toMatchObject({ status: 0 });
     await server.collect(1 + count);
-    // What it was late itself is made up for, and is far less than the second.
+    // Lines that were late because of udpcat itself are sent in a burst: far less than those of a second.
     const stepsMs = ((count - 1) / rate) * 1000;
     expect((times[count] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1000 + Math.max(0, stepsMs - 400));
   });
 
-  test.concurrent('leaves what of stdin is not due before --duration is over', async () => {
+  test.concurrent('does not send lines of stdin that are due after --duration', async () => {
     await using server = await silentServer();
     const args = ['--rate', '15/s', '--duration', '2s'];
     const outcome = await udpcat(['send', server.address, ...args], { stdin: lines(1000) });
@@ -107,7 +107,7 @@ describe('--rate', () => {
     expect(sent.length).toBeGreaterThan(2);
   });
 
-  test('ends with -n while lines are still to be sent', async () => {
+  test('ends with -n before all lines are sent', async () => {
     await using server = await echoServer();
     const args = ['--rate', '20/s', '-n', '2', '-w', '1h', '-o', 'none'];
     const outcome = await udpcat(['send', server.address, ...args], { stdin: lines(10_000) });
@@ -115,7 +115,7 @@ describe('--rate', () => {
     expect(outcome.stderr).toBe('udpcat: enough replies came: the rest of the input was not sent\n');
   });
 
-  test('max is as fast as it can be', async () => {
+  test('max sends without pauses', async () => {
     await using server = await silentServer();
     const args = ['x', '--rate', 'max', '-c', '20000', '-o', 'json'];
     const { sent, durationMs } = summaryOf(await udpcat(['send', server.address, ...args]));
@@ -124,7 +124,7 @@ describe('--rate', () => {
     expect(durationMs).toBeLessThan(15_000);
   });
 
-  test('max ends in time, which no count does for it', async () => {
+  test('max without --count ends with --duration', async () => {
     await using server = await silentServer();
     const args = ['x', '--rate', 'max', '--duration', '200ms', '-o', 'json'];
     const { sent, durationMs } = summaryOf(await udpcat(['send', server.address, ...args]));
@@ -132,10 +132,10 @@ describe('--rate', () => {
     expect(durationMs).toBeGreaterThanOrEqual(199);
   });
 
-  test('that cannot be kept up with ends in time all the same', async () => {
+  test('that is too fast for the machine still ends in time', async () => {
     await using server = await silentServer();
     const args = ['x', '--rate', '100000M/s', '--duration', '200ms', '-o', 'json'];
-    // All that is due in that time would take many minutes.
+    // To send all messages that are due in that time would take many minutes.
     expect(summaryOf(await udpcat(['send', server.address, ...args])).sent).toBeLessThan(20e9);
   });
 

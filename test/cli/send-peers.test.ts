@@ -9,24 +9,24 @@ import { closedPort, type Family, written } from '../support/sockets.js';
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
 
 interface Program extends AsyncDisposable {
-  /** Where it listens. */
+  /** The address that it listens on. */
   readonly address: string;
   readonly stdin: Writable;
   /** Resolves when its stdout holds the text. */
   shows(text: string): Promise<void>;
 }
 
-/** Whether something is bound to the port: these programs do not say when they listen. */
+/** Whether a socket is bound to the port. These programs do not tell when they listen. */
 function isBound(port: number, family: Family): boolean {
   const local = RegExp(`^ *\\d+: [0-9A-F]+:${port.toString(16).toUpperCase().padStart(4, '0')} `, 'm');
   return local.test(readFileSync(family === 4 ? '/proc/net/udp' : '/proc/net/udp6', 'utf8'));
 }
 
-/** Starts a program that listens on a port which was free a moment ago. */
+/** Starts a program on a port that was free a moment ago. */
 async function listening(family: Family, command: (port: string) => readonly string[]): Promise<Program> {
   const port = await closedPort(family);
   const [program = '', ...args] = command(String(port));
-  // A group of its own: these programs start others, which would outlive them.
+  // In a process group of its own: these programs start others, which would outlive them.
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
   const exited = once(child, 'exit');
   let output = '';

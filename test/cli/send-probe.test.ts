@@ -32,7 +32,7 @@ describe('--probe help:NAME', () => {
     },
   );
 
-  test('of one that there is not is a usage error that names all', async () => {
+  test('with an unknown name is a usage error that lists all probes', async () => {
     const { status, stderr } = await udpcat(['send', '--probe', 'help:nope']);
     expect(stderr).toBe(`udpcat: option '--probe': there is no probe "nope", only ${Object.keys(PROBES).join(', ')}\n`);
     expect(status).toBe(2);
@@ -70,14 +70,14 @@ describe('--probe', () => {
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 2, stdout: '' });
   });
 
-  test('may be repeated where nothing answers it', async () => {
+  test('can be repeated if the protocol has no replies', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, '--probe', 'statsd', '-c', '3', '--interval', '1ms'];
     expect(await udpcat(args)).toMatchObject({ status: 0, stderr: '' });
     expect(await arrivals(server)).toHaveLength(3);
   });
 
-  test('writes the reply as any other, and tells in JSON what it learned', async () => {
+  test('writes the reply to stdout if asked to, and its content as JSON', async () => {
     await using server = await answeringServer((request) => [dns.reply(request)]);
     const { status, stdout } = await udpcat(['send', server.address, '--probe', dns.probe, '-o', 'json']);
     expect(jsonLines(stdout)).toMatchObject([
@@ -113,7 +113,7 @@ describe('--probe', () => {
     expect(first!.data.equals(second!.data)).toBe(false);
   });
 
-  test('says whose reply it was where anybody may reply', async () => {
+  test('names the sender of the reply if several hosts may reply', async () => {
     await using server = await answeringServer((request) => [dns.reply(request)]);
     const outcome = await udpcat(['send', server.address, '--probe', dns.probe, '-o', 'none', '--any-source']);
     expect(logLines(outcome)).toEqual([

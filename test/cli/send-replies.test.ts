@@ -11,7 +11,7 @@ import {
 } from '../support/sockets.js';
 import { commandLine, type Outcome, type Running, shell, start, udpcat, unread } from '../support/udpcat.js';
 
-/** A time that does not run out. */
+/** A limit that no test reaches. */
 const LONG = '1h';
 
 function shown({ status, stdout }: Outcome): { status: number | null; stdout: string } {
@@ -27,7 +27,7 @@ function payloads(received: readonly Received[]): string[] {
   return received.map(({ data }) => data.toString());
 }
 
-/** A command that has asked, and the address that it asked from. */
+/** A command that has sent its message, and the address that it sent from. */
 async function asking(server: Peer, args: readonly string[]): Promise<{ running: Running; client: string }> {
   const running = start(['send', server.address, ...args]);
   const [question] = await server.collect(1);
@@ -66,20 +66,20 @@ describe('replies', () => {
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'a\nb\n' });
   });
 
-  test('are waited for from as many messages as were sent', async () => {
+  test('are awaited for each message', async () => {
     await using server = await echoServer();
     const outcome = await udpcat(['send', server.address, 'a', 'b', 'c', '-w', LONG]);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'a\nb\nc\n' });
   });
 
-  test('are waited for from every round of --count', async () => {
+  test('are awaited for each round of --count', async () => {
     await using server = await echoServer();
     const args = ['a', 'b', '-c', '3', '--interval', '10ms', '-w', LONG];
     const outcome = await udpcat(['send', server.address, ...args]);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'a\nb\na\nb\na\nb\n' });
   });
 
-  test('end it with -n only when all messages were sent', async () => {
+  test('end the run with -n only after all messages were sent', async () => {
     await using server = await echoServer();
     const messages = Array.from({ length: 200 }, (_, index) => String(index));
     const outcome = await udpcat(['send', server.address, ...messages, '-n', '1', '-w', LONG]);
@@ -96,7 +96,7 @@ describe('replies', () => {
     expect(outcome.stderr).toBe('udpcat: enough replies came: the rest of the input was not sent\n');
   });
 
-  test('end it with -n in the midst of what one read of stdin brought', async () => {
+  test('end the run with -n in the middle of a chunk of stdin', async () => {
     await using server = await echoServer();
     const stdin = '\n'.repeat(60_000);
     const outcome = await udpcat(['send', server.address, '-n', '1', '-w', LONG, '-o', 'json'], { stdin });
@@ -104,7 +104,7 @@ describe('replies', () => {
       status: 0,
       stderr: 'udpcat: enough replies came: the rest of the input was not sent\n',
     });
-    // One read of the pipe has them all.
+    // One read of the pipe returns all of them.
     expect(summaryOf(outcome).sent).toBeLessThan(60_000);
   });
 
@@ -128,13 +128,13 @@ describe('replies', () => {
     expect(await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '200ms'])).toMatchObject({ status: 3 });
   });
 
-  test.concurrent('that reach the socket in time count, however late the process is', async () => {
+  test.concurrent('that reach the socket in time count, even if the process is late', async () => {
     await using server = await silentServer();
     const { running, client } = await asking(server, ['ping', '-w', '4s']);
     await using _ = running;
     running.kill('SIGSTOP');
     await server.send('pong', client);
-    // Nothing is waited for here but the end of the wait itself.
+    // The test waits only for the end of the wait itself.
     await delay(4200);
     running.kill('SIGCONT');
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
@@ -149,7 +149,7 @@ describe('replies', () => {
     expect(shown(await running.outcome)).toEqual({ status: 3, stdout: '' });
   });
 
-  test('of 65507 bytes, and empty ones, are datagrams like any other', async () => {
+  test('of 65507 bytes, and empty ones, are ordinary datagrams', async () => {
     const largest = 'x'.repeat(65_507);
     await using server = await answeringServer([largest, '']);
     const outcome = await udpcat(['send', server.address, 'ping', '-n', '2', '-w', LONG]);
@@ -180,7 +180,7 @@ describe('--retry', () => {
     expect(sinceFirst).toEqual([0, 1, 2, 3]);
   });
 
-  test.concurrent('stops at the first match, not at a reply that is none', async () => {
+  test.concurrent('stops at the first match, not at a reply that does not match', async () => {
     await using server = await answeringServer((_data, nth) => [nth < 2 ? 'NOPE' : 'OK']);
     const args = ['ping', '--retry', '4', '--expect', 'OK', '-w', '10s'];
     const outcome = await udpcat(['send', server.address, ...args]);
@@ -188,14 +188,14 @@ describe('--retry', () => {
     expect(await arrivals(server)).toHaveLength(3);
   });
 
-  test.concurrent('sends no more after a match with -n all either', async () => {
+  test.concurrent('also stops after a match with -n all', async () => {
     await using server = await echoServer();
     const outcome = await udpcat(['send', server.address, 'ping', '--retry', '1', '-n', 'all', '-w', '5s']);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'ping\n' });
     expect(await arrivals(server)).toHaveLength(1);
   });
 
-  test.concurrent('outlives a refusal: a service that comes up gets the very first datagram sent to it', async () => {
+  test.concurrent('goes on after a refusal: a service that starts later gets the next datagram', async () => {
     const port = await closedPort();
     const args = ['ping', '--retry', '20', '-w', '40s', '-v'];
     await using running = start(['send', String(port), ...args]);
@@ -241,13 +241,13 @@ describe('--retry', () => {
   });
 });
 
-// The deadline counts from the start of the process, which takes a second where the machine is busy.
+// The deadline counts from the start of the process, which takes a second on a busy machine.
 describe('--deadline', () => {
-  test.concurrent('is as long as the wait lasts where no --wait says otherwise', async () => {
+  test.concurrent('is also the end of the wait without --wait', async () => {
     await using server = await silentServer();
     const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', LONG]);
     await using _ = running;
-    // Longer than the wait that -n implies otherwise.
+    // Longer than the wait that -n implies without a deadline.
     await delay(2300);
     await server.send('pong', client);
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
@@ -273,7 +273,7 @@ describe('--deadline', () => {
     expect(outcome).toMatchObject({ status: 3 });
   });
 
-  test.concurrent('counts what reached the socket before it, and writes that', async () => {
+  test.concurrent('counts and writes the replies that reached the socket before it', async () => {
     await using server = await silentServer();
     const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', '5s']);
     await using _ = running;
@@ -304,7 +304,7 @@ describe('--deadline', () => {
     expect(shown(outcome)).toEqual({ status: 1, stdout: 'ping\n' });
   });
 
-  test.concurrent('is not held up by a reader of stdout that never reads', async () => {
+  test.concurrent('is not delayed by a reader of stdout that never reads', async () => {
     await using server = await answeringServer(Array.from({ length: 20 }, () => Buffer.alloc(60_000, 'x')));
     const send = commandLine(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--deadline', '5s']);
     await using running = shell(unread(`{ ${send}; echo "status $?" >&2; }`));
@@ -313,7 +313,7 @@ describe('--deadline', () => {
 });
 
 describe('--idle', () => {
-  test.concurrent('ends the wait when nothing has come for so long', async () => {
+  test.concurrent('ends the wait after that time without a datagram', async () => {
     await using server = await answeringServer(['one', 'two']);
     const outcome = await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--idle', '3s']);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'one\ntwo\n' });
@@ -326,7 +326,7 @@ describe('--idle', () => {
     expect(shown(outcome)).toEqual({ status: 3, stdout: '' });
   });
 
-  test.concurrent('does not end it while stdin is open', async () => {
+  test.concurrent('does not end the run while stdin is open', async () => {
     await using server = await echoServer();
     await using running = start(['send', server.address, '-w', LONG, '--idle', '100ms']);
     running.stdin.write('one\n');
@@ -340,28 +340,28 @@ describe('--idle', () => {
 });
 
 describe('repeating', () => {
-  test('--count sends each message so many times, round by round', async () => {
+  test('--count sends each message that number of times, round by round', async () => {
     await using server = await silentServer();
     const args = ['a', 'b', '--count', '3', '--interval', '10ms'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 0, stderr: '' });
     expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
   });
 
-  test('--count repeats what stdin held', async () => {
+  test('--count repeats the messages of stdin', async () => {
     await using server = await silentServer();
     const args = ['-c', '2', '--interval', '10ms'];
     expect(await udpcat(['send', server.address, ...args], { stdin: 'a\nb' })).toMatchObject({ status: 0 });
     expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b']);
   });
 
-  test.concurrent('--duration repeats what stdin held until the time is over', async () => {
+  test.concurrent('--duration repeats the messages of stdin until the time is over', async () => {
     await using server = await silentServer();
     const args = ['--duration', '2500ms', '--interval', '1s'];
     expect(await udpcat(['send', server.address, ...args], { stdin: 'a\nb' })).toMatchObject({ status: 0 });
     expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
   });
 
-  test.concurrent('--duration ends a stdin that stays open, of which everything left as it came', async () => {
+  test.concurrent('--duration ends reading from an open stdin, whose messages were sent as they came', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address, '--duration', '3s', '--interval', '100ms']);
     running.stdin.write('a\nb\n');
@@ -370,7 +370,7 @@ describe('repeating', () => {
     expect(await arrivals(server)).toEqual(['a', 'b']);
   });
 
-  test.concurrent('is one round a second where nothing says otherwise', async () => {
+  test.concurrent('is one round a second by default', async () => {
     await using server = await silentServer();
     const { sent, durationMs } = summaryOf(await udpcat(['send', server.address, 'a', '-c', '4', '-o', 'json']));
     expect(sent).toBe(4);
@@ -385,14 +385,14 @@ describe('repeating', () => {
     expect(await arrivals(server)).toHaveLength(5);
   });
 
-  test.concurrent('--duration is over in time though the rounds cannot be kept up with', async () => {
+  test.concurrent('--duration ends in time even if the rounds are too fast for the machine', async () => {
     await using server = await silentServer();
     const args = ['a', '--duration', '2s', '--interval', '0.001ms', '-o', 'json'];
     const outcome = await udpcat(['send', server.address, ...args]);
     const { sent, durationMs } = summaryOf(outcome);
     expect(outcome).toMatchObject({ status: 0, stderr: '' });
     expect(durationMs).toBeGreaterThanOrEqual(1999);
-    // So many are due in that time.
+    // This number of messages is due in that time.
     expect(sent).toBeLessThan(2_000_000);
   });
 
@@ -400,20 +400,22 @@ describe('repeating', () => {
     await using server = await silentServer();
     const args = ['a', '-c', '20000', '--interval', '0.01ms', '-o', 'json'];
     const { durationMs } = summaryOf(await udpcat(['send', server.address, ...args]));
-    // One millisecond each would be twenty seconds.
+    // With one millisecond for each it would take twenty seconds.
     expect(durationMs).toBeLessThan(15_000);
   });
 
-  test('ends before more messages than memory should hold, though they are short', async () => {
+  test('fails for more messages than may be kept in memory, even if they are short', async () => {
     await using server = await silentServer();
     const stdin = Buffer.alloc(1024 * 1024 + 1, '\n');
     const { status, stderr } = await udpcat(['send', server.address, '-c', '2'], { stdin });
-    expect(stderr).toBe('udpcat: stdin holds more than the 1048576 messages that can be sent repeatedly\n');
+    expect(stderr).toBe(
+      'udpcat: stdin holds more than 1048576 messages, which is the limit for sending it several times\n',
+    );
     expect(status).toBe(1);
     expect(await arrivals(server)).toEqual([]);
   });
 
-  test.concurrent('--duration with --count ends with whichever comes first', async () => {
+  test.concurrent('--duration with --count ends with the first of the two', async () => {
     await using server = await silentServer();
     const send = (...args: string[]): Promise<Outcome> => udpcat(['send', server.address, ...args]);
     expect(await send('few', '-c', '2', '--duration', '1h', '--interval', '10ms')).toMatchObject({ status: 0 });

@@ -1,4 +1,4 @@
-/** A check must not pass because the socket heard its own question. */
+/** A check must not pass because the socket received its own request. */
 import { describe, expect, test } from '@jest/globals';
 import { shellInNetwork, startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { closedPort, type Family } from '../support/sockets.js';
@@ -12,7 +12,7 @@ function expectUsage({ status, stdout, stderr }: Outcome): void {
 }
 
 describe.each(ENGINES)('with the %s engine', (engine) => {
-  describe('the address asked is a usage error as the source:', () => {
+  describe('the same address as source and destination is a usage error:', () => {
     test.each<[source: string, destination: string, family: Family]>([
       ['127.0.0.1:P', '127.0.0.1:P', 4],
       ['P', '127.0.0.1:P', 4],
@@ -68,7 +68,7 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
     );
   }
 
-  testInNamespaces('where there is no other port, that is status 1', async () => {
+  testInNamespaces('without another free port the status is 1', async () => {
     const line = `sysctl -qw net.ipv4.ip_local_port_range="40001 40001"
       ${commandLine(['send', '127.0.0.1:40001', 'ping', '--expect', 'ping', '--engine', engine])}`;
     const { status, stderr } = await shellInNetwork(line).outcome;

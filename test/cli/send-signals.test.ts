@@ -6,10 +6,10 @@ import { hasTaken } from '../support/signals.js';
 import { answeringServer, closedAddress, echoServer, type Peer, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, terminal, unread } from '../support/udpcat.js';
 
-/** Some megabytes: more than a pipe holds. */
+/** More than a pipe holds: some megabytes. */
 const many = Array.from({ length: 30 }, (_, index) => `${index}:${'x'.repeat(60_000)}`);
 
-/** Sends them to the first who asks; resolves when each has been read from the kernel. */
+/** Sends these replies to the first client. Resolves when the client has read all of them from the kernel. */
 async function answerMany(server: Peer): Promise<void> {
   const [question] = await server.collect(1);
   for (const reply of many) {
@@ -19,7 +19,7 @@ async function answerMany(server: Peer): Promise<void> {
 }
 
 describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
-  test('ends it by the signal itself while it waits for replies, with what came before', async () => {
+  test('ends the process by the signal itself during the wait, after it wrote all replies', async () => {
     await using server = await echoServer();
     await using running = start(['send', server.address, 'ping', '-n', '2', '-w', '1h', '-o', 'json']);
     await running.until('"data":"ping"');
@@ -34,7 +34,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     ]);
   });
 
-  test('ends it by the signal itself while stdin is open', async () => {
+  test('ends the process by the signal itself while stdin is open', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address, '-o', 'json']);
     running.stdin.write('one\n');
@@ -45,7 +45,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     expect(stdout.toString()).toMatch(/^\{.*"type":"verdict".*\}\n\{.*"type":"summary".*"sent":1,.*\}\n$/);
   });
 
-  test('ends it by the signal itself before anything was sent', async () => {
+  test('ends the process by the signal itself before anything was sent', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address, '-v']);
     await running.until('sending from', 'stderr');
@@ -55,7 +55,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     expect(stderr).not.toContain('nothing to send');
   });
 
-  test('ends it by the signal itself between two rounds', async () => {
+  test('ends the process by the signal itself between two rounds', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address, 'a', '-c', '9', '--interval', '1h']);
     await server.collect(1);
@@ -63,7 +63,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     expect(await running.outcome).toMatchObject({ status: null, signal: name, stderr: '' });
   });
 
-  test('flushes what a slow reader has not taken yet', async () => {
+  test('ends the process only after a slow reader has taken everything', async () => {
     await using server = await silentServer();
     const args = ['ping', '-n', 'all', '-w', '1h', '-o', 'json', '--queue-size', '1000'];
     await using running = start(['send', server.address, ...args]);
@@ -82,7 +82,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     expect(summary).toMatchObject({ received, dropped: { queue: 0, output: 0 } });
   });
 
-  test('ends it at once the second time, though nobody reads stdout', async () => {
+  test('ends the process at once the second time, even if nobody reads stdout', async () => {
     await using server = await silentServer();
     const send = commandLine(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--stats']);
     await using running = shell(unread(`{ ${send} & echo "pid $!" >&2; wait $!; echo "status $?" >&2; }`));
@@ -108,7 +108,7 @@ testWith('script', 'Ctrl-C at a terminal stops a loop of the shell as well', asy
 });
 
 describe('a reader that closes stdout', () => {
-  test('ends it with its status so far: enough replies', async () => {
+  test('ends the command with its status so far: enough replies', async () => {
     await using server = await echoServer();
     const send = commandLine(['send', server.address, 'ping', '-c', '1000', '--interval', '20ms', '-n', 'all']);
     await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
@@ -116,7 +116,7 @@ describe('a reader that closes stdout', () => {
     expect({ stdout: stdout.toString(), stderr }).toEqual({ stdout: 'ping\n', stderr: 'status 0\n' });
   });
 
-  test('ends it with its status so far: not enough replies', async () => {
+  test('ends the command with its status so far: not enough replies', async () => {
     await using server = await echoServer();
     const send = commandLine(['send', server.address, 'ping', '-c', '1000', '--interval', '20ms', '-n', '900']);
     await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
@@ -138,14 +138,14 @@ describe('a reader that closes stdout', () => {
     expect((await running.outcome).stderr).toBe(`udpcat: ${says[what]}\nstatus ${status}\n`);
   });
 
-  test('ends it while stdin is open', async () => {
+  test('ends the command while stdin is open', async () => {
     await using server = await echoServer();
     const send = commandLine(['send', server.address, '-n', 'all']);
     await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
     running.stdin.write('one\n');
     await running.until('one');
     const status = running.until('status 0', 'stderr');
-    // It notices when it has something to write.
+    // The command notices the closed pipe at its next write.
     const feed = setInterval(() => running.stdin.write('two\n'), 20);
     await status;
     clearInterval(feed);
@@ -160,12 +160,12 @@ test('a stdout that cannot be written is status 1', async () => {
   expect(status).toBe(1);
 });
 
-test('a slow reader gets every reply that came in time, and the wait is not longer for it', async () => {
+test('a slow reader gets every reply that came in time, and does not prolong the wait', async () => {
   await using server = await answeringServer(many);
   await using running = start(['send', server.address, 'ping', '-n', 'all', '-w', '3s']);
   await running.until('0:');
   running.pauseStdout();
-  // Nothing is waited for here but the end of the wait itself.
+  // The test waits only for the end of the wait itself.
   await delay(3100);
   running.resumeStdout();
   const { status, stdout } = await running.outcome;

@@ -1,13 +1,13 @@
-/** A link that takes far less than is sent: nothing waits for what it has not taken yet. */
+/** A link that is much slower than the sender: the end does not wait for datagrams that the link has not taken. */
 import { describe, expect } from '@jest/globals';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { testInNamespaces } from '../support/namespaces.js';
 import { Network } from '../support/network.js';
 import { jsonLines } from '../support/service.js';
 
-/** What the link takes at once and in a second is a small part of what is given to the engine at full speed. */
+/** The link takes this much at once and in a second: a small part of the datagrams that are sent at full speed. */
 const SLOW = 'tc qdisc add dev lan0 root tbf rate 1mbit burst 4k latency 10s';
-/** Long before the kernel would have taken all that was on its way. */
+/** Much shorter than the kernel takes for all datagrams that wait. */
 const SOON_MS = 10_000;
 
 const summary = (text: string | Buffer): Record<string, unknown> => {
@@ -44,7 +44,7 @@ for (const engine of ENGINE_NAMES) {
           expect(counts.durationMs).toBeLessThan(SOON_MS);
           sent += counts.sent as number;
         }
-        // What leaves last arrives last.
+        // The datagram that leaves last arrives last.
         await network.udpcat('near', ['send', address, '--size', '1003']);
         await far.until('"size":1003');
         far.kill();

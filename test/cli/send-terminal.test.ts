@@ -6,7 +6,7 @@ import { type Terminal, terminal } from '../support/udpcat.js';
 /** Ctrl-D at the beginning of a line. */
 const END = '\x04';
 
-/** Answers so that the reply is not what the terminal shows of the typing. */
+/** Responds with other bytes than the request, because the terminal also shows the typed request. */
 const loud = (data: Buffer): string[] => [data.toString().toUpperCase()];
 
 function atTerminal(args: readonly string[]): Terminal {
@@ -58,7 +58,7 @@ describeWith('script', 'send at a terminal', () => {
     expect(await running.outcome).toMatchObject({ status: 0 });
   });
 
-  test.concurrent('waits a second where nothing says otherwise, and silence is no failure', async () => {
+  test.concurrent('waits a second by default, and silence is no failure', async () => {
     await using server = await silentServer();
     await using running = atTerminal(['send', server.address]);
     running.type('one\r');
@@ -71,14 +71,14 @@ describeWith('script', 'send at a terminal', () => {
     expect(status).toBe(0);
   });
 
-  test('without a line typed ends with 0', async () => {
+  test('without a typed line ends with 0', async () => {
     await using server = await silentServer();
     await using running = atTerminal(['send', server.address]);
     running.type(END);
     expect(await running.outcome).toMatchObject({ status: 0 });
   });
 
-  test('without a line typed, where replies were asked for, is status 1', async () => {
+  test('without a typed line, if replies were asked for, is status 1', async () => {
     await using server = await silentServer();
     await using running = atTerminal(['send', server.address, '-n', '1']);
     running.type(END);
@@ -107,7 +107,7 @@ describeWith('script', 'send at a terminal', () => {
     expect(await running.outcome).toMatchObject({ status: 5 });
   });
 
-  test('ends by itself when the replies that -n asks for have come', async () => {
+  test('ends by itself after the replies that -n asks for', async () => {
     await using server = await answeringServer(loud);
     await using running = atTerminal(['send', server.address, '-n', '2']);
     running.type('one\r');
@@ -118,7 +118,7 @@ describeWith('script', 'send at a terminal', () => {
     expect(status).toBe(0);
   });
 
-  test('says of a line that cannot be decoded that it was not sent, and goes on', async () => {
+  test('warns that a line which cannot be decoded was not sent, and goes on', async () => {
     await using server = await silentServer();
     await using running = atTerminal(['send', server.address, '-e', 'hex', '-w', '100ms']);
     running.type('zz\r');
@@ -130,7 +130,7 @@ describeWith('script', 'send at a terminal', () => {
     expect(await arrivals(server)).toEqual(['ok']);
   });
 
-  test('escapes what strangers send', async () => {
+  test('escapes control characters of replies', async () => {
     await using server = await answeringServer(['\x1b[31mred\x07']);
     await using running = atTerminal(['send', server.address, '-w', '100ms']);
     running.type('one\r');

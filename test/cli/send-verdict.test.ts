@@ -14,9 +14,9 @@ import {
 } from '../support/sockets.js';
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
 
-/** A time in which an answer comes, however busy the machine is, for a wait that runs out; such tests run side by side. */
+/** A wait that runs out. It is long enough for a reply on a busy machine. These tests run side by side. */
 const SHORT = '3s';
-/** A time that does not run out. */
+/** A limit that no test reaches. */
 const LONG = '1h';
 
 function shown({ status, stdout }: Outcome): { status: number | null; stdout: string } {
@@ -44,14 +44,14 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 4, stdout: '' });
   });
 
-  test.concurrent('5 when the reply does not match, and it is written all the same', async () => {
+  test.concurrent('5 when the reply does not match, and the reply is written', async () => {
     await using server = await answeringServer(['NOPE'], family);
     const outcome = await udpcat(['send', server.address, 'ping', '--expect', 'OK', '-w', SHORT]);
     expect(outcome.stderr).toBe(`udpcat: the reply from ${server.address} does not contain "OK"\n`);
     expect(shown(outcome)).toEqual({ status: 5, stdout: 'NOPE\n' });
   });
 
-  test.concurrent('6 when only another socket replies, whose bytes are kept from stdout', async () => {
+  test.concurrent('6 when only another socket replies, and its bytes are not written', async () => {
     await using server = await strayServer(family);
     const outcome = await udpcat(['send', server.address, 'ping', '-w', SHORT]);
     expect(outcome.stderr).toBe(
@@ -61,7 +61,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 6, stdout: '' });
   });
 
-  test.concurrent('2 when the command line cannot be carried out', async () => {
+  test.concurrent('2 when the command line is wrong', async () => {
     const outcome = await udpcat(['send', written(family === 4 ? '127.0.0.1' : '::1', 9), 'ping', '-w', 'soon']);
     expect(outcome.stderr).toMatch(/^udpcat: option '-w, --wait <d>' argument 'soon' is invalid\. A duration is .*\n$/);
     expect(shown(outcome)).toEqual({ status: 2, stdout: '' });
@@ -90,7 +90,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 3, stdout: 'one\ntwo\n' });
   });
 
-  test.concurrent('3 when there are fewer replies than asked for, and strays besides', async () => {
+  test.concurrent('3 when there are fewer replies than asked for, and also strays', async () => {
     await using server = await strayServer(family, 'stray');
     server.socket.on('message', (_data, from) => {
       server.socket.send('one', from.port, from.address);
@@ -99,7 +99,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 3, stdout: 'one\n' });
   });
 
-  test.concurrent('5 when enough replies came of which one is wrong', async () => {
+  test.concurrent('5 when as many replies came as asked for, and one is wrong', async () => {
     await using server = await answeringServer((_data, nth) => [nth === 0 ? 'OK' : 'NOPE'], family);
     const outcome = await udpcat(['send', server.address, 'a', 'b', '--expect', 'OK', '-w', SHORT]);
     expect(shown(outcome)).toEqual({ status: 5, stdout: 'OK\nNOPE\n' });
@@ -119,7 +119,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 5, stdout: 'NOPE\n' });
   });
 
-  test.concurrent('4 when the last message is refused, though an earlier one was answered', async () => {
+  test.concurrent('4 when the last message is refused, even if an earlier one got a reply', async () => {
     const outcome = await refusedAfter(family, ['one'], []);
     expect(shown(outcome)).toEqual({ status: 4, stdout: 'one\n' });
   });
@@ -153,7 +153,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(server.received.map(({ data }) => data.toString())).toEqual(['b']);
   });
 
-  test.concurrent('3 when a refusal is followed by a message that nobody answers', async () => {
+  test.concurrent('3 when a refusal is followed by a message without a reply', async () => {
     const port = await closedPort(family);
     await using running = start(['send', written(family === 4 ? '127.0.0.1' : '::1', port), '-v', '-w', SHORT]);
     running.stdin.write('a\n');
@@ -165,7 +165,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
   });
 });
 
-/** Two messages, the first answered, the second sent when the server is gone. */
+/** Sends two messages. The first gets a reply, and the server is closed before the second. */
 async function refusedAfter(family: Family, answers: readonly string[], options: readonly string[]): Promise<Outcome> {
   const server = await answeringServer(answers, family);
   await using running = start(['send', server.address, '-w', LONG, ...options]);
@@ -176,7 +176,7 @@ async function refusedAfter(family: Family, answers: readonly string[], options:
   return await running.outcome;
 }
 
-test('of several messages the last decides on a refusal, whatever became of the others', async () => {
+test('of several messages the last one decides whether the verdict is refused', async () => {
   const outcome = await udpcat(['send', await closedAddress(), 'a', 'b', 'c', '-w', '1h']);
   expect(shown(outcome)).toEqual({ status: 4, stdout: '' });
 });
@@ -222,7 +222,7 @@ describe('expectations', () => {
 
   test.concurrent.each(judged)('%s: status %d', async (_title, status, answers, args) => {
     await using server = await answeringServer(answers);
-    // The wait is as long as it may be where all that comes is right.
+    // A run with status 0 ends before the wait is over: the wait can be long.
     const wait = status === 0 && !args.includes('all') ? LONG : SHORT;
     const hex = args.includes('hex') || args.includes('base64');
     const outcome = await udpcat(['send', server.address, ...args, '-w', wait, '--', hex ? '' : 'ping']);
@@ -237,13 +237,13 @@ describe('expectations', () => {
     [['-e', 'hex', '--expect', '4f4b'], 'does not contain "4f4b"'],
   ];
 
-  test.concurrent.each(said)('%j that fails is said as the user wrote it', async (args, reason) => {
+  test.concurrent.each(said)('%j that fails is quoted as the user wrote it', async (args, reason) => {
     await using server = await answeringServer(['NOPE']);
     const { stderr } = await udpcat(['send', server.address, ...args, '-w', SHORT, '--', '']);
     expect(stderr).toBe(`udpcat: the reply from ${server.address} ${reason}\n`);
   });
 
-  test.concurrent('an expression that takes exponential time elsewhere ends', async () => {
+  test.concurrent('an expression that takes exponential time with other engines ends', async () => {
     await using server = await answeringServer([`${'a'.repeat(20_000)}!`]);
     const args = ['--expect-regex', '(a+)+$', '-o', 'none', '-w', SHORT];
     const outcome = await udpcat(['send', server.address, 'ping', ...args]);
@@ -284,7 +284,7 @@ describeLinuxEngine('with the linux engine', () => {
     '4 says what a router told: host, network, or prohibited, and not of a port whether it is one',
     async () => {
       await using network = await Network.open();
-      // A router reports no more than a few errors a second to one host.
+      // A router sends only a few errors a second to one host.
       await network.run(
         'far',
         'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit && echo 0 >/proc/sys/net/ipv6/icmp/ratelimit',

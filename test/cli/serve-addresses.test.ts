@@ -8,7 +8,7 @@ import { canBind, jsonLines, logLines } from '../support/service.js';
 import { closedPort, hostAndPort, silentServer } from '../support/sockets.js';
 import { commandLine, quote, start, udpcat } from '../support/udpcat.js';
 
-/** The address that each of the two commands says it listens on. */
+/** Starts both commands. Returns the address in the listening line of each. */
 function listeningOn(args: readonly string[]): Promise<string[]> {
   return Promise.all(
     ['serve', 'echo'].map(async (command) => {
@@ -59,7 +59,7 @@ describe('the address of serve and echo', () => {
     for (const address of await listeningOn([])) expect(hostAndPort(address).port).toBeGreaterThan(0);
   });
 
-  test('can be given back as it was printed, for every kind of address', async () => {
+  test('can be used as an argument as printed, for every kind of address', async () => {
     for (const address of ['0', '[::1]:0', '*:0', '0.0.0.0:0', 'localhost:0']) {
       const first = start(['serve', address]);
       const printed = await first.listening();
@@ -90,7 +90,7 @@ describe('every interface', () => {
     },
   );
 
-  test('answers both families from there', async () => {
+  test('responds to both families', async () => {
     await using running = start(['echo', '*:0']);
     const { port } = hostAndPort(await running.listening());
     await using four = await silentServer(4);
@@ -113,7 +113,7 @@ describe('every interface', () => {
     expect({ four: await canBind('127.0.0.1', port), six: await canBind('::1', port) }).toEqual({ four, six });
   });
 
-  test('of IPv4 hears every address of it', async () => {
+  test('of IPv4 receives on every address of IPv4', async () => {
     await using running = start(['serve', '0.0.0.0:0', '-c', '1']);
     const { port } = hostAndPort(await running.listening());
     await using peer = await silentServer();
@@ -146,7 +146,7 @@ describe('an address that cannot be bound', () => {
     expect(logLines(outcome)).toEqual([expect.stringMatching(/^udpcat: cannot resolve nosuch\.invalid: /)]);
   });
 
-  testInNamespaces('makes way for the next that the name has', async () => {
+  testInNamespaces('is skipped if the name has another one', async () => {
     await using running = startWithHosts('192.0.2.1 several\n127.0.0.1 several\n', ['serve', 'several:0']);
     expect(await running.listening()).toMatch(/^127\.0\.0\.1:\d+$/);
   });
@@ -160,7 +160,7 @@ describe('a link-local address', () => {
       try {
         const fifo = quote(join(folder, 'stderr'));
         const serve = commandLine(['serve', '[fe80::1%lo]:0', '-c', '1', '-o', 'json']);
-        // The third word of the listening line is the address.
+        // The address is the third word of the listening line.
         const script = `mkfifo ${fifo}; ${serve} 2>${fifo} & read -r _ _ _ address <${fifo}
         ${commandLine(['send'])} "$address" hello; wait $!`;
         const outcome = await shellInNetwork(`ip address add fe80::1/64 dev lo nodad && { ${script}; }`).outcome;
@@ -217,7 +217,7 @@ describe('an address that is refused', () => {
     { args: ['--bind', 'localhost'], says: /--bind.*"localhost".*localhost:PORT/ },
     { args: ['--bind', '127.1:80'], says: /--bind.*"127\.1:80".*decimal/ },
     { args: ['-6', '--bind', '127.0.0.1:0'], says: /--bind.*IPv6/ },
-  ])('$args is one line that says why and how to write it, and status 2', async ({ args, says }) => {
+  ])('$args is status 2 with one line that says the reason and the right form', async ({ args, says }) => {
     const outcome = await udpcat(['serve', ...args]);
     expect(outcome).toMatchObject({ status: 2, stdout: Buffer.alloc(0) });
     expect(logLines(outcome)).toEqual([expect.stringMatching(/^udpcat: /)]);
@@ -245,7 +245,7 @@ testWithLinuxEngine(
     ]) {
       await using running = start([...command, '--engine', 'linux']);
       const { port } = hostAndPort(await running.listening());
-      // A connected socket hears only the address that it asked.
+      // A connected socket receives only from the address that it sent to.
       const args = ['send', `127.0.0.2:${port}`, 'ping', '--bind', '127.0.0.1', '-w', '1m'];
       expect(await udpcat(args)).toMatchObject({ status: 0 });
     }

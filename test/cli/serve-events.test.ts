@@ -45,7 +45,7 @@ describe('the JSON lines of serve', () => {
     ]);
   });
 
-  test('name the bound address as local where the destination of a datagram is not known', async () => {
+  test('have the bound address as local if the destination of a datagram is not known', async () => {
     await using running = start(['serve', '*:0', '--engine', 'node', '-o', 'json', '-c', '1']);
     const address = await running.listening();
     await using peer = await silentServer();
@@ -55,7 +55,7 @@ describe('the JSON lines of serve', () => {
     expect(datagram).not.toHaveProperty('to');
   });
 
-  testWithLinuxEngine('tell where a datagram was sent to on every interface, with the linux engine', async () => {
+  testWithLinuxEngine('have the destination of a datagram on every interface, with the linux engine', async () => {
     await using running = start(['serve', '*:0', '--engine', 'linux', '-o', 'json', '-c', '2']);
     const { port } = hostAndPort(await running.listening());
     const destinations = [`127.0.0.1:${port}`, `[::1]:${port}`];
@@ -86,7 +86,7 @@ describe('the JSON lines of serve', () => {
     expect(lines.slice(1, -1).map(({ data }) => data)).toEqual(texts);
   });
 
-  test('tell the error that ends the command, and the summary all the same', async () => {
+  test('have the error that ends the command, and still the summary', async () => {
     await using first = start(['serve']);
     const address = await first.listening();
     const { stdout, status } = await udpcat(['serve', address, '-o', 'json']);
@@ -131,7 +131,7 @@ describe('serve -o json and send --frame json', () => {
     expect(target.received).toHaveLength(payloads.length);
   });
 
-  test('hand a datagram on as soon as it came', async () => {
+  test('hand a datagram on at once', async () => {
     await using target = await silentServer();
     await using sender = await silentServer();
     await using running = shell(
@@ -166,7 +166,7 @@ describe('--log-format json', () => {
 
   test.each([
     { what: 'a usage error', args: ['serve', '-c', 'none'], status: 2, says: /'none'/ },
-    { what: 'a usage error that stands before it', args: ['serve', '--nosuch'], status: 2, says: /--nosuch/ },
+    { what: 'a usage error before the option', args: ['serve', '--nosuch'], status: 2, says: /--nosuch/ },
     { what: 'a wrong address', args: ['serve', '127.1:5'], status: 2, says: /127\.1:5/ },
     { what: 'an address that cannot be bound', args: ['serve', '192.0.2.1:0'], status: 1, says: /192\.0\.2\.1:0/ },
     { what: 'a missing file', args: ['serve', '--reply-file', '/nosuch'], status: 1, says: /\/nosuch/ },
@@ -182,13 +182,13 @@ describe('--log-format json', () => {
     }
   });
 
-  test('makes a run that came to too little an error line', async () => {
+  test('makes a run with too few datagrams an error line', async () => {
     const { stderr, status } = await udpcat(['serve', '-c', '1', '--duration', '10ms', '--log-format', 'json']);
     expect(status).toBe(3);
     expect(jsonLines(stderr)).toMatchObject([{ level: 30 }, { level: 50, msg: expect.stringMatching(/0 of 1/) }]);
   });
 
-  test('is no format that it does not know', async () => {
+  test('with an unknown format is a usage error', async () => {
     const { stderr, status } = await udpcat(['serve', '--log-format', 'xml']);
     expect({ stderr, status }).toEqual({
       stderr: expect.stringMatching(/^udpcat: .*'xml'.*pretty, json.*\n$/),

@@ -13,16 +13,16 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A name for a file that is not there yet. */
+/** The path of a file that does not exist yet. */
 let names = 0;
 const fresh = (): string => join(folder, `file-${(names += 1)}`);
 
-/** The command line that has this JavaScript run by Node. */
+/** A command line that runs this JavaScript by Node. */
 const script = (code: string): string => `${quote(process.execPath)} -e ${quote(code)}`;
 
 const logged = ({ stderr }: Outcome): Record<string, unknown>[] => jsonLines(stderr);
 
-/** The children of a process, and their states: `Z` for one that has ended and was not waited for. */
+/** The children of a process with their states. `Z` is a zombie: it has ended, and the parent has not waited for it. */
 function childrenOf(pid: number): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -38,16 +38,16 @@ function childrenOf(pid: number): string[] {
     });
 }
 
-/** Waits until something of the system is so, of which nothing else tells. */
+/** Waits until a condition of the system holds that no event tells. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await delay(10);
 }
 
-/** Whether the process that has written its id there is still there. */
+/** Whether the process whose id stands in this file still runs. */
 const lives = (file: string): boolean => existsSync(`/proc/${readFileSync(file, 'utf8').trim()}`);
 
 describe('serve --exec', () => {
-  test.each([4, 6] as const)('answers with what the program makes of each datagram, over IPv%i', async (family) => {
+  test.each([4, 6] as const)('responds with the output of the program, over IPv%i', async (family) => {
     await using running = start(['serve', family === 4 ? '127.0.0.1:0' : '[::1]:0', '--exec', 'tr a-z A-Z', '-c', '3']);
     await using peer = await silentServer(family);
     await sendAll(peer, await running.listening(), ['one\n', 'two', 'three']);
@@ -89,7 +89,7 @@ describe('serve --exec', () => {
     );
   });
 
-  test('leaves out of the environment what a service manager meant for the server alone', async () => {
+  test('removes the variables of the service manager from the environment of the program', async () => {
     const meant = {
       LISTEN_FDS: '1',
       LISTEN_PID: '1',
@@ -117,7 +117,7 @@ describe('serve --exec', () => {
   });
 
   test('gives the program no descriptor but its three streams', async () => {
-    // What readdir itself opens is gone when the link is read.
+    // The descriptor that readdir itself opens is closed when its link is read.
     const code = `const fs = require('fs');
       const isSocket = (fd) => { try { return /^socket/.test(fs.readlinkSync('/proc/self/fd/' + fd)); } catch { return false; } };
       console.log(fs.readdirSync('/proc/self/fd').filter((fd) => fd > 2 && isSocket(fd)).length)`;
@@ -127,7 +127,7 @@ describe('serve --exec', () => {
     expect((await peer.collect(1))[0]?.data.toString()).toBe('0\n');
   });
 
-  test('sends nothing where the program writes nothing', async () => {
+  test('sends nothing if the program writes nothing', async () => {
     await using running = start(['serve', '--exec', 'true', '-c', '2', '--stats', '--log-format', 'json']);
     await using peer = await silentServer();
     await running.until('listening', 'stderr');
@@ -136,7 +136,7 @@ describe('serve --exec', () => {
     expect(logged(await running.outcome).at(-1)).toMatchObject({ received: 2, sent: 0 });
   });
 
-  test('logs what the program says on stderr line by line, escaped and with the peer, and no more than a hundred', async () => {
+  test('logs stderr of the program line by line, escaped and with the peer, at most a hundred lines', async () => {
     const code = 'for (let n = 0; n < 150; n += 1) console.error(n + " \\u001b[31m" + "x".repeat(n === 0 ? 5000 : 0))';
     await using running = start(['serve', '--exec', script(code), '-c', '1']);
     await using peer = await silentServer();
@@ -149,7 +149,7 @@ describe('serve --exec', () => {
   });
 
   test.each([
-    { what: 'fails without a word', exec: 'false', says: /warning: PEER: the program ended with status 1/ },
+    { what: 'fails without a message', exec: 'false', says: /warning: PEER: the program ended with status 1/ },
     { what: 'is killed', exec: "sh -c 'kill -9 $$'", says: /no answer to PEER: the program was ended by SIGKILL/ },
     {
       what: 'hangs',
@@ -162,7 +162,7 @@ describe('serve --exec', () => {
       says: /no answer to PEER: the program ended, but a process that it started held its output open for longer than 300ms and was killed/,
     },
     {
-      what: 'writes without end',
+      what: 'writes endlessly',
       exec: 'yes',
       says: /no answer to PEER: the program wrote more than a datagram can hold, 65507 bytes/,
     },
@@ -187,7 +187,7 @@ describe('serve --exec', () => {
     }
   });
 
-  test('leaves no process behind that a program has started, whether it ended in time or not', async () => {
+  test('leaves no process of a program behind, whether the program ended in time or not', async () => {
     const [ended, hanging] = [fresh(), fresh()];
     const line = `read -r file; if [ $file = ${hanging} ]; then sleep 1000 & else sleep 1000 >/dev/null 2>&1 & fi; echo $! >$file; echo started`;
     await using running = start(['serve', '--shell', '--exec', line, '--exec-timeout', '1s']);
@@ -200,7 +200,7 @@ describe('serve --exec', () => {
     await until(() => !lives(ended) && !lives(hanging));
   });
 
-  test('runs no more at a time than --exec-concurrency says; the queue drops what is too much, and counts it', async () => {
+  test('runs at most --exec-concurrency programs at a time, and the queue counts the datagrams that it drops', async () => {
     const release = fresh();
     const line = `cat >/dev/null; until [ -e ${release} ]; do sleep 0.05; done; echo done`;
     const args = [
@@ -220,7 +220,7 @@ describe('serve --exec', () => {
     const [, address = ''] = await running.until(/"address":"([^"]+)"/, 'stderr');
     await peer.send('first', address);
     await until(() => childrenOf(running.pid).length === 1);
-    // What is taken up together waits for its programs; behind it the queue fills.
+    // A batch that was taken waits for its programs. Meanwhile the queue fills.
     await sendAll(
       peer,
       address,
@@ -255,7 +255,7 @@ describe('serve --exec', () => {
     await until(() => childrenOf(running.pid).length === 0);
   });
 
-  test('answers by the guard: of identical datagrams no more than a hundred programs are run', async () => {
+  test('runs at most a hundred programs for identical datagrams, because of the loop guard', async () => {
     const count = fresh();
     const args = ['--shell', '--exec', `cat; echo >>${count}`, '-o', 'none', '--stats', '--log-format', 'json'];
     await using running = start(['serve', ...args]);
@@ -267,13 +267,13 @@ describe('serve --exec', () => {
     const summary = logged(await running.outcome).at(-1);
     const { sent, durationMs } = summary as { sent: number; durationMs: number };
     expect(sent).toBeGreaterThanOrEqual(100);
-    // So many in any second: to begin a hundred programs may take longer.
+    // The limit is for each second: to start a hundred programs may take longer.
     expect(sent).toBeLessThanOrEqual(100 * (1 + Math.floor(durationMs / 1000)));
     expect(summary).toMatchObject(sent < 120 ? { received: 120, unanswered: 120 - sent } : { received: 120 });
     expect(readFileSync(count, 'utf8')).toHaveLength(sent);
   });
 
-  test('answers by --rate-limit: no more programs are run than answers are allowed', async () => {
+  test('runs at most as many programs as --rate-limit allows', async () => {
     const count = fresh();
     const args = ['--shell', '--exec', `cat; echo >>${count}`, '--rate-limit', '0.01/s', '-o', 'none'];
     await using running = start(['serve', ...args, '--stats', '--log-format', 'json']);
@@ -291,7 +291,7 @@ describe('serve --exec', () => {
   });
 });
 
-/** What SIGUSR2 has the server tell. */
+/** The report of the server after SIGUSR2. */
 async function reported(running: ReturnType<typeof start>): Promise<{ readonly received: number }> {
   running.kill('SIGUSR2');
   const [, line = ''] = await running.until(/^(\{.*"rate":.*\})$/m, 'stderr');
@@ -299,7 +299,7 @@ async function reported(running: ReturnType<typeof start>): Promise<{ readonly r
 }
 
 describe('at its end, serve --exec', () => {
-  test('lets what runs finish after a signal', async () => {
+  test('lets running programs finish after a signal', async () => {
     const [begun, release] = [fresh(), fresh()];
     const line = `echo >${begun}; until [ -e ${release} ]; do sleep 0.05; done; cat`;
     await using running = start(['serve', '--shell', '--exec', line]);
@@ -312,23 +312,26 @@ describe('at its end, serve --exec', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
-  test.concurrent('kills what goes on for longer than --exec-timeout after it, and begins no more', async () => {
-    const begun = fresh();
-    const line = `echo $$ >>${begun}; exec sleep 1000`;
-    const args = ['--exec-timeout', '3s', '--exec-concurrency', '1', '--stats', '--log-format', 'json', '-o', 'none'];
-    await using running = start(['serve', '--shell', '--exec', line, ...args]);
-    await using peer = await silentServer();
-    const [, address = ''] = await running.until(/"address":"([^"]+)"/, 'stderr');
-    await sendAll(peer, address, ['1', '2', '3', '4', '5', '6']);
-    await until(() => existsSync(begun));
-    running.kill();
-    const outcome = await running.outcome;
-    expect(outcome.status).toBe(0);
-    expect(logged(outcome).at(-1)).toMatchObject({ received: 6, sent: 0, unanswered: 6 });
-    const pids = readFileSync(begun, 'utf8').trim().split('\n');
-    expect(pids.length).toBeLessThan(5);
-    expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
-  });
+  test.concurrent(
+    'kills programs that run for longer than --exec-timeout after a signal, and starts no more',
+    async () => {
+      const begun = fresh();
+      const line = `echo $$ >>${begun}; exec sleep 1000`;
+      const args = ['--exec-timeout', '3s', '--exec-concurrency', '1', '--stats', '--log-format', 'json', '-o', 'none'];
+      await using running = start(['serve', '--shell', '--exec', line, ...args]);
+      await using peer = await silentServer();
+      const [, address = ''] = await running.until(/"address":"([^"]+)"/, 'stderr');
+      await sendAll(peer, address, ['1', '2', '3', '4', '5', '6']);
+      await until(() => existsSync(begun));
+      running.kill();
+      const outcome = await running.outcome;
+      expect(outcome.status).toBe(0);
+      expect(logged(outcome).at(-1)).toMatchObject({ received: 6, sent: 0, unanswered: 6 });
+      const pids = readFileSync(begun, 'utf8').trim().split('\n');
+      expect(pids.length).toBeLessThan(5);
+      expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+    },
+  );
 
   test('kills everything at once at a second signal', async () => {
     const begun = fresh();
@@ -343,7 +346,7 @@ describe('at its end, serve --exec', () => {
     await until(() => !lives(begun));
   });
 
-  test('runs all that --count has taken', async () => {
+  test('runs the programs of all datagrams of --count', async () => {
     await using running = start(['serve', '--exec', 'cat', '-c', '20', '--exec-concurrency', '2', '-o', 'none']);
     await using peer = await silentServer();
     await sendAll(
@@ -376,7 +379,7 @@ describe('a command line of --exec that is wrong', () => {
     expect(status).toBe(2);
   });
 
-  test('is a local failure where it names what is no program, before anything is bound', async () => {
+  test('is a local failure if there is no such program, before anything is bound', async () => {
     const outcome = await udpcat(['serve', '--exec', 'nosuchprogram --now']);
     expect(outcome).toMatchObject({ status: 1, stderr: 'udpcat: cannot run nosuchprogram: no such file (ENOENT)\n' });
     const { status, stderr } = await udpcat(['serve', '--exec', '/etc/passwd']);

@@ -8,20 +8,20 @@ import { drained, jsonLines, kernelSocket, logLines, sendAll } from '../support/
 import { silentServer } from '../support/sockets.js';
 import { commandLine, quote, type Running, shell, start } from '../support/udpcat.js';
 
-/** Numbered payloads of the size given, which cannot be told from text in hex. */
+/** Payloads of the given size, each its number in decimal digits. */
 function numbered(count: number, size: number, from = 0): string[] {
   return Array.from({ length: count }, (_, index) => String(from + index).padStart(size, '0'));
 }
 
-/** The numbers that the lines of an output begin with. */
+/** The numbers at the beginning of the lines of an output. */
 function numbersIn(stdout: Uint8Array): number[] {
   return Buffer.from(stdout).toString().split('\n').slice(0, -1).map(Number);
 }
 
-/** More than a pipe and its two ends hold. */
+/** More bytes than a pipe and its two ends hold. */
 const FILLING = numbered(200, 8000);
 
-/** Has the command wait for its reader, who has stopped reading; resolves when it has taken all of the filling. */
+/** Fills the pipe of a command whose reader has stopped. Resolves when the command has taken all of the filling. */
 async function fill(running: Running, send: (payloads: readonly string[]) => Promise<void>): Promise<string> {
   const address = await running.listening();
   running.pauseStdout();
@@ -31,7 +31,7 @@ async function fill(running: Running, send: (payloads: readonly string[]) => Pro
 }
 
 describe('a slow reader of stdout', () => {
-  test('loses nothing that the queue could hold', async () => {
+  test('loses nothing if the queue can hold it', async () => {
     await using running = start(['serve', '--queue-size', '3000', '--stats', '-c', '2200']);
     await using peer = await silentServer();
     const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
@@ -44,7 +44,7 @@ describe('a slow reader of stdout', () => {
     expect(stderr).toMatch(/2200 received, 0 sent in/);
   });
 
-  test('has drops counted by the node engine, so that what was written and what was dropped is what was sent', async () => {
+  test('causes drops that the node engine counts: written and dropped datagrams add up to the sent ones', async () => {
     await using running = start(['serve', '--engine', 'node', '--queue-size', '100', '-o', 'json']);
     await using peer = await silentServer();
     const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
@@ -86,7 +86,7 @@ describe('a slow reader of stdout', () => {
     },
   );
 
-  test('and a full kernel buffer lose no datagram that nobody counts', async () => {
+  test('and a full kernel buffer lose only datagrams that are counted', async () => {
     await using running = start(['serve', '--recv-buffer', '8k', '-o', 'json']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -119,10 +119,10 @@ describe('a slow reader of stdout', () => {
         address,
         Array.from({ length: 50 }, () => payload),
       );
-      // What the linux engine leaves there the kernel's own buffer bounds.
+      // The linux engine leaves datagrams in the kernel, whose buffer is bounded.
       if (engine === 'node') await drained(address);
     }
-    // 4000 datagrams of 64 KB, of which 50 may wait in the queue and as many with the writer.
+    // 4000 datagrams of 64 KB were sent. 50 may wait in the queue, and as many in the writer.
     expect(residentKiB()).toBeLessThan(160 * 1024);
   });
 
@@ -146,13 +146,13 @@ describe('a slow reader of stdout', () => {
     await using peer = await silentServer();
     const address = await running.listening();
     const ended = running.outcome.then(() => true);
-    // It is the next write after head has gone that ends it, and nothing tells when head has gone.
+    // The first write after the end of head ends the command. No event tells the end of head.
     do await peer.send('x', address);
     while (!(await Promise.race([ended, delay(10, false)])));
     expect((await running.outcome).stdout.toString()).toBe('78\n78\nstatus 0\n');
   });
 
-  test('that has closed stdout makes what cannot be written any more count as output drops', async () => {
+  test('that has closed stdout turns the remaining datagrams into output drops', async () => {
     await using running = start(['serve', '--stats', '--log-format', 'json']);
     await using peer = await silentServer();
     const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
@@ -180,7 +180,7 @@ describe('a full disk', () => {
   });
 });
 
-describe('a socket of datagrams for stdout', () => {
+describe('a datagram socket as stdout', () => {
   test('is written to', async () => {
     await using reader = await silentServer();
     const stdout = `/dev/udp/127.0.0.1/${reader.port}`;
@@ -193,7 +193,7 @@ describe('a socket of datagrams for stdout', () => {
 });
 
 describe('a disk that has room for 64 KiB', () => {
-  /** What serve does when a datagram of this size comes and stdout is a file there, of which the size is told, too. */
+  /** Runs serve with stdout as a file on that disk, and sends a datagram of this size. Returns the size of the file, too. */
   async function servedThere(args: readonly string[], bytes: number) {
     const serve = commandLine(['serve', ...args, '-c', '1']);
     const script = `mount -t tmpfs -o size=64k none /mnt && cd /mnt || exit; ${serve} >out; echo "status $? size $(wc -c <out)"`;
@@ -210,12 +210,12 @@ describe('a disk that has room for 64 KiB', () => {
     expect({ said, lines }).toEqual({ said: 'status 0 size 65000\n', lines: [] });
   });
 
-  testInNamespaces('does not have a datagram cut silently: that is one line and status 1', async () => {
+  testInNamespaces('does not cut a datagram silently: that is one line and status 1', async () => {
     const { said, lines } = await servedThere(['-6', '-o', 'hex'], 65_000);
     expect({ said, lines }).toEqual({ said: 'status 1 size 65536\n', lines: [failure] });
   });
 
-  testInNamespaces('does not have the summary cut silently, either', async () => {
+  testInNamespaces('does not cut the summary silently', async () => {
     const { said, lines } = await servedThere(['-6', '-o', 'json'], 65_200);
     expect({ said, lines }).toEqual({ said: 'status 1 size 65536\n', lines: [failure] });
   });
@@ -236,20 +236,23 @@ describe('the end by a signal', () => {
     },
   );
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s has everything written first that has arrived', async (signal) => {
-    await using running = start(['serve', '--queue-size', '3000', '--stats']);
-    await using peer = await silentServer();
-    const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
-    await sendAll(peer, address, numbered(1000, 20, 200));
-    await drained(address);
-    running.kill(signal);
-    running.resumeStdout();
-    const { stdout, status } = await running.outcome;
-    expect(numbersIn(stdout)).toEqual(Array.from({ length: 1200 }, (_, index) => index));
-    expect(status).toBe(0);
-  });
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s ends it after everything that has arrived was written',
+    async (signal) => {
+      await using running = start(['serve', '--queue-size', '3000', '--stats']);
+      await using peer = await silentServer();
+      const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
+      await sendAll(peer, address, numbered(1000, 20, 200));
+      await drained(address);
+      running.kill(signal);
+      running.resumeStdout();
+      const { stdout, status } = await running.outcome;
+      expect(numbersIn(stdout)).toEqual(Array.from({ length: 1200 }, (_, index) => index));
+      expect(status).toBe(0);
+    },
+  );
 
-  test('SIGUSR1 opens no debugger, and ends nothing', async () => {
+  test('SIGUSR1 neither opens a debugger nor ends the command', async () => {
     await using running = start(['serve', '-c', '1']);
     const address = await running.listening();
     running.kill('SIGUSR1');
@@ -258,7 +261,7 @@ describe('the end by a signal', () => {
     expect(await running.outcome).toMatchObject({ status: 0, stderr: `udpcat: listening on ${address}\n` });
   });
 
-  test('a second signal ends it at once, and what is left counts as output drops', async () => {
+  test('a second signal ends it at once, and the remaining datagrams count as output drops', async () => {
     await using running = start(['serve', '--queue-size', '3000', '--stats', '--log-format', 'json']);
     const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
     const { address } = JSON.parse(line) as { address: string };
@@ -267,7 +270,7 @@ describe('the end by a signal', () => {
     await sendAll(peer, address, FILLING);
     await sendAll(peer, address, numbered(1000, 20, 200));
     await drained(address);
-    // Two of a kind would be one, were the first not taken yet.
+    // Two different signals: two equal ones would become one if the first were not handled yet.
     running.kill('SIGTERM');
     running.kill('SIGINT');
     await running.until('"durationMs"', 'stderr');
@@ -282,7 +285,7 @@ describe('the end by a signal', () => {
     expect(written.map(Number)).toEqual(written.map((_, index) => index));
   });
 
-  test('echo answers first what has arrived', async () => {
+  test('echo first responds to everything that has arrived', async () => {
     await using running = start(['echo', '-o', 'utf8', '--queue-size', '3000', '--stats']);
     await using peer = await silentServer();
     const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));

@@ -24,7 +24,7 @@ const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
 
 describe('--count', () => {
-  test('ends serve after exactly so many datagrams, though many more arrive at once', async () => {
+  test('ends serve after exactly this number of datagrams, even if many more arrive at once', async () => {
     await using running = start(['serve', '-c', '50', '--stats']);
     await using peer = await silentServer();
     await sendAll(peer, await running.listening(), numbers(0, 500));
@@ -33,7 +33,7 @@ describe('--count', () => {
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/ 50 received/), status: 0 });
   });
 
-  test('has all of them written first, to a reader that is slow', async () => {
+  test('ends serve after all of them were written, also to a slow reader', async () => {
     await using running = start(['serve', '-c', '200']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -47,7 +47,7 @@ describe('--count', () => {
     expect(status).toBe(0);
   });
 
-  test('has echo answer exactly so many', async () => {
+  test('makes echo respond to exactly this number', async () => {
     await using running = start(['echo', '-c', '3', '--stats']);
     await using peer = await silentServer();
     await sendAll(peer, await running.listening(), numbers(0, 10));
@@ -56,18 +56,15 @@ describe('--count', () => {
     expect((await peer.collect(3)).map(({ data }) => data.toString())).toEqual(['0', '1', '2']);
   });
 
-  test.each(['--duration', '--idle'])(
-    'not reached by the end of %s is status 3 and a line that says so',
-    async (option) => {
-      const outcome = await udpcat(['serve', '-c', '2', option, '50ms']);
-      expect(outcome).toMatchObject({ status: 3, stdout: Buffer.alloc(0) });
-      expect(logLines(outcome).slice(1)).toEqual([
-        expect.stringMatching(/^udpcat: 0 of 2 datagrams came on 127\.0\.0\.1:\d+ .*50ms/),
-      ]);
-    },
-  );
+  test.each(['--duration', '--idle'])('not reached before the end of %s is status 3, with one line', async (option) => {
+    const outcome = await udpcat(['serve', '-c', '2', option, '50ms']);
+    expect(outcome).toMatchObject({ status: 3, stdout: Buffer.alloc(0) });
+    expect(logLines(outcome).slice(1)).toEqual([
+      expect.stringMatching(/^udpcat: 0 of 2 datagrams came on 127\.0\.0\.1:\d+ .*50ms/),
+    ]);
+  });
 
-  test.concurrent('not reached is status 3 though some came, and those are written', async () => {
+  test.concurrent('not reached is status 3, also if some datagrams came, and these are written', async () => {
     await using running = start(['serve', '-c', '2', '--idle', '4s']);
     await using peer = await silentServer();
     await peer.send('only one', await running.listening());
@@ -96,7 +93,7 @@ describe('--duration and --idle', () => {
     },
   );
 
-  test('--duration ends the command though datagrams keep coming', async () => {
+  test('--duration ends the command even while datagrams come', async () => {
     await using running = start(['serve', '--duration', '150ms', '-o', 'none']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -106,7 +103,7 @@ describe('--duration and --idle', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
-  test.concurrent('--idle does not end the command while datagrams keep coming', async () => {
+  test.concurrent('--idle does not end the command while datagrams come', async () => {
     await using running = start(['serve', '--idle', '3s', '-o', 'json']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -125,13 +122,13 @@ describe('--duration and --idle', () => {
 });
 
 describe('a full queue', () => {
-  /** Runs serve with a queue of 10 and a reader that reads only after these came; the numbers it wrote, and its end. */
+  /** Runs serve with a queue of 10 and a reader that starts late. Returns the written numbers, and the outcome. */
   async function overflowed(args: readonly string[], resume: boolean) {
     await using running = start(['serve', '--queue-size', '10', ...args]);
     await using peer = await silentServer();
     const address = await running.listening();
     running.pauseStdout();
-    // More than pipe and reader hold comes first, in pieces that the queue can hold.
+    // First fills the pipe and the reader, in pieces that the queue can hold.
     const filling = numbers(0, 100).map((number) => number.padStart(9000, '0'));
     for (let from = 0; from < filling.length; from += 5) {
       await sendAll(peer, address, filling.slice(from, from + 5));
@@ -148,7 +145,7 @@ describe('a full queue', () => {
     return { written: stdout.toString().trimEnd().split('\n').map(Number), status, stderr };
   }
 
-  test('drops what comes last, unless it was told otherwise or can leave it in the kernel', async () => {
+  test('drops the newest datagrams by default, unless they can stay in the kernel', async () => {
     const { written, status } = await overflowed(['--engine', 'node'], true);
     expect(written).not.toContain(299);
     expect(written.length).toBeLessThan(300);
@@ -179,15 +176,18 @@ describe('a full queue', () => {
 });
 
 describe('--allow and --deny', () => {
-  test.concurrent.each(['none', 'utf8'])('let nobody who is kept out hold up --idle, with -o %s', async (output) => {
-    await using running = start(['serve', '--deny', '127.0.0.2', '--idle', '5s', '-o', output, '--stats']);
-    const address = await running.listening();
-    await using sender = start(['send', address, 'x', '-b', '127.0.0.2:0', '-c', '1000', '--interval', '50ms']);
-    const { status, stderr } = await running.outcome;
-    sender.kill();
-    expect(status).toBe(0);
-    expect(stderr).toMatch(/\b0 received, .*[1-9]\d* denied/);
-  });
+  test.concurrent.each(['none', 'utf8'])(
+    'ignore datagrams that are kept out for --idle, with -o %s',
+    async (output) => {
+      await using running = start(['serve', '--deny', '127.0.0.2', '--idle', '5s', '-o', output, '--stats']);
+      const address = await running.listening();
+      await using sender = start(['send', address, 'x', '-b', '127.0.0.2:0', '-c', '1000', '--interval', '50ms']);
+      const { status, stderr } = await running.outcome;
+      sender.kill();
+      expect(status).toBe(0);
+      expect(stderr).toMatch(/\b0 received, .*[1-9]\d* denied/);
+    },
+  );
 
   const cases: readonly { args: readonly string[]; family: Family; bind: string; taken: boolean }[] = [
     { args: ['--allow', '127.0.0.0/8'], family: 4, bind: '0', taken: true },
@@ -225,7 +225,7 @@ describe('--allow and --deny', () => {
     expect(jsonLines(stderr).at(-1)).toMatchObject(counted);
   });
 
-  test('keep out of --count, of the answers and of the summary whom they do not let in', async () => {
+  test('keep denied datagrams out of --count, of the responses and of the summary', async () => {
     await using running = start(['echo', '--deny', '127.0.0.2', '-c', '1', '--stats', '*:0']);
     const { port } = hostAndPort(await running.listening());
     await using welcome = await silentServer(6);
@@ -260,7 +260,7 @@ describe('serve --reply', () => {
     expect(await running.outcome).toMatchObject({ status: 0, stdout: Buffer.from('onetwo') });
   });
 
-  test('-file answers with the bytes of a file, the largest included', async () => {
+  test('-file responds with the bytes of a file, also the largest', async () => {
     const file = join(folder, 'reply');
     for (const { family, size } of [
       { family: 4 as const, size: 65_507 },
@@ -275,15 +275,18 @@ describe('serve --reply', () => {
     }
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('-file that is a pipe nobody writes to is left at %s', async (signal) => {
-    const pipe = join(folder, `pipe-${signal}`);
-    execFileSync('mkfifo', [pipe]);
-    await using running = start(['serve', '--reply-file', pipe]);
-    // Opens as soon as there is a reader.
-    await using _writer = await open(pipe, 'w');
-    running.kill(signal);
-    expect(await running.outcome).toMatchObject({ status: 0, signal: null, stderr: '' });
-  });
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '-file that is a pipe without a writer does not delay %s',
+    async (signal) => {
+      const pipe = join(folder, `pipe-${signal}`);
+      execFileSync('mkfifo', [pipe]);
+      await using running = start(['serve', '--reply-file', pipe]);
+      // This opens as soon as there is a reader.
+      await using _writer = await open(pipe, 'w');
+      running.kill(signal);
+      expect(await running.outcome).toMatchObject({ status: 0, signal: null, stderr: '' });
+    },
+  );
 
   test.each([
     {
@@ -339,12 +342,12 @@ describe('serve --reply', () => {
 });
 
 describe('a peer', () => {
-  test('that has gone disturbs no other, and does not end the server that answers', async () => {
+  test('that has gone affects no other, and does not end the server', async () => {
     await using running = start(['echo', '-c', '40', '--stats']);
     const address = await running.listening();
     await using staying = await silentServer();
     for (let round = 0; round < 20; round += 1) {
-      // It is gone when the answer comes, and the kernel says so to the server.
+      // The peer is gone when the response comes, and the kernel tells the server so.
       const leaving = await silentServer();
       await leaving.send('gone', address);
       await leaving[Symbol.asyncDispose]();
@@ -381,7 +384,7 @@ describe.each(ENGINE_NAMES)('a kernel buffer, with the %s engine,', (engine) => 
   );
   const listening: unknown = expect.stringMatching(/listening/);
 
-  test('is not reported where it was granted', async () => {
+  test('is not reported if it was granted', async () => {
     expect(logLines(await udpcat(ask('64Ki')))).toEqual([listening]);
   });
 

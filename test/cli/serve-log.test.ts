@@ -6,8 +6,8 @@ import { shell, start, commandLine, type StartOptions, udpcat } from '../support
 const ESC = '\x1b[';
 
 /**
- * What serve says when one datagram came and a kernel buffer was smaller than asked for, which is a warning; the linux
- * engine would get it, were it run by root.
+ * Runs serve for one datagram. The kernel grants a smaller buffer than asked for, which makes a warning. With the linux engine
+ * root would get the whole buffer: so the node engine is used.
  */
 async function said(args: readonly string[], options: StartOptions = {}): Promise<string[]> {
   await using running = start(['serve', '--engine', 'node', '-c', '1', '--recv-buffer', '1023Mi', ...args], options);
@@ -26,7 +26,7 @@ const SUMMARY: readonly unknown[] = [
   expect.stringMatching(/^udpcat: from ADDRESS: 1 received, 1 byte, \S+Z$/),
 ];
 
-describe('what serve says on stderr', () => {
+describe('stderr of serve', () => {
   test.each([
     { args: [], lines: [WARNING, LISTENING] },
     { args: ['--stats'], lines: [WARNING, LISTENING, ...SUMMARY] },
@@ -36,15 +36,15 @@ describe('what serve says on stderr', () => {
     { args: ['--log-level', 'error'], lines: [LISTENING] },
     { args: ['--log-level', 'warn'], lines: [WARNING, LISTENING] },
     { args: ['--log-level', 'info'], lines: [WARNING, LISTENING] },
-  ])('is as much as $args asks for', async ({ args, lines }) => {
+  ])('has the lines that $args asks for', async ({ args, lines }) => {
     expect(await said(args)).toEqual(lines);
   });
 
-  test.each([['-v'], ['--verbose'], ['--log-level', 'debug']])('is no less with %s', async (...args) => {
+  test.each([['-v'], ['--verbose'], ['--log-level', 'debug']])('has all lines with %s', async (...args) => {
     expect(await said(args)).toEqual(expect.arrayContaining([WARNING, LISTENING]));
   });
 
-  test('is an error under --quiet still', async () => {
+  test('has errors also with --quiet', async () => {
     expect(logLines(await udpcat(['serve', '192.0.2.1:0', '--quiet']))).toHaveLength(1);
   });
 
@@ -52,7 +52,7 @@ describe('what serve says on stderr', () => {
     expect(logLines(await udpcat(['serve', '192.0.2.1:0']))).toEqual([expect.not.stringMatching(/\bat .*:\d+/)]);
   });
 
-  test('tells with -v what is sent to the peer that spoke last', async () => {
+  test('has with -v a line for each datagram to the peer that spoke last', async () => {
     await using running = start(['serve', '-v', '-i']);
     await using peer = await silentServer();
     await peer.send('x', await running.listening());
@@ -61,9 +61,9 @@ describe('what serve says on stderr', () => {
     await running.until(`udpcat: sent 5 bytes to ${peer.address}\n`, 'stderr');
   });
 
-  test('does not end the command when nobody reads it any more', async () => {
+  test('does not end the command after its reader has closed it', async () => {
     const serve = commandLine(['serve', '--stats', '-c', '1']);
-    // Of stderr, which is the pipe here, head reads the listening line and closes it.
+    // The pipe carries stderr here. head reads the listening line, and closes the pipe.
     const line = `exec 3>&1; ${serve} 2>&1 >&3 3>&- | head -1 >&2; echo "status \${PIPESTATUS[0]}"`;
     await using running = shell(line, { program: 'bash' });
     await using peer = await silentServer();
@@ -86,7 +86,7 @@ describe('colour', () => {
     expect((await said(args, { env })).join('').includes(ESC)).toBe(colored);
   });
 
-  test('stands in the description of a datagram only, never in its bytes', async () => {
+  test('is only in the description of a datagram, never in its bytes', async () => {
     for (const format of ['utf8', 'hex', 'base64', 'raw', 'json']) {
       const both = await Promise.all(
         ['--color', '--no-color'].map(async (color) => {

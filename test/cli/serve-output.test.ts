@@ -20,7 +20,7 @@ afterAll(() => {
 
 const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
-/** What is easily spoilt on its way: nothing, line ends, control characters, invalid UTF-8, a byte-order mark. */
+/** Payloads that are easily damaged: an empty one, line ends, control characters, invalid UTF-8, a byte-order mark. */
 const PAYLOADS: readonly Buffer[] = [
   'hello',
   '',
@@ -38,7 +38,7 @@ const PAYLOADS: readonly Buffer[] = [
   randomBytes(1400),
 ].map((payload) => Buffer.from(payload as string));
 
-/** What `udpcat serve` writes to a pipe when these come. */
+/** Sends these payloads to `udpcat serve`. Returns its output to a pipe. */
 async function served(args: readonly string[], payloads: readonly Uint8Array[], family: Family = 4): Promise<Buffer> {
   await using running = start(['serve', ...args, ...(family === 6 ? ['-6'] : []), '-c', String(payloads.length)]);
   await using peer = await silentServer(family);
@@ -48,7 +48,7 @@ async function served(args: readonly string[], payloads: readonly Uint8Array[], 
   return stdout;
 }
 
-/** What `udpcat serve` writes to a file when these come. */
+/** Sends these payloads to `udpcat serve`. Returns its output to a file. */
 async function servedToFile(args: readonly string[], payloads: readonly Uint8Array[]): Promise<Buffer> {
   const file = join(folder, 'stdout');
   const line = commandLine(['serve', ...args, '-c', String(payloads.length)]);
@@ -92,7 +92,7 @@ describe('serve writes every datagram', () => {
   test.each([
     { family: 4 as const, size: 65_507 },
     { family: 6 as const, size: 65_527 },
-  ])('whole, though it has $size bytes, the most that IPv$family carries', async ({ family, size }) => {
+  ])('whole, also with $size bytes, the most of IPv$family', async ({ family, size }) => {
     const binary = randomBytes(size);
     const text = Buffer.from('ü'.repeat(size).slice(0, Math.floor(size / 2)));
     expect(await served(['-o', 'raw'], [binary, text], family)).toEqual(Buffer.concat([binary, text]));
@@ -100,7 +100,7 @@ describe('serve writes every datagram', () => {
     expect(json.slice(1, -1).map(payloadOf)).toEqual([binary, text]);
   });
 
-  testWith('hexdump', 'as hexdump -C shows it, below a line that says whose it is', async () => {
+  testWith('hexdump', 'as hexdump -C shows it, below a line with its sender', async () => {
     const stdout = (await served(['-o', 'dump'], PAYLOADS)).toString();
     const blocks = stdout.split(/^(?=\d{4}-\d\d-\d\dT)/m);
     const file = join(folder, 'payload');
@@ -126,11 +126,11 @@ describe('the description before each datagram', () => {
     { args: ['--meta'], text: '5 bytes: hello' },
     { args: ['-m', '-o', 'hex'], text: '5 bytes: 68656c6c6f' },
     { args: ['-m', '-o', 'base64'], text: '5 bytes: aGVsbG8=' },
-  ])('says when, whose and how long it is with $args', async ({ args, text }) => {
+  ])('has the time, the sender and the size with $args', async ({ args, text }) => {
     expect((await served(args, [Buffer.from('hello')])).toString()).toMatch(described(text));
   });
 
-  test.each(ENGINE_NAMES)('names the sender, and the address asked as far as the %s engine knows', async (engine) => {
+  test.each(ENGINE_NAMES)('has the sender, and the destination as far as the %s engine knows it', async (engine) => {
     await using running = start(['serve', '*:0', '--engine', engine, '--meta', '-c', '1']);
     const address = await running.listening();
     await using peer = await silentServer();
@@ -144,16 +144,16 @@ describe('the description before each datagram', () => {
     { args: ['--no-meta'], expected: 'hello\n' },
     { args: [], expected: 'hello\n' },
     { args: ['-m', '-o', 'raw'], expected: 'hello' },
-  ])('is not there in a pipe with $args', async ({ args, expected }) => {
+  ])('is absent in a pipe with $args', async ({ args, expected }) => {
     expect((await served(args, [Buffer.from('hello')])).toString()).toBe(expected);
   });
 });
 
-test('-o and -e that stand beside -x decide', async () => {
+test('-o and -e take precedence over -x', async () => {
   expect((await served(['-x', '-o', 'base64'], [Buffer.from('hello')])).toString()).toBe('aGVsbG8=\n');
 });
 
-test('a datagram that was sent the moment the listening line appeared is not lost', async () => {
+test('a datagram that is sent right after the listening line is not lost', async () => {
   await using peer = await silentServer();
   for (let round = 0; round < 5; round += 1) {
     await using running = start(['serve', '-c', '1', '--duration', '10s']);

@@ -14,14 +14,14 @@ afterAll(() => {
 });
 
 let names = 0;
-/** Writes a file of rules; JSON is YAML as well. */
+/** Writes a file of rules as JSON, which is YAML, too. */
 function rulesFile(rules: string | object, name = `rules-${(names += 1)}.yaml`): string {
   const path = join(folder, name);
   writeFileSync(path, typeof rules === 'string' ? rules : JSON.stringify(rules));
   return path;
 }
 
-/** Starts a server that answers by rules; it is at the address. */
+/** Starts a server with rules. Returns its address, too. */
 async function serving(rules: string | object, ...more: string[]) {
   const file = rulesFile(rules);
   const running = start(['serve', '*:0', '--rules', file, '-o', 'none', '--stats', '--log-format', 'json', ...more]);
@@ -30,7 +30,7 @@ async function serving(rules: string | object, ...more: string[]) {
   return { file, running, address: `127.0.0.1:${port}`, address6: written('::1', port) };
 }
 
-/** What a new peer gets for these, in order, up to what it gets for the last one, which must be answered once. */
+/** The responses that a new peer gets to these requests, in order. The last request must have exactly one response. */
 async function ask(address: string, payloads: readonly (string | Uint8Array)[], answers: number): Promise<string[]> {
   await using peer = await silentServer(address.startsWith('[') ? 6 : 4);
   await sendAll(peer, address, payloads);
@@ -84,7 +84,7 @@ describe('serve --rules', () => {
     ]);
   });
 
-  test('takes everything in YAML as text, as it stands', async () => {
+  test('takes everything in YAML as text, as written', async () => {
     const { running, address } = await serving(`
       rules:
         - when: { exact: 0102 }
@@ -102,7 +102,7 @@ describe('serve --rules', () => {
     expect(await summaryOf(server)).toMatchObject({ sent: 3 });
   });
 
-  test('answers with a file, found from where the rules are', async () => {
+  test('answers with a file, relative to the file of the rules', async () => {
     const payload = randomBytes(60_000);
     writeFileSync(join(folder, 'payload.bin'), payload);
     const { running, address } = await serving({ rules: [], default: { answer: { file: 'payload.bin' } } });
@@ -112,7 +112,7 @@ describe('serve --rules', () => {
     expect((await peer.collect(1))[0]?.data.equals(payload)).toBe(true);
   });
 
-  test.concurrent('delays what is to be delayed, and nothing else', async () => {
+  test.concurrent('delays only responses of rules with a delay', async () => {
     const { running, address } = await serving({
       rules: [
         {
@@ -130,7 +130,7 @@ describe('serve --rules', () => {
     expect(await summaryOf(server)).toMatchObject({ received: 2, sent: 3 });
   });
 
-  test('sends at its end what is due soon, and counts what is not', async () => {
+  test('sends at its end responses that are due soon, and counts the others', async () => {
     const { running, address } = await serving({
       rules: [
         { when: { exact: 'soon' }, answer: { text: 'soon', delay: '900ms' } },
@@ -146,7 +146,7 @@ describe('serve --rules', () => {
     expect((await peer.collect(2)).map(({ data }) => data.toString())).toEqual(['end', 'soon']);
   });
 
-  test('ends at once at a second signal, whatever is delayed', async () => {
+  test('ends at once at a second signal, also with delayed responses', async () => {
     const { running, address } = await serving(
       { rules: [FENCE], default: { answer: { text: 'late', delay: '4s' } } },
       '--count',
@@ -160,7 +160,7 @@ describe('serve --rules', () => {
     expect(jsonLines(stderr).at(-1)).toMatchObject({ received: 2, sent: 1, unanswered: 1 });
   });
 
-  test('sends everything that is delayed when --count is reached', async () => {
+  test('sends all delayed responses when --count is reached', async () => {
     const { running, address } = await serving(
       { rules: [], default: { answer: { text: 'late', delay: '300ms' } } },
       '-c',
@@ -171,7 +171,7 @@ describe('serve --rules', () => {
     expect((await server.outcome).status).toBe(0);
   });
 
-  test('goes on whatever it is asked: nothing, junk, the largest datagrams', async () => {
+  test('goes on after empty, random and very large requests', async () => {
     const { running, address } = await serving({
       rules: [
         { when: { regex: '^(\\w+\\s?)*$', size: '1..' }, answer: '{1}' },
@@ -207,7 +207,7 @@ describe('serve --rules', () => {
 test.each([
   { window: 1, rounds: 500 },
   { window: 100, rounds: 100 },
-])('a client that asks $window new questions whenever it is answered is answered each time', async (load) => {
+])('a client that sends $window new requests after each response gets a response each time', async (load) => {
   const { running, address } = await serving({ rules: [], default: { answer: '{counter} {random:8}' } });
   await using server = running;
   await using peer = await silentServer();
@@ -223,37 +223,37 @@ test.each([
   expect(await summaryOf(server)).toMatchObject({ received: count, sent: count });
 });
 
-describe.each(ENGINE_NAMES)('a question of which no answer can be sent, by the %s engine', (engine) => {
-  // More than a datagram of IPv4 holds, and less than one of IPv6.
+describe.each(ENGINE_NAMES)('a request whose responses cannot be sent, by the %s engine,', (engine) => {
+  // More bytes than a datagram of IPv4 holds, and fewer than one of IPv6.
   const big = '{random:65520}';
   const late = { text: 'late', delay: '20ms' };
   const twice = ['--duplicate', '100%', '--delay', '20ms', '--jitter', '20ms'];
   test.each([
     { what: 'is not answered', answers: [big], faults: [], sent: 0, unanswered: 2 },
     {
-      what: 'counts once, whatever the answers',
+      what: 'counts once, with any number of responses',
       answers: [big, { text: big, delay: '20ms' }],
       faults: [],
       sent: 0,
       unanswered: 2,
     },
-    { what: 'counts once, whatever the copies', answers: [big], faults: twice, sent: 0, unanswered: 2 },
+    { what: 'counts once, with any number of copies', answers: [big], faults: twice, sent: 0, unanswered: 2 },
     {
-      what: 'is not one of which another answer left before',
+      what: 'counts as answered if another response was sent before',
       answers: ['small', big],
       faults: [],
       sent: 2,
       unanswered: undefined,
     },
     {
-      what: 'is not one of which another answer leaves later',
+      what: 'counts as answered if another response is sent later',
       answers: [big, late],
       faults: [],
       sent: 2,
       unanswered: undefined,
     },
     {
-      what: 'is not one of which copies of another leave',
+      what: 'counts as answered if copies of another response are sent',
       answers: [big, late],
       faults: twice,
       sent: 4,
@@ -274,7 +274,7 @@ describe.each(ENGINE_NAMES)('a question of which no answer can be sent, by the %
 });
 
 describe('SIGHUP', () => {
-  test('has the rules read again; wrong ones are told, and the old ones hold', async () => {
+  test('reads the rules again, and keeps the old ones if the new ones are wrong', async () => {
     const { file, running, address } = await serving({ rules: [], default: { answer: 'old {counter}' } });
     await using server = running;
     expect(await ask(address, ['1', '2'], 2)).toEqual(['old 1', 'old 2']);
@@ -294,7 +294,7 @@ describe('SIGHUP', () => {
     expect(await summaryOf(server)).toMatchObject({ received: 5, sent: 5 });
   });
 
-  test('ends a server without rules, as ever', async () => {
+  test('ends a server without rules', async () => {
     await using running = start(['serve', '--reply', 'x']);
     await running.listening();
     running.kill('SIGHUP');
@@ -340,7 +340,7 @@ describe('a file of rules that is wrong', () => {
     { rules: 'rules: []\ndefault:\n  answer: {base64: "="}', line: 3, says: /base64/ },
     { rules: 'rules: []\ndefault:\n  answer: {text: x, delay: 1 day}', line: 3, says: /delay: "1 day": A duration/ },
     { rules: `rules: []\ndefault:\n  answer: ${'x'.repeat(65_528)}`, line: 3, says: /more than a datagram holds/ },
-  ])('is told with file, line and reason, status 2: %j', async ({ rules, line, says }) => {
+  ])('is status 2 with file, line and reason: %j', async ({ rules, line, says }) => {
     const file = rulesFile(rules);
     const { status, stdout, stderr } = await udpcat(['serve', '--rules', file]);
     expect(stderr).toMatch(RegExp(`^udpcat: ${file}:${line}: [^\n]+\n$`));
@@ -348,7 +348,7 @@ describe('a file of rules that is wrong', () => {
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 2, stdout: '' });
   });
 
-  test('is status 1 where it, or a file that it names, cannot be read', async () => {
+  test('is status 1 if it, or a file that it names, cannot be read', async () => {
     const missing = join(folder, 'nosuch');
     const answering = rulesFile({ rules: [], default: { answer: { file: 'nosuch' } } });
     for (const file of [missing, answering]) {

@@ -3,7 +3,7 @@ import { logLines } from '../support/service.js';
 import { commandLine, shell, udpcat } from '../support/udpcat.js';
 import { readFileSync } from 'node:fs';
 
-/** Expects one line on stderr, nothing on stdout and status 2; resolves to the line. */
+/** Expects status 2 with one line on stderr and nothing on stdout. Resolves to the line. */
 async function usageError(args: readonly string[]): Promise<string> {
   const outcome = await udpcat(args);
   expect(outcome).toMatchObject({ status: 2, stdout: Buffer.alloc(0) });
@@ -96,7 +96,7 @@ describe('a command line that is wrong is one line and status 2:', () => {
     '--interface': { values: ['nosuch0', '', '..', 'a/b'], accepted: /no interface/ },
     '--bind': { values: ['x', '', '70000', '127.1:1'], accepted: /PORT|0 to 65535|127\.0\.0\.1/ },
   };
-  test.each(Object.entries(wrong))('%s with what is none of its values', async (name, { values, accepted }) => {
+  test.each(Object.entries(wrong))('%s with a wrong value', async (name, { values, accepted }) => {
     for (const value of values) {
       const line = await usageError(['serve', `${name}=${value}`]);
       expect(line).toContain(name);
@@ -105,11 +105,11 @@ describe('a command line that is wrong is one line and status 2:', () => {
     }
   });
 
-  test('a value that stands as the next argument, though it looks like an option', async () => {
+  test('a value as the next argument that looks like an option', async () => {
     expect(await usageError(['serve', '-c', '-1'])).toMatch(/'-1'.*whole number/);
   });
 
-  test('a value that is no text is shown escaped', async () => {
+  test('a value with control characters, which is shown escaped', async () => {
     expect(await usageError(['serve', '-c', 'a\n\u001b[31m'])).toMatch(/^udpcat: [ -~]*$/);
   });
 
@@ -185,13 +185,13 @@ describe('a command line that is wrong is one line and status 2:', () => {
 });
 
 describe('--allow and --deny', () => {
-  test('may stand more than once', async () => {
+  test('may be given several times', async () => {
     const args = ['--allow', '127.0.0.1', '--allow', '::1', '--deny', '10.0.0.0/8', '--deny', '192.0.2.1'];
     expect((await udpcat(['serve', ...args, '--duration', '10ms'])).status).toBe(0);
   });
 });
 
-test('--join may stand more than once', async () => {
+test('--join may be given several times', async () => {
   const args = ['--join', '239.1.2.3%lo', '--join', '239.1.2.4%lo', '--join', '10.0.0.1@232.1.2.3%lo'];
   expect((await udpcat(['serve', '*:0', ...args, '--duration', '10ms'])).status).toBe(0);
 });
@@ -202,7 +202,7 @@ describe('a duration', () => {
   });
 
   test('can be longer than a timer of 32 bits', async () => {
-    // Such a timer would ring at once.
+    // A timer with a longer time would ring at once.
     const { status } = await udpcat(['serve', '--idle', '1000h', '--duration', '50ms', '-c', '1']);
     expect(status).toBe(3);
   });
@@ -235,7 +235,7 @@ describe('--help', () => {
     expect(help).toMatch(/raw loses their boundaries/);
   });
 
-  test('can be read in part only', async () => {
+  test('can be read in part by a reader that closes the pipe', async () => {
     await using running = shell(`${commandLine(['serve', '--help'])} | head -1; echo "status \${PIPESTATUS[0]}"`, {
       program: 'bash',
     });
@@ -244,7 +244,7 @@ describe('--help', () => {
   });
 });
 
-test('--version is that of the package', async () => {
+test('--version prints the version of the package', async () => {
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
@@ -259,7 +259,7 @@ test('the examples of serve and echo in the help are command lines that udpcat t
     const examples = [...help.matchAll(/^ {2}(udpcat (?:serve|echo) .*?) {2,}/gm)].map(([, line = '']) => line);
     expect(examples.length).toBeGreaterThan(1);
     for (const example of examples) {
-      // Port 0 instead of theirs, which may be taken; and an end.
+      // Port 0 instead of the port in the example, which may be in use. --duration ends the command.
       const line = example
         .replace(/^udpcat /, '')
         .replace(/>.*$/, '')

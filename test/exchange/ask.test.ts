@@ -22,10 +22,10 @@ import {
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
-/** What nobody gets to see: no reply takes long to examine here, and no message comes from stdin. */
+/** No test here reads stdin, and no reply takes long enough to be examined in a thread. */
 const NO_IO: AskOptions['io'] = { stdin: new PassThrough(), examiner: '' };
 
-/** A wait that ends without an event, in milliseconds. */
+/** The wait of tests in which no reply comes, in milliseconds. */
 const SHORT_MS = 100;
 
 /** A plan that sends "ping" once, and waits for one reply. */
@@ -44,7 +44,7 @@ function plan(destination: string, changes: Partial<ExchangePlan> = {}): Exchang
   };
 }
 
-/** Asks, and waits no longer than until an event of that type is told. */
+/** Asks, and aborts the signal at the first event of this type. */
 function askUntil(
   type: 'replies' | 'strays',
   asked: ExchangePlan,
@@ -69,7 +69,7 @@ describe.each(ENGINE_NAMES.flatMap((engine) => ([4, 6] as const).map((family) =>
     const check = (address: string, changes: Partial<ExchangePlan> = {}): Promise<CheckResult> =>
       ask(planFor(address, changes), { io: NO_IO });
 
-    test('and replies is fine', async () => {
+    test('and replies is ok', async () => {
       await using server = await echoServer(family);
       const result = await check(server.address);
       expect(result).toMatchObject({ verdict: 'ok', sent: 1, matching: 1, wanted: 1, unjudged: 0 });
@@ -95,19 +95,19 @@ describe.each(ENGINE_NAMES.flatMap((engine) => ([4, 6] as const).map((family) =>
       );
     });
 
-    test('and is not there refuses, which ends the wait', async () => {
+    test('and is not there refuses, and the wait ends', async () => {
       const result = await check(await closedAddress(family));
       expect(result.verdict).toBe('refused');
       expect(result.refusal).toMatchObject({ code: 'REFUSED' });
     });
 
-    test('and has another address reply is not known from that', async () => {
+    test('and replies from another address is a stray', async () => {
       await using server = await strayServer(family);
       const result = await askUntil('strays', planFor(server.address)).asking;
       expect(result).toMatchObject({ verdict: 'stray', matching: 0 });
     });
 
-    test('and need not reply gets what is sent', async () => {
+    test('and need not reply gets the messages', async () => {
       await using server = await silentServer(family);
       const result = await check(server.address, { judged: false, waitMs: 0 });
       expect(result).toMatchObject({ verdict: 'ok', sent: 1 });
@@ -125,7 +125,7 @@ describe.each(ENGINE_NAMES.flatMap((engine) => ([4, 6] as const).map((family) =>
   },
 );
 
-/** Asks `peer.example`, which stands for these addresses. */
+/** Asks the name `peer.example`, which has these addresses. */
 function askByName(
   port: number,
   addresses: readonly string[],
@@ -167,7 +167,7 @@ describe.each(ENGINE_NAMES)('a name with several addresses, with the %s engine,'
 });
 
 describe('the deadline', () => {
-  test('bounds the look-up of a name, which learns that nobody waits for it', async () => {
+  test('ends the look-up of a name, and aborts the signal of the look-up', async () => {
     let lookupSignal: AbortSignal | undefined;
     const asking = ask(plan('peer.example:9'), {
       io: NO_IO,
@@ -183,14 +183,14 @@ describe('the deadline', () => {
     expect(lookupSignal?.aborted).toBe(true);
   });
 
-  test('ends the wait where that has no other end, and says what came until then', async () => {
+  test('ends a wait without --wait, and the result counts the replies until then', async () => {
     await using server = await silentServer();
-    // Long enough for the message to be sent, however busy the machine is.
+    // Long enough to send the message on a busy machine.
     const result = await ask(plan(server.address, { waitMs: undefined }), { io: NO_IO, deadlineMs: 3000 });
     expect(result).toMatchObject({ verdict: 'silent', sent: 1 });
   });
 
-  test('that is over when it is called lets nothing be sent', async () => {
+  test('that is over at the call lets nothing be sent', async () => {
     await using server = await silentServer();
     await expect(ask(plan(server.address), { io: NO_IO, deadlineMs: 0 })).rejects.toBeInstanceOf(DeadlineError);
     expect(await arrivals(server)).toEqual([]);
@@ -200,7 +200,7 @@ describe('the deadline', () => {
 describe('a signal', () => {
   const why = new Error('no more');
 
-  test('that is aborted before rejects with its reason, and nothing is sent', async () => {
+  test('that is aborted before the call rejects with its reason, and nothing is sent', async () => {
     await using server = await silentServer();
     await expect(ask(plan(server.address), { io: NO_IO, signal: AbortSignal.abort(why) })).rejects.toBe(why);
     expect(await arrivals(server)).toEqual([]);
@@ -219,7 +219,7 @@ describe('a signal', () => {
     await expect(asking).rejects.toBe(why);
   });
 
-  test('ends the wait, and what came until then is the result', async () => {
+  test('ends the wait, and the result counts the replies until then', async () => {
     await using server = await answeringServer(['nope']);
     const { asking, signal } = askUntil('replies', plan(server.address, { expectations: CONTAINS_PONG }), why);
     const result = await asking;
@@ -243,23 +243,23 @@ describe('the messages', () => {
     expect(await arrivals(server)).toEqual(['one', 'two']);
   });
 
-  test('of a probe are its request, and the result tells what it learned', async () => {
+  test('of a probe are its request, and the result tells the content of the reply', async () => {
     await using server = await echoServer();
     const probe = await ProbeSession.read('stun', {});
     const result = await askUntil('replies', plan(server.address, { messages: { kind: 'probe', probe } })).asking;
-    // An echo is no response.
+    // The echo of the request does not count as a reply.
     expect(result).toMatchObject({ verdict: 'mismatch', failedProbe: true });
     expect(result.mismatch).toMatch(/^stun: /);
   });
 
-  test('that no datagram holds are sent to nobody', async () => {
+  test('that are too large for a datagram are not sent', async () => {
     await using server = await silentServer();
     const messages = { kind: 'payloads', payloads: [new Uint8Array(65_508)] } as const;
     await expect(ask(plan(server.address, { messages }), { io: NO_IO })).rejects.toMatchObject({ name: 'UsageError' });
     expect(await arrivals(server)).toEqual([]);
   });
 
-  test('that there are none of is a failure', async () => {
+  test('are missing: that is a failure', async () => {
     await using server = await silentServer();
     const stdin = new PassThrough();
     stdin.end();
@@ -270,10 +270,10 @@ describe('the messages', () => {
   });
 });
 
-test('an observer that rejects ends it as a failure, with the socket closed', async () => {
+test('an observer that rejects makes the exchange fail, and the socket is closed', async () => {
   await using server = await echoServer();
   const told: string[] = [];
-  // Nothing but the failure ends the wait.
+  // Only the failure can end this wait.
   const asking = ask(plan(server.address, { replies: 'all' }), {
     io: NO_IO,
     observers: [

@@ -22,9 +22,9 @@ import {
   strayServer,
 } from '../support/sockets.js';
 
-/** A time, in milliseconds, that does not run out. */
+/** A limit in milliseconds that no test reaches. */
 const LONG_MS = HANG_MS;
-/** How many retransmissions in that time are one every tenth of a second. */
+/** This number of retransmissions within that limit is one every 100 ms. */
 const MANY_RETRIES = LONG_MS / 100 - 1;
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -41,7 +41,7 @@ interface Told {
   readonly nextAddresses: string[];
 }
 
-/** Opens an exchange and remembers what it tells. */
+/** Opens an exchange, and collects its events. */
 async function open(
   candidates: readonly Endpoint[],
   options: Partial<ExchangeOptions> & {
@@ -80,9 +80,9 @@ async function open(
   return { exchange, judge, told };
 }
 
-describe('what the kernel dropped', () => {
+describe('drops of the kernel', () => {
   test.each([true, false])(
-    'on an address that refused counts as well; if nobody asked before, there may be more: asked %p',
+    'on a refused address count as well, as a lower bound if they were not read before: read before %p',
     async (asked) => {
       await using server = await echoServer();
       const refusing = { address: '127.0.0.1', port: await closedPort() };
@@ -99,7 +99,7 @@ describe('what the kernel dropped', () => {
 });
 
 describe('an exchange', () => {
-  test('is over when as many replies came as messages were sent', async () => {
+  test('ends after as many replies as messages', async () => {
     await using server = await echoServer();
     const { exchange, judge, told } = await open([endpointOf(server)]);
     await using _ = exchange;
@@ -113,7 +113,7 @@ describe('an exchange', () => {
     expect(exchange.rttMs).toBeGreaterThanOrEqual(0);
   });
 
-  test('says that enough came, while more may be sent, only for a number that was asked for', async () => {
+  test('can end the sending early only if a number of replies was asked for', async () => {
     await using server = await echoServer();
     const numbered = await open([endpointOf(server)], { replies: 1 });
     await using _numbered = numbered.exchange;
@@ -129,7 +129,7 @@ describe('an exchange', () => {
     await unnumbered.exchange.wait(LONG_MS);
   });
 
-  test('takes no reply beyond those that were asked for', async () => {
+  test('takes no more replies than asked for', async () => {
     await using server = await answeringServer(['a', 'b', 'c']);
     const { exchange, told } = await open([endpointOf(server)], { replies: 2 });
     await using _ = exchange;
@@ -140,7 +140,7 @@ describe('an exchange', () => {
     expect(exchange.received).toBe(told.replies.length);
   });
 
-  test('ends at once when the last message is refused', async () => {
+  test('ends at once after a refusal of the last message', async () => {
     const { exchange, judge, told } = await open([{ address: '127.0.0.1', port: await closedPort() }]);
     await using _ = exchange;
     await exchange.send([bytes('a'), bytes('b')]);
@@ -176,7 +176,7 @@ describe('an exchange', () => {
     const { exchange } = await open([endpointOf(server)], { manySenders: true });
     await exchange.send([bytes('a')], 'one');
     const closed = (error: unknown): string => (error as { code: string }).code;
-    // Its socket is open before the others are closed, or it is not sent.
+    // The socket of this sender opens before the others are closed, or the message is not sent.
     const meanwhile = exchange.send([bytes('b')], 'two').catch(closed);
     await exchange[Symbol.asyncDispose]();
     expect(await exchange.send([bytes('c')], 'three').catch(closed)).toBe('CLOSED');
@@ -191,12 +191,12 @@ describe('an exchange', () => {
     await exchange.wait(LONG_MS, bytes('a'), MANY_RETRIES);
     expect(judge.verdict(exchange.wanted)).toBe('ok');
     expect(exchange).toMatchObject({ sent: 1, wanted: 1 });
-    // Where the third answer took long, there are more.
+    // There are more retransmissions if the third reply was late.
     expect(exchange.transmitted).toBeGreaterThanOrEqual(3);
     expect(await arrivals(server)).toHaveLength(exchange.transmitted);
   });
 
-  test('judges what reached the socket before its time is over', async () => {
+  test('judges the replies that reached the socket in time', async () => {
     await using server = await echoServer();
     const { exchange, judge } = await open([endpointOf(server)], { replies: 'all' });
     await using _ = exchange;
@@ -207,7 +207,7 @@ describe('an exchange', () => {
     expect(judge.verdict(exchange.wanted)).toBe('ok');
   });
 
-  test('gives replies that a slow reader holds up, though the time is over', async () => {
+  test('gives replies to a slow reader even after the time is over', async () => {
     const answers = Array.from({ length: 20 }, (_, index) => String(index));
     await using server = await silentServer();
     const read: string[] = [];
@@ -276,7 +276,7 @@ describe('of several addresses an exchange', () => {
     return { address: '127.0.0.1', port: await closedPort() };
   }
 
-  test('goes on to the next that takes what was sent, each message once', async () => {
+  test('sends each message once to the next address that does not refuse', async () => {
     await using server = await echoServer(6);
     const [first, second, third] = [await refusing(), await refusing(), endpointOf(server)];
     const { exchange, told } = await open([first, second, third]);
@@ -293,7 +293,7 @@ describe('of several addresses an exchange', () => {
     ]);
   });
 
-  test('sends there what it was given, though the sender has used that memory for more, and measures it', async () => {
+  test('sends the original bytes to it, although the caller has overwritten them, and measures the new round trips', async () => {
     await using server = await echoServer();
     const numbered = new NumberedPayloads(64);
     const measurement = new Measurement({ numbered, lateMs: LONG_MS });
@@ -318,7 +318,7 @@ describe('of several addresses an exchange', () => {
     expect(judge.refused).toBe(false);
   });
 
-  test('stays with one that has answered', async () => {
+  test('stays with an address that has replied', async () => {
     const server = await echoServer();
     await using other = await silentServer();
     const { exchange, judge, told } = await open([endpointOf(server), endpointOf(other)]);
@@ -333,7 +333,7 @@ describe('of several addresses an exchange', () => {
     expect(await arrivals(other)).toEqual([]);
   });
 
-  test('stays with one that did not refuse for two seconds, so that nothing old is sent elsewhere', async () => {
+  test('stays with an address that did not refuse for two seconds, so that no old message is sent to another', async () => {
     const server = await silentServer();
     await using other = await silentServer();
     const { exchange, told } = await open([endpointOf(server), endpointOf(other)]);
@@ -350,7 +350,7 @@ describe('of several addresses an exchange', () => {
     expect(await arrivals(other)).toEqual([]);
   });
 
-  test('passes over one that cannot be used, and fails with the last', async () => {
+  test('skips addresses that cannot be used, and fails with the last one', async () => {
     await using server = await echoServer();
     const { told, exchange } = await open([{ address: '::1', port: 9 }, endpointOf(server)], {
       client: { localAddress: '127.0.0.1:0' },
@@ -370,14 +370,14 @@ describe('of several addresses an exchange', () => {
   });
 });
 
-/** Takes "done" for the answer proper, and answers everything else. */
+/** A protocol in which "done" is the decisive reply. Every other reply gets a follow-up. */
 const dialogue = (data: Uint8Array): Finding =>
   Buffer.from(data).toString() === 'done'
     ? { outcome: 'match' }
     : { outcome: 'pending', says: 'more', followUp: bytes('go on') };
 
-describe('a protocol that goes to and fro', () => {
-  test('has its follow-ups sent until the reply proper comes', async () => {
+describe('a protocol with follow-ups', () => {
+  test('sends them until the decisive reply comes', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'go on' ? 'done' : 'wait']);
     const { exchange, judge, told } = await open([endpointOf(server)], { probe: dialogue });
     await using _ = exchange;
@@ -390,12 +390,12 @@ describe('a protocol that goes to and fro', () => {
     expect(exchange).toMatchObject({ sent: 1, transmitted: 2, received: 2 });
   });
 
-  test('is not kept up for a peer that always wants more, and that is silence', async () => {
+  test('stops sending them to a peer that always wants more, and the verdict is silent', async () => {
     await using server = await answeringServer(['wait']);
     const { exchange, judge } = await open([endpointOf(server)], { probe: dialogue });
     await using _ = exchange;
     await exchange.send([bytes('begin')]);
-    // The reply to the last follow-up, which gets none.
+    // The third reply is the one to the last follow-up. It gets no follow-up.
     while (exchange.received < 3) await nextTurn();
     await exchange.wait(0);
     await exchange[Symbol.asyncDispose]();
@@ -417,19 +417,19 @@ describe('a protocol that goes to and fro', () => {
 describe('retransmissions', () => {
   const WAIT_MS = 2000;
 
-  test('end with the wait, however many were asked for', async () => {
+  test('end with the wait, even if more were asked for', async () => {
     await using server = await silentServer();
     const { exchange } = await open([endpointOf(server)]);
     await using _ = exchange;
     await exchange.send([bytes('?')]);
     await exchange.wait(WAIT_MS, bytes('?'), 1_000_000);
-    // One a turn at the most, and a turn takes a timer of a millisecond.
+    // There is at most one for each timer, and a timer takes a millisecond.
     expect(exchange.transmitted).toBeLessThanOrEqual(WAIT_MS + 2);
     expect(exchange.transmitted).toBeGreaterThan(1);
     expect(await arrivals(server)).toHaveLength(exchange.transmitted);
   });
 
-  test('to another address of a name are written anew for it', async () => {
+  test('to another address of a name are written again for it', async () => {
     const port = await closedPort(6);
     await using server = await answeringServer((_data, nth) => (nth === 0 ? [] : ['heard again']), 4, port);
     const candidates = [{ address: '::1', port }, endpointOf(server)];
@@ -455,7 +455,7 @@ describe('replies that take long to judge', () => {
     return { outcome: 'mismatch', says: 'no' };
   };
 
-  test('hold up neither timers nor the end for long', async () => {
+  test('delay neither timers nor the end for long', async () => {
     await using server = await answeringServer(Array.from({ length: 200 }, () => 'x'));
     const { exchange, judge } = await open([endpointOf(server)], { probe: slow });
     let turns = 0;
@@ -472,7 +472,7 @@ describe('replies that take long to judge', () => {
   });
 });
 
-describe('replies for which there is no time at the end', () => {
+describe('replies that cannot be judged in time at the end', () => {
   test.each(ENGINE_NAMES)('are counted, and few are judged, with the %s engine', async (engine) => {
     const count = 100;
     const server = createSocket('udp4').bind(0, '127.0.0.1');
@@ -498,7 +498,7 @@ describe('replies for which there is no time at the end', () => {
       while (performance.now() < untilMs);
       return { outcome: 'mismatch', says: 'no' };
     };
-    // A few wait in the queue, the others in the kernel; or they find the queue full.
+    // A few replies wait in the queue. The others wait in the kernel, or were dropped by the full queue.
     const { exchange, judge } = await open([{ address: '127.0.0.1', port: server.address().port }], {
       probe: slow,
       client: { engine, maxReadQueue: 20 },
@@ -513,21 +513,21 @@ describe('replies for which there is no time at the end', () => {
     await exchange.endOnTime();
     await exchange[Symbol.asyncDispose]();
     server.close();
-    // In 100 ms, and the last begins just before that is over.
+    // Judging may go on for 100 ms, and the last reply starts just before the end.
     expect(late).toBeLessThanOrEqual(4);
     expect(left).toBeGreaterThan(0);
     expect(judge.unjudged).toBe(left);
     const kernelDropped = exchange.kernelDropped ?? 0;
     const told = exchange.received + exchange.dropped + kernelDropped;
     expect(told).toBeLessThanOrEqual(count);
-    // What is in the kernel is counted for a moment only, which may be too short on a busy machine.
+    // Replies in the kernel are counted only for a moment, which may be too short on a busy machine.
     expect(told < count ? exchange.kernelDropsAreLowerBound : true).toBe(true);
     expect(exchange.kernelDropsAreLowerBound).toBe(kernelDropped > 0);
     expect(judge.verdict(1)).toBe('mismatch');
   });
 });
 
-describe('replies of the host that was asked', () => {
+describe('replies from the host that was asked', () => {
   test('may come from any of its ports', async () => {
     await using server = await strayServer(4, 'from elsewhere');
     const { exchange, judge, told } = await open([endpointOf(server)], { repliesFrom: 'host' });
@@ -539,7 +539,7 @@ describe('replies of the host that was asked', () => {
     expect(judge.verdict(1)).toBe('ok');
   });
 
-  test('are not those of another host', async () => {
+  test('do not include datagrams from another host', async () => {
     await using server = await silentServer();
     const { exchange, judge, told } = await open([endpointOf(server)], { repliesFrom: 'host' });
     await using _ = exchange;

@@ -4,15 +4,15 @@ import type { ExchangeObserver, Transmission } from '../events.js';
 import type { WaitPlan } from '../plan.js';
 import type { Finding } from '../../check/finding.js';
 
-/** What an explanation depends on. */
+/** The plan of {@link explain}. */
 export interface ExplanationPlan extends Pick<WaitPlan, 'judged' | 'waitMs'> {
-  /** Whether the user asked for it. */
+  /** Whether the user gave `--explain`. */
   readonly explain?: true | undefined;
-  /** In milliseconds from the start of the process. */
+  /** The time of `--deadline`, in milliseconds from the start of the process. Default: none. */
   readonly deadline?: number | undefined;
 }
 
-/** Why datagrams were sent, as it is told. */
+/** Why datagrams were sent, in words. */
 const WHY_SENT: Readonly<Record<Transmission, string>> = {
   message: '',
   retransmission: ' (retransmission)',
@@ -21,8 +21,9 @@ const WHY_SENT: Readonly<Record<Transmission, string>> = {
 };
 
 /**
- * Tells on stderr what happens in an exchange: with `--explain` with the time since the start of the process and the time
- * left, with `-v` as lines of the log. It looks at nothing if nobody reads it.
+ * Explains on stderr each step of an exchange. With `--explain`, each line has the time since the start of the process, and the
+ * time left. Otherwise the steps are lines of the log at the level `debug`. If the log does not write that level, the observer
+ * is empty.
  */
 export function explain(plan: ExplanationPlan, { log }: Pick<Context, 'log'>): ExchangeObserver {
   if (plan.explain === true) return explainTo(new TimedLines(plan, log), true);
@@ -35,15 +36,15 @@ export function explain(plan: ExplanationPlan, { log }: Pick<Context, 'log'>): E
 
 interface Lines {
   say(message: string): void;
-  /** The wait for replies is counted from now. */
+  /** The time left counts from now. */
   waitBegins(): void;
 }
 
-/** Lines that begin with the time since the start of the process, and end with the time left. */
+/** Writes lines that begin with the time since the start of the process, and end with the time left. */
 class TimedLines implements Lines {
   readonly #plan: ExplanationPlan;
   readonly #log: Context['log'];
-  // performance.now() counts from the start of the process, and so does the deadline.
+  /** The end of the wait, by `performance.now()`, which counts from the start of the process as the deadline does. */
   #endMs: number;
 
   constructor(plan: ExplanationPlan, log: Context['log']) {
@@ -56,7 +57,7 @@ class TimedLines implements Lines {
     const nowMs = performance.now();
     const shows = this.#plan.judged && this.#endMs < Infinity;
     const left = shows ? `; ${Math.max(0, this.#endMs - nowMs).toFixed(0)} ms left` : '';
-    // A flood of replies has a line each: the memory must not fill with lines that nobody reads.
+    // Each reply of a flood has a line: a report drops lines that nobody reads, so that they do not fill the memory.
     this.#log.report(`${nowMs.toFixed(1)} ms: ${message}${left}`);
   }
 
@@ -66,7 +67,7 @@ class TimedLines implements Lines {
   }
 }
 
-/** @param isWhole whether to tell of strays and ICMP errors, too, which the log tells of otherwise */
+/** @param isWhole whether strays and ICMP errors have lines, too. Without `--explain` the log has lines for them already. */
 function explainTo(lines: Lines, isWhole: boolean): ExchangeObserver {
   return {
     resolved: ({ name, found }) => {

@@ -3,10 +3,10 @@ import { formatEndpoint } from '../../net/index.js';
 import type { Context } from '../../run/context.js';
 import type { ExchangeObserver } from '../events.js';
 
-/** Replies to a probe whose content is told, as many as one network may have hosts. */
+/** The most replies with a line: enough for the hosts of one network. */
 const MAX_LINES = 1000;
 
-/** Tells on stderr what a probe learns from each matching reply. */
+/** Makes an observer that logs the content of each matching reply in the words of the probe. */
 export function tellLearned({ log }: Pick<Context, 'log'>): ExchangeObserver {
   let learned = 0;
   return {

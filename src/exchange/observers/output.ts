@@ -9,24 +9,27 @@ import type { PreparedTap, Tap } from '../../run/tap.js';
 import type { ExchangeObserver, ObservedExchange, TransmittedEvent } from '../events.js';
 import type { MessageSource } from '../plan.js';
 
-/** Strays that are told one by one; a flood of them is only counted. */
+/** The most strays with a line. Further ones are only counted. */
 const MAX_STRAY_LINES = 10;
 
-/** What it depends on how an exchange is written. */
+/** The plan of {@link writeExchange}. */
 export interface OutputPlan extends BufferPlan {
-  /** Undefined for no recording. */
+  /** The recording. Undefined: there is none. */
   readonly record: RecordTarget | undefined;
   readonly messages: MessageSource;
 }
 
-/** An exchange that is being written. */
+/** The output of an exchange. */
 export interface WrittenExchange {
   readonly observer: ExchangeObserver;
-  /** Waits until all that was recorded is written, or dropped. @throws {RecordError} if the recording took no more */
+  /** Waits until all recorded datagrams are written, or dropped. @throws {RecordError} if the recording failed */
   recorded(): Promise<void>;
 }
 
-/** Writes what an exchange receives, records what it receives and sends, counts it, and tells its errors. */
+/**
+ * Makes an observer for the output of an exchange. It writes received datagrams to stdout, records received and sent ones,
+ * counts both, and reports errors.
+ */
 export function writeExchange(
   plan: OutputPlan,
   prepared: PreparedTap,
@@ -44,7 +47,7 @@ export function writeExchange(
     totals.sent = exchange?.transmitted ?? 0;
     totals.received = exchange?.received ?? 0;
   };
-  /** Asking the kernel takes a millisecond: a check that is over in a few spends it only on counts that are read. */
+  /** To ask the kernel takes a millisecond. So a short check asks it only if the counts are written or judged. */
   const askKernel = (): void => {
     if (tap !== undefined && exchange?.listens === true && report.countsAreRead) drops.askKernel();
   };
@@ -54,7 +57,7 @@ export function writeExchange(
     },
     opened: async (opened) => {
       ({ exchange } = opened);
-      // It begins at once, so that replies that come now find it.
+      // `opening` is set before the first await, so that replies that come meanwhile wait for it.
       opening = prepared.open({ bound: exchange.local, meta: exchange.hearsEverybody });
       tap = await opening;
       if (exchange.listens) drops.watchKernel(exchange);
@@ -84,7 +87,7 @@ export function writeExchange(
         report.event({ type: 'stray', from, size: data.length, ...payloadFields(data) });
       }
       if (!records) return;
-      // A recording that cannot be opened ends the run by itself.
+      // The observer of `opened` reports a recording that cannot be opened.
       opening?.then(
         (opened) => opened.recordReceived(at(local, batch)),
         () => undefined,
@@ -100,7 +103,7 @@ export function writeExchange(
       },
     }),
     'peer error': ({ error }) => {
-      // A person who types is to know of it.
+      // Without a verdict at the end, a user who types would not hear of the error otherwise.
       report.peerError(error, plan.messages.kind === 'typing' ? 'warn' : 'debug');
     },
     'receive error': ({ error }) => {
@@ -118,7 +121,7 @@ export function writeExchange(
     'not sent': ({ notSent }) => {
       totals.notSent = notSent;
     },
-    // The address, and with it the socket, may have changed since it was opened.
+    // The drops at the end: the exchange may have changed to another socket since `opened`.
     closing: askKernel,
     closed: () => {
       endReports();
@@ -133,7 +136,7 @@ export function writeExchange(
   };
 }
 
-/** Datagrams with the address of the socket, where their own is not known. */
+/** Sets the local address of datagrams that have none to the address of the socket. */
 function at(local: Endpoint, batch: readonly Datagram[]): readonly Datagram[] {
   return batch.map((datagram) => (datagram.local === undefined ? { ...datagram, local } : datagram));
 }

@@ -5,27 +5,27 @@ import type { Measurement } from '../../check/measurement.js';
 import type { Context } from '../../run/context.js';
 import type { PacePlan } from '../plan.js';
 
-/** How often it is brought up to date. A run that is over before shows none. */
+/** How often the line is updated. A shorter run shows no line. */
 const TICK_MS = 250;
 const DEFAULT_INTERVAL_MS = 1000;
 
-/** What it tells of. */
+/** The values that the line shows. */
 export interface Progress {
   readonly exchange: ObservedExchange;
   readonly measurement: Measurement | undefined;
-  /** Messages in a round, where the run has rounds. */
+  /** The number of messages in a round. Undefined if the run has no rounds. */
   readonly size: number | undefined;
 }
 
 /**
- * Shows at the bottom of the terminal how far a run of `send` is, and what is left where the end is known. Returns what
- * takes the line away.
+ * Shows the progress of a run of `send` at the bottom of the terminal, with the time left if the end is known. Returns a
+ * function that removes the line.
  */
 export function showProgress(plan: PacePlan, context: Context, progress: Progress): () => void {
   const { log } = context;
   const startMs = performance.now();
   const ticker = setInterval(() => {
-    // A job in the background would write over what the shell and others show.
+    // A background job must not write over the output of the shell.
     if (context.isForeground()) log.status(describeProgress(plan, progress, startMs));
   }, TICK_MS).unref();
   return () => {
@@ -39,7 +39,7 @@ function describeProgress(plan: PacePlan, { exchange, measurement, size }: Progr
   const { count } = plan;
   const all = count === undefined || size === undefined ? undefined : count * size;
   const parts = [`${formatCount(sent)}${all === undefined ? '' : ` of ${formatCount(all)}`} sent`];
-  // A narrow terminal cuts off what stands at the end.
+  // The time left comes early in the line, because a narrow terminal cuts off the end.
   const leftMs = timeLeft(plan, { sent, all, size }, startMs);
   if (leftMs !== undefined) parts.push(`${Math.ceil(leftMs / 1000)} s left`);
   if (measurement !== undefined) {
@@ -53,7 +53,7 @@ function describeProgress(plan: PacePlan, { exchange, measurement, size }: Progr
   return parts.join(', ');
 }
 
-/** Until everything is sent, in milliseconds; undefined where that is not known. */
+/** The time until everything is sent, in milliseconds. Undefined if it is not known. */
 function timeLeft(
   { duration, interval = DEFAULT_INTERVAL_MS, rate }: PacePlan,
   {
@@ -65,7 +65,7 @@ function timeLeft(
 ): number | undefined {
   const untilEnd = duration === undefined ? Infinity : startMs + duration - performance.now();
   const stepMs = rate === undefined ? interval / size : 1000 / rate;
-  // At full speed there is no saying when all will be sent.
+  // At full speed (stepMs 0) the time is not known.
   const untilSent = all === undefined || stepMs === 0 ? Infinity : (all - sent) * stepMs;
   const leftMs = Math.min(untilEnd, untilSent);
   return leftMs === Infinity ? undefined : Math.max(0, leftMs);

@@ -4,15 +4,18 @@ import type { Context } from '../../run/context.js';
 import type { ExchangeObserver } from '../events.js';
 import type { ExchangePlan } from '../plan.js';
 
-/** What it depends on whether progress is shown. */
+/** The plan of {@link watchProgress}. */
 export interface ProgressPlan extends Pick<ExchangePlan, 'messages' | 'count' | 'duration' | 'interval' | 'rate'> {
-  /** Whether the user wants totals; undefined for at a terminal. */
+  /** The value of `--stats`. Default: true at a terminal. */
   readonly stats: boolean | undefined;
-  /** How replies are written to stdout. */
+  /** The format of replies on stdout. */
   readonly output: FormatName;
 }
 
-/** Shows how far a run is: only one that takes a while, at a terminal on which nothing stands that it would garble. */
+/**
+ * Makes an observer that shows a progress line, for runs that take a while. It is empty without a terminal on stderr, with
+ * `--no-stats`, and with raw replies on the terminal, which the line would garble.
+ */
 export function watchProgress(plan: ProgressPlan, context: Context): ExchangeObserver {
   const { stats, output, count = 1, duration, messages } = plan;
   const { log, terminals } = context;

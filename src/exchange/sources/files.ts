@@ -9,10 +9,10 @@ import type { Source } from './source.js';
 import { readStdin } from './stdin.js';
 
 /**
- * Files, each of which is one message.
+ * Makes the source of messages from files. Each file is one message, and the path `-` is stdin.
  *
- * @param io where stdin is, if that is one of the files
- * @throws {UsageError} for a file that no datagram holds; {@link LocalFailure} for one that cannot be read
+ * @throws {UsageError} for a file that is too large for a datagram
+ * @throws {LocalFailure} for a file that cannot be read
  */
 export async function filesSource(
   paths: readonly string[],

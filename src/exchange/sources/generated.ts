@@ -5,7 +5,7 @@ import { checkLimit } from './limit.js';
 import { RoundsSource } from './rounds.js';
 import type { Source } from './source.js';
 
-/** Generated payloads that carry numbers, so that their echoes are told apart. */
+/** Generated payloads that carry numbers, by which their echoes are matched. */
 class NumberedSource extends RoundsSource {
   readonly numbered: NumberedPayloads;
 
@@ -16,10 +16,10 @@ class NumberedSource extends RoundsSource {
 }
 
 /**
- * Generated payloads of one size. They are numbered where replies are awaited. Else they are the same every time: nothing
- * is sent faster.
+ * Makes the source of generated payloads of one size. If replies are awaited, the payloads are numbered. Otherwise all payloads
+ * are the same, which is the fastest way to send.
  *
- * @throws {UsageError} for a size that no datagram holds
+ * @throws {UsageError} for a size that is too large for a datagram
  */
 export async function generatedSource(
   bytes: number,

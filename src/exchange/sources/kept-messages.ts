@@ -1,15 +1,16 @@
 import { LocalFailure } from '../../text/failure.js';
 
-/** The most that is kept. Empty messages take memory, too. */
+/** The limits of the memory. Empty messages take memory, too. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_MESSAGES = 1024 * 1024;
 
-/** Messages of a stream that are kept to be sent again: not without end. */
+/** Keeps the messages of a stream, to send them several times. Their number and size are bounded. */
 export class KeptMessages {
   #messages: Uint8Array[] = [];
   #bytes = 0;
   #excess: string | undefined;
 
+  /** Keeps a batch. Beyond the limits, all messages are given up. */
   add(batch: readonly Uint8Array[]): void {
     if (this.#excess !== undefined) return;
     for (const message of batch) this.#messages.push(message);
@@ -19,14 +20,14 @@ export class KeptMessages {
     if (this.#excess !== undefined) this.#messages = [];
   }
 
-  /** Whether there were more than can be kept. */
+  /** Whether there were more messages than can be kept. */
   get tooMany(): boolean {
     return this.#excess !== undefined;
   }
 
-  /** All of them. @throws {LocalFailure} if they are not all there */
+  /** All messages. @throws {LocalFailure} if there were more than can be kept */
   all(): readonly Uint8Array[] {
     if (this.#excess === undefined) return this.#messages;
-    throw new LocalFailure(`stdin holds more than the ${this.#excess} that can be sent repeatedly`);
+    throw new LocalFailure(`stdin holds more than ${this.#excess}, which is the limit for sending it several times`);
   }
 }

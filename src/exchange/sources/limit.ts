@@ -1,12 +1,17 @@
 import { UsageError } from '../../cli/usage-error.js';
 
-/** Checks that a datagram holds a payload; `what` says whose it is. @throws {UsageError} */
+/**
+ * Checks that a payload fits into a datagram.
+ *
+ * @param what the payload in words for the error, for example "a message"
+ * @throws {UsageError} if it is too large
+ */
 export function checkPayload(what: string, { length }: Uint8Array, limitBytes: number): void {
   checkLimit(`${what} of ${length} bytes`, length, limitBytes);
 }
 
-/** Checks that a datagram holds so many bytes; `what` says of what. @throws {UsageError} */
+/** Checks that a number of bytes fits into a datagram. See {@link checkPayload}. @throws {UsageError} if they are too many */
 export function checkLimit(what: string, bytes: number, limitBytes: number): void {
   if (bytes > limitBytes)
-    throw new UsageError(`${what} is more than one datagram there holds: the limit is ${limitBytes}`);
+    throw new UsageError(`${what} is more than a datagram to that address can hold: the limit is ${limitBytes}`);
 }

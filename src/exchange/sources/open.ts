@@ -3,8 +3,8 @@ import { argumentsSource } from './arguments.js';
 import type { Source, SourceOptions } from './source.js';
 
 /**
- * The source of the messages that a plan names. The code of a kind is loaded when it is asked for; messages on the command
- * line are the usual kind.
+ * Makes the source of the messages of a plan. The code of each kind is loaded only when it is needed. Messages on the command
+ * line are the usual kind: their code is always loaded.
  *
  * @throws {UsageError} for a message that cannot be sent as the plan says
  * @throws {LocalFailure} for a message that cannot be read

@@ -3,7 +3,7 @@ import type { PacePlan } from '../plan.js';
 
 const DEFAULT_INTERVAL_MS = 1000;
 
-/** The moments at which messages are due; `size` of them are a round. */
+/** Makes the schedule of the messages. @param size the number of messages in a round; `startMs` is by `performance.now()` */
 export function createSchedule(
   { rate, interval = DEFAULT_INTERVAL_MS }: PacePlan,
   size: number,
@@ -15,12 +15,12 @@ export function createSchedule(
   );
 }
 
-/** When the sending ends that began at `startMs`; Infinity if nothing but the last message ends it. */
+/** When sending ends, given when it started. Infinity if it ends with the last message. */
 export function endOf({ duration = Infinity }: PacePlan, startMs: number): number {
   return startMs + duration;
 }
 
-/** How often everything is sent; Infinity for until the end of the duration. */
+/** The number of rounds. Infinity if only the duration ends them. */
 export function repeats({ count, duration }: PacePlan): number {
   return count ?? (duration === undefined ? 1 : Infinity);
 }

@@ -6,7 +6,7 @@ import { repeats } from './pacing.js';
 import { RoundsSource } from './rounds.js';
 import type { Pace, Source } from './source.js';
 
-/** The request of a probe. It is written once the socket is open, because it may contain the addresses. */
+/** The request of a probe. It is written after the socket was opened, because it may contain both addresses. */
 export class ProbeSource implements Source {
   readonly rounds = 1;
   readonly measures: boolean;
@@ -26,7 +26,7 @@ export class ProbeSource implements Source {
     return this.#request?.first;
   }
 
-  /** Writes the request, and sends it. @throws {UsageError} for one that no datagram holds */
+  /** Writes the request, and sends it. @throws {UsageError} for a request that is too large for a datagram */
   async send(exchange: Exchange, pace: Pace): Promise<void> {
     const { local, remote } = exchange;
     const request = await this.#probe.start({ local, remote });

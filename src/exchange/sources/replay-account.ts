@@ -8,33 +8,33 @@ import type { ReplayPlan } from '../plan.js';
 import { describeHeld, type LeftOut, listNotSent, tellJoined, tellNotSent } from './replay-report.js';
 import type { Notes } from './source.js';
 
-/** How many senders can have a socket each. */
+/** With `--senders each`, the most senders. Each has a socket. */
 const MAX_SENDERS = 1024;
-/** How many senders are counted, where all datagrams leave from one socket. */
+/** Otherwise senders are only counted, up to this number. */
 const MAX_COUNTED_SENDERS = 64 * 1024;
 
-/** What there is to tell of a recording: what of it was sent otherwise than recorded, and what was not sent. */
+/** Keeps account of a replay for the user: the content that was not sent, and the datagrams that were sent in another way. */
 export class ReplayAccount {
   readonly #name: string;
   readonly #plan: ReplayPlan;
   readonly #expected: ExpectedReplies | undefined;
-  /** What the first pass came to; later ones read the same. */
+  /** The selection of the first pass. Only the first pass counts, because later passes read the same recording. */
   #selection: ReplaySelection | undefined;
   readonly #tally = new SkipTally();
   readonly #senders = new Set<string>();
-  /** Datagrams of the first pass whose times are not known. */
+  /** Datagrams without a time in the recording. */
   #untimed = 0;
-  /** Datagrams of the first pass that may be several each. */
+  /** Large datagrams, each of which the capture may have joined from several. */
   readonly #joined = { count: 0, largestBytes: 0 };
 
-  /** @param name the recording, for people */
+  /** @param name the name of the recording in messages */
   constructor(name: string, plan: ReplayPlan, expected: ExpectedReplies | undefined) {
     this.#name = name;
     this.#plan = plan;
     this.#expected = expected;
   }
 
-  /** Begins a pass through the recording: what selects its datagrams, and what counts the packets that are none. */
+  /** Begins a pass through the recording. Returns the selection of its datagrams, and the tally of packets without a datagram. */
   beginPass(): { readonly selection: ReplaySelection; readonly tally: SkipTally } {
     const selection = new ReplaySelection(this.#plan.replayFilter);
     const isFirst = this.#selection === undefined;
@@ -42,7 +42,7 @@ export class ReplayAccount {
     return { selection, tally: isFirst ? this.#tally : new SkipTally() };
   }
 
-  /** Takes note of who sent a datagram. @throws {LocalFailure} if there are more senders than can have a socket each */
+  /** Notes the recorded sender of a datagram. @throws {LocalFailure} for more than 1024 senders with `--senders each` */
   addSender({ number, sender }: Replayed): void {
     if (this.#senders.has(sender)) return;
     if (this.#plan.senders === 'each' && this.#senders.size === MAX_SENDERS) {
@@ -53,7 +53,7 @@ export class ReplayAccount {
     if (this.#senders.size < MAX_COUNTED_SENDERS) this.#senders.add(sender);
   }
 
-  /** Takes note of a datagram of the first pass. @param usesTimes whether the recorded times say when it is sent */
+  /** Notes a sent datagram of the first pass. @param usesTimes whether the replay uses the recorded times */
   add({ timeMs, data, mayBeJoined }: Replayed, usesTimes: boolean): void {
     if (Number.isNaN(timeMs) && usesTimes) this.#untimed += 1;
     if (!mayBeJoined) return;
@@ -67,12 +67,12 @@ export class ReplayAccount {
     return { unselected, tally: this.#tally, comparesReplies: this.#expected !== undefined };
   }
 
-  /** What was not sent, by kind; undefined if nothing was read. */
+  /** The content that was not sent, by kind. Undefined if nothing was read. */
   get notSent(): readonly NotSent[] | undefined {
     return this.#leftOut === undefined ? undefined : listNotSent(this.#leftOut);
   }
 
-  /** Tells what was not sent, and what was not sent as it was recorded. */
+  /** Tells the user what was not sent, and what was sent in another way than recorded. */
   tell(notes: Notes): void {
     const name = this.#name;
     if (this.#leftOut !== undefined) tellNotSent(this.#leftOut, name, this.#plan.replayFilter, notes);
@@ -80,7 +80,7 @@ export class ReplayAccount {
     const untimed = this.#untimed;
     if (untimed > 0) {
       const were = untimed === 1 ? '1 datagram was' : `${formatCount(untimed)} datagrams were`;
-      notes.warn(`${were} sent at once: ${name} does not say when`, { untimed });
+      notes.warn(`${were} sent without a pause: ${name} does not say when`, { untimed });
     }
     const { size } = this.#senders;
     if (size > 1 && this.#plan.senders !== 'each') {
@@ -89,7 +89,7 @@ export class ReplayAccount {
     }
   }
 
-  /** Why nothing was sent. */
+  /** Why nothing was sent, in words. */
   describeNothing(): string {
     const takes = this.#plan.replayFilter === undefined ? 'to send' : 'that --replay-filter takes';
     const held = this.#leftOut === undefined ? '' : describeHeld(this.#leftOut);

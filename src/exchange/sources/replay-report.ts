@@ -5,13 +5,14 @@ import { formatCount } from '../../text/quantity.js';
 import type { NotSent } from '../../stats/totals.js';
 import type { Notes } from './source.js';
 
-/** Receivers that a line names; JSON names more. */
+/** The most receivers that a line names. */
 const MAX_TOLD = 5;
+/** The most receivers that JSON names. */
 const MAX_LISTED = 100;
-/** Kinds of packets that a line names. */
+/** The most kinds of packets that a line names. */
 const MAX_KINDS = 10;
 
-/** Packets of a capture that are no whole datagram, in words; TCP and its like are named. */
+/** Describes packets without a whole datagram, for example `10 TCP`. */
 function describeSkipped({ kind, name = '', count }: Skipped): string {
   const number = formatCount(count);
   switch (kind) {
@@ -28,7 +29,7 @@ function describeSkipped({ kind, name = '', count }: Skipped): string {
   }
 }
 
-/** What a recording holds and was not sent. */
+/** The content of a recording that was not sent. */
 export interface LeftOut {
   readonly unselected: Unselected;
   readonly tally: SkipTally;
@@ -36,7 +37,7 @@ export interface LeftOut {
   readonly comparesReplies: boolean;
 }
 
-/** What was not sent, by kind, as it stands in the summary's JSON. */
+/** The content that was not sent, by kind, as it stands in the summary's JSON. */
 export function listNotSent({ unselected, tally, comparesReplies }: LeftOut): readonly NotSent[] {
   const { responses, receivers, more } = unselected;
   const unnamed = more + sum(receivers.slice(MAX_LISTED));
@@ -48,7 +49,7 @@ export function listNotSent({ unselected, tally, comparesReplies }: LeftOut): re
   ];
 }
 
-/** The same in words; empty if nothing was left out. */
+/** The content that was not sent, in words. Empty if everything was sent. */
 function describeNotSent({ unselected, tally, comparesReplies }: LeftOut): string {
   const { responses, receivers, more } = unselected;
   const unnamed = more + sum(receivers.slice(MAX_TOLD));
@@ -66,7 +67,7 @@ function describeNotSent({ unselected, tally, comparesReplies }: LeftOut): strin
   return words.join(', ');
 }
 
-/** What a recording holds of which nothing was sent: `12 packets: 10 TCP, 2 ARP`; empty if it holds nothing. */
+/** The content of a recording of which nothing was sent, for example `12 packets: 10 TCP, 2 ARP`. Empty if it has none. */
 export function describeHeld(leftOut: LeftOut): string {
   const count = sum(listNotSent(leftOut));
   if (count === 0) return '';
@@ -79,8 +80,8 @@ function sum(counts: readonly { readonly count: number }[]): number {
 }
 
 /**
- * Tells what was not sent, and how it would be: as a warning, unless it is what nobody would expect to be sent, such as
- * answers or what the user's own filter leaves out.
+ * Tells the user what was not sent, with the option that sends it. It is a warning if the user may have expected it to be sent.
+ * It is no warning for answers, and for datagrams that the user's own filter leaves out.
  */
 export function tellNotSent(leftOut: LeftOut, name: string, filter: ReplayFilter | undefined, notes: Notes): void {
   const words = describeNotSent(leftOut);
@@ -92,7 +93,11 @@ export function tellNotSent(leftOut: LeftOut, name: string, filter: ReplayFilter
   notes[level](`not sent of ${name}: ${words}${describeRemedy(leftOut, filter)}`, { notSent: listNotSent(leftOut) });
 }
 
-/** Tells of datagrams that a capture shows joined, as far as it can be seen: their number, and the size of the largest. */
+/**
+ * Warns of large datagrams that segmentation offload may have joined from several before the capture.
+ *
+ * @param largestBytes the size of the largest one
+ */
 export function tellJoined(count: number, largestBytes: number, name: string, notes: Notes): void {
   if (count === 0) return;
   const what =

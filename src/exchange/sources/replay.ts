@@ -16,14 +16,17 @@ import { ReplayAccount } from './replay-account.js';
 import type { Pace, Source, SourceOptions } from './source.js';
 import { readStdin } from './stdin.js';
 
-/** The most that is sent at once. */
+/** The most datagrams in one send. */
 const MAX_BURST = 64;
-/** Before a wait of that length, the user is told how long it is. */
+/** The user is told of a wait of at least this length. */
 const LONG_WAIT_MS = 60_000;
-/** How late a datagram that was due before the end of `--duration` is still sent. */
+/** A datagram that was due before the end of `--duration` is sent at most this much after the end. */
 const MAX_LATE_MS = 250;
 
-/** The datagrams of a recording, each sent at its moment. A datagram that lies before another in time is sent at once. */
+/**
+ * The datagrams of a recording. Each is sent at its recorded time, or by `--rate` or `--interval`. A datagram with an earlier
+ * time than the one before it is sent without a pause.
+ */
 export class ReplaySource implements Source {
   readonly rounds = undefined;
   readonly measures = true;
@@ -31,14 +34,18 @@ export class ReplaySource implements Source {
   readonly #plan: ReplayPlan;
   readonly #options: SourceOptions;
 
-  /** @param path where the recording is; `-` for stdin */
+  /** @param path the file of the recording; `-` is stdin */
   constructor(path: string, plan: ReplayPlan, options: SourceOptions) {
     this.#path = path;
     this.#plan = plan;
     this.#options = options;
   }
 
-  /** @throws {LocalFailure} for a recording that cannot be read, or holds nothing to send; what came before was sent */
+  /**
+   * Sends the recording.
+   *
+   * @throws {LocalFailure} for a recording that cannot be read, or has no datagram to send. Datagrams before the error were sent.
+   */
   async send(exchange: Exchange, pace: Pace): Promise<void> {
     const name = this.#path === STDIN ? 'stdin' : this.#path;
     const { expected } = this.#options;
@@ -63,16 +70,17 @@ export class ReplaySource implements Source {
 
 /** A recording that is being sent. */
 interface OpenRecording extends SourceOptions {
-  /** Where it is; `-` for stdin. */
+  /** The file; `-` is stdin. */
   readonly path: string;
-  /** The same for people. */
+  /** The name of the recording in messages. */
   readonly name: string;
   readonly senders: ReplayPlan['senders'];
 }
 
-/** How one pass through a recording ended. */
+/** How one pass through a recording ended: at its end, by a signal, by enough replies, or by `--duration`. */
 type Ending = 'whole' | 'interrupted' | 'enough' | 'time over';
 
+/** One replay of a recording, with all its passes. */
 class ReplayRun {
   readonly #recording: OpenRecording;
   readonly #clock: ReplayClock;
@@ -81,11 +89,11 @@ class ReplayRun {
   readonly #account: ReplayAccount;
   readonly #endMs: number;
   readonly #duration: Alarm;
-  /** Ends a wait for the recording. */
+  /** The signals that end reading. */
   readonly #ends: readonly AbortSignal[];
-  /** Ends a wait for a datagram to be due. */
+  /** The signal that ends a wait for the next datagram. */
   readonly #over: AbortSignal;
-  /** Datagrams that are due, and their sender, where each sender has a socket. */
+  /** Datagrams to send next. `sender` is set if each sender has a socket. */
   #due: { readonly payloads: Uint8Array[]; readonly sender: string | undefined } = { payloads: [], sender: undefined };
   #passes = 0;
   #taken = 0;
@@ -106,7 +114,7 @@ class ReplayRun {
     this.#over = AbortSignal.any([...this.#ends]);
   }
 
-  /** Sends the recording as often as the plan says, unless something ends that before. */
+  /** Sends the recording as often as the plan says, unless it is ended before. */
   async send(): Promise<Ending> {
     const passes = repeats(this.#pace);
     let ending: Ending = 'whole';
@@ -142,7 +150,7 @@ class ReplayRun {
       }
       return await this.#endEarly();
     } finally {
-      // An open file, or a pipe, would keep the process from ending.
+      // An open file or pipe would keep the process from ending.
       void batches.return(undefined).catch(() => undefined);
       reading.abort();
     }
@@ -156,12 +164,12 @@ class ReplayRun {
   async #endEarly(): Promise<Ending> {
     if (this.#pace.interruption.signal.aborted) return 'interrupted';
     if (this.#exchange.enough.aborted) return 'enough';
-    // What is due was due before the end.
+    // The remaining datagrams were due before the end.
     await this.flush();
     return 'time over';
   }
 
-  /** Sends a datagram at its moment, or has it sent with the next; false if the run is over before. */
+  /** Sends a datagram at its time, alone or together with the next ones. Resolves to false if the replay ended before. */
   async #take(datagram: Replayed, askedMs: number): Promise<boolean> {
     this.#check(datagram);
     const dueMs = this.#clock.dueMs(datagram.timeMs, askedMs);
@@ -181,25 +189,25 @@ class ReplayRun {
     this.#due.payloads.push(datagram.data);
     this.#taken += 1;
     if (this.#passes === 0) this.#account.add(datagram, this.#clock.usesTimes);
-    // The round-trip time of datagrams that are sent together is that of the first.
+    // Datagrams that are sent together have the same send time: round-trip times would be wrong.
     if (measurement !== undefined || this.#due.payloads.length >= MAX_BURST) await this.flush();
     return true;
   }
 
-  /** @throws {LocalFailure} for a datagram that cannot be sent */
+  /** Checks the next datagram. @throws {LocalFailure} if it cannot be sent, or the replies cannot be compared any more */
   #check(datagram: Replayed): void {
     const { data, number } = datagram;
     const { name, limitBytes, expected } = this.#recording;
     if (data.length > limitBytes) {
       throw new LocalFailure(
-        `datagram ${number} of ${name} has ${data.length} bytes, and the limit there is ${limitBytes}`,
+        `datagram ${number} of ${name} has ${data.length} bytes, more than the limit of ${limitBytes} to that address`,
       );
     }
     if (expected?.isFull === true) throw new LocalFailure(describeFull(name));
     this.#account.addSender(datagram);
   }
 
-  /** Sends what is due. */
+  /** Sends the datagrams that are due. */
   async flush(): Promise<void> {
     const { payloads, sender } = this.#due;
     this.#due = { payloads: [], sender };
@@ -213,7 +221,7 @@ class ReplayRun {
     );
   }
 
-  /** Tells what the run came to. @throws {LocalFailure} if nothing was sent, or nothing can be compared */
+  /** Tells the user the result. @throws {LocalFailure} if nothing was sent, or the replies cannot be compared */
   conclude(ending: Ending): void {
     const { expected, name } = this.#recording;
     const { notes } = this.#pace;
@@ -221,7 +229,7 @@ class ReplayRun {
     if (isWhole && this.#taken === 0) throw new LocalFailure(this.#account.describeNothing());
     if (ending !== 'interrupted') this.#account.tell(notes);
     if (isWhole && expected !== undefined) {
-      if (expected.count === 0) throw new LocalFailure(`${name} holds no answers to compare with`);
+      if (expected.count === 0) throw new LocalFailure(`${name} holds no answers to compare the replies with`);
       if (expected.isFull) throw new LocalFailure(describeFull(name));
       expected.end();
     }
@@ -233,7 +241,7 @@ class ReplayRun {
     }
   }
 
-  /** The run is over, however it ended: nothing more is read. */
+  /** Stops the clock and the reading, after success and failure alike. */
   stop(): void {
     this.#duration.stop();
     // An open stdin would keep the process from ending.
@@ -255,5 +263,5 @@ function describeReadError(name: string, error: unknown): unknown {
 }
 
 function describeFull(name: string): string {
-  return `more replies than can be kept came before their answers were read in ${name}: they cannot be compared`;
+  return `too many replies came before their answers were read in ${name}: they cannot be compared`;
 }

@@ -6,18 +6,21 @@ import type { PacePlan } from '../plan.js';
 import { createSchedule, endOf, repeats } from './pacing.js';
 import type { Pace, Source } from './source.js';
 
-/** How late what was due before the end may be sent after it: a busy moment costs nothing, and a pace too fast has an end. */
+/**
+ * A message that was due before the end is sent at most this much after the end. So a busy machine still sends all messages,
+ * and a pace that is too fast for the machine still ends.
+ */
 const MAX_LATE_MS = 250;
 
-/** So many messages are sent before the exchange is asked again whether that is enough. */
+/** The first number of messages in one send. */
 export const MESSAGES_PER_SEND = 64;
 const MAX_MESSAGES_PER_SEND = 2048;
-/** Messages that take longer to send are too many to be sent at once: nothing can end meanwhile. */
+/** A send should not take longer than this, because nothing can interrupt it. */
 const LONG_SEND_MS = 10;
 
 /**
- * How many datagrams are given to the exchange at once. Where round trips are measured that is one, because datagrams that
- * are given together have the same time. Else it is as many as leave quickly, be it a slow link.
+ * The number of messages in one send. It is 1 if round trips are measured, because messages in one send have the same send
+ * time. Otherwise it adapts to the link, so that a send takes about 10 ms.
  */
 class Portion {
   readonly #most: number;
@@ -32,14 +35,14 @@ class Portion {
     return this.#size;
   }
 
-  /** A whole portion was sent in so many ms. */
+  /** Adapts the size to the time that a whole portion took. */
   took(ms: number): void {
     if (ms > LONG_SEND_MS) this.#size = Math.max(1, Math.floor(this.#size / 2));
     else this.#size = Math.min(this.#most, this.#size * 2);
   }
 }
 
-/** Messages that are all known before the first is sent. */
+/** A source whose messages are all known before the first is sent. */
 export class RoundsSource implements Source {
   readonly measures: boolean;
   readonly #messages: Rounds;
@@ -49,7 +52,7 @@ export class RoundsSource implements Source {
     this.measures = messages.size * repeats(plan) > 1;
   }
 
-  /** Rounds in which each message is the same every time. */
+  /** Makes a source that sends the same messages in each round. */
   static of(messages: readonly Uint8Array[], plan: PacePlan): RoundsSource {
     return new RoundsSource(new ListedRounds(messages), plan);
   }
@@ -68,7 +71,13 @@ export class RoundsSource implements Source {
   }
 }
 
-/** Sends rounds by the clock, from a round on. */
+/**
+ * Sends rounds of messages by the clock.
+ *
+ * @param startMs the time of round 0, by `performance.now()`
+ * @param endMs sending ends then; Infinity: with the last round
+ * @param firstRound the first round to send
+ */
 export async function sendRounds(
   messages: Rounds,
   exchange: Exchange,
@@ -80,17 +89,17 @@ export async function sendRounds(
   const { size } = messages;
   const schedule = createSchedule(pace, size, startMs);
   const portion = new Portion(pace.measurement);
-  // A burst may not reach beyond the end.
+  // Only messages that are due before the end are sent.
   const end = Math.min(size * repeats(pace), schedule.countBefore(endMs));
   const graceMs = Math.max(schedule.stepMs, MAX_LATE_MS);
   let index = size * firstRound;
   while (index < end) {
     const nowMs = performance.now();
     const dueMs = schedule.dueMs(index, nowMs);
-    // A message that is a little late still belongs to its time; a pace that cannot be kept up with would never end.
+    // A message that is a little late is still sent. Without a limit, a pace that is too fast for the machine would not end.
     const tooLate = nowMs >= endMs && nowMs - dueMs >= graceMs;
     if (index > 0 && (dueMs >= endMs || tooLate)) return;
-    // A timer takes a millisecond, even for a time that has passed.
+    // Without the test, each message would wait for a timer, which takes a millisecond even for a time in the past.
     if (dueMs > nowMs) await waitUntil(dueMs, signal);
     if (signal.aborted) return;
     const sentMs = performance.now();

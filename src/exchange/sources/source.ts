@@ -8,47 +8,47 @@ import type { NotSent } from '../../stats/totals.js';
 import type { Exchange } from '../exchange.js';
 import type { PacePlan } from '../plan.js';
 
-/** Tells the user about messages: why one is not sent, or that the next is due much later. */
+/** Tells the user about messages, for example why the rest was not sent, or that the next one is due much later. */
 export type Notes = Pick<Log, 'info' | 'warn'>;
 
-/** When messages are sent, and what ends that. */
+/** When messages are sent, and what ends the sending. */
 export interface Pace extends PacePlan {
-  /** Ends the sending; thrown by what it interrupts. */
+  /** Ends the sending. An interrupted wait throws it. */
   readonly interruption: Interruption;
-  /** Set if round trips are measured: then each message is sent by itself. */
+  /** Set if round trips are measured. Then each message is sent alone. */
   readonly measurement: Measurement | undefined;
   readonly notes: Notes;
 }
 
-/** What a source stands on. */
+/** Options of a source. */
 export interface SourceOptions {
-  /** Where stdin is. */
+  /** The process, for messages from stdin. */
   readonly io: Pick<Io, 'stdin'>;
   /** The largest payload that can be sent, in bytes. */
   readonly limitBytes: number;
-  /** The replies that a recording expects, if they are compared with it. */
+  /** Takes the expected replies of a recording. Undefined if replies are not compared. */
   readonly expected: ExpectedReplies | undefined;
-  /** Called with what a recording holds and was not sent. */
+  /** Called with the content of a recording that was not sent. */
   readonly notSent: (notSent: readonly NotSent[]) => void;
 }
 
 /** Messages of one kind, and how they are sent. */
 export interface Source {
-  /** Messages in a round, if all of them are known before the first is sent; undefined for what is read meanwhile. */
+  /** The number of messages in a round. Undefined if messages are read while others are sent. */
   readonly rounds: number | undefined;
   /** Whether more than one message may be sent, so that round trips are measured. */
   readonly measures: boolean;
   /** The message that is sent again while no reply matches. Default: none. */
   readonly first?: Uint8Array | undefined;
-  /** The messages, if they carry numbers by which their echoes are known. Default: they carry none. */
+  /** The generator of the messages, if they carry numbers by which echoes are matched. Default: they carry none. */
   readonly numbered?: NumberedPayloads | undefined;
   /**
-   * Sends everything, each message at its moment.
+   * Sends all messages, each at its time.
    *
-   * @throws {UsageError} for a message that no datagram holds
+   * @throws {UsageError} for a message that is too large for a datagram
    * @throws {DatagramError} for a message that the kernel does not take
    * @throws {LocalFailure} for messages that cannot be read
-   * @throws the interruption of the pace
+   * @throws the interruption of the pace, if it comes before the end
    */
   send(exchange: Exchange, pace: Pace): Promise<void>;
 }

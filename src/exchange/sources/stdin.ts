@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { describeSystemError } from '../../net/errors.js';
 import { LocalFailure } from '../../text/failure.js';
 
-/** The bytes of stdin, in chunks. @throws {LocalFailure} if it cannot be read */
+/** Reads stdin in chunks of bytes. @throws {LocalFailure} if it cannot be read */
 export async function* readStdin(stdin: Readable): AsyncGenerator<Uint8Array, undefined> {
   try {
     for await (const chunk of stdin) yield chunk as Uint8Array;

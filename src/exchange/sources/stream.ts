@@ -13,10 +13,11 @@ import type { Pace, Source } from './source.js';
 import { readStdin } from './stdin.js';
 
 /**
- * Messages that stdin is cut into. They are sent as they come, unless each is to be sent more than once: then all are read
- * before the first is sent.
+ * Makes the source of messages from stdin, cut by `--frame`. Messages are sent as soon as they are read. If each message may
+ * be sent several times, all are read before the first is sent.
  *
- * @throws {UsageError} for more than one message where `retry` is for one; {@link LocalFailure} for more than can be kept
+ * @throws {UsageError} for several messages with `retry`, which is for one message
+ * @throws {LocalFailure} for more messages than can be kept to be sent several times
  */
 export async function streamSource(
   format: StreamFormat,
@@ -36,7 +37,7 @@ export async function streamSource(
   return RoundsSource.of(payloads, plan);
 }
 
-/** Messages that stdin is cut into, sent as they come. */
+/** Messages from stdin that are sent as soon as they are read. */
 class StreamSource implements Source {
   readonly rounds = undefined;
   readonly measures = true;
@@ -50,7 +51,12 @@ class StreamSource implements Source {
     this.#limitBytes = limitBytes;
   }
 
-  /** @throws {StreamError} for a message that cannot be sent; {@link LocalFailure} if stdin cannot be read */
+  /**
+   * Sends the messages.
+   *
+   * @throws {StreamError} for a message that is wrong or too large. Messages before it were sent.
+   * @throws {LocalFailure} if stdin cannot be read
+   */
   async send(exchange: Exchange, pace: Pace): Promise<void> {
     const { stdin } = this.#io;
     const { interruption, notes } = pace;
@@ -78,7 +84,7 @@ class StreamSource implements Source {
       // An open stdin would keep the process from ending.
       stdin.destroy();
     }
-    // A stream that ended before its time is repeated until the time is over.
+    // With --duration, a stream that ended earlier is sent again until the time is over.
     if (pace.duration !== undefined && !ends.some(({ aborted }) => aborted)) {
       await sendRounds(new ListedRounds(kept.all()), exchange, pace, { startMs: paced.startMs, endMs, firstRound: 1 });
     }
@@ -87,7 +93,7 @@ class StreamSource implements Source {
   }
 }
 
-/** Sends what comes out of a stream, at once or each message at its moment. */
+/** Sends the messages of a stream, as they come or at the pace of `--rate`. */
 class PacedStream {
   readonly #exchange: Exchange;
   readonly #pace: Pace;
@@ -111,12 +117,12 @@ class PacedStream {
       this.#timed = { schedule: createSchedule(pace, 1, startMs), endMs, over: AbortSignal.any([...ends]) };
   }
 
-  /** From when on its schedule counts, as far as the stream had something to send. */
+  /** The start of the schedule. It is later if the stream had no message when one was due. */
   get startMs(): number {
     return this.#timed?.schedule.startMs ?? this.#startMs;
   }
 
-  /** Sends a batch that was asked for at `askedMs`; what has not left when the run is over is not sent. */
+  /** Sends a batch that the stream was asked for at `askedMs`. The end of the run ends it: the remaining messages are not sent. */
   async send(batch: readonly Uint8Array[], askedMs: number): Promise<void> {
     const { interruption, measurement } = this.#pace;
     const exchange = this.#exchange;
@@ -134,7 +140,7 @@ class PacedStream {
     }
   }
 
-  /** The time in which a batch was due and had been asked for, but was not there to be sent, is not made up for. */
+  /** Postpones the schedule by the time that it waited for the stream, so that no burst follows. */
   #postpone(askedMs: number): void {
     const { schedule } = this.#timed ?? {};
     const nowMs = performance.now();
@@ -143,7 +149,7 @@ class PacedStream {
     if (missingMs > 0) schedule?.postpone(missingMs);
   }
 
-  /** Waits until the next message is due; how many are by then, 0 if the run is over before. */
+  /** Waits until the next message is due. Resolves to the number of messages that are due, 0 if the run is over before. */
   async #countDue(): Promise<number> {
     if (this.#timed === undefined) return Infinity;
     const { schedule, endMs, over } = this.#timed;

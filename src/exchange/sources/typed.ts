@@ -4,7 +4,7 @@ import type { Encoding } from '../../text/encoding.js';
 import type { Exchange } from '../exchange.js';
 import type { Pace, Source } from './source.js';
 
-/** Lines that a person types, each of which is a message. A line that cannot be sent is told, and ends nothing. */
+/** Lines that the user types. Each line is a message. A line that cannot be sent is warned of, and the next one can be typed. */
 export class TypedSource implements Source {
   readonly rounds = undefined;
   readonly measures = false;
@@ -16,6 +16,7 @@ export class TypedSource implements Source {
     this.#encoding = encoding;
   }
 
+  /** Sends typed lines until stdin ends, enough replies came, or the run is interrupted. It does not throw. */
   async send(exchange: Exchange, { interruption, notes }: Pace): Promise<void> {
     await new Promise<void>((resolve) => {
       let sending = Promise.resolve();
