@@ -305,7 +305,7 @@ describe('of several addresses an exchange', () => {
     const sequences = server.received.map(({ data }) => numbered.read(data)?.sequence);
     expect(sequences).toEqual([0, 1, 2]);
     expect(told.nextAddresses).toHaveLength(1);
-    expect(measurement).toMatchObject({ requests: 3, answered: 3, lost: 0, duplicated: 0, matchedBy: 'content' });
+    expect(measurement).toMatchObject({ requests: 3, replied: 3, lost: 0, duplicated: 0, matchedBy: 'content' });
   });
 
   test('goes on one-way too', async () => {
