@@ -66,7 +66,7 @@ export class Examiner {
     return worker;
   }
 
-  /** Ends the thread and the examination under way. It may be called again. */
+  /** Ends the thread and the examination under way. Further calls do nothing. */
   end(): void {
     this.#ended = true;
     this.#found(undefined);

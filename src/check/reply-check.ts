@@ -18,7 +18,7 @@ export class ReplyCheck {
   /** The last result of the examiner, for {@link check}. */
   #examined: { readonly data: Uint8Array; readonly says: string | undefined } | undefined;
 
-  /** The parameters are those of `Judge`. */
+  /** The parameters are those of the constructor of `Judge`. */
   constructor(expectations: readonly Expectation[], probe?: (data: Uint8Array) => Finding, examiner?: Examiner) {
     this.#expectations = expectations;
     this.#probe = probe;

@@ -49,7 +49,7 @@ export class RoundTrips {
   #lastMs: number | undefined;
   #jitterMs = 0;
 
-  /** Loads the histogram. Until then each time takes memory. It may be called again. */
+  /** Loads the histogram. Until then, the memory grows with each round-trip time. Further calls do nothing. */
   async load(): Promise<void> {
     if (this.#histogram !== undefined) return;
     const Histogram = await loadHistogram();

@@ -47,7 +47,10 @@ export async function createExpectations(
   return [...(await Promise.all(texts.map(readOne))), ...(size === undefined ? [] : [expectSize(size)])];
 }
 
-/** Why a reply fails the first expectation that it fails, in words that follow "the reply"; undefined if it meets all. */
+/**
+ * Finds the first expectation that a reply fails. Returns the reason in words that follow "the reply", for example
+ * `does not contain "OK"`. Returns undefined if the reply meets all.
+ */
 export function firstMismatch(expectations: readonly Expectation[], data: Uint8Array): string | undefined {
   for (const expectation of expectations) {
     const says = expectation.mismatch(data);

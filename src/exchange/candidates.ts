@@ -23,7 +23,10 @@ export function withoutSelf(
   throw blamedOnBind(sendsToItself(localFor(found[0]) ?? found[0], found[0]));
 }
 
-/** Turns the error of a source address from which the destination cannot be reached into a usage error about `--bind`. */
+/**
+ * Returns a usage error about `--bind` if the error says that the destination cannot be reached from the source address.
+ * Returns any other error as it is.
+ */
 export function blamedOnBind(error: unknown): unknown {
   if (!(error instanceof DatagramError) || error.code !== 'INVALID_ADDRESS') return error;
   return new UsageError(`option '-b, --bind': ${error.message}`);

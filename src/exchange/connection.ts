@@ -39,7 +39,7 @@ function repliesFromAt(
   { address }: Endpoint,
   { repliesFrom, client }: Pick<ConnectionOptions, 'repliesFrom' | 'client'>,
 ): RepliesFrom {
-  // Without the permission to broadcast, an address such as 192.0.2.255 is an ordinary host.
+  // Without the permission to broadcast, an address like 192.0.2.255 is an ordinary host.
   const many = isMulticast(address) || (client.broadcast === true && isBroadcast(address));
   return many ? 'anyone' : repliesFrom;
 }

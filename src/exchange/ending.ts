@@ -36,20 +36,20 @@ export class Ending {
 
   // The abort reasons below are strings: the default reason is an error, and to make its stack takes milliseconds.
 
-  /** The time for replies is over. It may be called again. */
+  /** The time for replies is over. Further calls do nothing. */
   endTime(): void {
     if (this.#overSinceMs < Infinity) return;
     this.#overSinceMs = performance.now();
     this.#timeOver.abort('time over');
   }
 
-  /** The exchange waits for nothing more. It may be called again. */
+  /** The exchange waits for nothing more. Further calls do nothing. */
   end(): void {
     this.endTime();
     this.#over.abort('over');
   }
 
-  /** Enough replies came. It may be called again. */
+  /** Enough replies came. Further calls do nothing. */
   endSending(): void {
     this.#enough.abort('enough');
   }

@@ -286,19 +286,19 @@ export class Exchange implements AsyncDisposable {
 
   /**
    * Ends the time for replies. Replies that reached the socket before still count, even if this process is late: it reads and
-   * judges them for a moment. It may be called again.
+   * judges them for a moment. Further calls return the same promise.
    */
   endOnTime(): Promise<void> {
     return this.#waiting.endOnTime();
   }
 
-  /** Ends the exchange now. Replies in the queue still count, unless enough replies came. It may be called again. */
+  /** Ends the exchange now. Replies in the queue still count, unless enough replies came. Further calls do nothing. */
   end(): void {
     this.#ending.end();
   }
 
   /**
-   * Closes the socket, and waits until all replies that count were judged. It may be called again.
+   * Closes the socket, and waits until all replies that count were judged. Further calls return the same promise.
    *
    * @param hurried whether to give up datagrams that the kernel does not take within 100 ms
    */

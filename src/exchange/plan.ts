@@ -11,7 +11,7 @@ import type { RepliesFrom } from './events.js';
 /** The path that stands for stdin in `--replay` and `--file`. */
 export const STDIN = '-';
 
-/** The source of the messages. There is exactly one. */
+/** The source of the messages. A plan has exactly one. */
 export type MessageSource =
   | { readonly kind: 'payloads'; readonly payloads: readonly Uint8Array[] }
   | { readonly kind: 'files'; readonly paths: readonly string[] }
@@ -23,7 +23,7 @@ export type MessageSource =
 
 /** How often messages are sent, and at which moments. A round sends each message once. */
 export interface PacePlan {
-  /** The number of rounds. Default: 1; with `duration`, until that is over. */
+  /** The number of rounds. Default: 1 without `duration`, and no limit with `duration`. */
   readonly count?: number | undefined;
   /** The time after which sending ends, in milliseconds from its start. Default: it ends with the last round. */
   readonly duration?: number | undefined;

@@ -107,9 +107,9 @@ function describeSuccess(
   const peer = formatEndpoint(remote);
   if (!judged) return `sent ${sent} ${sent === 1 ? 'datagram' : 'datagrams'} to ${peer}`;
   const time = rttMs === undefined ? '' : ` in ${formatMs(rttMs)} ms`;
-  const answered = matching === 1 ? 'answered' : `gave ${matching} replies, the first`;
+  const replied = matching === 1 ? 'answered' : `gave ${matching} replies, the first`;
   const told = messages.kind === 'probe' ? learned : undefined;
-  return told ?? `${peer} ${answered}${time}`;
+  return told ?? `${peer} ${replied}${time}`;
 }
 
 function describeFailure(result: CheckResult, time: string): string {

@@ -80,17 +80,20 @@ export class Waiting {
     return this.#refusal;
   }
 
-  /** A message is about to be sent. The wait counts from the last call. */
+  /** A message is about to be sent. The time of {@link wait} counts from the latest call of this method. */
   sending(): void {
     this.#lastSentMs = performance.now();
   }
 
-  /** A datagram was sent or has arrived. The time of `idleMs` counts from the last call. */
+  /** A datagram was sent or has arrived. The time of `idleMs` counts from the latest call of this method. */
   stillAlive(): void {
     this.#aliveMs = performance.now();
   }
 
-  /** Ends the exchange if enough replies matched. Before everything was sent, ends the sending. */
+  /**
+   * Ends the wait if enough replies matched. While messages are still being sent, ends the sending instead, but only if
+   * `replies` is a number.
+   */
   checkEnough(): void {
     if (!this.hasEnough) return;
     if (this.#allSent) this.#ending.end();
@@ -157,7 +160,7 @@ export class Waiting {
 
   /**
    * Ends the time for replies. Replies that reached the socket before still count, even if this process is late: it reads and
-   * judges them for a moment. It may be called again.
+   * judges them for a moment. Further calls return the same promise.
    */
   endOnTime(): Promise<void> {
     this.#ending.endTime();

@@ -20,7 +20,7 @@ export function parseBlackhole(text: string): Blackhole {
   return { fromMs, toMs };
 }
 
-/** Sends nothing in the given periods. It may be given several times. */
+/** Sends nothing in the given periods. The option may be given several times. */
 export const blackhole: FixedFault<readonly Blackhole[], Blackhole> = {
   flags: '--blackhole <from..to>',
   help: 'send no answers in this time, counted from the start: 2s..5s',

@@ -12,13 +12,13 @@ import { readPercentage } from '../text/number.js';
  * for Codes on Burst-Noise Channels, 1963; tc-netem(8), `loss gemodel`.
  */
 export interface BurstLossParameters {
-  /** The state changes from good to bad after a datagram. */
+  /** The probability that the state changes from good to bad after a datagram. */
   readonly p: number;
-  /** The state changes from bad to good after a datagram. */
+  /** The probability that the state changes from bad to good after a datagram. */
   readonly r: number;
-  /** A datagram passes in the good state. Gilbert's model has 1. */
+  /** The probability that a datagram passes in the good state. In Gilbert's model it is 1. */
   readonly k: number;
-  /** A datagram passes in the bad state. With 0, every datagram of a burst is lost. */
+  /** The probability that a datagram passes in the bad state. With 0, every datagram of a burst is lost. */
   readonly h: number;
 }
 

@@ -1,7 +1,7 @@
 import { parseDuration } from '../text/duration.js';
 import type { FixedFault } from './fault.js';
 
-/** Sends every datagram later by the same time, in milliseconds. */
+/** Delays every datagram by the same time. The setting is in milliseconds. */
 export const delay: FixedFault<number> = {
   flags: '--delay <d>',
   help: 'send each answer this much later',

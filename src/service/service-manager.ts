@@ -79,7 +79,7 @@ export class ServiceManager {
     this.#tell('READY=1');
   }
 
-  /** The service is stopping: it receives no more. It may be called again. */
+  /** The service is stopping: it receives no more. Further calls do nothing. */
   stopping(): void {
     if (this.#isStopping || this.#ways.length === 0) return;
     this.#isStopping = true;

@@ -53,7 +53,7 @@ export class Unanswered {
   /** Counts a response that the kernel refused. Call {@link count} afterwards. */
   sendFailed(response: Grouped | undefined, error: DatagramError): void {
     this.#countFailed(response?.together);
-    // Only the first failure is told: more lines would say nothing new.
+    // Only the first failure is reported: further lines would say nothing new.
     if (!this.#sendFailed) this.#report.peerError(error);
     this.#sendFailed = true;
   }

@@ -8,7 +8,7 @@ export class DropCounts {
   kernelIsLowerBound = false;
   /** Datagrams that found the queue of `--queue-size` full. */
   queue = 0;
-  /** Datagrams that were taken from the queue, and that the output did not take. */
+  /** Datagrams that were taken from the queue, and could not be written. */
   output = 0;
 
   /** All drops together, as far as they are known. */
@@ -16,7 +16,7 @@ export class DropCounts {
     return (this.kernel ?? 0) + this.queue + this.output;
   }
 
-  /** The drops in words, each place by itself; empty if nothing was dropped. */
+  /** A text for each place with drops, for example "3 dropped by the full queue". Empty if nothing was dropped. */
   describe(): readonly string[] {
     return describeCounts([
       { count: this.kernel ?? 0, says: 'dropped by the kernel', isLowerBound: this.kernelIsLowerBound },

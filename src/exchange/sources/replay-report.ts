@@ -81,7 +81,7 @@ function sum(counts: readonly { readonly count: number }[]): number {
 
 /**
  * Tells the user what was not sent, with the option that sends it. It is a warning if the user may have expected it to be sent.
- * It is no warning for answers, and for datagrams that the user's own filter leaves out.
+ * It is no warning for recorded replies, and for datagrams that the user's own filter leaves out.
  */
 export function tellNotSent(leftOut: LeftOut, name: string, filter: ReplayFilter | undefined, notes: Notes): void {
   const words = describeNotSent(leftOut);

@@ -164,7 +164,7 @@ class ReplayRun {
   async #endEarly(): Promise<Ending> {
     if (this.#pace.interruption.signal.aborted) return 'interrupted';
     if (this.#exchange.enough.aborted) return 'enough';
-    // The remaining datagrams were due before the end.
+    // These datagrams were due before the end: they are still sent.
     await this.flush();
     return 'time over';
   }
@@ -189,7 +189,7 @@ class ReplayRun {
     this.#due.payloads.push(datagram.data);
     this.#taken += 1;
     if (this.#passes === 0) this.#account.add(datagram, this.#clock.usesTimes);
-    // Datagrams that are sent together have the same send time: round-trip times would be wrong.
+    // Datagrams in one send share its time. To measure round trips, each datagram is sent alone.
     if (measurement !== undefined || this.#due.payloads.length >= MAX_BURST) await this.flush();
     return true;
   }

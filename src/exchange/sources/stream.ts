@@ -117,12 +117,12 @@ class PacedStream {
       this.#timed = { schedule: createSchedule(pace, 1, startMs), endMs, over: AbortSignal.any([...ends]) };
   }
 
-  /** The start of the schedule. It is later if the stream had no message when one was due. */
+  /** The start of the schedule, by `performance.now()`. Each pause of the stream moves the start to a later time. */
   get startMs(): number {
     return this.#timed?.schedule.startMs ?? this.#startMs;
   }
 
-  /** Sends a batch that the stream was asked for at `askedMs`. The end of the run ends it: the remaining messages are not sent. */
+  /** Sends a batch that the stream was asked for at `askedMs`. If the run ends before, the remaining messages are not sent. */
   async send(batch: readonly Uint8Array[], askedMs: number): Promise<void> {
     const { interruption, measurement } = this.#pace;
     const exchange = this.#exchange;
@@ -157,7 +157,7 @@ class PacedStream {
     const untilMs = Math.min(schedule.dueMs(this.#sent, nowMs), endMs);
     if (untilMs > nowMs) await waitUntil(untilMs, over);
     if (over.aborted) return 0;
-    // The alarm at the end may ring late.
+    // The timer that ends the run may fire late.
     const beforeEnd = Math.max(0, schedule.countBefore(endMs) - this.#sent);
     return Math.min(schedule.countDue(this.#sent, performance.now()), beforeEnd);
   }
