@@ -4,13 +4,14 @@ import { Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 
 /**
- * The bytes of a file, device or pipe from its beginning, in chunks.
+ * Reads a file, device or pipe from its beginning, in chunks.
  *
- * @param signal aborts a read that is under way, as that of a pipe that nobody writes to
- * @throws the system's error, when first read; the error of an aborted `signal`
+ * @param signal Ends the reading, also while it waits for a pipe that nobody writes to.
+ * @throws the error of the system if the file cannot be opened or read, and the reason of an aborted `signal`
  */
 export async function* readChunks(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, undefined> {
-  // To open or read a pipe that nobody writes to as a file would take a thread, for which the process waits at its end.
+  // A file is read by a thread of libuv. In a pipe without a writer that thread would wait for ever, and the process
+  // could not end. A socket waits without a thread.
   const isPipe = (await stat(path)).isFIFO();
   const stream = isPipe
     ? new Socket({ fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), writable: false })

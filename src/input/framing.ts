@@ -2,28 +2,28 @@ import { ValueError } from '../net/errors.js';
 import { readSize } from '../text/size.js';
 import { completing } from '../text/value.js';
 
-/** How a byte stream is cut into datagrams. */
+/** How a byte stream is cut into datagrams: the values of `--frame`. */
 export type Frame =
   | { readonly kind: 'lines' | 'null' | 'whole' | 'length' | 'json' }
   | { readonly kind: 'chunk'; readonly bytes: number };
 
 /**
- * No piece of a stream may be longer than this before it is decoded: above the largest datagram in any encoding, and
- * low enough that a stream without a delimiter cannot fill the memory.
+ * Most bytes of a piece before it is decoded. The largest datagram fits in any encoding, and a stream without a
+ * delimiter cannot fill the memory.
  */
 export const MAX_PIECE_BYTES = 1024 * 1024;
 
-/** Cuts a stream that arrives in chunks of any size. Whatever chunks a piece was cut from, it is whole. */
+/** Cuts a stream into pieces. The stream arrives in chunks of any size; the pieces do not depend on them. */
 export interface Cutter {
-  /** The pieces that this chunk completes. */
+  /** Takes a chunk. Returns the pieces that it completes. */
   push(chunk: Uint8Array): Uint8Array[];
-  /** The piece that the end of the stream completes, if there is one. */
+  /** Ends the stream. Returns its last piece, if there is one. */
   end(): Uint8Array[];
-  /** Why the next piece cannot be cut; nothing is cut from then on. */
+  /** Why the next piece cannot be cut. Undefined while all is well. After a failure no more pieces are cut. */
   readonly failure: string | undefined;
 }
 
-/** The cutter for a frame. JSON lines are cut as lines; what they stand for is the caller's. */
+/** Makes the cutter for a frame. JSON is cut into lines; the caller decodes them. */
 export function createCutter(frame: Frame): Cutter {
   switch (frame.kind) {
     case 'lines':
@@ -42,7 +42,7 @@ export function createCutter(frame: Frame): Cutter {
 
 const TOO_LONG = `it is longer than ${MAX_PIECE_BYTES} bytes`;
 
-/** Bytes held back until their piece is complete: copied, so that a piece costs its length however it came. */
+/** Collects the bytes of an incomplete piece. It copies them: many small chunks then take no more memory than one. */
 class Remainder {
   #buffer: Uint8Array = new Uint8Array();
   length = 0;
@@ -58,7 +58,7 @@ class Remainder {
     this.length = length;
   }
 
-  /** What was held back, with `last` at its end; nothing is held back then. */
+  /** Returns the collected bytes, with `last` at their end, and begins anew. */
   take(last?: Uint8Array): Uint8Array {
     if (this.length === 0 && last !== undefined) return last;
     if (last !== undefined) this.add(last);
@@ -157,13 +157,13 @@ const PREFIX_BYTES = 4;
 class LengthCutter implements Cutter {
   failure: string | undefined;
   readonly #rest = new Remainder();
-  /** How long the rest must be before another piece, or a prefix, is complete. */
+  /** Number of bytes that complete the next length prefix, or the next piece with its prefix. */
   #needed = PREFIX_BYTES;
 
   push(chunk: Uint8Array): Uint8Array[] {
     const pieces: Uint8Array[] = [];
     if (this.failure !== undefined) return pieces;
-    // A long piece that arrives in many chunks is looked at once, when it is complete.
+    // A long piece in many chunks is examined only once, when it is complete.
     if (this.#rest.length + chunk.length < this.#needed) {
       this.#rest.add(chunk);
       return pieces;
@@ -199,7 +199,7 @@ class LengthCutter implements Cutter {
 
 const PLAIN_FRAMES = ['lines', 'null', 'whole', 'length', 'json'] as const;
 
-/** Reads the name of a frame. */
+/** Reads a frame: `lines`, `null`, `whole`, `length`, `json`, or `chunk:` and a size in bytes. @throws {ValueError} */
 export const parseFrame = completing([...PLAIN_FRAMES, 'chunk:'], (text): Frame => {
   const plain = PLAIN_FRAMES.find((kind) => kind === text);
   if (plain !== undefined) return { kind: plain };

@@ -2,27 +2,27 @@ import { isUtf8 } from 'node:buffer';
 import { decodeBase64, EncodingError } from '../text/encoding.js';
 
 /**
- * The payload that one JSON line stands for, or undefined for a line that is no received datagram (an event, an empty
- * line, a datagram that was sent).
+ * Reads the payload of a received datagram from a line of `udpcat -o json`. Returns undefined for an event, an empty
+ * line, and a datagram that was sent.
  *
- * @param line One line of `udpcat -o json`, without its newline.
- * @throws {EncodingError} If it is not such a line, or its payload is not given exactly once and exactly.
+ * @param line One line without its newline.
+ * @throws {EncodingError} if the line is no such JSON, or does not have exactly one valid payload
  */
 export function decodeJsonLine(line: Uint8Array): Uint8Array | undefined {
   const fields = parseDatagramLine(line);
   return fields === undefined || fields.dir === 'out' ? undefined : decodePayload(fields);
 }
 
-/** The members of a JSON line, none of them checked but `v`, `type` and `dir`. */
+/** The members of a JSON line. Only `v`, `type` and `dir` are checked. */
 export interface Fields {
   readonly [name: string]: unknown;
 }
 
 /**
- * The members of a JSON line of type `datagram`, received or sent, or undefined for one of another type or an empty line.
+ * Reads a JSON line of type `datagram`, received or sent. Returns undefined for an empty line, and for other types.
  *
- * @param line Without its newline.
- * @throws {EncodingError} If it is no such line.
+ * @param line One line without its newline.
+ * @throws {EncodingError} if the line is no such JSON
  */
 export function parseDatagramLine(line: Uint8Array): Fields | undefined {
   const text = decodeText(line);
@@ -57,9 +57,9 @@ function parseObject(text: string): Fields {
 }
 
 /**
- * The payload of a line of type `datagram`.
+ * Decodes the payload of a line of type `datagram`: its member `data` is text, `base64` is bytes.
  *
- * @throws {EncodingError} If it is not given exactly once and exactly.
+ * @throws {EncodingError} if the line does not have exactly one of them, or its value is not valid
  */
 export function decodePayload({ data, base64 }: Fields): Uint8Array {
   if ((data === undefined) === (base64 === undefined)) {
@@ -70,6 +70,7 @@ export function decodePayload({ data, base64 }: Fields): Uint8Array {
     throw new EncodingError(`its "${data === undefined ? 'base64' : 'data'}" is not a string`);
   }
   if (data === undefined) return decodeBase64(written);
-  if (/\p{Surrogate}/u.test(written)) throw new EncodingError('its "data" has a lone surrogate, which is no text');
+  if (/\p{Surrogate}/u.test(written))
+    throw new EncodingError('its "data" has a lone surrogate, which is no valid text');
   return Buffer.from(written, 'utf8');
 }

@@ -3,11 +3,14 @@ import { LocalFailure } from '../text/failure.js';
 import { createCutter, type Frame } from './framing.js';
 import { decodeJsonLine } from './json-datagram.js';
 
-/** A piece of the input that cannot be sent. All before it were delivered, none after it is. */
+/** A piece of the input cannot be sent. The pieces before it were delivered; no later piece is. */
 export class StreamError extends LocalFailure {
   override readonly name = 'StreamError';
 
-  /** @param piece Its number, from 1: a line, or whatever the frame cuts. */
+  /**
+   * @param piece Number of the piece, from 1.
+   * @param noun What the message calls a piece: `line` or `piece`.
+   */
   constructor(piece: number, noun: string, reason: string) {
     super(`${noun} ${piece} cannot be sent: ${reason}`);
   }
@@ -17,18 +20,18 @@ export class StreamError extends LocalFailure {
   }
 }
 
-/** How to turn a byte stream into datagrams. */
+/** How a byte stream becomes datagrams. */
 export interface StreamFormat {
   readonly frame: Frame;
-  /** Of each piece, after it was cut. Not for JSON lines, which say it themselves. */
+  /** Encoding of each piece. Not used for JSON lines, which say how their payload is encoded. */
   readonly encoding: Encoding;
 }
 
 /**
- * The datagrams that a byte stream stands for, in arrays of those that one chunk completes.
+ * Reads payloads of datagrams from a byte stream. Yields an array of the payloads that one chunk completes.
  *
- * @param limitBytes The largest payload that can be sent.
- * @throws {StreamError} At the first piece that is too long, incomplete or cannot be decoded.
+ * @param limitBytes Most bytes of a payload.
+ * @throws {StreamError} at the first piece that is too long, incomplete or not valid; the pieces before it were yielded
  */
 export async function* readMessages(
   input: AsyncIterable<Uint8Array>,
@@ -88,7 +91,7 @@ class PieceDecoder {
     return message;
   }
 
-  /** The error for the piece after the last that was decoded. */
+  /** Makes the error for the piece behind the last decoded one. */
   failed(reason: string): StreamError {
     const { kind } = this.#format.frame;
     return new StreamError(this.#decoded + 1, kind === 'lines' || kind === 'json' ? 'line' : 'piece', reason);

@@ -5,27 +5,28 @@ import type { Rounds } from './rounds.js';
 const RUN_OFFSET = 4;
 const SEQUENCE_OFFSET = 10;
 const FIELD_BYTES = 6;
-/** Bytes of the header; a shorter payload carries none. */
+/** Bytes of the header. A shorter payload has no header. */
 export const HEADER_BYTES = 16;
 const MAX_RUN = 2 ** 48;
-/** What the payloads of one call may take together. */
+/** Most bytes of the payloads that one call of `take` returns. */
 const POOL_BYTES = 1024 * 1024;
-/** So many bytes of the run's id in their place show an echo, though the rest may have been corrupted. */
+/** A reply with at least this many bytes of the run's number in their place is an echo, even if other bytes differ. */
 const LEAST_LIKENESS = 3;
 
-/** What the header of a generated payload says. */
+/** The header of a generated payload, decoded. */
 export interface PayloadHeader {
-  /** The run that sent it. */
+  /** The random number of the run that sent the payload. */
   readonly run: number;
-  /** Which of its transmissions it is, from 0. */
+  /** The number of the transmission in the run, from 0. */
   readonly sequence: number;
-  /** Whether the check holds: no byte of the payload was changed, added or cut off. */
+  /** Whether the checksum is right: no byte of the payload was changed, added or cut off. */
   readonly intact: boolean;
 }
 
 /**
- * Generated payloads of one size, a different one for each transmission, so that what an echo sends back tells which one it
- * answers. In front of the printable pattern of {@link generatePayload} stands a header, all numbers big-endian:
+ * Generates payloads of one size (`--size`). Each transmission has a different payload, so that an echo shows which
+ * request it is a reply to. A payload is a header and the printable pattern of {@link generatePayload}. The numbers of
+ * the header are big-endian:
  *
  * | bytes | what |
  * | --- | --- |
@@ -33,19 +34,22 @@ export interface PayloadHeader {
  * | 4 to 9 | random number of the run |
  * | 10 to 15 | sequence number, from 0 |
  *
- * Payloads shorter than the header are the pattern alone, and always the same.
+ * Payloads shorter than the header are only the pattern. They are all equal.
  */
 export class NumberedPayloads implements Rounds {
   readonly size = 1;
-  /** The number of the run, undefined where the payloads are too short to carry it. */
+  /** The random number of the run. Undefined if the payloads are too short for a header. */
   readonly run: number | undefined;
   readonly #runBytes: Uint8Array;
   readonly #pattern: Uint8Array;
   readonly #patternCheck: number;
-  /** Written anew for each call: sending at full speed costs no memory. */
+  /** The payloads of the last call. They are overwritten by the next one, so that sending allocates no memory. */
   readonly #pool: Payload[] = [];
 
-  /** @param run below 2^48; default: random */
+  /**
+   * @param bytes Size of each payload.
+   * @param run The number of the run, below 2^48. Default: random.
+   */
   constructor(bytes: number, run = Math.floor(Math.random() * MAX_RUN)) {
     const numbered = bytes >= HEADER_BYTES;
     this.run = numbered ? run : undefined;
@@ -68,12 +72,12 @@ export class NumberedPayloads implements Rounds {
     });
   }
 
-  /** What the header of a payload says; undefined where it is too short to have one. */
+  /** Decodes the header of a payload. Undefined if the payload is shorter than a header. */
   read(data: Uint8Array): PayloadHeader | undefined {
     return readHeader(data);
   }
 
-  /** Whether a reply echoes one of these, changed or cut off as it may be, rather than being a service's own. */
+  /** Whether a reply is an echo of this run, even a corrupted or shortened one. A service's own response is not. */
   resembles(reply: Uint8Array): boolean {
     const same = this.#runBytes.filter((byte, index) => reply[RUN_OFFSET + index] === byte);
     return this.run !== undefined && same.length >= LEAST_LIKENESS;
@@ -82,7 +86,7 @@ export class NumberedPayloads implements Rounds {
 
 interface Payload {
   readonly bytes: Buffer;
-  /** Run and sequence number within them. */
+  /** View of the run and the sequence number in `bytes`. */
   readonly numbers: Uint8Array;
 }
 

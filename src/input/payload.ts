@@ -1,10 +1,14 @@
-/** The bytes of a file, or one more than `limitBytes` of them if it is longer. Pipes and devices are read to their end. */
+/**
+ * Reads a file, pipe or device, but at most `limitBytes` + 1 bytes: the caller sees from the size that it is too long.
+ *
+ * @throws the error of the system if the file cannot be opened or read
+ */
 export async function readPayloadFile(path: string, limitBytes: number): Promise<Uint8Array> {
   const { readChunks } = await import('./file-chunks.js');
   return readPayload(readChunks(path), limitBytes);
 }
 
-/** All bytes of a stream, or one more than `limitBytes` of them if it is longer. */
+/** Reads a stream, but at most `limitBytes` + 1 bytes: the caller sees from the size that it is too long. */
 export async function readPayload(input: AsyncIterable<Uint8Array>, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -19,7 +23,7 @@ export async function readPayload(input: AsyncIterable<Uint8Array>, limitBytes: 
 const FIRST_PRINTABLE = 0x21;
 const PRINTABLE_COUNT = 94;
 
-/** A payload of so many bytes: the printable characters of ASCII from `!` to `~`, over and over. */
+/** Generates a payload of `bytes` bytes: the characters of ASCII from `!` to `~`, repeated. */
 export function generatePayload(bytes: number): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, index) => FIRST_PRINTABLE + (index % PRINTABLE_COUNT));
 }

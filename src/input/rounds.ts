@@ -1,20 +1,20 @@
-/** Messages that are known before the first is sent: a round of them, sent once or over and over. */
+/** Messages that are known before the first one is sent. All of them are a round, which is sent once or repeatedly. */
 export interface Rounds {
-  /** Messages in a round. */
+  /** Number of messages in a round. */
   readonly size: number;
   /**
-   * The messages of some transmissions in a row.
+   * Returns the payloads of up to `count` transmissions in a row, never none. It returns fewer if all of them would
+   * take much memory. Their memory is reused: send them before you call it again.
    *
-   * @param first number of the first of them, counted from 0 over all rounds
-   * @returns as many as asked, or fewer where those would take much memory, at least one; theirs is the memory of what an earlier call gave, which must have been sent by then
+   * @param first Number of the first transmission, counted from 0 over all rounds.
    */
   take(first: number, count: number): readonly Uint8Array[];
 }
 
-/** Rounds in which each message is the same every time. */
+/** Rounds of fixed messages. */
 export class ListedRounds implements Rounds {
   readonly #messages: readonly Uint8Array[];
-  /** Several rounds in a row, of which parts were asked for. */
+  /** Enough rounds in a row for the longest part that was asked for. `take` returns slices of it. */
   #repeated: readonly Uint8Array[];
 
   constructor(messages: readonly Uint8Array[]) {

@@ -2,14 +2,16 @@ import type { Readable } from 'node:stream';
 import { decode, type Encoding, EncodingError } from '../text/encoding.js';
 import { createCutter } from './framing.js';
 
-/** Hands over what a person types, line by line, until `stop` is called or the typing ends. */
+/** Reads lines that a person types, until `stop` is called or stdin ends. */
 export function readTypedLines(
   stdin: Readable,
   encoding: Encoding,
   handlers: {
+    /** Called with each decoded line, without its newline. */
     readonly line: (payload: Uint8Array) => void;
-    /** A line that cannot be decoded. */
+    /** Called for a line that cannot be decoded, and for one that is too long. After a long line the reading ends. */
     readonly bad: (error: EncodingError) => void;
+    /** Called once at the end of stdin; not after `stop`. */
     readonly end: () => void;
   },
 ): { stop(): void } {

@@ -1,17 +1,19 @@
 const INITIAL_BYTES = 4 * 1024;
 
-/** A growing buffer that many datagrams are written into before it is given to a stream as one chunk, and used again. */
+/**
+ * A growing buffer. Many datagrams are written to it, and go to a stream as one chunk. Then the buffer is used again.
+ */
 export class ChunkBuilder {
   #buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   #view = new DataView(this.#buffer.buffer);
   #length = 0;
 
-  /** Bytes written so far. */
+  /** Number of bytes written since the last {@link take}. */
   get length(): number {
     return this.#length;
   }
 
-  /** What is being written, where {@link extend} made room; another one once more is written. */
+  /** The memory that is written to, at the offsets that {@link extend} returns. The next write can replace it. */
   get buffer(): Buffer {
     return this.#buffer;
   }
@@ -21,7 +23,7 @@ export class ChunkBuilder {
     return this.#view;
   }
 
-  /** Makes room for so many bytes, all of which the caller is to write into {@link buffer}; returns where they begin. */
+  /** Makes room for `bytes` bytes, and returns their offset in {@link buffer}. The caller must write all of them. */
   extend(bytes: number): number {
     this.#reserve(bytes);
     const at = this.#length;
@@ -29,24 +31,27 @@ export class ChunkBuilder {
     return at;
   }
 
+  /** Appends bytes. */
   bytes(data: Uint8Array): void {
     const at = this.extend(data.length);
     this.#buffer.set(data, at);
   }
 
+  /** Appends a text as UTF-8. */
   text(text: string): void {
-    // No UTF-16 unit needs more than three bytes.
+    // A UTF-16 unit takes at most three bytes of UTF-8.
     this.#reserve(text.length * 3);
     this.#length += this.#buffer.write(text, this.#length, 'utf8');
   }
 
+  /** Appends one byte. */
   byte(value: number): void {
     this.#reserve(1);
     this.#buffer[this.#length] = value;
     this.#length += 1;
   }
 
-  /** What was written; valid until something more is written. The builder is empty then. */
+  /** Returns everything written, and empties the builder. The result is valid until the next write. */
   take(): Buffer {
     const chunk = this.#buffer.subarray(0, this.#length);
     this.#length = 0;

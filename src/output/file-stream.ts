@@ -2,12 +2,12 @@ import { fstatSync, ftruncateSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 
 /**
- * Writes to an open file, all of each chunk or an error. Node's own stream for a stdout that is a file takes it for done
- * when the disk had room for a part only.
+ * Writes to an open file. A chunk is written whole, or it is an error. Node's own stream for stdout reports success
+ * when the disk had room for only a part of the chunk.
  */
 export class FileStream extends Writable {
   readonly #fd: number;
-  /** How much the file held before. */
+  /** Size of the file when the stream was opened. */
   readonly #bytesBefore: number;
   #bytesTaken = 0;
 
@@ -17,21 +17,21 @@ export class FileStream extends Writable {
     this.#bytesBefore = fstatSync(fd).size;
   }
 
-  /** How many bytes the file has taken; it takes them at once. */
+  /** Number of bytes that the file has taken from this stream. */
   get bytesTaken(): number {
     return this.#bytesTaken;
   }
 
   /**
-   * Has the file end with the first so many of the bytes that it has taken, where they stand at its end and nobody else
-   * has written to it since; otherwise it is left as it is.
+   * Cuts the file behind the first `bytes` bytes of this stream. Leaves the file as it is if another process has
+   * written to it.
    */
   cutTo(bytes: number): void {
     try {
       if (fstatSync(this.#fd).size !== this.#bytesBefore + this.#bytesTaken) return;
       ftruncateSync(this.#fd, this.#bytesBefore + bytes);
     } catch {
-      // A reader finds the broken end, and tells.
+      // The file keeps its broken end. Its readers will report it.
     }
   }
 

@@ -3,12 +3,12 @@ import { type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
 import { escapeJson } from '../text/escape.js';
 import { formatTime } from '../text/time.js';
 
-/** The version of the lines: within it fields and types may be added, and none changes its meaning. */
+/** The version of the lines. New fields and types can be added to a version. No field changes its meaning. */
 const VERSION = 1;
 
-/** An event on a line of its own; `time` is when it is written. */
+/** An event, written as a line of its own. `formatEvent` adds the time. */
 export type JsonEvent =
-  /** `seed` where answers have faults. */
+  /** The server is bound to `address`. `seed` is that of the faults, if responses have faults. */
   | { readonly type: 'listening'; readonly address: string; readonly seed?: number }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly peer?: string }
   | {
@@ -25,37 +25,40 @@ export type JsonEvent =
       readonly replies: number;
       readonly rttMs?: number;
       readonly address: string;
-      /** The name of the probe, and what it learned or why it failed. */
+      /** The name of the probe. */
       readonly probe?: string;
+      /** What the reply told the probe, or why the probe failed. */
       readonly says?: string;
-      /** Replies that differ from a recording, and its answers that did not come: how many, and the numbers of the first. */
+      /** Replies that differ from the recording: how many, and the numbers of the first ones. */
       readonly differs?: { readonly total: number; readonly numbers: readonly number[] };
+      /** Expected replies that did not come: how many, and the numbers of the first ones. */
       readonly missing?: { readonly total: number; readonly numbers: readonly number[] };
     }
   | ({ readonly type: 'summary' } & SummaryFields);
 
 /** The totals of a run. */
 export interface SummaryFields {
-  /** Datagrams that the kernel took. */
+  /** Datagrams that the kernel accepted for sending. */
   readonly sent: number;
-  /** Datagrams that were taken in. */
+  /** Datagrams that were received and not dropped. */
   readonly received: number;
-  /** Datagrams lost, by where; null where it cannot be known. */
+  /** Lost datagrams, by place. `kernel` is null if the kernel's number is not known. */
   readonly dropped: { readonly kernel: number | null; readonly queue: number; readonly output: number };
-  /** Only where the kernel may have dropped more than it counted. */
+  /** Set if the kernel may have dropped more datagrams than it counted. */
   readonly kernelIsLowerBound?: true;
+  /** Duration of the run in milliseconds. */
   readonly durationMs: number;
 }
 
-/** One event as a line, with its newline. */
+/** Formats an event as a line, newline included. @param timeMs milliseconds since the epoch */
 export function formatEvent({ type, ...fields }: JsonEvent, timeMs: number): string {
   return `${escapeJson(JSON.stringify({ v: VERSION, type, time: formatTime(timeMs), ...fields }))}\n`;
 }
 
 /**
- * One datagram as a line, with its newline.
+ * Formats a datagram as a line, newline included.
  *
- * @param bound The bound address, which stands as `local` where the datagram's own destination is not known.
+ * @param bound The bound address. It is written as `local` if the datagram's own local address is not known.
  */
 export function formatDatagram(datagram: Datagram, dir: 'in' | 'out', bound: Endpoint): string {
   const { data, remote, local, timeMs } = datagram;
@@ -74,7 +77,7 @@ function payloadMember(data: Uint8Array): string {
   return text === undefined ? `"base64":"${base64}"` : `"data":${escapeJson(JSON.stringify(text))}`;
 }
 
-/** A payload as text if it is valid UTF-8, so that it is exact, else as base64. */
+/** Encodes a payload: as the text `data` if it is valid UTF-8, otherwise as `base64`. So every payload is exact. */
 export function payloadFields(data: Uint8Array): { data?: string; base64?: string } {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return isUtf8(bytes) ? { data: bytes.toString('utf8') } : { base64: bytes.toString('base64') };

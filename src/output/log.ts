@@ -4,45 +4,48 @@ import { escapeJson, escapeText } from '../text/escape.js';
 import { createPalette, type Palette } from './palette.js';
 import { StatusLine } from './status-line.js';
 
-/** How much is said on stderr, from most to least. */
+/** How much is logged on stderr, from most to least. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** How it is said: a line for people, or pino's JSON. */
+/** How lines of the log are written: as text for people, or as JSON of pino. */
 export type LogFormat = 'pretty' | 'json';
 
 export const LOG_FORMATS: readonly LogFormat[] = ['pretty', 'json'];
 
-/** Facts that belong to a line: further members of it in JSON, not shown otherwise. */
+/** Members that are added to a line in JSON. The pretty format does not show them. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** What udpcat says on stderr. Lines appear in the order in which they were given. */
+/** Writes log lines to stderr, in the order of the calls. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
   /**
-   * A line that is written whatever the level.
+   * Writes a line at any level.
    *
-   * @param details lines under it for people; in JSON its fields say the same
+   * @param details Lines under it in the pretty format. In JSON `fields` has the same information.
    */
   announce(message: string, fields?: LogFields, details?: readonly string[]): void;
-  /** As {@link announce}, for what can be asked for without end: left out while nobody reads the lines before it. */
+  /**
+   * Writes a line at any level, for lines that can come without end. The line is left out while more than 1 MiB of
+   * lines is unread.
+   */
   report(message: string, fields?: LogFields, details?: readonly string[]): void;
   /** Whether there is a status line. */
   readonly hasStatus: boolean;
   /**
-   * Shows a text at the bottom of the terminal, replaced in place at most four times a second; undefined takes it away.
-   * Lines are written above it. Nothing where there is no status line.
+   * Shows a text at the bottom of the terminal, below all lines. It changes at most four times a second. Undefined
+   * removes it. Without a status line this does nothing.
    */
   status(text: string | undefined): void;
-  /** Takes the status line away for a moment, because something else is about to be written to the terminal. */
+  /** Removes the status line for a moment. Call it before something else is written to the terminal. */
   putStatusAside(): void;
   /** Whether lines of a level are written. */
   writes(level: LogLevel): boolean;
-  /** Resolves when every line given so far was handed to the stream. */
+  /** Resolves when every line so far was handed to the stream. */
   flush(): Promise<void>;
 }
 
@@ -51,7 +54,7 @@ export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
   readonly colored: boolean;
-  /** Whether there is a status line: only for people, and only on a terminal. Default: none. */
+  /** Whether there is a status line. Only for the pretty format on a terminal. Default: false. */
   readonly hasStatus?: boolean;
 }
 
@@ -61,16 +64,17 @@ interface Line {
   readonly fields: LogFields;
   /** Lines under it in a pretty log. */
   readonly details: readonly string[];
-  /** Whether it is written even when nobody reads the lines before it. */
+  /** Whether it is written even if the lines before it are unread. */
   readonly essential: boolean;
 }
 
-/** Above this no more lines are put behind those that nobody has read, except for essential ones. */
+/** While more bytes than this are unread, only essential lines are written. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 /**
- * A log on a stream. The stream is opened, and pino loaded, with the first line that is written, so that a command that
- * says nothing is fast.
+ * Makes a log. With the first line it opens the stream and loads pino, so that a command without a line starts faster.
+ *
+ * @param stream Opens the stream. Called at most once.
  */
 export function createLog(stream: () => Writable, options: LogOptions): Log {
   const threshold = LOG_LEVELS.indexOf(options.level);
@@ -80,7 +84,7 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
   let leftOut = 0;
   let opened: Writable | undefined;
   const open = (): Writable => {
-    // Nobody can be told that stderr is closed.
+    // If stderr is closed, there is no place to report it.
     opened ??= stream().on('error', () => undefined);
     return opened;
   };
@@ -99,7 +103,7 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
       leftOut += 1;
       return;
     }
-    if (leftOut > 0) logger.warn(`${leftOut} lines were left out here, because nobody read those before them`);
+    if (leftOut > 0) logger.warn(`${leftOut} lines were left out here, because the lines before them were not read`);
     leftOut = 0;
     logger[level](fields, message);
     if (options.format === 'pretty') for (const detail of details) logger[level](detail);

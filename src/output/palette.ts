@@ -1,4 +1,4 @@
-/** The few styles that udpcat uses; each returns its text unchanged where there is no colour. */
+/** The styles that udpcat uses. Without colour each returns its text unchanged. */
 export interface Palette {
   readonly dim: (text: string) => string;
   readonly cyan: (text: string) => string;
@@ -9,7 +9,7 @@ export interface Palette {
 const plain = (text: string): string => text;
 const PLAIN: Palette = { dim: plain, cyan: plain, yellow: plain, red: plain };
 
-/** Loads chalk only where there is something to colour. */
+/** Makes a palette. Loads chalk only if `colored` is true. */
 export async function createPalette(colored: boolean): Promise<Palette> {
   if (!colored) return PLAIN;
   const { Chalk } = await import('chalk');
@@ -17,8 +17,8 @@ export async function createPalette(colored: boolean): Promise<Palette> {
 }
 
 /**
- * Whether to colour a stream: the option decides, then `NO_COLOR` (no-color.org), then `FORCE_COLOR`, then whether it is
- * a terminal that can.
+ * Whether to colour a stream. The first that is set decides: the option, `NO_COLOR` (https://no-color.org),
+ * `FORCE_COLOR`. Otherwise a terminal is coloured, unless `TERM` is `dumb`.
  */
 export function wantsColor(
   option: boolean | undefined,

@@ -2,21 +2,23 @@ import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { FileStream } from './file-stream.js';
 
-/** How far a stream has got, in bytes since it was opened. */
+/** The progress of a stream, in bytes since it was opened. */
 export interface Progress {
-  /** What it was given. */
+  /** Bytes that were given to the stream. */
   readonly given: number;
-  /** What of that the system has taken. */
+  /** Bytes of them that the system has taken. */
   readonly taken: number;
 }
 
-/** Of a pipe, as Node has it: bytes given to libuv, and those of them that wait there. */
+/** The part of a pipe inside Node. */
 interface Handle {
+  /** Bytes that were given to libuv. */
   readonly bytesWritten: number;
+  /** Bytes of them that still wait in libuv. */
   readonly writeQueueSize: number;
 }
 
-/** How far a stream has got; undefined where that cannot be known, as of a pipe that failed. */
+/** Returns the progress of a stream. Undefined if it cannot be known, for example of a pipe that failed. */
 export function progressOf(stream: Writable): Progress | undefined {
   if (stream instanceof FileStream) return { given: stream.bytesTaken, taken: stream.bytesTaken };
   if (!(stream instanceof Socket) || stream.errored !== null) return undefined;

@@ -2,37 +2,37 @@ import type { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
 import { escapeText } from '../text/escape.js';
 
-/** How often the line changes at most. */
+/** Shortest time between two changes of the line. */
 const UPDATE_MS = 250;
-/** How long it stays away when something else was written to its terminal, so that a flood is not slowed by it. */
+/** How long the line stays away after something else was written to the terminal. So it does not slow down a flood. */
 const ASIDE_MS = 50;
-/** For a terminal that does not know its width. */
+/** The width of a terminal that does not tell its width. */
 const DEFAULT_COLUMNS = 80;
 
-/** Back to the first column, and nothing right of there: ECMA-48, EL. */
+/** Moves to the first column and clears the line (EL of ECMA-48). */
 const ERASE = '\r\x1b[K';
 
 /**
- * One line at the bottom of a terminal that is replaced in place. Its timers keep no process alive. What else is written
- * to the terminal must end in a newline, and stands above it.
+ * One line at the bottom of a terminal, which is replaced in place. Other output on the terminal must end in a newline;
+ * it stands above the line. The timers of the line do not keep the process alive.
  */
 export class StatusLine {
   readonly #stream: () => Writable;
   #latest = '';
-  /** What is drawn; undefined while there is no line. */
+  /** The text of the line. Undefined while there is no line. */
   #text: string | undefined;
-  /** Whether it stands on the terminal now. */
+  /** Whether the line is on the terminal now. */
   #shown = false;
   #updatedMs = -Infinity;
   #update: NodeJS.Timeout | undefined;
   #comeBack: NodeJS.Timeout | undefined;
 
-  /** @param stream opened with the first line that is drawn */
+  /** @param stream Opens the stream. Called when something is drawn. */
   constructor(stream: () => Writable) {
     this.#stream = stream;
   }
 
-  /** Shows the text, cut to the width of the terminal, at once or within 250 ms; undefined takes the line away at once. */
+  /** Shows a text within 250 ms, cut to the width of the terminal. Undefined removes the line at once. */
   set(text: string | undefined): void {
     if (text === undefined) {
       clearTimeout(this.#update);
@@ -57,25 +57,25 @@ export class StatusLine {
     this.draw();
   };
 
-  /** Draws the line, if there is one, where the cursor is. */
+  /** Draws the line, if there is one, in the row of the cursor. */
   draw(): void {
     if (this.#text === undefined) return;
     const stream = this.#stream();
     const { columns = 0 } = stream as Partial<WriteStream>;
-    // In the last column the cursor would be about to go to the next line.
+    // One column less: a text in the last column would move the cursor to the next row.
     const width = (columns > 0 ? columns : DEFAULT_COLUMNS) - 1;
     stream.write(`${ERASE}${Array.from(escapeText(this.#text)).slice(0, width).join('')}`);
     this.#shown = true;
   }
 
-  /** Takes the line off the terminal until it is drawn again. */
+  /** Removes the line from the terminal, until {@link draw} is called. */
   erase(): void {
     if (!this.#shown) return;
     this.#stream().write(ERASE);
     this.#shown = false;
   }
 
-  /** Makes room for what another stream is about to write to the same terminal; the line comes back by itself. */
+  /** Removes the line before another stream writes to the same terminal. The line comes back after 50 ms. */
   putAside(): void {
     if (!this.#shown) return;
     this.erase();

@@ -16,8 +16,8 @@ const RESERVED = 0x0a0a0a0a;
 const MAX_TOLD = 12;
 
 /**
- * Asks a server which versions of QUIC it speaks: it replies to an unknown version with their list (RFC 9000 section
- * 6).
+ * Asks a server which versions of QUIC it speaks. A server replies to an unknown version with a list of its own
+ * versions (RFC 9000 section 6).
  */
 export const quic = defineProbe({
   summary: 'which versions of QUIC a server speaks',

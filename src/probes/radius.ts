@@ -12,8 +12,8 @@ const REPLIES: Readonly<Record<number, string>> = {
   11: 'Access-Challenge',
 };
 /**
- * Codes of a server's replies to Status-Server: on its port for authentication, and for accounting (RFC 5997 section
- * 3).
+ * Codes of the replies of a server that is up: on its authentication port, and on its accounting port (RFC 5997
+ * section 3).
  */
 const SUCCESSES = [2, 5];
 

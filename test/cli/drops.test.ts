@@ -1,4 +1,4 @@
-/** What was sent is what was written and what is counted as dropped, to the datagram. */
+/** Every datagram that was sent is written or counted as dropped. */
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { ENGINE_NAMES, testWithLinuxEngine } from '../support/engines.js';
@@ -8,7 +8,7 @@ import { drained, jsonLines, kernelSocket, sendAll } from '../support/service.js
 import { answeringServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, quote, type Running, start, udpcat } from '../support/udpcat.js';
 
-/** Has so many replies come to a send that asks for all while it cannot read, with a buffer that holds few; how it ended. */
+/** Runs `send` with a small receive buffer, and stops it while many replies come. Returns how it ended. */
 async function overwhelmed(replies: number, args: readonly string[]): Promise<Outcome> {
   await using server = await silentServer();
   const options = ['-n', 'all', '-w', '4s', '--recv-buffer', '8k', '--fail-on-drop', ...args];
@@ -26,23 +26,23 @@ interface Dropped {
   readonly output: number;
 }
 
-/** What a summary tells of what was dropped. */
+/** The part of a summary about dropped datagrams. */
 interface Account {
   readonly dropped: Dropped;
   readonly kernelIsLowerBound?: boolean;
 }
 
-/** More datagrams than the kernel's own buffer holds where the system allows 4 MiB. */
+/** More datagrams than fit the kernel's receive buffer of 4 MiB. */
 const MANY = 20_000;
 
-/** Engines that count the kernel's drops to the datagram. */
+/** Options of engines that count the kernel's drops exactly. */
 const EXACT_ENGINES = ENGINE_NAMES.map((name) =>
   name === 'linux' ? ['--engine', name, '--exact-drops'] : ['--engine', name],
 );
 
 const loopback = (family: Family): string => (family === 6 ? '[::1]:0' : '127.0.0.1:0');
 
-/** What `-o json` wrote, checked against itself: datagrams written, and those dropped by the summary. */
+/** Reads the output of `-o json`: its datagrams, and the dropped ones in its summary. Checks that they agree. */
 function accountOf({ stdout }: Outcome): { readonly written: number; readonly dropped: Dropped; readonly sum: number } {
   const lines = jsonLines(stdout);
   const written = lines.filter(({ type }) => type === 'datagram').length;
@@ -56,26 +56,26 @@ function accountOf({ stdout }: Outcome): { readonly written: number; readonly dr
   return { written, dropped, sum: written + dropped.kernel + dropped.queue + dropped.output };
 }
 
-/** The summary of `--stats --log-format json`. */
+/** Returns the summary of `--stats --log-format json`. */
 function summaryOf({ stderr }: Outcome): { readonly received: number; readonly dropped: Dropped } {
   const line = jsonLines(stderr).find(({ durationMs }) => durationMs !== undefined);
   return line as unknown as { received: number; dropped: Dropped };
 }
 
-/** The whole lines of a flood in an output, each of which must be the one that was sent. */
+/** Returns the whole lines of a flood in an output. Checks that each is a line that was sent. */
 function numbersIn(stdout: Uint8Array): number[] {
   const lines = Buffer.from(stdout).toString().split('\n').slice(0, -1);
   for (const line of lines) expect(line).toMatch(new RegExp(`^\\d{${FLOOD_BYTES}}$`));
   return lines.map(Number);
 }
 
-/** The address in the first line of `--log-format json`. */
+/** Returns the address in the first line of `--log-format json`. */
 async function listeningAddress(running: Running): Promise<string> {
   const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
   return (JSON.parse(line) as { address: string }).address;
 }
 
-/** Starts a server whose stdout nobody reads, and which has taken from the kernel all that was sent to it. */
+/** Starts a server whose stdout nobody reads, and floods it until it has taken all datagrams from the kernel. */
 async function startFilled(family: Family): Promise<Running> {
   const options = ['--stats', '--log-format', 'json', '--queue-size', '30000'];
   const running = start(['serve', loopback(family), ...options]);
@@ -158,7 +158,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     expect(numbersIn(outcome.stdout).length).toBeLessThanOrEqual(received - dropped.output);
   });
 
-  test('when it is told to end while the full buffer of the kernel waits to be read', async () => {
+  test('when a signal ends it while the buffer of the kernel is full', async () => {
     await using running = start(['serve', loopback(family), '-o', 'json']);
     await using peer = await silentServer(family);
     const address = await running.listening();
@@ -173,9 +173,9 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     expect(sum).toBe(MANY);
   });
 
-  test('when a second signal has what is left given up', async () => {
+  test('when a second signal makes it give up waiting datagrams', async () => {
     await using running = await startFilled(family);
-    // Two of a kind would be one, were the first not taken yet.
+    // Two different signals: a second one of the same kind is lost while the first is pending.
     running.kill('SIGTERM');
     running.kill('SIGINT');
     await running.until('"durationMs"', 'stderr');
@@ -186,7 +186,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     expect(dropped.output).toBeGreaterThan(0);
     expect(written.length + dropped.output).toBe(received);
     expect(received + dropped.kernel + dropped.queue).toBe(MANY);
-    // A part of them may have been dropped before the end, by the kernel; those that are there are in order.
+    // The kernel may have dropped some of them. The others are in order.
     expect(written).toEqual(written.toSorted((a, b) => a - b));
   });
 });
@@ -202,12 +202,12 @@ testInNamespaces('serve accounts for every datagram when the disk is full', asyn
   const { received, dropped } = summaryOf(outcome);
   expect(outcome.stdout.toString()).toBe('status 1\n');
   expect(received + dropped.kernel + dropped.queue).toBe(400);
-  // The disk holds 130 lines and a part of another.
+  // The disk has room for 130 lines and a part of another.
   expect(Math.floor((64 * 1024) / 501) + dropped.output).toBe(received);
 });
 
 describe("the kernel's drops", () => {
-  test('are told while serve runs: an event each time there were more, and one warning', async () => {
+  test('are reported while serve runs: by an event each time there are more, and by one warning', async () => {
     await using running = start(['serve', '-o', 'json', '--recv-buffer', '8k', '--stats']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -228,7 +228,7 @@ describe("the kernel's drops", () => {
     expect(outcome.stderr).toMatch(RegExp(`, (at least )?${drops} dropped by the kernel in `));
   });
 
-  test('are told at the end of a run too short for that, though nobody asked for a summary', async () => {
+  test('are reported at the end of a short run, even without a summary', async () => {
     await using running = start(['serve', '-c', '2', '--recv-buffer', '8k']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -238,7 +238,7 @@ describe("the kernel's drops", () => {
     expect(await running.outcome).toMatchObject({ status: 0, stderr: expect.stringMatching(/\(--recv-buffer\)\n$/) });
   });
 
-  testWithLinuxEngine('are the least that there can be with the linux engine, unless it is asked for all', async () => {
+  testWithLinuxEngine('are a lower bound with the linux engine, except with --exact-drops', async () => {
     for (const [options, isLowerBound] of [
       [['--engine', 'linux'], true],
       [['--engine', 'linux', '--exact-drops'], undefined],
@@ -271,13 +271,13 @@ describe("the kernel's drops", () => {
     expect(sum).toBe(300);
   });
 
-  test('are null for a send that does not listen', async () => {
+  test('are null for a send that waits for no reply', async () => {
     await using server = await silentServer();
     const { stdout } = await udpcat(['send', server.address, 'x', '-o', 'json']);
     expect(jsonLines(stdout).at(-1)).toMatchObject({ dropped: { kernel: null, queue: 0, output: 0 } });
   });
 
-  test.concurrent('of a send that listens are counted too, those of strangers included', async () => {
+  test.concurrent('of a send that waits for replies are counted, datagrams of strangers included', async () => {
     const replies = 300;
     const outcome = await overwhelmed(replies, ['-o', 'json']);
     const { sum, dropped } = accountOf(outcome);
@@ -293,7 +293,7 @@ describe("the kernel's drops", () => {
 });
 
 describe('--fail-on-drop', () => {
-  /** Ends a command that was flooded while it stood still, or whose reader did not read. */
+  /** Ends a command that was stopped and flooded, or whose stdout nobody read. */
   async function flooded(args: readonly string[], { still }: { readonly still: boolean }): Promise<Outcome> {
     await using running = start(args);
     await using peer = await silentServer();
@@ -340,7 +340,7 @@ describe('--fail-on-drop', () => {
     });
   });
 
-  test.concurrent('leaves every other status alone', async () => {
+  test.concurrent('does not change other exit statuses', async () => {
     const args = ['serve', '--fail-on-drop', '--recv-buffer', '8k', '-c', '1000', '--idle', '4s'];
     await using running = start(args);
     await using peer = await silentServer();

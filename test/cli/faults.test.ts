@@ -10,7 +10,7 @@ import { type Outcome, start, udpcat } from '../support/udpcat.js';
 
 type Counts = Readonly<Record<string, number>>;
 
-/** What the summary on stderr says of the faults; `--stats --log-format json` ends with it. */
+/** Returns the faults in the summary on stderr, the last line of `--stats --log-format json`. */
 function faultsOf({ stderr }: Outcome): Counts {
   return jsonLines(stderr).at(-1)?.faults as Counts;
 }
@@ -38,7 +38,7 @@ const ALL_AT_ONCE = [
   '10%',
 ];
 
-/** What comes of so many datagrams, in order, and the counts. */
+/** Sends datagrams to a server, and collects its responses in order, and its counts. */
 async function answersOf(args: readonly string[], payloads: readonly string[]) {
   await using peer = await silentServer();
   const { running, address } = await startSummed([...args, '-c', String(payloads.length)]);
@@ -55,7 +55,7 @@ describe('a seed', () => {
   test.each([
     ['echo', ['echo', ...ALL_AT_ONCE]],
     ['serve --reply', ['serve', '--reply', 'the answer', '-o', 'none', '--no-loop-guard', ...ALL_AT_ONCE]],
-  ])('has %s give the same answers to the same datagrams, faults and counts', async (_, args) => {
+  ])('makes %s give the same responses, faults and counts for the same requests', async (_, args) => {
     const [one, two, other] = await Promise.all(
       ['7', '7', '8'].map((seed) => answersOf([...args, '--seed', seed], numbers(300))),
     );
@@ -64,7 +64,7 @@ describe('a seed', () => {
     expect(other?.answers).not.toEqual(one?.answers);
   });
 
-  test('that was not given is chosen, told at the start and in the summary, and has the same again', async () => {
+  test('that was not given is chosen and shown at the start and in the summary, and gives the same run again', async () => {
     await using running = start(['echo', '--loss', '50%', '-o', 'json', '--stats', '--duration', '20ms']);
     const { stdout, stderr } = await running.outcome;
     const [, seed = ''] = /^udpcat: the answers have faults; --seed (\d+) has the same again$/m.exec(stderr) ?? [];
@@ -84,14 +84,14 @@ describe('a seed', () => {
     expect(await seedOf()).not.toBe(await seedOf());
   });
 
-  test('alone is no fault, and nothing is said of it', async () => {
+  test('alone is no fault, and is not shown', async () => {
     const outcome = await udpcat(['echo', '--seed', '7', '--duration', '20ms', '--stats', '-o', 'json']);
     expect(outcome.stderr).not.toMatch(/fault/);
     expect(jsonLines(outcome.stdout).at(-1)).not.toHaveProperty('faults');
   });
 });
 
-test('faults without answers are a usage error', async () => {
+test('faults without responses are a usage error', async () => {
   const outcome = await udpcat(['serve', '--loss', '5%']);
   expect(outcome.status).toBe(2);
   expect(outcome.stderr).toMatch(
@@ -100,7 +100,7 @@ test('faults without answers are a usage error', async () => {
 });
 
 describe('over a real socket', () => {
-  test('5,000 answers are lost, corrupted and sent twice as often as was asked for, and all are accounted for', async () => {
+  test('5,000 responses are lost, corrupted and sent twice with the given probabilities, and all are counted', async () => {
     const count = 5000;
     await using peer = await silentServer();
     const { running, address } = await startSummed([
@@ -136,7 +136,7 @@ describe('over a real socket', () => {
     expect(changed.length).toBeGreaterThan(corrupted! / 2);
   });
 
-  test('delayed, jittered and reordered answers all come, whole, and none before its time', async () => {
+  test('delayed, jittered and reordered responses all come unchanged, and none too early', async () => {
     const count = 500;
     await using peer = await silentServer();
     const { running, address } = await startSummed([
@@ -162,7 +162,7 @@ describe('over a real socket', () => {
     expect(faultsOf(outcome)).toMatchObject({ answers: count, delayed: count, lost: 0, unsent: 0, overflowed: 0 });
   });
 
-  test.concurrent('a blackhole swallows the answers of its time, and those after it come', async () => {
+  test.concurrent('a blackhole drops the responses of its time, and later ones come', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['echo', '--blackhole', '..3s', '--blackhole', '1h..']);
     await using server = running;
@@ -178,9 +178,9 @@ describe('over a real socket', () => {
     expect(texts(peer)).not.toContain('early');
   });
 
-  test('a flood of answers that wait is bounded, told once, and counted', async () => {
+  test('a flood of delayed responses is bounded, warned about once, and counted', async () => {
     await using peer = await silentServer();
-    // Some 70 of the largest datagrams above what the line holds.
+    // About 70 of the largest datagrams more than the delay line holds.
     const count = 1100;
     const { running, address } = await startSummed([
       'echo',
@@ -210,8 +210,8 @@ describe('over a real socket', () => {
   });
 });
 
-describe('answers that come later by themselves', () => {
-  test('of rules are delayed and sent twice as others are', async () => {
+describe('responses that are not ready at once', () => {
+  test('of rules with a delay have faults as others do', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'udpcat-faults-'));
     try {
       const rules = join(folder, 'rules.json');
@@ -228,7 +228,7 @@ describe('answers that come later by themselves', () => {
     }
   });
 
-  test('of programs have the faults of the seed, and are waited for', async () => {
+  test('of programs have the faults of the seed, and all are sent before the end', async () => {
     const args = ['serve', '--exec', 'cat', '-o', 'none', '--delay', '50ms', '--loss', '100%'];
     const { answers, faults } = await answersOf(args, numbers(3));
     expect(answers).toEqual([]);
@@ -237,7 +237,7 @@ describe('answers that come later by themselves', () => {
     expect(delayed.sort()).toEqual(numbers(3));
   });
 
-  test('of programs leave a second after a signal, however long they would have waited', async () => {
+  test('of programs are sent within a second after a signal, even with a long delay', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['serve', '--exec', 'cat', '-o', 'none', '--delay', '1h']);
     await using server = running;
@@ -251,8 +251,8 @@ describe('answers that come later by themselves', () => {
   });
 });
 
-describe('answers that wait at the end', () => {
-  test('of --count all come at their time', async () => {
+describe('delayed responses at the end', () => {
+  test('of --count are all sent at their time', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['echo', '-c', '1', '--delay', '1.5s']);
     await using server = running;
@@ -265,7 +265,7 @@ describe('answers that wait at the end', () => {
     expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ sent: 1, faults: { delayed: 1, unsent: 0 } });
   });
 
-  test('of --count have nobody wait for more, and what comes meanwhile is not lost', async () => {
+  test('of --count do not make the server read further requests, or count them as dropped', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed([
       'echo',
@@ -293,7 +293,7 @@ describe('answers that wait at the end', () => {
     { end: 'a signal, without --count', args: [] },
     { end: '--duration', args: ['--duration', '3s'] },
     { end: '--idle', args: ['--idle', '3s'] },
-  ])('come a second after $end, however long they would have waited', async ({ end, args }) => {
+  ])('are sent a second after $end, even with a long delay', async ({ end, args }) => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['echo', '--delay', '1h', ...args]);
     await using server = running;
@@ -310,7 +310,7 @@ describe('answers that wait at the end', () => {
     if (end.startsWith('-')) expect(summary?.durationMs).toBeGreaterThanOrEqual(3990);
   });
 
-  test('come at their time when it is before that', async () => {
+  test('are sent at their time, if that is sooner', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['echo', '--delay', '300ms']);
     await using server = running;
@@ -338,7 +338,7 @@ describe('answers that wait at the end', () => {
   });
 });
 
-test('what is recorded is what was sent', async () => {
+test('--record has the responses as they were sent, with their faults', async () => {
   const { answers } = await answersOf(['echo', '--seed', '1', '--corrupt', '50%', '--delay', '10ms'], numbers(50));
   await using running = start([
     'echo',

@@ -1,4 +1,6 @@
-/** Several hosts and links: groups, broadcasts, hop limits and zones, and addresses and links that come and go. */
+/**
+ * Tests on several hosts and links: groups, broadcasts, hop limits, zones, and addresses and links that come and go.
+ */
 import { describe, expect } from '@jest/globals';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { testInNamespaces } from '../support/namespaces.js';
@@ -6,7 +8,9 @@ import { type HostName, Network } from '../support/network.js';
 import { jsonLines } from '../support/service.js';
 import { type Outcome, quote, type Running } from '../support/udpcat.js';
 
-/** Groups and hosts by family; `group` and `second` are of the link, the sources of `fromOne` are those named. */
+/**
+ * Groups and hosts by family. `group` and `second` are link-local groups. `fromOne` is a group with a single source.
+ */
 const FAMILIES = {
   4: {
     group: '239.1.2.3',
@@ -26,7 +30,7 @@ const FAMILIES = {
   },
 } as const;
 
-/** What a server has taken, one payload a line. */
+/** Returns the payloads that a server has received, a line each. */
 async function heardBy(server: Running): Promise<string[]> {
   const { stdout, status, stderr } = await server.outcome;
   expect({ status, errors: stderr.replace(/^udpcat: listening on .*\n/, '') }).toEqual({ status: 0, errors: '' });
@@ -47,7 +51,7 @@ for (const engine of ENGINE_NAMES) {
   describe.each([4, 6] as const)(`with the ${engine} engine, IPv%i`, (family) => {
     const { group, second, fromOne, everybody, on, written } = FAMILIES[family];
     const everywhere = `${everybody}:7000`;
-    /** A group on the first link, where to send to. */
+    /** The destination for a group on the first link. */
     const at = (name: string, port = 7000): string => `${written(name)}:${port}`;
 
     testInNamespaces('a group is heard by every host that has joined it, and by no other', async () => {
@@ -117,7 +121,7 @@ for (const engine of ENGINE_NAMES) {
       expect([await heardBy(one), await heardBy(another)]).toEqual([['hello'], ['hello']]);
     });
 
-    testInNamespaces('send hears what is answered to a group that it has joined, and not itself', async () => {
+    testInNamespaces('send receives replies to a group that it has joined, and not its own datagrams', async () => {
       await using network = await Network.open();
       const answer = `
         const { createSocket } = require('node:dgram');
@@ -145,7 +149,7 @@ for (const engine of ENGINE_NAMES) {
       await using network = await Network.open();
       const beyond = await serve(network, 'beyond', everywhere, '-c', '1');
       const to = `${written(on(2, 4))}:7000`;
-      // The router says so, which may be heard before the end.
+      // The router reports it, and the error can come before the end of the run.
       const { status } = await network.udpcat('near', ['send', to, 'ttl 1', '--ttl', '1', '--engine', engine]);
       expect([0, 4]).toContain(status);
       await send(network, 'near', to, 'ttl 2', '--ttl', '2');
@@ -165,7 +169,7 @@ for (const engine of ENGINE_NAMES) {
       expect(await heardBy(far)).toEqual(['239.1.2.3:7000', '[ff02::4242]:7000']);
     });
 
-    testInNamespaces('--interface says by which link a broadcast leaves, whatever routes there are', async () => {
+    testInNamespaces('--interface chooses the link of a broadcast, against the routes', async () => {
       await using network = await Network.open();
       await network.run('near', 'ip route add default via 10.9.8.2');
       const other = await serve(network, 'other', '0.0.0.0:7000', '-c', '3', '-o', 'json');
@@ -188,28 +192,25 @@ for (const engine of ENGINE_NAMES) {
       );
     });
 
-    testInNamespaces.concurrent(
-      'replies to a broadcast come from whoever hears it on the link of --interface',
-      async () => {
-        await using network = await Network.open();
-        for (const host of ['far', 'other'] as const) {
-          const reply = ['--reply', host, '--engine', engine];
-          await network.serve(host, ['serve', '0.0.0.0:7000', ...reply, '--allow', '10.9.0.0/16', '-o', 'none']);
-        }
-        const answers = async (link: string) => {
-          const args = ['--broadcast', '--interface', link, '-n', 'all', '-w', '3s'];
-          const outcome = await ask(network, 'near', '255.255.255.255:7000', ...args);
-          expect(outcome).toMatchObject({ status: 0, stderr: '' });
-          return datagrams(outcome)
-            .map(({ from, data }) => `${String(from)} ${String(data)}`)
-            .sort();
-        };
-        expect(await Promise.all([answers('lan0'), answers('lan1')])).toEqual([
-          ['10.9.8.2:7000 far', '10.9.8.3:7000 other'],
-          ['10.9.9.2:7000 far'],
-        ]);
-      },
-    );
+    testInNamespaces.concurrent('replies to a broadcast come from all hosts on the link of --interface', async () => {
+      await using network = await Network.open();
+      for (const host of ['far', 'other'] as const) {
+        const reply = ['--reply', host, '--engine', engine];
+        await network.serve(host, ['serve', '0.0.0.0:7000', ...reply, '--allow', '10.9.0.0/16', '-o', 'none']);
+      }
+      const answers = async (link: string) => {
+        const args = ['--broadcast', '--interface', link, '-n', 'all', '-w', '3s'];
+        const outcome = await ask(network, 'near', '255.255.255.255:7000', ...args);
+        expect(outcome).toMatchObject({ status: 0, stderr: '' });
+        return datagrams(outcome)
+          .map(({ from, data }) => `${String(from)} ${String(data)}`)
+          .sort();
+      };
+      expect(await Promise.all([answers('lan0'), answers('lan1')])).toEqual([
+        ['10.9.8.2:7000 far', '10.9.8.3:7000 other'],
+        ['10.9.9.2:7000 far'],
+      ]);
+    });
 
     testInNamespaces('a broadcast address of another link than --interface is refused in one line', async () => {
       await using network = await Network.open();
@@ -221,9 +222,9 @@ for (const engine of ENGINE_NAMES) {
       });
     });
 
-    testInNamespaces('a link-local address is asked, and answers, by the link that is its zone', async () => {
+    testInNamespaces('requests to a link-local address, and their replies, use the link of its zone', async () => {
       await using network = await Network.open();
-      // Both hosts have one address on both links.
+      // Each host has the same address on both links.
       const far = await network.serve('far', ['echo', '*:7000', '-o', 'json', '--engine', engine]);
       for (const link of ['lan0', 'lan1']) {
         const outcome = await ask(network, 'near', `[fe80::2%${link}]:7000`, '-w', '1h');
@@ -278,7 +279,7 @@ for (const engine of ENGINE_NAMES) {
       }
     });
 
-    testInNamespaces('a server on one address answers from it', async () => {
+    testInNamespaces('a server that is bound to one address responds from it', async () => {
       await using network = await Network.open();
       await network.run('far', 'ip address add 10.9.8.22/24 dev lan0');
       await network.serve('far', ['echo', '10.9.8.22:7000', '--engine', engine]);

@@ -1,11 +1,11 @@
-/** The programs that people have at hand, as clients of `serve` and `echo`. */
+/** Common programs as clients of `serve` and `echo`. */
 import { describe, expect } from '@jest/globals';
 import { testWith } from '../support/peers.js';
 import { jsonLines } from '../support/service.js';
 import { type Family, hostAndPort } from '../support/sockets.js';
 import { quote, type Running, shell, start } from '../support/udpcat.js';
 
-/** How each of them is told to talk UDP with an address, its stdin and stdout being the conversation. */
+/** Command lines of clients that send stdin to an address by UDP, and write replies to stdout. */
 const CLIENTS: Readonly<Record<string, (host: string, port: number, family: Family) => string>> = {
   nc: (host, port) => `nc -u ${host} ${port}`,
   ncat: (host, port, family) => `ncat -u -${family} ${host} ${port}`,
@@ -22,7 +22,7 @@ describe.each(cases)('$program as a client over IPv$family', ({ program, family,
     return shell(`exec ${line(family === 6 ? '::1' : '127.0.0.1', port, family)}`);
   };
 
-  testWith(program, `has its lines answered by echo (${program}, IPv${family})`, async () => {
+  testWith(program, `gets its lines back from echo (${program}, IPv${family})`, async () => {
     await using running = start(['echo', `-${family}`, '-o', 'json', '-c', '2']);
     await using client = connect(await running.listening());
     client.stdin.write('hello\n');
@@ -44,7 +44,7 @@ describe.each(cases)('$program as a client over IPv$family', ({ program, family,
     await client.until('typed to you');
   });
 
-  testWith(program, `disturbs nobody when it is gone (${program}, IPv${family})`, async () => {
+  testWith(program, `does not disturb the server when it is gone (${program}, IPv${family})`, async () => {
     await using running = start(['serve', `-${family}`, '-i']);
     const address = await running.listening();
     const leaving = connect(address);
@@ -52,7 +52,7 @@ describe.each(cases)('$program as a client over IPv$family', ({ program, family,
     await running.until('leaving\n');
     leaving.kill('SIGKILL');
     await leaving.outcome;
-    // Nobody is there to take them: the kernel says so to the server.
+    // The client is gone. The kernel reports to the server that its responses are refused.
     running.stdin.write('are you there?\nare you?\n');
     await using staying = connect(address);
     staying.stdin.write('staying\n');
@@ -64,7 +64,7 @@ describe.each(cases)('$program as a client over IPv$family', ({ program, family,
   });
 });
 
-testWith('nc', 'nc -u with stdin from a pipe sends what serve takes as one datagram', async () => {
+testWith('nc', 'nc -u with stdin from a pipe sends one datagram to serve', async () => {
   await using running = start(['serve', '-c', '1', '-o', 'hex']);
   const { port } = hostAndPort(await running.listening());
   await using client = shell(`printf ${quote('a\\nb\\nc\\n')} | nc -u -w1 127.0.0.1 ${port}`);

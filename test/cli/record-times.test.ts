@@ -1,4 +1,4 @@
-/** Recordings say when datagrams were sent: at the system call that took them, however many are sent together. */
+/** The time of a sent datagram in a recording is that of the system call that took it. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,10 +19,10 @@ afterAll(() => {
 });
 
 const COUNT = 600;
-/** Numbered, and of sizes that are not sent as segments of one message. */
+/** Numbered payloads. Their sizes differ, so that they are not sent as segments of one message. */
 const payloads = Array.from({ length: COUNT }, (_, index) => String(index).padStart(4 + (index % 3), '0'));
 
-/** How far the clock of udpcat may be from that of the kernel: the node engine does not read that of the system. */
+/** Largest difference between the clocks of udpcat and of the kernel. The node engine has a clock of its own. */
 const OFF_MS = { node: 1, linux: 0 } as const;
 
 interface Recorded {
@@ -71,7 +71,7 @@ for (const engine of ENGINE_NAMES) {
       await using receiver = await openReceiver(local);
       const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(remote) ?? [];
       const to = { address: host, port: Number(port) };
-      // All of them wait for it, so that they are answered together.
+      // All requests wait in the kernel, so that the server responds to them together.
       await standStill(running);
       const failures = await receiver.sendBatch(payloads.map((text) => ({ data: Buffer.from(text), remote: to })));
       expect(failures).toEqual([]);
@@ -79,7 +79,7 @@ for (const engine of ENGINE_NAMES) {
       const received = await collect(receiver);
       expect((await running.outcome).status).toBe(0);
       expectRecordedTimes(recorded(record, 'out'), received, OFF_MS[engine]);
-      // Each question stands before its answer.
+      // Each request stands before its response.
       const lines = jsonLines(readFileSync(record)).map(({ dir, data }) => `${dir as string} ${data as string}`);
       const places = new Map(lines.map((line, place) => [line, place]));
       const unanswered = payloads.filter((text) => places.get(`in ${text}`)! > places.get(`out ${text}`)!);

@@ -133,18 +133,21 @@ test.each(FORMATS)('--record as %s keeps neither denied datagrams nor more than 
   expect((await read(file)).map((line) => line.split(' ').at(-1))).toEqual(['one', 'two']);
 });
 
-test.each(ENGINE_NAMES)('--record by the %s engine has a request no later than its reply', async (engine) => {
-  const file = fileFor('jsonl');
-  await using server = await echoServer();
-  await udpcat(['send', server.address, 'a', 'b', 'c', '-n', '3', '--engine', engine, '--record', file]);
-  const lines = jsonLines(readFileSync(file));
-  const timesOf = (wanted: string): unknown[] => lines.filter(({ dir }) => dir === wanted).map(({ time }) => time);
-  const [asked] = timesOf('out').sort();
-  const [answered] = timesOf('in').sort();
-  expect(String(asked) <= String(answered)).toBe(true);
-});
+test.each(ENGINE_NAMES)(
+  '--record by the %s engine has times of requests before those of their replies',
+  async (engine) => {
+    const file = fileFor('jsonl');
+    await using server = await echoServer();
+    await udpcat(['send', server.address, 'a', 'b', 'c', '-n', '3', '--engine', engine, '--record', file]);
+    const lines = jsonLines(readFileSync(file));
+    const timesOf = (wanted: string): unknown[] => lines.filter(({ dir }) => dir === wanted).map(({ time }) => time);
+    const [asked] = timesOf('out').sort();
+    const [answered] = timesOf('in').sort();
+    expect(String(asked) <= String(answered)).toBe(true);
+  },
+);
 
-testInNamespaces('--record names the address in use when the next of a name is tried', async () => {
+testInNamespaces('--record has the address that is in use, when a name has several', async () => {
   const file = fileFor('pcap');
   await using server = await echoServer();
   const args = ['send', `twofold.test:${server.port}`, 'hello', '-n', '1', '--any-source', '--record', file];
@@ -169,19 +172,22 @@ test('--record as jsonl is the lines of -o json, with the direction', async () =
   expect(received).toEqual(jsonLines(stdout)[0]);
 });
 
-test.each(ENGINE_NAMES)('--record on a wildcard address keeps what the %s engine knows of it', async (engine) => {
-  const [packets, lines] = [fileFor('pcap'), fileFor('jsonl')];
-  for (const file of [packets, lines]) {
-    await using server = start(['serve', '*:0', '--engine', engine, '--record', file, '-c', '1']);
-    const [, port = ''] = /:(\d+)$/.exec(await server.listening()) ?? [];
-    await using client = await silentServer(4);
-    await client.send('x', `127.0.0.1:${port}`);
-    await server.outcome;
-    const bound = file === packets ? '0.0.0.0' : '[::]';
-    const to = engine === 'node' ? bound : '127.0.0.1';
-    expect(await read(file)).toEqual([`${client.address} > ${to}:${port} x`]);
-  }
-});
+test.each(ENGINE_NAMES)(
+  '--record on a wildcard address has the local address, if the %s engine knows it',
+  async (engine) => {
+    const [packets, lines] = [fileFor('pcap'), fileFor('jsonl')];
+    for (const file of [packets, lines]) {
+      await using server = start(['serve', '*:0', '--engine', engine, '--record', file, '-c', '1']);
+      const [, port = ''] = /:(\d+)$/.exec(await server.listening()) ?? [];
+      await using client = await silentServer(4);
+      await client.send('x', `127.0.0.1:${port}`);
+      await server.outcome;
+      const bound = file === packets ? '0.0.0.0' : '[::]';
+      const to = engine === 'node' ? bound : '127.0.0.1';
+      expect(await read(file)).toEqual([`${client.address} > ${to}:${port} x`]);
+    }
+  },
+);
 
 describe('--record -', () => {
   testWith('tshark', 'is pcap on stdout, which tshark reads from the pipe', async () => {
@@ -193,12 +199,12 @@ describe('--record -', () => {
     expect((await receiver.outcome).stdout.toString().replaceAll('\t', ' ').trim().split('\n')).toHaveLength(2);
   });
 
-  test('writes nothing else there', async () => {
+  test('writes only the recording to stdout', async () => {
     await using server = start(['echo', '127.0.0.1:0', '-c', '1', '--record', '-']);
     const address = await server.listening();
     await udpcat(['send', address, 'ping', '-n', '1']);
     const { stdout, status } = await server.outcome;
-    // A header of 24 bytes, and two packets of 16 bytes about each, and IP and UDP headers.
+    // The file header of 24 bytes, and two packets: each a record header of 16, IP and UDP headers of 28, and 4 bytes.
     expect(stdout.length).toBe(24 + 2 * (16 + 28 + 4));
     expect(status).toBe(0);
   });
@@ -209,7 +215,7 @@ describe('--record -', () => {
       ['send', '127.0.0.1:9', 'x', '-n', '1', '--exit-code', 'nagios', '--record', '-'],
       'either --record - or --exit-code nagios',
     ],
-  ])('with something else for stdout is a usage error: %j', async (args, message) => {
+  ])('with another output to stdout is a usage error: %j', async (args, message) => {
     const { stderr, status } = await udpcat(args);
     expect(stderr).toContain(message);
     expect([2, 3]).toContain(status);
@@ -222,7 +228,7 @@ describe('--record -', () => {
     expect(status).toBe(2);
   });
 
-  test('counts what a reader who does not read makes it lose, received and sent apart', async () => {
+  test('counts datagrams that are lost because nobody reads, received and sent ones separately', async () => {
     await using server = start(['echo', '127.0.0.1:0', '--record', '-', '--stats', '--log-format', 'json']);
     const [, line = ''] = await server.until(/^(.*)\n/, 'stderr');
     const { address } = JSON.parse(line) as { address: string };
@@ -247,7 +253,7 @@ describe('--record -', () => {
     expect(sent + (summary.unrecorded ?? 0)).toBe(summary.sent);
   });
 
-  test('keeps no more strays in memory than it may, and counts the others', async () => {
+  test('bounds the memory of strays that wait, and counts the dropped ones', async () => {
     await using server = await silentServer();
     await using stranger = await silentServer();
     const options = ['--engine', 'node', '-w', '1h', '--record', '-', '--stats', '--log-format', 'json'];
@@ -256,7 +262,7 @@ describe('--record -', () => {
     running.pauseStdout();
     for (let count = 0; count < 500; count += 1) {
       await stranger.send(Buffer.alloc(60_000), client);
-      // What the kernel's buffer has no room for never comes to the command.
+      // The kernel drops strays for which its buffer has no room. They must reach the command.
       if (count % 20 === 0) await readFromKernel(client);
     }
     await readFromKernel(client);
@@ -278,7 +284,7 @@ describe('--record -', () => {
     await using server = shell(`${commandLine(['serve', '127.0.0.1:0', '--record', '-'])} | head -c 24 | wc -c`);
     const address = await server.listening();
     await server.until('24');
-    // The next write finds the pipe closed.
+    // The closed pipe is noticed with the next write.
     await udpcat(['send', address, 'x']);
     expect(await server.outcome).toMatchObject({ status: 0 });
   });
@@ -291,13 +297,13 @@ describe('--record to a file that cannot be written', () => {
     expect(status).toBe(2);
   });
 
-  test('is told before anything is received', async () => {
+  test('is an error before anything is received', async () => {
     const { stderr, status } = await udpcat(['serve', '127.0.0.1:0', '--record', join(folder, 'nowhere', 'x.pcap')]);
     expect(stderr).toMatch(/^udpcat: cannot record to \S+x\.pcap: [^\n]+\n$/);
     expect(status).toBe(1);
   });
 
-  test('since it is a pipe is an error rather than a wait for its reader', async () => {
+  test('because it is a pipe is an error, and does not wait for a reader', async () => {
     const pipe = join(folder, 'pipe.pcap');
     await using running = shell(`mkfifo ${quote(pipe)} && exec ${commandLine(['serve', '--record', pipe])}`);
     const { stderr, status } = await running.outcome;
@@ -305,7 +311,7 @@ describe('--record to a file that cannot be written', () => {
     expect(status).toBe(1);
   });
 
-  testInNamespaces('any more, because the disk is full, ends the run, and what it holds is whole', async () => {
+  testInNamespaces('any more, because the disk is full, ends the run, and its records are whole', async () => {
     const send = commandLine([
       'send',
       '127.0.0.1:9',
@@ -328,7 +334,7 @@ describe('--record to a file that cannot be written', () => {
     expect((await read(kept)).length).toBeGreaterThan(30);
   });
 
-  /** Runs a shell command line where /mnt has room for so much; what stands in /mnt/x.pcap in the end is kept. */
+  /** Runs a shell command line with a small disk at /mnt. At the end /mnt/x.pcap is copied to `kept`. */
   function onSmallDisk(line: string, kept: string, kib = 64): Running {
     const script = `mount -t tmpfs -o size=${kib}k none /mnt; mount -t tmpfs none /run; ip link set lo up; ${line}; status=$?; cp /mnt/x.pcap ${quote(kept)}; exit $status`;
     return shell(`exec unshare --net --mount bash -c ${quote(script)}`);
@@ -339,7 +345,7 @@ describe('--record to a file that cannot be written', () => {
   const many = (count: number): string =>
     commandLine(['send', '127.0.0.1:9', '--size', '1000', '-c', String(count), '--rate', 'max']);
 
-  testInNamespaces('any more counts what was taken, and could not be written', async () => {
+  testInNamespaces('any more counts datagrams that were received and not written', async () => {
     const kept = fileFor('pcap');
     const line = `${served('-o', 'json')} & serve=$!; ${listening}; kill -STOP $serve; ${many(200)}; kill -CONT $serve; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
     await using running = onSmallDisk(line, kept);
@@ -360,21 +366,24 @@ describe('--record to a file that cannot be written', () => {
     expect(received + dropped.kernel + dropped.queue).toBe(200);
   });
 
-  testInNamespaces('any more, in the midst of much that came together, is whole and counted', async () => {
-    const kept = fileFor('pcap');
-    const much = served('-o', 'json', '--recv-buffer', '4Mi', '--queue-size', '2000');
-    const line = `${much} & serve=$!; ${listening}; kill -STOP $serve; ${many(1000)}; kill -CONT $serve; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
-    await using running = onSmallDisk(line, kept, 400);
-    const { stdout, stderr, status } = await running.outcome;
-    expect(stderr).toContain('udpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n');
-    expect(status).toBe(1);
-    const lines = jsonLines(stdout);
-    const written = lines.filter(({ type }) => type === 'datagram').length;
-    const { received, dropped } = lines.at(-1) as unknown as { received: number; dropped: { output: number } };
-    expect((await read(kept)).length).toBe(written);
-    expect(written).toBeGreaterThan(300);
-    expect(received).toBe(written + dropped.output);
-  });
+  testInNamespaces(
+    'any more, in the middle of a large batch, has whole records, and the others are counted',
+    async () => {
+      const kept = fileFor('pcap');
+      const much = served('-o', 'json', '--recv-buffer', '4Mi', '--queue-size', '2000');
+      const line = `${much} & serve=$!; ${listening}; kill -STOP $serve; ${many(1000)}; kill -CONT $serve; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
+      await using running = onSmallDisk(line, kept, 400);
+      const { stdout, stderr, status } = await running.outcome;
+      expect(stderr).toContain('udpcat: cannot record to /mnt/x.pcap: the disk is full (ENOSPC)\n');
+      expect(status).toBe(1);
+      const lines = jsonLines(stdout);
+      const written = lines.filter(({ type }) => type === 'datagram').length;
+      const { received, dropped } = lines.at(-1) as unknown as { received: number; dropped: { output: number } };
+      expect((await read(kept)).length).toBe(written);
+      expect(written).toBeGreaterThan(300);
+      expect(received).toBe(written + dropped.output);
+    },
+  );
 
   testInNamespaces('any more ends typing, too', async () => {
     const kept = fileFor('pcap');
@@ -391,11 +400,11 @@ describe('--record to a file that cannot be written', () => {
 
   const piped = (redirection: string): string =>
     `${commandLine(['serve', '127.0.0.1:9', '--record', '-'])} ${redirection} 2>/run/err`;
-  /** Has it record to stdout until the disk is full. */
+  /** Records to stdout until the disk is full. */
   const untilFull = (redirection: string, meanwhile = ':'): string =>
     `${piped(redirection)} & serve=$!; ${listening}; ${meanwhile}; ${many(200)}; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
 
-  testInNamespaces('any more leaves a file that is stdout whole, too, and what it held before', async () => {
+  testInNamespaces('any more leaves a file that is stdout whole, and its earlier contents', async () => {
     const kept = fileFor('pcap');
     const before = 'what it held before';
     await using running = onSmallDisk(`printf ${quote(before)} >/mnt/x.pcap; ${untilFull('>>/mnt/x.pcap')}`, kept);
@@ -411,7 +420,7 @@ describe('--record to a file that cannot be written', () => {
     expect((await read(recording)).length).toBeGreaterThan(30);
   });
 
-  testInNamespaces('any more leaves a file that is stdout as it is where somebody else has written to it', async () => {
+  testInNamespaces('any more leaves a file that is stdout unchanged if another process has written to it', async () => {
     const kept = fileFor('pcap');
     await using running = onSmallDisk(untilFull('>>/mnt/x.pcap', 'echo other >>/mnt/x.pcap'), kept);
     expect(await running.outcome).toMatchObject({ status: 1 });

@@ -38,7 +38,7 @@ async function numbersIn(path: string): Promise<number[]> {
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, nth) => from + nth);
 
 describe.each(['pcap', 'jsonl'] as const)('a recording to a file, as %s', (format) => {
-  test('has batches of both directions one after the other, of any size', async () => {
+  test('has batches of any size and both directions, one after the other', async () => {
     const { path, recording } = await open(format);
     const kept = await Promise.all([
       recording.write(numbered(1, 1000, 1400), 'in'),
@@ -52,11 +52,11 @@ describe.each(['pcap', 'jsonl'] as const)('a recording to a file, as %s', (forma
     expect([recording.dropped('in'), recording.dropped('out')]).toEqual([0, 0]);
   });
 
-  test('that is closed while it is written is whole, and counts what it does not hold', async () => {
+  test('that is closed during a write is whole, and counts the dropped datagrams', async () => {
     const { path, recording } = await open(format);
     const kept = recording.write(numbered(1, 1000, 1400), 'in');
     const late = recording.write(numbered(1, 7, 100), 'out');
-    // The first of it is on its way to the disk.
+    // The first batch is being written.
     await new Promise(setImmediate);
     await recording.close();
     expect(await recording.write(numbered(1001, 5, 100), 'in')).toBe(0);
@@ -67,7 +67,7 @@ describe.each(['pcap', 'jsonl'] as const)('a recording to a file, as %s', (forma
     expect(await numbersIn(path)).toEqual(range(1, await kept));
   });
 
-  test('keeps no more in memory than it may while it is written, and counts the others', async () => {
+  test('bounds the memory of datagrams that wait for the file, and counts the dropped ones', async () => {
     const { path, recording } = await open(format);
     const batches = await Promise.all(
       range(0, 200).map((nth) => recording.write(numbered(1 + nth * 100, 100, 1400), 'in')),

@@ -6,7 +6,7 @@ import { ipv4, pcapFile, udp } from '../record/files.js';
 
 const recordings = temporaryRecordings();
 
-/** Small captures that were once refused, or left out without a word; each datagram says hello. */
+/** Small captures that older versions refused, or skipped without a message. Each payload is "hello". */
 const CAPTURES = [
   [
     'a plain packet and one in PPPoE',
@@ -58,7 +58,7 @@ test.each(CAPTURES)('a capture of %s is sent whole: %d datagrams', async (_title
   expect(await arrivals(server)).toEqual(Array.from({ length: 2 * count }, () => 'hello'));
 });
 
-describe('a capture in which two of three packets have a time that cannot be', () => {
+describe('a capture in which two of three packets have an impossible time', () => {
   const path = recordings.write(
     Buffer.from(
       'Cg0NChwAAABNPCsaAQAAAP//////////HAAAAAEAAAAUAAAAAQAAAAAAAAAUAAAABgAAAFAAAAAAAAAAAAAAAAEAAAAvAAAA' +
@@ -74,7 +74,7 @@ describe('a capture in which two of three packets have a time that cannot be', (
     [[], `udpcat: warning: 2 datagrams were sent without a pause: ${path} does not say when\n`],
     [['--speed', 'max'], ''],
     [['--rate', '100/s'], ''],
-  ])('is sent whole with %j, and told where times count', async (pace, told) => {
+  ])('is sent whole with %j, with a warning if times matter', async (pace, told) => {
     await using server = await silentServer();
     const { status, stderr } = await udpcat(['send', server.address, '--replay', path, ...pace]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: told });
@@ -82,7 +82,7 @@ describe('a capture in which two of three packets have a time that cannot be', (
   });
 });
 
-describe('packets that are no datagram', () => {
+describe('packets without a datagram', () => {
   const tcp = { data: ipv4(Buffer.alloc(20), { protocol: 6 }) };
   const icmp = { data: ipv4(Buffer.alloc(8), { protocol: 1 }) };
   const whole = { data: ipv4(udp('hello')) };
@@ -92,7 +92,7 @@ describe('packets that are no datagram', () => {
     [[tcp, icmp, tcp], '3 packets: 2 TCP, 1 ICMP'],
     [[tcp], '1 packet: 1 TCP'],
     [[cut, icmp, cut], '3 packets: 2 cut short by the capture, 1 ICMP'],
-  ])('are what it holds where there is nothing to send', async (packets, held) => {
+  ])('are listed if the capture has no datagram', async (packets, held) => {
     const path = recordings.write(pcapFile(packets), 'pcap');
     expect(await udpcat(['send', '127.0.0.1:9', '--replay', path])).toMatchObject({
       status: 1,
@@ -103,7 +103,7 @@ describe('packets that are no datagram', () => {
   test.each([
     [[whole, tcp, icmp, tcp], '2 TCP, 1 ICMP', ''],
     [[cut, whole, tcp], '1 cut short by the capture, 1 TCP', 'warning: '],
-  ])('are told where there are others, and warned of where a datagram is lost', async (packets, told, warning) => {
+  ])('are listed behind datagrams, as a warning if a datagram may be lost', async (packets, told, warning) => {
     await using server = await silentServer();
     const path = recordings.write(pcapFile(packets), 'pcap');
     expect(await udpcat(['send', server.address, '--replay', path])).toMatchObject({
@@ -114,9 +114,9 @@ describe('packets that are no datagram', () => {
   });
 });
 
-test('datagrams that may be joined are sent as one each, and told with the remedy', async () => {
+test('datagrams that may be joined are sent as one each, with a warning that tells the remedy', async () => {
   await using server = await silentServer();
-  // Segments that are not cut yet have the sum of the pseudo-header for a checksum.
+  // The checksum of joined datagrams is only the sum of the pseudo-header.
   const segments = udp('x'.repeat(6000));
   segments.writeUInt16BE(0x1234, 6);
   const path = recordings.write(pcapFile([{ data: ipv4(udp('hello')) }, { data: ipv4(segments) }]), 'pcap');

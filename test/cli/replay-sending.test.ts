@@ -8,18 +8,18 @@ import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
 
 const recordings = temporaryRecordings();
 
-/** Ends what hangs; nothing else. */
+/** Time limit that ends a command that hangs. No test waits for it. */
 const HANG = '4m';
 
-/** The last of the JSON lines. */
+/** Returns the summary: the last JSON line. */
 const summaryOf = (stdout: Buffer): Record<string, unknown> => jsonLines(stdout).at(-1) ?? {};
 
-/** Datagrams to port 53 of the server, each from a port of the client. */
+/** Makes datagrams to port 53 of the server, each from another port of the client. */
 function from(ports: readonly number[], said = (nth: number) => `m${nth}`): CapturedDatagram[] {
   return ports.map((port, nth) => ({ ...conversation([said(nth)])[0]!, source: at('client', 4, port) }));
 }
 
-/** Numbers that stand for the senders of what arrived: equal for equal ports. */
+/** Returns a number for the sender of each datagram that arrived. Equal numbers are equal ports. */
 function senders(peer: Peer): number[] {
   const others = peer.received.filter(({ from }) => from !== peer.address);
   const known = [...new Set(others.map(({ from }) => from))];
@@ -34,7 +34,7 @@ describe('--replay -', () => {
     expect(await arrivals(server)).toEqual(['a', '', 'c']);
   });
 
-  test('sends what comes while stdin is open, and ends when enough replies came', async () => {
+  test('sends datagrams while stdin is open, and ends when enough replies came', async () => {
     await using server = await echoServer();
     const args = ['send', server.address, '--replay', '-', '-n', '2', '-w', HANG, '-o', 'none'];
     await using running = start(args);
@@ -61,7 +61,7 @@ describe('--replay -', () => {
     expect(await arrivals(server)).toEqual(['a']);
   });
 
-  test('names stdin where it is broken, empty, or holds nothing to send', async () => {
+  test('names stdin in errors if it is broken, empty, or has no datagram to send', async () => {
     const whole = recordingOf(conversation(['a', 'b']));
     const replay = (stdin: Uint8Array | string) => udpcat(['send', '127.0.0.1:9', '--replay', '-'], { stdin });
     expect((await replay(whole.subarray(0, -1))).stderr).toMatch(
@@ -102,7 +102,7 @@ test('--replay of a pipe whose writer stays ends when enough replies came', asyn
   const pipe = recordings.path('pipe');
   const file = recordings.record(conversation(['a', 'b']));
   const args = commandLine(['send', server.address, '--replay', pipe, '-n', '2', '-w', HANG, '-o', 'none']);
-  // The shell keeps the pipe open for writing until the command has ended.
+  // The shell has the pipe open for writing until the command ends.
   const line = `mkfifo ${pipe}; exec 3<>${pipe}; cat ${file} >&3; ${args}; echo "status $?"`;
   await using running = shell(line);
   expect(String((await running.outcome).stdout)).toBe('status 0\n');
@@ -147,7 +147,7 @@ describe('repetition', () => {
     expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
   });
 
-  test('counts once what each repetition leaves out', async () => {
+  test('counts datagrams that are not sent once, not in each repetition', async () => {
     await using server = await silentServer();
     const file = recordings.record(conversation(['a', '< b']));
     const args = ['send', server.address, '--replay', file, '-c', '3', '--rate', 'max', '-o', 'json'];
@@ -156,7 +156,7 @@ describe('repetition', () => {
     expect(summaryOf(stdout)).toMatchObject({ sent: 3, notSent: [{ kind: 'answer', count: 1 }] });
   });
 
-  test('--duration repeats it until it is over, or enough came', async () => {
+  test('--duration repeats the recording until the time is over, or enough replies came', async () => {
     await using server = await echoServer();
     const args = ['send', server.address, '--replay', path, '--duration', HANG, '--rate', '200/s'];
     const { status } = await udpcat([...args, '-n', '5', '-w', HANG, '-o', 'none']);
@@ -187,13 +187,13 @@ describe('repetition', () => {
       expect(await udpcat(args)).toMatchObject({ status: 0, stderr: '' });
       const times = jsonLines(readFileSync(log)).map(({ time }) => Date.parse(String(time)));
       expect(times).toHaveLength(3);
-      // Each is stamped to a millisecond here, and the first may be late.
+      // Times are exact to a millisecond here, and the first datagram may be late.
       expect(times[2]! - times[0]!).toBeGreaterThanOrEqual(10);
     }
     expect(await arrivals(server)).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
   });
 
-  test('--expect-replay awaits the answers of every repetition', async () => {
+  test('--expect-replay waits for the expected replies of every repetition', async () => {
     await using server = await echoServer();
     const file = recordings.record(conversation(['a', '< a', 'b', '< b']));
     const args = ['send', server.address, '--replay', file, '--expect-replay', '-c', '3', '--speed', 'max', '-w', HANG];
@@ -206,7 +206,7 @@ describe('repetition', () => {
 describe('a long gap', () => {
   const path = recordings.record(conversation(['a', 'b'], 4, 7_383_000));
 
-  test('is told with what shortens it, while a signal still ends the run', async () => {
+  test('is announced with the option that shortens it, and a signal still ends the run', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address, '--replay', path]);
     const [told] = await running.until(/.*\n/, 'stderr');
@@ -216,7 +216,7 @@ describe('a long gap', () => {
     expect(await arrivals(server)).toEqual(['a']);
   });
 
-  test('is not told with --quiet', async () => {
+  test('is not announced with --quiet', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, '--replay', path, '--quiet'];
     await using running = start(args);
@@ -229,7 +229,7 @@ describe('a long gap', () => {
 describe('--senders', () => {
   const path = recordings.record(from([4001, 4002, 4001, 4003]));
 
-  test('leaves one socket by default, and tells of several senders', async () => {
+  test('by default uses one socket, and tells that there were several senders', async () => {
     await using server = await silentServer();
     expect(await udpcat(['send', server.address, '--replay', path])).toMatchObject({
       status: 0,
@@ -244,7 +244,7 @@ describe('--senders', () => {
     const args = ['send', server.address, '--replay', path, '--senders', 'each', '-c', '2', '--rate', 'max'];
     expect(await udpcat(args)).toMatchObject({ status: 0, stderr: '' });
     expect((await arrivals(server)).length).toBe(8);
-    // Sockets of different senders may overtake each other.
+    // Datagrams of different sockets can overtake each other.
     const bySender = [0, 1, 2].map((sender) => {
       const sent = server.received.filter((_, nth) => senders(server)[nth] === sender);
       return sent.map(({ data }) => String(data)).join(' ');
@@ -265,7 +265,7 @@ describe('--senders', () => {
     expect(ends('in', 'to').sort()).toEqual(server.received.map((received) => received.from).sort());
   });
 
-  test('each compares with the recorded answers', async () => {
+  test('each compares replies with the recording', async () => {
     await using server = await echoServer();
     const [one, two] = from([4001, 4002]);
     const answer = ({ source, destination, data, timeMs }: CapturedDatagram) => ({
@@ -279,7 +279,7 @@ describe('--senders', () => {
     expect(await udpcat([...args, '-w', HANG])).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('each is told of a refusal', async () => {
+  test('each reports a refusal', async () => {
     const args = ['send', await closedAddress(), '--replay', path, '--senders', 'each', '-w', HANG];
     expect(await udpcat(args)).toMatchObject({ status: 4 });
   });
@@ -307,10 +307,10 @@ describe('--senders', () => {
   });
 });
 
-describe('what is not sent', () => {
+describe('datagrams that are not sent', () => {
   const to = (port: number) => ({ destination: at('server', 4, port) });
 
-  test('is told by receiver, the most first, and as JSON', async () => {
+  test('are listed by receiver, the most first, and as JSON', async () => {
     await using server = await silentServer();
     const [said] = conversation(['a']);
     const many = [60, 61, 61, 62, 62, 62, 63, 64, 65, 66].map((port) => ({ ...said!, ...to(port) }));
@@ -333,7 +333,7 @@ describe('what is not sent', () => {
   });
 
   test.each(['fe80::1', '::', 'ff02::fb', '255.255.255.255'])(
-    'is sent with the filter that is told, to %s as well',
+    'are sent with the filter that the message shows, also to %s',
     async (address) => {
       await using server = await silentServer();
       const [said] = conversation(['other']);
@@ -356,7 +356,7 @@ describe('what is not sent', () => {
     },
   );
 
-  test('is nothing with --replay-filter all', async () => {
+  test('do not exist with --replay-filter all', async () => {
     await using server = await silentServer();
     const path = recordings.record([...conversation(['a', '< b']), { ...conversation(['c'])[0]!, ...to(60) }]);
     const args = ['send', server.address, '--replay', path, '--replay-filter', 'all', '-o', 'json'];
@@ -366,7 +366,7 @@ describe('what is not sent', () => {
     expect(await arrivals(server)).toEqual(['a', 'b', 'c']);
   });
 
-  test('is told of a recording that breaks off, before the error', async () => {
+  test('are listed before the error of a recording that breaks off', async () => {
     await using server = await silentServer();
     const whole = recordingOf([
       ...conversation(['a']),

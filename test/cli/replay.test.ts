@@ -17,7 +17,7 @@ const { folder } = recordings;
 const recorded = recordings.record.bind(recordings);
 
 describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
-  test.each([4, 6] as const)('sends over IPv%d what went to the receiver of the first datagram', async (family) => {
+  test.each([4, 6] as const)('sends over IPv%d the datagrams to the receiver of the first one', async (family) => {
     const elsewhere = { ...conversation(['elsewhere'], family)[0]!, destination: at('server', family, 54) };
     const other = formatEndpoint(elsewhere.destination);
     const path = recorded([...conversation(['a', '< b', '', 'c'], family), elsewhere], format);
@@ -30,7 +30,7 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     expect(await arrivals(server)).toEqual(['a', '', 'c']);
   });
 
-  test.each(['0.0.0.0', '::'])('takes a receiver on %s as one, whichever family it heard', async (first) => {
+  test.each(['0.0.0.0', '::'])('takes %s and the other wildcard address for the same receiver', async (first) => {
     const heard = (text: string, family: Family, address: string) => ({
       ...conversation([text], family)[0]!,
       destination: { address, port: 53 },
@@ -45,7 +45,7 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     expect((await arrivals(server)).sort()).toEqual(['four', 'six']);
   });
 
-  test('sends any sequence of datagrams that was recorded, as it was', async () => {
+  test('sends any recorded sequence of datagrams unchanged', async () => {
     const sent = fc.sample(payloads, 300);
     const path = recordings.path(format);
     await using receiver = start(['serve', '127.0.0.1:0', '-c', '300', '-o', 'none', '--record', path]);
@@ -58,7 +58,7 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     expect(await arrivals(again)).toEqual(sent.map((payload) => Buffer.from(payload).toString('latin1')));
   });
 
-  test.concurrent('keeps the time between them, or as much less as --speed says', async () => {
+  test.concurrent('keeps the time between datagrams, divided by --speed', async () => {
     const path = recorded(conversation(['a', 'b', 'c'], 4, 600), format);
     const inHours = recorded(conversation(['a', 'b', 'c'], 4, 3_600_000), format);
     const gaps = async (path: string, ...speed: readonly string[]) => {
@@ -91,7 +91,7 @@ describe('--replay-filter', () => {
     ['src=192.0.2.53', ['a1', 'a2']],
     ['dst 192.0.2.7:4000', ['a1', 'a2']],
     ['src 4000', ['q1', 'q2']],
-  ])('"%s" takes that side', async (filter, sent) => {
+  ])('"%s" selects that side', async (filter, sent) => {
     await using server = await silentServer();
     expect(await udpcat(['send', server.address, '--replay', path, '--replay-filter', filter])).toMatchObject({
       status: 0,
@@ -120,7 +120,7 @@ describe('--replay-filter', () => {
     expect({ status, lost }).toEqual({ status: 0, lost: notSent === '' ? undefined : told });
   });
 
-  test('that takes nothing is a failure that says so', async () => {
+  test('that selects nothing is an error that says so', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, '--replay', path, '--replay-filter', 'dst 9'];
     expect(await udpcat(args)).toMatchObject({
@@ -141,7 +141,7 @@ describe('--replay-filter', () => {
 
 describe('--expect-replay', () => {
   const path = recorded(conversation(['q1', '< a:q1', 'q2', '< a:q2', 'q3', '< a:q3']));
-  /** How long an answer is awaited that does not come; the others take less. */
+  /** How long the command waits for a reply that does not come. Other replies come sooner. */
   const SILENCE = ['-w', '3s'];
   const replay = (address: string, file = path, ...args: readonly string[]) =>
     udpcat([
@@ -155,7 +155,7 @@ describe('--expect-replay', () => {
       ...args,
     ]);
 
-  test.concurrent('is 0 when the answers are those of the recording', async () => {
+  test.concurrent('is 0 if the replies are those of the recording', async () => {
     await using server = await answeringServer((data) => [`a:${data.toString()}`]);
     expect(await replay(server.address)).toMatchObject({ status: 0, stderr: '' });
   });
@@ -169,7 +169,7 @@ describe('--expect-replay', () => {
     expect(await replay(server.address, path, '--speed', 'max')).toMatchObject({ status: 0 });
   });
 
-  test.concurrent('is 5 when one differs, and says which', async () => {
+  test.concurrent('is 5 if a reply differs, and says which one', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'q2' ? 'other' : `a:${data.toString()}`]);
     expect(await replay(server.address, path, ...SILENCE)).toMatchObject({
       status: 5,
@@ -177,7 +177,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  test.concurrent('tells as JSON which replies differ, and which answers did not come', async () => {
+  test.concurrent('tells as JSON which replies differ, and which expected replies did not come', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'q1' ? 'a:q1' : 'other']);
     const { status, stdout, stderr } = await replay(server.address, path, ...SILENCE, '-o', 'json');
     expect(jsonLines(stdout).find(({ type }) => type === 'verdict')).toMatchObject({
@@ -203,7 +203,7 @@ describe('--expect-replay', () => {
       { differs: 1, missing: 1 },
     ],
   ] as const)(
-    'over IPv%d, a reply that came before its answer was read %s',
+    'over IPv%d, a reply that came before its expected reply was read %s',
     async (family, _title, answer, status, totals) => {
       await using server = await answeringServer((data) => [answer(data.toString())], family);
       const lines = ['q1', 'q2', 'q3'];
@@ -230,7 +230,7 @@ describe('--expect-replay', () => {
     },
   );
 
-  test.concurrent('is 3 when one is missing, and says which', async () => {
+  test.concurrent('is 3 if a reply is missing, and says which one', async () => {
     await using server = await answeringServer((data) => (data.toString() === 'q3' ? [] : [`a:${data.toString()}`]));
     expect(await replay(server.address, path, ...SILENCE)).toMatchObject({
       status: 3,
@@ -238,7 +238,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  test.concurrent('is 1 for a recording without answers', async () => {
+  test.concurrent('is 1 for a recording without expected replies', async () => {
     await using server = await echoServer();
     const silent = recorded(conversation(['q1', 'q2']));
     expect(await replay(server.address, silent)).toMatchObject({
@@ -253,7 +253,7 @@ describe('a recording that is broken', () => {
   const path = join(folder, 'broken.pcap');
   writeFileSync(path, whole.subarray(0, -3));
 
-  test('is sent up to there, and then one error that gives the offset', async () => {
+  test('is sent up to the error, which has the offset', async () => {
     await using server = await silentServer();
     const { status, stderr } = await udpcat(['send', server.address, '--replay', path]);
     expect(stderr).toMatch(new RegExp(`^udpcat: cannot replay ${path}: at byte \\d+: [^\\n]+\\n$`));
@@ -271,7 +271,7 @@ describe('a recording that is broken', () => {
     expect(status).toBe(1);
   });
 
-  test('since it is too large for the destination gives the number of the datagram', async () => {
+  test('because a datagram is too large for the destination is an error with its number', async () => {
     const large = { ...conversation(['x'], 6)[0]!, data: Buffer.alloc(65_527) };
     await using server = await silentServer(4);
     const file = recorded([conversation(['x'], 6)[0]!, large]);
@@ -284,7 +284,7 @@ describe('a recording that is broken', () => {
   });
 });
 
-test('--replay of a pipe that nobody writes to holds up neither the deadline nor a signal', async () => {
+test('--replay of a pipe without a writer still ends by a deadline and by a signal', async () => {
   const pipe = join(folder, 'pipe.pcap');
   const args = ['send', '127.0.0.1:9', '--replay', pipe, '--deadline', '500ms'];
   await using running = shell(`mkfifo ${quote(pipe)} && exec ${commandLine(args)}`);
@@ -312,7 +312,7 @@ test.each<[string, (path: string) => string]>([
   },
 );
 
-test('--replay and a message are two sources', async () => {
+test('--replay and a message together are a usage error', async () => {
   const { stderr, status } = await udpcat(['send', '127.0.0.1:9', 'x', '--replay', 'x.pcap']);
   expect(stderr).toBe('udpcat: messages come from one source only, not from messages as arguments and --replay\n');
   expect(status).toBe(2);
@@ -343,7 +343,7 @@ testCapturing([], 'a capture of tcpdump replays to the same payloads', async () 
   const args = ['send', again.address, '--replay', path, '--speed', 'max', '--expect-replay', '-o', 'none'];
   const { status, stderr } = await udpcat(args);
   expect(status).toBe(0);
-  // On loopback one datagram of that size looks like segments that are not cut yet.
+  // On loopback one datagram of that size looks like several that segmentation offload has not cut yet.
   expect(stderr).toMatch(/^(udpcat: warning: a datagram of 5000 bytes in \S+ may be several [^\n]+\n)?$/);
   expect(again.received.map(({ data }) => data.toString())).toEqual(lines);
 });

@@ -13,14 +13,14 @@ import { catches } from '../support/signals.js';
 import { echoServer, hostAndPort, silentServer } from '../support/sockets.js';
 import { COMMAND, type Running, start } from '../support/udpcat.js';
 
-/** The lines of the nth report on stderr, once so many of them stand there; the first has the totals. */
+/** Waits for the nth report on stderr. Returns its lines; the first has the totals. */
 async function reported(running: Running, lines: number, nth = 1): Promise<string[]> {
   const totals = String.raw`udpcat: \d+ received, .*\n`;
   const [text = ''] = await running.until(RegExp(`(?:[^]*?${totals}){${nth}}(?:.*\n){${lines - 1}}`), 'stderr');
   return text.split('\n').slice(-lines - 1, -1);
 }
 
-/** Sends one byte from each of so many addresses, 127.0.0.x with a hundred ports each. */
+/** Sends one byte from each of many endpoints: addresses 127.0.0.x, with a hundred ports each. */
 async function sendFromMany(address: string, peers: number): Promise<void> {
   const { host, port } = hostAndPort(address);
   for (let from = 0; from < peers; from += 100) {
@@ -33,7 +33,7 @@ async function sendFromMany(address: string, peers: number): Promise<void> {
       await new Promise((resolve) => socket.send('x', port, host, resolve));
       sockets.push(socket);
     }
-    // After the last one the command may have ended already.
+    // The command may have ended after the last signal.
     if (from + 100 < peers) await drained(address);
     for (const socket of sockets) socket.close();
   }
@@ -41,11 +41,11 @@ async function sendFromMany(address: string, peers: number): Promise<void> {
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`;
 
-test('SIGUSR1 and SIGUSR2 end nothing before the command itself was read', async () => {
+test('SIGUSR1 and SIGUSR2 do not end a process that has not loaded the command yet', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'udpcat-start-'));
   try {
     copyFileSync(COMMAND, join(folder, 'udpcat.cjs'));
-    // To read it takes as long as nobody writes it.
+    // The file is a pipe: loading it takes until the test writes to it.
     const main = join(folder, 'main.cjs');
     execFileSync('mkfifo', [main]);
     const child = spawn(process.execPath, [join(folder, 'udpcat.cjs')], {
@@ -69,7 +69,7 @@ test('SIGUSR1 and SIGUSR2 end nothing before the command itself was read', async
 });
 
 describe('SIGUSR2', () => {
-  test('has serve say what came so far, how fast and from whom, and go on', async () => {
+  test('makes serve report its datagrams, rates and peers so far, and continue', async () => {
     await using running = start(['serve', '-c', '4']);
     const address = await running.listening();
     await using one = await silentServer();
@@ -89,7 +89,7 @@ describe('SIGUSR2', () => {
     expect({ stdout: stdout.toString(), status }).toEqual({ stdout: 'hello\nto\nyou\nbye\n', status: 0 });
   });
 
-  test('tells from the second time on what came since the last', async () => {
+  test('reports from the second time on the datagrams since the last report', async () => {
     await using running = start(['echo']);
     const address = await running.listening();
     await using peer = await silentServer();
@@ -145,14 +145,14 @@ describe('SIGUSR2', () => {
     });
   });
 
-  test('is answered under --quiet and --no-stats too: somebody asked', async () => {
+  test('makes a report also with --quiet and --no-stats', async () => {
     await using running = start(['serve', '--quiet', '--no-stats']);
     await running.listening();
     running.kill('SIGUSR2');
     expect((await reported(running, 2))[1]).toMatch(/^udpcat: 0\/s \(0 B\/s\) since the start$/);
   });
 
-  test('has send say what it sent so far, and go on', async () => {
+  test('makes send report its datagrams so far, and continue', async () => {
     await using server = await echoServer();
     await using running = start(['send', server.address, '-n', 'all', '-w', '1h']);
     running.stdin.write('one\ntwo\n');
@@ -217,7 +217,7 @@ describe('SIGUSR2', () => {
 });
 
 describe('the summary', () => {
-  test('tells on stderr who sent how much, and as JSON only where JSON was asked for', async () => {
+  test('lists the peers on stderr, and in JSON only if JSON was asked for', async () => {
     await using running = start(['serve', '--stats', '-o', 'json', '-c', '3']);
     const address = await running.listening();
     await using peer = await silentServer(4);

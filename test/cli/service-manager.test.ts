@@ -19,7 +19,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The engine that a user gets, whichever the tests are run with: the linux engine adopts no socket. */
+/** The default engine, also if the tests run with another one: the linux engine cannot adopt a socket. */
 const ENGINE = ['--engine', 'auto'];
 
 /** Starts udpcat with these sockets, see {@link passSockets}. */
@@ -39,7 +39,7 @@ describeWith('python3', 'a socket that a service manager passed', () => {
     { kind: 'udp4', address: /^127\.0\.0\.1:\d+$/ },
     { kind: 'udp6', address: /^\[::1\]:\d+$/ },
     { kind: 'udpany', address: /^\[::\]:\d+$/ },
-  ])('is served without an address, $kind, and what waited in it is not lost', async ({ kind, address }) => {
+  ])('is served without an address, $kind, and its waiting datagrams are not lost', async ({ kind, address }) => {
     await using server = startWith(kind, ['serve', '--reply', 'pong', '--count', '2', '--no-meta']);
     const local = await server.listening();
     expect(local).toMatch(address);
@@ -48,7 +48,7 @@ describeWith('python3', 'a socket that a service manager passed', () => {
     expect(await server.outcome).toMatchObject({ status: 0, stdout: Buffer.from('waited\nping\n') });
   });
 
-  test('is echoed on, from both families where it is bound to every interface', async () => {
+  test('is used by echo, for both families if it is bound to every interface', async () => {
     await using server = startWith('udpany', ['echo']);
     const port = /\d+$/.exec(await server.listening())?.[0] ?? '';
     for (const host of ['127.0.0.1', '[::1]']) {
@@ -56,7 +56,7 @@ describeWith('python3', 'a socket that a service manager passed', () => {
     }
   });
 
-  test('is counted and described as any other', async () => {
+  test('is counted and described as every other socket', async () => {
     await using server = startWith('udp4', ['serve', '-o', 'json', '--count', '1']);
     const address = await server.listening();
     const { stdout, status } = await server.outcome;
@@ -94,7 +94,7 @@ describeWith('python3', 'a socket that a service manager passed', () => {
     expect(stderr.match(/\n/g)).toHaveLength(1);
   });
 
-  testWithLinuxEngine('is an error of one line with --engine linux, which says what can', async () => {
+  testWithLinuxEngine('is an error of one line with --engine linux, which tells the remedy', async () => {
     await using server = startWith('udp4', ['serve', '--engine', 'linux']);
     expect(await server.outcome).toMatchObject({
       status: 1,
@@ -132,7 +132,10 @@ testWith('systemd-socket-activate', 'systemd-socket-activate starts the service 
   expect(status).toBe(0);
 });
 
-/** Writes who sent a message, and the message; what comes with it is closed, which is what `systemd-notify` waits for. */
+/**
+ * Writes the sender of each message, and the message. Closes passed descriptors, because `systemd-notify` waits for
+ * that.
+ */
 const MANAGER = `
 import os, socket, struct, sys
 name = sys.argv[1]
@@ -149,14 +152,14 @@ while True:
             os.close(struct.unpack('i', control)[0])
 `;
 
-/** A socket such as NOTIFY_SOCKET names, and what was sent to it, each with the number of the process that sent it. */
+/** Opens a socket for NOTIFY_SOCKET. Keeps each message, with the id of the process that sent it. */
 async function startManager(socket: string): Promise<Running & { readonly socket: string }> {
   const running = shell(`exec python3 -c ${quote(MANAGER)} ${quote(socket)}`);
   await running.until('bound');
   return Object.assign(running, { socket });
 }
 
-/** What a manager heard, by whomever it was said. */
+/** Returns the messages that a service manager got, without their senders. */
 const heard = (text: string): readonly string[] => text.match(/READY=1|STOPPING=1/g) ?? [];
 
 describeWith('python3', 'a service manager that wants to be told', () => {
@@ -165,7 +168,7 @@ describeWith('python3', 'a service manager that wants to be told', () => {
     { socket: 'of an abstract name', name: (): string => `@udpcat-${process.pid}` },
   ])('by a socket $socket', ({ name }) => {
     testWithLinuxEngine(
-      'hears the service itself with the linux engine: when it is ready, and when it stops',
+      'hears from the service itself with the linux engine: when it is ready, and when it stops',
       async () => {
         await using manager = await startManager(name());
         const env = { NOTIFY_SOCKET: manager.socket, PATH: folder };
@@ -182,7 +185,7 @@ describeWith('python3', 'a service manager that wants to be told', () => {
       },
     );
 
-    testWith('systemd-notify', 'hears of the same with the node engine', async () => {
+    testWith('systemd-notify', 'hears the same with the node engine', async () => {
       await using manager = await startManager(name());
       const env = { NOTIFY_SOCKET: manager.socket };
       await using server = start(['echo', '127.0.0.1:0', '--engine', 'node'], { env });
@@ -197,7 +200,7 @@ describeWith('python3', 'a service manager that wants to be told', () => {
     });
   });
 
-  testWith('systemd-notify', 'hears of an end by --count and by --idle too, once', async () => {
+  testWith('systemd-notify', 'hears once of an end by --count and by --idle', async () => {
     await using manager = await startManager(join(folder, 'ends'));
     const env = { NOTIFY_SOCKET: manager.socket };
     await using counted = start(['echo', '127.0.0.1:0', '--count', '1'], { env });
@@ -217,24 +220,27 @@ describeWith('python3', 'a service manager that wants to be told', () => {
     expect(heard(told)).toEqual(['READY=1', 'STOPPING=1']);
   });
 
-  test.each(ENGINE_NAMES)('hears systemd-notify with the %s engine where no system call tells it', async (engine) => {
-    const bin = mkdtempSync(join(folder, 'program-'));
-    const told = join(bin, 'told');
-    writeFileSync(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$1" >>${quote(told)}\n`, { mode: 0o755 });
-    // The name is too long for the system call.
-    await using manager = await startManager(join(bin, 'socket'));
-    const socket = engine === 'linux' ? join(bin, 'x'.repeat(108)) : manager.socket;
-    const env = { NOTIFY_SOCKET: socket, PATH: bin };
-    const { stderr } = await udpcat(['serve', '127.0.0.1:0', '--duration', '10ms', '--engine', engine], { env });
-    expect(stderr).toMatch(/^.* listening on .*\n$/);
-    expect(heard(readFileSync(told, 'utf8'))).toEqual(['READY=1', 'STOPPING=1']);
-    manager.kill();
-    expect((await manager.outcome).stdout.toString()).toBe('bound\n');
-  });
+  test.each(ENGINE_NAMES)(
+    'hears systemd-notify with the %s engine if the system call cannot be used',
+    async (engine) => {
+      const bin = mkdtempSync(join(folder, 'program-'));
+      const told = join(bin, 'told');
+      writeFileSync(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$1" >>${quote(told)}\n`, { mode: 0o755 });
+      // The name is too long for the system call.
+      await using manager = await startManager(join(bin, 'socket'));
+      const socket = engine === 'linux' ? join(bin, 'x'.repeat(108)) : manager.socket;
+      const env = { NOTIFY_SOCKET: socket, PATH: bin };
+      const { stderr } = await udpcat(['serve', '127.0.0.1:0', '--duration', '10ms', '--engine', engine], { env });
+      expect(stderr).toMatch(/^.* listening on .*\n$/);
+      expect(heard(readFileSync(told, 'utf8'))).toEqual(['READY=1', 'STOPPING=1']);
+      manager.kill();
+      expect((await manager.outcome).stdout.toString()).toBe('bound\n');
+    },
+  );
 });
 
 describe('a service manager that cannot be told', () => {
-  /** A PATH with no program, or with this one. */
+  /** Makes a PATH without a program, or with this one. */
   function path(name: string, script?: string): string {
     const bin = mkdtempSync(join(folder, `${name}-`));
     if (script !== undefined) writeFileSync(join(bin, 'systemd-notify'), script, { mode: 0o755 });
@@ -269,7 +275,7 @@ describe('a service manager that cannot be told', () => {
     }
   });
 
-  test('holds up neither the service nor its end', async () => {
+  test('delays neither the service nor its end', async () => {
     const env = { NOTIFY_SOCKET: join(folder, 'nobody'), PATH: path('slow', '#!/bin/sh\nexec sleep 60\n') };
     await using server = start(['echo', '127.0.0.1:0'], { env });
     expect((await udpcat(['send', await server.listening(), 'x', '--expect', 'x'])).status).toBe(0);

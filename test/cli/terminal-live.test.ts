@@ -25,7 +25,7 @@ const LIVE = ['--stats', '--no-color', '--no-meta'];
 
 describeWith('script', 'the live line', () => {
   test.each(['serve', 'echo'])(
-    'of %s says with --stats what came, how fast, from how many, and is gone at the end',
+    'of %s shows with --stats the number of datagrams, their rate and their peers, and is gone at the end',
     async (command) => {
       await using running = terminal([command, ...LIVE, '-o', 'none']);
       const address = await listeningAt(running);
@@ -34,7 +34,7 @@ describeWith('script', 'the live line', () => {
       await sendAll(one, address, ['hello', 'world']);
       await sendAll(two, address, ['x']);
       await running.until(/3 received \([\d.]+\/s, \d+ B\/s\), 2 peers, 0 dropped/);
-      // The rate is that of the last second.
+      // The rate is the mean of the last second.
       await running.until('3 received (0/s, 0 B/s), 2 peers, 0 dropped');
       running.type('\x03');
       const { stdout, status } = await running.outcome;
@@ -51,7 +51,7 @@ describeWith('script', 'the live line', () => {
     },
   );
 
-  test('garbles neither the datagrams on the same terminal nor the log', async () => {
+  test('leaves the datagrams and the log on the same terminal readable', async () => {
     await using running = terminal(['serve', '--engine', 'node', ...LIVE, '-c', '400', '--recv-buffer', '1023Mi']);
     const address = await listeningAt(running);
     await using peer = await silentServer();
@@ -59,7 +59,7 @@ describeWith('script', 'the live line', () => {
     for (const payload of payloads) {
       await peer.send(payload, address);
       if (payload.endsWith('00')) {
-        // While the line stands there, it is put aside for what comes next.
+        // The line is shown, and is put aside for the next output.
         await running.until(`${payload}\r\n`);
         await running.until(RegExp(`${payload}\\r\\n[^]*peer, 0 dropped$`));
       }
@@ -70,7 +70,7 @@ describeWith('script', 'the live line', () => {
     expect(stdout.toString()).toContain(' received (');
   });
 
-  test('leaves JSON lines there whole', async () => {
+  test('leaves JSON lines on the same terminal whole', async () => {
     await using running = terminal(['serve', ...LIVE, '-o', 'json']);
     const address = await listeningAt(running);
     await using peer = await silentServer();
@@ -89,7 +89,7 @@ describeWith('script', 'the live line', () => {
     ]);
   });
 
-  test('stands under a report that is asked for, and is cut to the width of the terminal', async () => {
+  test('stands below a report that a signal asked for, and is cut to the width of the terminal', async () => {
     const body = `exec ${commandLine(['serve', ...LIVE])}`;
     await using running = terminal(`sh -c 'echo pid $$; ${body}'`, { columns: 20 });
     const [, pid = ''] = await running.until(/pid (\d+)\r\n/);
@@ -116,7 +116,7 @@ describeWith('script', 'the live line', () => {
     expect(stdout.toString()).not.toContain('received (');
   });
 
-  test('is not there on a terminal that cannot, nor in the background of one', async () => {
+  test('is not shown on a terminal that cannot show it, nor by a command in the background', async () => {
     await using dumb = terminal(['serve', '--duration', '600ms', '--stats'], { env: { TERM: 'dumb' } });
     expect((await dumb.outcome).stdout.toString()).not.toContain('\x1b');
     const serve = commandLine(['serve', '--duration', '600ms', '--stats', '--no-color']);
@@ -126,7 +126,7 @@ describeWith('script', 'the live line', () => {
     expect(stdout.toString()).not.toContain('received (');
   });
 
-  test('goes by stderr alone: none where that is a file, one where stdout is', async () => {
+  test('depends on stderr only: not shown if that is a file, shown if stdout is a file', async () => {
     const stderr = join(folder, 'stderr');
     await using quiet = terminal(['serve', '--stats', '--duration', '600ms'], { stderr });
     expect((await quiet.outcome).stdout.toString()).toBe('');
@@ -151,11 +151,11 @@ describeWith('script', 'the live line', () => {
 });
 
 describeWith('tmux', 'at a terminal as people have it', () => {
-  test('the live line is the last row, and what came stands above it whole', async () => {
+  test('the live line is the last row, and the datagrams stand above it whole', async () => {
     const socket = join(folder, 'tmux');
     const tmux = (...args: string[]): string =>
       execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
-    /** The rows that are not empty, once they match. */
+    /** Waits until the rows match. Returns the rows that are not empty. */
     const rows = async (pattern: RegExp): Promise<string[]> => {
       for (;;) {
         const shown = tmux('capture-pane', '-p').trimEnd();
@@ -174,7 +174,7 @@ describeWith('tmux', 'at a terminal as people have it', () => {
         'two',
         'x'.repeat(50),
       ]);
-      // Beyond the height of the terminal, which scrolls then.
+      // More rows than the terminal has, so that it scrolls.
       await sendAll(
         peer,
         address,
@@ -194,7 +194,7 @@ describeWith('tmux', 'at a terminal as people have it', () => {
 
 describeWith('script', 'the live line of send', () => {
   test.concurrent.each([4, 6] as const)(
-    'says over IPv%d how far it is, and what is left; it is gone at the end',
+    'shows over IPv%d the progress and the time that is left, and is gone at the end',
     async (family) => {
       await using server = await echoServer(family);
       const args = ['send', server.address, 'x', '-c', '4', '--interval', '1s', '-w', '1h', '-o', 'none', '--no-color'];
@@ -209,7 +209,7 @@ describeWith('script', 'the live line of send', () => {
     },
   );
 
-  test.concurrent('says on a narrow terminal what is left before all else', async () => {
+  test.concurrent('shows the time that is left first, for narrow terminals', async () => {
     await using server = await echoServer();
     const args = ['send', server.address, 'x', '-c', '4', '--interval', '1s', '-w', '1h', '-o', 'none'];
     await using running = terminal(args, { columns: 30 });

@@ -15,12 +15,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** The address in the listening line on the terminal. */
+/** Returns the address in the listening line on the terminal. */
 async function listeningAt(running: Running): Promise<string> {
   return (await running.until(/listening on (\S+)\r\n/))[1] ?? '';
 }
 
-/** All that a terminal showed, without the listening line. */
+/** Returns everything that a terminal showed, without the listening line. */
 async function shown(args: readonly string[], payloads: readonly (string | Uint8Array)[]): Promise<string> {
   await using running = terminal(['serve', '--no-color', '-c', String(payloads.length), ...args]);
   await using peer = await silentServer();
@@ -34,7 +34,7 @@ const HOSTILE = Buffer.from('\x1b[31mred\x1b]0;title\x07\x00\b\x7f\r\nnext\t\n\n
 const WITHOUT_STATS = ['--no-stats', '--no-meta'];
 
 describeWith('script', 'serve at a terminal', () => {
-  test('shows control characters, newlines inside and invalid bytes escaped, and none of them reaches it', async () => {
+  test('writes control characters, inner newlines and invalid bytes in escaped form only', async () => {
     const invalid = Uint8Array.of(0x61, 0xff, 0xc0, 0x80, 0xed, 0xa0, 0x80, 0xc2, 0x9b, 0x62);
     const text = await shown(WITHOUT_STATS, [HOSTILE, invalid, 'plain', 'ended\n', '']);
     expect(text.split('\r\n')).toEqual([
@@ -47,7 +47,7 @@ describeWith('script', 'serve at a terminal', () => {
     ]);
   });
 
-  test('shows other writing as it is, but not the marks that turn its direction', async () => {
+  test('writes other scripts unchanged, but marks that change the direction of text in escaped form', async () => {
     const text = await shown(WITHOUT_STATS, ['grüße 😀', 'a\u202eb\u2066c\u2028d']);
     expect(Buffer.from(text, 'latin1').toString().split('\r\n')).toEqual([
       'grüße 😀',
@@ -56,13 +56,13 @@ describeWith('script', 'serve at a terminal', () => {
     ]);
   });
 
-  test.each(['json', 'hex', 'base64', 'dump'])('lets no control character reach it with -o %s', async (format) => {
+  test.each(['json', 'hex', 'base64', 'dump'])('writes no control character with -o %s', async (format) => {
     const text = await shown(['--no-stats', '-o', format], [HOSTILE, Uint8Array.of(0x9b, 0x31)]);
-    // eslint-disable-next-line no-control-regex -- they are what is looked for
+    // eslint-disable-next-line no-control-regex -- the test looks for control characters
     expect(text.replaceAll('\r\n', '')).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
   });
 
-  test('writes JSON there that means the same', async () => {
+  test('writes JSON with the same values', async () => {
     const text = await shown(['--no-stats', '-o', 'json'], [HOSTILE]);
     const lines = text.trimEnd().split('\r\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toContainEqual(
@@ -70,14 +70,14 @@ describeWith('script', 'serve at a terminal', () => {
     );
   });
 
-  test('puts time, addresses and size before each datagram there, unless it was told not to', async () => {
+  test('writes time, addresses and size before each datagram, except with --no-meta', async () => {
     expect(await shown(['--no-stats'], ['hello'])).toMatch(
       /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z 127\.0\.0\.1:\d+ > 127\.0\.0\.1:\d+ 5 bytes: hello\r\n$/,
     );
     expect(await shown(['--no-stats', '--no-meta'], ['hello'])).toBe('hello\r\n');
   });
 
-  test('says at its end there what came, unless it was told not to', async () => {
+  test('writes a summary at the end, except with --no-stats', async () => {
     expect(await shown(['--no-meta'], ['x'])).toMatch(
       /^x\r\nudpcat: 1 received, 0 sent in \S+ s\r\nudpcat: from \S+: 1 received, 1 byte, \S+Z\r\n$/,
     );
@@ -86,7 +86,7 @@ describeWith('script', 'serve at a terminal', () => {
     expect(await shown(['--no-meta', '--quiet', '--stats'], ['x'])).toMatch(/^x\r\nudpcat: 1 received/);
   });
 
-  test('refuses to write raw bytes there without --force, and says so', async () => {
+  test('writes no raw bytes without --force, but an error', async () => {
     await using refused = terminal(['serve', '-o', 'raw', '--no-color']);
     const { status, stdout } = await refused.outcome;
     expect({ status, stdout: stdout.toString() }).toEqual({
@@ -96,7 +96,7 @@ describeWith('script', 'serve at a terminal', () => {
     expect(await shown(['-o', 'raw', '--force', ...WITHOUT_STATS], ['\x1b[31mred'])).toBe('\x1b[31mred');
   });
 
-  test('decides by stdout alone what datagrams look like: in a file beside it they are unchanged', async () => {
+  test('changes datagrams only if stdout is the terminal: in a file they are unchanged', async () => {
     const file = join(folder, 'stdout');
     await using running = terminal(['serve', '-c', '2', '--no-color'], { stdout: file });
     await using peer = await silentServer();
@@ -106,14 +106,14 @@ describeWith('script', 'serve at a terminal', () => {
     expect(stdout.toString()).toMatch(/udpcat: 2 received/);
   });
 
-  test('decides by stderr alone whether to say at the end what came: not when that is a file', async () => {
+  test('writes a summary only if stderr is the terminal', async () => {
     const file = join(folder, 'stderr');
     await using running = terminal(['serve', '--duration', '50ms'], { stderr: file });
     expect((await running.outcome).stdout.toString()).toBe('');
     expect(readFileSync(file, 'utf8')).toMatch(/^udpcat: listening on \S+\n$/);
   });
 
-  test('colours there what is beside the datagrams, unless it was told not to', async () => {
+  test('writes colours around the datagrams, except with --no-color', async () => {
     const colored = async (args: readonly string[], env = {}): Promise<boolean> => {
       await using running = terminal(['serve', '-c', '1', ...args], { env });
       await using peer = await silentServer();
@@ -141,11 +141,11 @@ describeWith('script', 'serve at a terminal', () => {
     expect((await colored.outcome).stdout.toString()).toContain('\x1b[31m');
   });
 
-  test('lets no control character of an argument reach it by way of an error line', async () => {
+  test('writes no control character of an argument in an error message', async () => {
     await using running = terminal(['serve', '\x1b[31m\x07red:80', '--no-color']);
     const { stdout, status } = await running.outcome;
     expect(status).toBe(2);
-    // eslint-disable-next-line no-control-regex -- they are what is looked for
+    // eslint-disable-next-line no-control-regex -- the test looks for control characters
     expect(stdout.toString().replaceAll('\r\n', '')).not.toMatch(/[\x00-\x1f]/);
   });
 
@@ -163,7 +163,7 @@ describeWith('script', 'serve at a terminal', () => {
 describeWith('script', 'typing into serve at a terminal', () => {
   const ARGS = ['serve', '--no-color', '--no-meta'];
 
-  test('sends each line to the peer that spoke last', async () => {
+  test('sends each line to the peer of the last datagram', async () => {
     await using running = terminal(ARGS);
     const address = await listeningAt(running);
     await using one = await silentServer();
@@ -188,7 +188,7 @@ describeWith('script', 'typing into serve at a terminal', () => {
     });
   });
 
-  test('is a warning, and lost, while nobody has spoken', async () => {
+  test('is lost with a warning before the first datagram', async () => {
     await using running = terminal(ARGS);
     const address = await listeningAt(running);
     running.type('hello?\r');
@@ -216,7 +216,7 @@ describeWith('script', 'typing into serve at a terminal', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
-  test('is read in the encoding asked for, and a line that cannot be is a warning', async () => {
+  test('is read in the given encoding, and an invalid line is a warning', async () => {
     await using running = terminal([...ARGS, '-x']);
     const address = await listeningAt(running);
     await using peer = await silentServer();
@@ -237,7 +237,7 @@ describeWith('script', 'typing into serve at a terminal', () => {
     await peer.send('first', address);
     await running.until('first\r\n');
     running.type('typed\r');
-    // The terminal itself shows what is typed.
+    // The terminal echoes typed characters.
     await running.until('typed\r\n');
     await peer.send('second', address);
     await running.until('second\r\n');
@@ -248,7 +248,7 @@ describeWith('script', 'typing into serve at a terminal', () => {
 });
 
 describe('serve with a pipe for its stdin', () => {
-  test('leaves it alone', async () => {
+  test('does not read it', async () => {
     await using running = start(['serve', '--stats']);
     const address = await running.listening();
     await using peer = await silentServer();
@@ -261,7 +261,7 @@ describe('serve with a pipe for its stdin', () => {
     expect(peer.received).toEqual([]);
   });
 
-  test('reads lines from it with -i, the last one without its newline too, and goes on after its end', async () => {
+  test('reads lines from it with -i, also a last one without a newline, and continues after its end', async () => {
     await using running = start(['serve', '-i']);
     const address = await running.listening();
     await using peer = await silentServer();
@@ -288,7 +288,7 @@ describe('serve with a pipe for its stdin', () => {
 });
 
 describeWith('script', 'udpcat serve & in an interactive shell', () => {
-  testWith('bash', 'keeps running, prints what arrives, and can be typed into no more than any other', async () => {
+  testWith('bash', 'keeps running, prints datagrams, and does not read the terminal', async () => {
     await using running = terminal('exec bash --norc --noprofile -i', {
       env: { PS1: 'prompt> ', HISTFILE: undefined },
     });
@@ -299,7 +299,7 @@ describeWith('script', 'udpcat serve & in an interactive shell', () => {
     await using peer = await silentServer();
     await peer.send('hello', address);
     await running.until('hello\r\n');
-    // What is typed is the shell's.
+    // The shell reads the typed line.
     running.type('echo typed "$((40 + 2))"\r');
     await running.until('typed 42\r\n');
     running.type('jobs\r');

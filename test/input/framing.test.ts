@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { createCutter, type Frame, MAX_PIECE_BYTES } from '../../src/input/framing.js';
 import { holds, payloads } from '../support/property.js';
 
-/** The pieces of a stream that arrives in these chunks, and why the next could not be cut. */
+/** Cuts a stream that arrives in these chunks. Returns the pieces, and the failure if there was one. */
 function cut(frame: Frame, chunks: readonly Uint8Array[]): { pieces: string[]; failure: string | undefined } {
   const cutter = createCutter(frame);
   const pieces: Uint8Array[] = [];
@@ -21,7 +21,7 @@ const cutText = (frame: Frame, ...chunks: string[]) =>
     chunks.map((chunk) => Buffer.from(chunk, 'latin1')),
   );
 
-/** A stream cut at the places. */
+/** Splits a stream into chunks at the given offsets. */
 function split(stream: Uint8Array, places: readonly number[]): Uint8Array[] {
   const ends = [...new Set(places.map((place) => place % (stream.length + 1)))].sort((a, b) => a - b);
   return [0, ...ends].map((start, index) => stream.subarray(start, ends[index] ?? stream.length));
@@ -43,7 +43,7 @@ const FRAMES: readonly Frame[] = [
   { kind: 'json' },
 ];
 
-/** Streams in which delimiters, carriage returns and length prefixes abound. */
+/** Streams with many delimiters, carriage returns and length prefixes. */
 const streams = fc
   .array(
     fc.oneof(

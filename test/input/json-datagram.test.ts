@@ -16,7 +16,7 @@ const datagram = (data: Uint8Array): Datagram => ({
   timeMs: 1_795_334_400_123.456,
 });
 
-/** The payloads that the lines written for these payloads stand for. */
+/** Writes payloads as lines, and reads them back. */
 async function roundTrip(given: readonly Uint8Array[]): Promise<Uint8Array[]> {
   const stream = Buffer.from(given.map((data) => formatDatagram(datagram(data), 'in', BOUND)).join(''));
   async function* input(): AsyncGenerator<Uint8Array, undefined> {
@@ -59,7 +59,7 @@ describe('the round trip from a datagram to a JSON line and back', () => {
   });
 });
 
-/** What the line stands for, as text. */
+/** Returns the payload of a line, as text. */
 const decoded = (line: string): string | undefined => {
   const payload = decodeJsonLine(Buffer.from(line, 'utf8'));
   return payload && Buffer.from(payload).toString('utf8');

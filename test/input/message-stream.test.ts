@@ -13,7 +13,7 @@ async function* chunked(...chunks: (string | Uint8Array)[]): AsyncGenerator<Uint
   for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk;
 }
 
-/** What a stream delivered before it ended, and the error that ended it. */
+/** Reads a stream to its end. Returns its payloads, and the error that ended it. */
 async function read(format: StreamFormat, input: AsyncIterable<Uint8Array>, limitBytes = 65_507): Promise<Delivered> {
   const messages: string[] = [];
   try {

@@ -26,11 +26,11 @@ function batchOf(payloads: readonly (string | Uint8Array)[]): Datagram[] {
   }));
 }
 
-/** A batch of so many datagrams of a kilobyte, each all of one letter. */
+/** Makes a batch of datagrams of 1000 bytes, all of one letter. */
 const kilobytes = (count: number, letter = 'x'): Datagram[] =>
   batchOf(Array.from({ length: count }, () => letter.repeat(1000)));
 
-/** A writer on a stream, and how often its end was told. */
+/** Makes a writer on a stream. `ends()` returns how often it called `onEnd`. */
 function writerOn(
   stream: Writable,
   { format = 'raw', events = false }: { format?: FormatName; events?: boolean } = {},
@@ -41,7 +41,7 @@ function writerOn(
   return { writer, ends: () => ends };
 }
 
-/** Two ends of a connection; what is sent to `reader` waits until somebody reads it. */
+/** Makes two connected sockets. `reader` reads nothing until the test lets it. */
 async function socketPair(): Promise<{ stream: Socket; reader: Socket } & AsyncDisposable> {
   const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -60,7 +60,7 @@ async function socketPair(): Promise<{ stream: Socket; reader: Socket } & AsyncD
   };
 }
 
-/** Lets everything happen that can, short of the reader reading. */
+/** Waits until nothing more happens, as long as the reader does not read. */
 async function turns(): Promise<void> {
   for (let count = 0; count < 50; count += 1) await turn();
 }
@@ -79,7 +79,7 @@ describe('a writer to a reader that is slow', () => {
       }
     })();
     let settled = -1;
-    // The kernel's buffers take the first batches; then it stands still.
+    // The kernel's buffers take the first batches. Then the writer waits for the reader.
     while (settled < written) {
       settled = written;
       await turns();
@@ -122,7 +122,7 @@ describe('a writer to a reader that is slow', () => {
     expect(writer.failure).toBeUndefined();
     const reading = buffer(pair.reader);
     pair.stream.destroy();
-    // A datagram that was cut in the middle is lost.
+    // A datagram that the system took only in part is lost.
     expect(Math.floor((await reading).length / 1000) + dropped).toBe(200 * 60);
   });
 

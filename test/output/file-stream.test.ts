@@ -11,7 +11,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A stream that writes to a file, which is made if it is missing, and is closed at the end. */
+/** Opens a file for appending, and makes a stream on it. The file is closed at the end of the scope. */
 function open(path: string) {
   const fd = openSync(path, 'a');
   const stream = new FileStream(fd);
@@ -20,7 +20,7 @@ function open(path: string) {
   return { stream, [Symbol.dispose]: () => closeSync(fd) };
 }
 
-/** Writes a chunk; resolves to the error of the write, if it had one. */
+/** Writes a chunk. Resolves to the error of the write, or undefined. */
 function write(stream: FileStream, chunk: Uint8Array): Promise<Error | undefined> {
   return new Promise((resolve) => stream.write(chunk, (error) => resolve(error ?? undefined)));
 }

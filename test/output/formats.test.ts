@@ -23,7 +23,7 @@ const datagram = (data: string | Uint8Array, changes: Partial<Datagram> = {}): D
   ...changes,
 });
 
-/** What the datagrams become, as latin1. */
+/** Writes the datagrams in a format. Returns the output as latin1. */
 function written(
   name: FormatName,
   given: readonly (Datagram | string)[],

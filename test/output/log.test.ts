@@ -8,7 +8,7 @@ import { describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { createLog, LOG_LEVELS, type Log, type LogOptions } from '../../src/output/log.js';
 
-/** What a log writes while `say` speaks to it, as lines. */
+/** Calls `say` with a log. Returns the lines that the log wrote. */
 async function lines(say: (log: Log) => void | Promise<void>, options: Partial<LogOptions> = {}): Promise<string[]> {
   const stream = new PassThrough();
   const log = createLog(() => stream, { level: 'info', format: 'pretty', colored: false, ...options });
@@ -156,7 +156,7 @@ test('pino is loaded with the first line that is written, and chalk only for col
     platform: 'node',
     format: 'cjs',
     external: ['pino', 'chalk'],
-    // As require(), which can be watched.
+    // Turns import() into require(), which the test can watch.
     supported: { 'dynamic-import': false },
     write: false,
   });
@@ -213,7 +213,7 @@ test('a log that nobody reads does not fill the memory, keeps its errors, and sa
   const said = (await text(reader)).trimEnd().split('\n');
   const warnings = said.filter((line) => line.endsWith(long)).length;
   expect(said.slice(-3)).toEqual([
-    `udpcat: warning: ${1000 - warnings} lines were left out here, because nobody read those before them`,
+    `udpcat: warning: ${1000 - warnings} lines were left out here, because the lines before them were not read`,
     'udpcat: the error',
     'udpcat: the summary',
   ]);

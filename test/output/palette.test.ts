@@ -3,7 +3,7 @@ import { createPalette, wantsColor } from '../../src/output/palette.js';
 
 describe('whether to colour', () => {
   test.each([
-    // The option decides over all.
+    // The option decides before all others.
     [true, { NO_COLOR: '1', FORCE_COLOR: '0', TERM: 'dumb' }, false, true],
     [false, { FORCE_COLOR: '1' }, true, false],
     // Then NO_COLOR, if it is not empty (no-color.org).

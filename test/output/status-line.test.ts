@@ -6,7 +6,7 @@ import { createLog, type Log, type LogOptions } from '../../src/output/log.js';
 import { StatusLine } from '../../src/output/status-line.js';
 import { screen } from '../support/screen.js';
 
-/** A terminal of that width, and what was written to it so far. */
+/** Makes a terminal of a width. It keeps everything written to it. */
 function createTerminal(columns?: number) {
   let written = '';
   const stream = Object.assign(new PassThrough(), { columns });
@@ -37,7 +37,7 @@ describe('the status line', () => {
       line.set(`text ${count}`);
       await delay(1);
     }
-    // A change may be seen late, but none too early. Timers may be a little early.
+    // A change may come late, but not too early. Timers may fire slightly early.
     expect(performance.now() - startMs).toBeGreaterThan(490);
     expect(shown()).not.toEqual(['text 0']);
     line.set(undefined);

@@ -5,7 +5,7 @@ import { udpcat } from '../support/udpcat.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
-/** Runs a probe against a service that answers. */
+/** Runs a probe against a service that replies. */
 async function probe(address: string, text: string, options: readonly string[] = ['-w', '1m']) {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', ...options]);
   return { status, stderr };
@@ -26,7 +26,7 @@ describeWith('coap-server-notls', 'coap-server-notls', () => {
   });
 
   test('answers a ping', async () => {
-    // It now and then leaves one without its Reset, since it sends only so many.
+    // The server limits its Resets: now and then a ping gets none, and is sent again.
     expect(await probe(server.address, 'coap', ['-w', '1m', '--retry', '120'])).toEqual({
       status: 0,
       stderr: 'udpcat: coap: answered the ping\n',
@@ -101,7 +101,7 @@ describe('a GET', () => {
     await expect(startProbe(`coap:${path}`)).rejects.toThrow('it is - or a path such as /.well-known/core');
   });
 
-  /** What is found of a reply, written as hex with ID and TOKEN for what they are in the request. */
+  /** Judges a reply written in hex. ID and TOKEN in it become those of the request. */
   const judged = async (reply: string) => {
     const { request, judge } = await startProbe('coap:/time');
     const [id, token] = [request.toString('hex', 2, 4), request.toString('hex', 4, 12)];

@@ -7,7 +7,7 @@ import { dns } from './fixtures/dns.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
-/** Runs a probe against a service that answers. */
+/** Runs a probe against a service that replies. */
 async function probe(address: string, text: string, wait = '1m') {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
   return { status, stderr };
@@ -59,7 +59,7 @@ describeWith('dnsmasq', 'dnsmasq', () => {
   });
 });
 
-/** An authority for example.com, which asks nobody else. */
+/** An authoritative server for example.com, without recursion. */
 function startNamed(host: string): Promise<Daemon> {
   const [v4, v6] = host.includes(':') ? ['none', host] : [host, 'none'];
   return startDaemon({
@@ -104,7 +104,7 @@ describe.each<[Family, string]>([
     beforeAll(async () => {
       server = await startNamed(host);
       address = written(host, server.port);
-      // Its port is bound before it has read its zones.
+      // The server binds its port before it reads its zones. Until then its reply is another one.
       const args = ['--probe', 'dns:example.com,SOA', '--retry', '600', '-w', '2m', '-o', 'none'];
       expect(await udpcat(['send', address, ...args])).toMatchObject({ status: 0 });
     });

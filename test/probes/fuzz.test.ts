@@ -8,20 +8,22 @@ import { HANG_MS } from '../support/limits.js';
 import { mutate, mutations } from '../support/mutations.js';
 import { startExchange, startProbe } from './session.js';
 
-/** Runs of each property; `npm run fuzz` has more. */
+/** Number of runs of each property. `npm run fuzz` sets a larger one. */
 const RUNS = Number(process.env.UDPCAT_FUZZ_RUNS ?? 500);
-/** A judgement that takes more processor time, in milliseconds, hangs the check. */
+/** Most processor time of one judgement, in milliseconds. A judgement that takes more counts as hanging. */
 const MOST_MS = 2000;
-/** Ends what hangs, however many runs there are. */
+/** Time limit that ends a test that hangs. It grows with the number of runs. */
 const TIMEOUT_MS = HANG_MS + RUNS * 200;
 
-/** From the first to the last byte in which a reply is unlike one to another request: what ties it to its own. */
+/**
+ * The part of a reply that depends on its request: from the first to the last byte that differs between two requests.
+ */
 function difference(own: Buffer, other: Buffer): Buffer {
   const differs = (byte: number, index: number): boolean => byte !== other[index];
   return own.subarray(own.findIndex(differs), own.findLastIndex(differs) + 1);
 }
 
-test('every probe that something answers has a genuine reply here', async () => {
+test('every probe with replies has a real reply among the fixtures', async () => {
   const answered: string[] = [];
   for (const [name, load] of Object.entries(PROBES)) {
     if ((await load()).repliesFrom !== 'none') answered.push(name);
@@ -86,7 +88,7 @@ describe.each(FIXTURES)('the probe $probe', (fixture) => {
       fc.assert(
         fc.property(fc.nat(other.replies.length - 1), fc.option(mutations), (which, changes) => {
           const reply = changes === null ? other.replies[which]! : mutate(other.replies[which]!, changes);
-          // A short id can be hit by chance.
+          // A random change can hit the right id by chance, if the id is short.
           fc.pre(!reply.includes(difference(own[which]!, other.replies[which]!)));
           expect(judge(reply).outcome).not.toBe('match');
         }),

@@ -6,14 +6,14 @@ import { patched } from './fixtures/fixture.js';
 import { mdns } from './fixtures/mdns.js';
 import { startProbe } from './session.js';
 
-/** Both hosts offer what Avahi offers by itself, whatever the system has configured. */
+/** Avahi's default services on both hosts, independent of the configuration of the system. */
 const AVAHI = `mount -t tmpfs none /etc/avahi/services
 printf '[server]\\nhost-name=%s\\nenable-dbus=no\\n[publish]\\npublish-workstation=yes\\n' "$HOST" >/run/avahi.conf
 exec avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits`;
 
 const SERVICES = 'mdns: _services._dns-sd._udp.local PTR _workstation._tcp.local, 1 answer';
 
-/** Runs send on one of the two hosts, as soon as both answer. */
+/** Runs `send` on one of the two hosts, when both reply. */
 async function discover(...args: readonly string[]) {
   const ready = ['10.9.8.1:5353', '[fe80::1%lan0]:5353', '10.9.8.2:5353', '[fe80::2%lan0]:5353'].map((address) =>
     commandLine([

@@ -7,7 +7,7 @@ import { hex, patched } from './fixtures/fixture.js';
 import { ntp } from './fixtures/ntp.js';
 import { startProbe } from './session.js';
 
-/** A server of time that leaves the clock alone. */
+/** A time server that does not set the clock. */
 function startChrony(host: string, ...lines: readonly string[]): Promise<Daemon> {
   return startDaemon({
     program: 'chronyd',

@@ -5,7 +5,7 @@ import { udpcat } from '../support/udpcat.js';
 import { hex } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
-/** A site with a certificate of its own making; HTTP/3 is on by default. */
+/** A web site with a self-signed certificate. HTTP/3 is on by default. */
 const caddyfile = (port: number): string => `{
   admin off
   skip_install_trust
@@ -24,7 +24,7 @@ describeWith('caddy', 'caddy', () => {
       program: 'caddy',
       files: ({ port }) => ({ Caddyfile: caddyfile(port) }),
       args: () => ['run', '--config', 'Caddyfile', '--adapter', 'caddyfile'],
-      // Where it keeps its certificates: in the folder in which it is started.
+      // The server keeps its certificates in the folder in which it starts.
       env: { HOME: '.' },
     });
     const { status, stderr } = await udpcat(['send', server.address, '--probe', 'quic', '-o', 'none', '-w', '1m']);
@@ -42,7 +42,10 @@ test('the request is a packet of a version that nobody speaks, as long as the fi
 });
 
 describe('the judgement', () => {
-  /** What is found of a reply, written as hex with OURS and THEIRS for the connection ids, VERSION for the one asked with. */
+  /**
+   * Judges a reply written in hex. OURS and THEIRS become the connection ids, VERSION becomes the version of the
+   * request.
+   */
   const judged = async (reply: string) => {
     const { request, judge } = await startProbe('quic');
     const part = (from: number, to: number): string => request.toString('hex', from, to);

@@ -9,14 +9,14 @@ import { signedReply } from './fixtures/radius.js';
 import { startProbe } from './session.js';
 
 const PROBE = 'radius:testing123';
-/** The head of a Message-Authenticator. */
+/** The type and length of a Message-Authenticator. */
 const HEAD = hex('5012');
 
-/** FreeRADIUS with one port of that kind, and with what it does about Status-Server. */
+/** Runs FreeRADIUS with one port of a kind, and with a setting for Status-Server. */
 function startRadius(kind: 'auth' | 'acct', policy: string): Promise<Daemon> {
   return startDaemon({
     program: 'freeradius',
-    // It refuses a folder that anybody may write to, as that of a test is.
+    // FreeRADIUS refuses a folder that everybody may write to. The folder of a test is one.
     files: ({ port }) => ({
       'config/radiusd.conf': `
         libdir = /usr/lib/freeradius
@@ -94,7 +94,7 @@ describeWith('freeradius', 'FreeRADIUS', () => {
 
   test('does not answer one with another secret', async () => {
     await using server = await startRadius('auth', 'ok');
-    // It listens, and knows this client.
+    // The server listens, and knows this client.
     expect(await probe(server.address, PROBE)).toMatchObject({ status: 0 });
     expect(await probe(server.address, 'radius:another', { wait: '1s' })).toEqual({
       status: 3,

@@ -6,13 +6,13 @@ import { udpcat } from '../support/udpcat.js';
 import { sip } from './fixtures/sip.js';
 import { startProbe } from './session.js';
 
-/** Runs a probe against a service that answers. */
+/** Runs a probe against a service that replies. */
 async function probe(address: string, text: string, wait = '1m') {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
   return { status, stderr };
 }
 
-/** Answers everything with 200, but what is asked about the user "down". */
+/** A server that replies 200 to all requests, except for the user "down". */
 const KAMAILIO = `#!KAMAILIO
 debug=1
 log_stderror=yes
@@ -123,7 +123,7 @@ describe('the request', () => {
 });
 
 describe('the judgement', () => {
-  /** What is found of the genuine reply after a change. */
+  /** Judges the real reply after a change. */
   const judged = async (change: (reply: string) => string) => {
     const { request, judge } = await startProbe('sip');
     const { outcome, says } = judge(Buffer.from(change(sip.reply(request).toString())));

@@ -81,12 +81,12 @@ describeWith('snmpd', 'snmpd of Net-SNMP', () => {
 });
 
 describe('the probe snmp', () => {
-  /** A reply of snmpd to the request, which ends with its value: the error-status is at 23, the object at 30 to 40. */
+  /** A reply of snmpd to the request. Offsets: error-status at 23, object at 30 to 40; the value is at the end. */
   const started = async (text = 'snmp') => {
     const { request, judge } = await startProbe(text);
     return { request, judge, reply: snmp.reply(request) };
   };
-  /** The reply with another value, and with the lengths around it. */
+  /** Returns the reply with another value, and with the right lengths around it. */
   const withValue = (reply: Buffer, value: Buffer): Buffer => {
     const whole = Buffer.concat([reply.subarray(0, 41), value]);
     for (const at of [1, 14, 28, 30]) whole.writeUInt8(whole.length - at - 1, at);

@@ -36,7 +36,7 @@ test('a game server that sends challenges without end gets three datagrams, and 
   expect(server.received).toHaveLength(3);
 });
 
-/** An information reply up to its version, for a game of that id, and what follows. */
+/** Makes an information reply for a game. @param rest the bytes behind the version */
 function info(id: string, ...rest: readonly (string | Buffer)[]): Buffer {
   const texts = Buffer.from('Ship\0batavier\0ship\0The Ship\0');
   const parts = rest.map((part) => (typeof part === 'string' ? hex(part) : part));
@@ -45,7 +45,7 @@ function info(id: string, ...rest: readonly (string | Buffer)[]): Buffer {
 
 const VERSION = Buffer.from('1.0\0');
 const TEXT = Buffer.from('text\0');
-/** The obsolete reply, up to whether the game is modified. */
+/** The obsolete reply, up to the flag of a modified game. */
 const OBSOLETE = Buffer.concat([
   hex('ffffffff 6d'),
   Buffer.from('192.0.2.1:27015\0Ship\0batavier\0cstrike\0Counter-Strike\0'),

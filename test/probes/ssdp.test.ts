@@ -14,7 +14,7 @@ printf '%s\\n' network_interface=lan0 port=8200 media_dir=/run/media db_dir=/run
   "uuid=\${uuid#uuid:}" >/run/minidlna.conf
 exec minidlnad -d -f /run/minidlna.conf -P /run/minidlna.pid`;
 
-/** Runs send on one of the two hosts, as soon as both answer. */
+/** Runs `send` on one of the two hosts, when both reply. */
 async function discover(...args: readonly string[]) {
   const send = ['send', '239.255.255.250:1900', '--interface', 'lan0', '-o', 'none'];
   const ready = Object.values(UUIDS).map((uuid) =>

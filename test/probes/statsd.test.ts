@@ -56,7 +56,7 @@ describe('--probe statsd', () => {
   );
 });
 
-/** Waits until a line that matches arrives at the peer. */
+/** Waits until the peer receives a line that matches. */
 async function lineAt(peer: Peer, pattern: RegExp): Promise<string> {
   for (let n = 1; ; n += 1) {
     const [line] = pattern.exec((await peer.collect(n)).at(-1)!.data.toString()) ?? [];
@@ -82,7 +82,7 @@ describeWith('collectd', 'collectd', () => {
   });
 });
 
-/** A collectd that counts metrics, and sends what it has counted to a port ten times a second. */
+/** Runs collectd, which counts metrics, and sends its counts to a port ten times a second. */
 function configuration(port: number, folder: string, graphitePort: number): string {
   return `
     BaseDir "${folder}"

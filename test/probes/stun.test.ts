@@ -7,7 +7,7 @@ import { udpcat } from '../support/udpcat.js';
 import { hex } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
-/** coturn on both loopbacks, with what else it is told. */
+/** Runs coturn on both loopback addresses, with further options. */
 function startTurnServer(...more: readonly string[]): Promise<Daemon> {
   return startDaemon({
     program: 'turnserver',
@@ -19,7 +19,7 @@ function startTurnServer(...more: readonly string[]): Promise<Daemon> {
   });
 }
 
-/** Asks again and again: coturn binds one loopback after the other. */
+/** Repeats the request, because coturn binds one loopback address after the other. */
 async function probe(address: string, more: readonly string[], wait = '1m') {
   const args = ['send', address, '--probe', 'stun', '-w', wait, '--retry', '200', ...more];
   const { status, stdout, stderr } = await udpcat(args);
@@ -68,20 +68,20 @@ describeWith('turnserver', 'coturn', () => {
 });
 
 describe('the probe stun', () => {
-  /** A message with the transaction id of the request. */
+  /** Makes a message with the transaction id of the request. */
   const message = (request: Buffer, type: string, ...attributes: readonly string[]): Buffer => {
     const body = hex(attributes.join(''));
     const head = Buffer.concat([hex(`${type}0000`), request.subarray(4, 20)]);
     head.writeUInt16BE(body.length, 2);
     return Buffer.concat([head, body]);
   };
-  /** The same message with a fingerprint at its end. */
+  /** Makes the same message with a fingerprint at its end. */
   const withFingerprint = (request: Buffer, ...attributes: readonly string[]): Buffer => {
     const whole = message(request, '0101', ...attributes, '80280004', '00000000');
     whole.writeUInt32BE((crc32(whole.subarray(0, -8)) ^ 0x5354_554e) >>> 0, whole.length - 4);
     return whole;
   };
-  /** 198.51.100.7:3478 in the clear, and 192.0.2.1:3478 combined with the cookie. */
+  /** Two addresses: 198.51.100.7:3478 as it is, and 192.0.2.1:3478 XORed with the cookie. */
   const MAPPED = '0001 0008 0001 0d96 c6336407';
   const XOR_MAPPED = '0020 0008 0001 2c84 e112a643';
 

@@ -7,7 +7,7 @@ import { udpcat } from '../support/udpcat.js';
 
 describeWith('rsyslogd', 'rsyslog', () => {
   test('reads from the message what was put into it', async () => {
-    // What it understood it passes on: a file would have to be looked into until it is there.
+    // rsyslog passes messages on to a socket. A file would have to be polled.
     await using collector = await silentServer();
     await using server = await startDaemon({
       program: 'rsyslogd',

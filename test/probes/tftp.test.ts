@@ -13,7 +13,7 @@ async function probe(address: string, file: string, ...options: readonly string[
   return { status, stderr };
 }
 
-/** The server becomes another user for each transfer. */
+/** The server changes to another user for each transfer. That needs root. */
 const isRoot = process.getuid?.() === 0;
 const testAsRoot: typeof test.skip = isRoot ? test : test.skip;
 
@@ -25,7 +25,8 @@ describeWith('in.tftpd', `tftpd-hpa${isRoot ? '' : ' (skipped: it needs root)'}`
       program: 'in.tftpd',
       files: () => ({ long: 'x'.repeat(1000), short: 'hello', one: '1' }),
       args: ({ port, folder }) => [
-        // It sends a block again, and learns that nobody wants it, soon: it does not outlive the test.
+        // The server repeats a block after a short time, and ends when the port is closed. So it does not outlive the
+        // test.
         ...['--foreground', '--secure', `--address=127.0.0.1:${port}`, '--retransmit=100000', folder],
       ],
     });

@@ -14,10 +14,13 @@ import { splitName } from '../../src/probes/session.js';
 import type { ProbeFixture } from './fixtures/fixture.js';
 import { FIXTURES } from './fixtures/index.js';
 
-/** A time that runs out, in which a reply comes however busy the machine is. */
+/** Time to wait for a reply: long enough on a busy machine, and short enough for a test that waits until its end. */
 const SHORT = '3s';
 
-/** Gives the genuine reply from another address: of IPv4 another host, of IPv6, whose loopback has one address, another port. */
+/**
+ * Sends the real reply from another address: another host over IPv4, another port over IPv6 (its loopback has one
+ * address).
+ */
 async function strayService(family: Family, { reply }: ProbeFixture): Promise<AsyncDisposable & { address: string }> {
   const other = createSocket({ type: `udp${family}` });
   const listening = once(other, 'listening');
@@ -78,7 +81,7 @@ describe.each(FIXTURES)('--probe $probe', (fixture) => {
       expect(await probe(server.address, fixture, SHORT)).toMatchObject({ status: 5 });
     });
 
-    // The IPv6 loopback has one address, and any port of it may reply.
+    // The IPv6 loopback has only one address, and replies may come from any port of it.
     if (fixture.anyPort === true && family === 6) return;
     test.concurrent('is 6 for the genuine reply from another address', async () => {
       await using server = await strayService(family, fixture);

@@ -7,7 +7,7 @@ import { payloads, textPayloads } from '../support/property.js';
 
 const ports = fc.integer({ min: 0, max: 65_535 });
 
-/** An address in canonical form; now and then one of those that hosts really have. */
+/** An address in canonical form. Some are common ones, such as loopback addresses. */
 const addresses: Readonly<Record<Family, fc.Arbitrary<string>>> = {
   4: fc.oneof(fc.ipV4(), fc.constantFrom('127.0.0.1', '255.255.255.255', '224.0.0.1', '224.0.0.251')),
   6: fc
@@ -29,7 +29,7 @@ const payloadsOver = (family: Family): fc.Arbitrary<Uint8Array> =>
     },
   );
 
-/** From 2001 to 2106, to the microsecond and finer. */
+/** Times from 2001 to 2106 in milliseconds, with fractions of microseconds. */
 const times = fc.oneof(
   fc.integer({ min: 1e12, max: 4.29e12 }),
   fc.double({ min: 1e12, max: 4.29e12, noNaN: true }),
@@ -44,5 +44,5 @@ const datagramsOver = (family: Family): fc.Arbitrary<CapturedDatagram> =>
     data: payloadsOver(family),
   });
 
-/** Any datagram of either family, empty to the largest. */
+/** Datagrams of either family, from empty to the largest. */
 export const datagrams: fc.Arbitrary<CapturedDatagram> = fc.oneof(datagramsOver(4), datagramsOver(6));

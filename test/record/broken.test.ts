@@ -17,7 +17,7 @@ const packets = datagrams.map((datagram) => Buffer.from(pcapRecord(datagram)).su
 const little = new Blocks();
 const big = new Blocks(false);
 
-/** Files of these datagrams, and where each of their parts ends. */
+/** Files with these datagrams, as lists of parts: each ends where the file may end. */
 const FILES: readonly [string, readonly Uint8Array[]][] = [
   ['pcap', [pcapHeader(), ...datagrams.map(pcapRecord)]],
   [
@@ -37,15 +37,15 @@ const FILES: readonly [string, readonly Uint8Array[]][] = [
 
 describe.each(FILES)('a file cut short: %s', (name, parts) => {
   const file = Buffer.concat(parts);
-  /** The offsets at which it may end. */
+  /** The offsets at which the file may end without an error. */
   const ends = parts.map((_, n) => Buffer.concat(parts.slice(0, n + 1)).length);
 
-  test('gives what stands before the cut, and an error that tells the place, wherever that is', async () => {
+  test('gives the datagrams before the cut, and an error with its offset', async () => {
     const whole = await readAll(file);
     expect(whole.error).toBeUndefined();
     expect(whole.datagrams).toHaveLength(3);
     const unread = new Set([0, ...ends]);
-    // A whole last line needs no newline; a file that begins so is read as empty lines.
+    // A last line is whole without its newline. The first three bytes of pcapng are line ends, which are empty JSON lines.
     if (name === 'JSON lines') for (const end of ends) unread.add(end - 1);
     if (name.includes('pcapng')) for (const length of [1, 2, 3]) unread.add(length);
     for (let length = 0; length <= file.length; length += 1) {
@@ -63,7 +63,7 @@ describe.each(FILES)('a file cut short: %s', (name, parts) => {
   });
 });
 
-test('an error of the input itself comes as it is, after what was read', async () => {
+test('an error of the input is passed on unchanged, after the datagrams before it', async () => {
   const failure = new Error('EIO');
   async function* input(): AsyncGenerator<Uint8Array, undefined> {
     yield Buffer.concat([pcapHeader(), pcapRecord(datagrams[1]!)]);
@@ -77,7 +77,7 @@ test('an error of the input itself comes as it is, after what was read', async (
   expect(read).toEqual([1]);
 });
 
-test('a reader who leaves closes the input', async () => {
+test('a consumer that stops early closes the input', async () => {
   let closed = false;
   async function* input(): AsyncGenerator<Uint8Array, undefined> {
     try {
@@ -101,7 +101,7 @@ test('a recording much larger than the memory it may take is read to its end', a
     yield pcapHeader();
     for (let n = 0; n < 300; n += 1) {
       const own = Buffer.from(chunk);
-      // Chunks that end within a packet.
+      // The chunks end in the middle of a packet.
       yield own.subarray(0, 500_500);
       yield own.subarray(500_500);
     }
@@ -114,7 +114,7 @@ test('a recording much larger than the memory it may take is read to its end', a
     const before = count;
     count += batch.length;
     if (Math.floor(count / 50_000) === Math.floor(before / 50_000)) continue;
-    // When the collector comes by itself is its own affair; what counts is what it has to leave.
+    // The garbage collector is called here: only memory that it cannot free counts.
     collect();
     mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers);
   }

@@ -11,7 +11,7 @@ import { holdsAsync } from '../support/property.js';
 import { datagrams } from './arbitraries.js';
 import { comparable, pcapRecord, readAll } from './files.js';
 
-// The declarations are those of the oldest Node.
+// The declarations are those of Node 20, which has no zstd.
 const { zstdCompressSync } = zlib as { zstdCompressSync?: (data: Uint8Array) => Buffer };
 
 const all = Array.from({ length: 20 }, (_, n) => ({
@@ -27,7 +27,7 @@ const payloads = (read: readonly { readonly data: Uint8Array }[]): string[] =>
   read.map(({ data }) => Buffer.from(data).toString());
 const sent = payloads(all);
 
-/** Ways to compress. */
+/** Compressions that are read. */
 const FORMATS: readonly [string, ((data: Uint8Array) => Buffer) | undefined][] = [
   ['gzip', (data) => zlib.gzipSync(data)],
   ['zstd', zstdCompressSync],
@@ -64,16 +64,16 @@ describe.each(FORMATS)('a recording compressed by %s', (name, compress) => {
     );
   });
 
-  testIf(title('and cut short gives what stands before the cut, and then the error'), async () => {
+  testIf(title('and cut short gives the datagrams before the cut, and then the error'), async () => {
     const file = compressed(pcap);
     for (let length = 4; length < file.length; length += 1) {
       const { datagrams, error } = await readAll(file.subarray(0, length), 50);
       expect(payloads(datagrams)).toEqual(sent.slice(0, datagrams.length));
-      // zstd may take what is missing for broken.
+      // zstd can report a cut as broken data.
       expect(error?.message).toMatch(/in the middle of its (gzip|zstd) data$|its zstd data are broken/);
       expect(error?.offset).toBeLessThanOrEqual(length);
     }
-    // The last bytes are a checksum, behind all that was compressed.
+    // The last bytes are a checksum. All data stand before it.
     if (name === 'gzip') expect((await readAll(file.subarray(0, -8))).datagrams).toHaveLength(all.length);
   });
 
@@ -99,29 +99,32 @@ describe.each(FORMATS)('a recording compressed by %s', (name, compress) => {
     );
   });
 
-  testIf(title('is decompressed no further than it is read, and its input closed by a reader who leaves'), async () => {
-    // A hundred million bytes in a hundred thousand.
-    const bomb = compressed(Buffer.concat([pcapHeader(), Buffer.alloc(100_000_000)]));
-    expect(bomb.length).toBeLessThan(200_000);
-    let [givenBytes, isClosed] = [0, false];
-    async function* input(): AsyncGenerator<Uint8Array, undefined> {
-      try {
-        yield compressed(pcap);
-        for (let at = 0; at < bomb.length; at += 1000) {
-          yield bomb.subarray(at, at + 1000);
-          givenBytes += 1000;
+  testIf(
+    title('is decompressed only as far as it is read, and a consumer that stops early closes its input'),
+    async () => {
+      // The compressed file has 100,000 bytes, and 100 million uncompressed.
+      const bomb = compressed(Buffer.concat([pcapHeader(), Buffer.alloc(100_000_000)]));
+      expect(bomb.length).toBeLessThan(200_000);
+      let [givenBytes, isClosed] = [0, false];
+      async function* input(): AsyncGenerator<Uint8Array, undefined> {
+        try {
+          yield compressed(pcap);
+          for (let at = 0; at < bomb.length; at += 1000) {
+            yield bomb.subarray(at, at + 1000);
+            givenBytes += 1000;
+          }
+        } finally {
+          isClosed = true;
         }
-      } finally {
-        isClosed = true;
       }
-    }
-    for await (const batch of readCapture(input(), new SkipTally())) {
-      expect(batch.length).toBeGreaterThan(0);
-      break;
-    }
-    expect(isClosed).toBe(true);
-    expect(givenBytes).toBeLessThan(20_000);
-  });
+      for await (const batch of readCapture(input(), new SkipTally())) {
+        expect(batch.length).toBeGreaterThan(0);
+        break;
+      }
+      expect(isClosed).toBe(true);
+      expect(givenBytes).toBeLessThan(20_000);
+    },
+  );
 
   testIf(title('of a hundred million bytes takes a few of memory'), async () => {
     const records = Buffer.concat(
@@ -135,7 +138,7 @@ describe.each(FORMATS)('a recording compressed by %s', (name, compress) => {
     }
     for await (const batch of readCapture(input())) {
       count += batch.length;
-      // What one chunk of input makes is more than what may be held of it.
+      // One chunk of input has more uncompressed bytes than the reader may hold.
       mostBytes = Math.max(mostBytes, batch.length);
     }
     expect(count).toBe(100_000);
@@ -153,7 +156,7 @@ describe.each(FORMATS)('a recording compressed by %s', (name, compress) => {
       for await (const batch of readCapture(input())) read.push(...payloads(batch));
     };
     await expect(reading()).rejects.toBe(failure);
-    // zstd holds back what it has not seen the end of.
+    // zstd gives no output for a block before its end.
     expect(read).toEqual(name === 'gzip' ? sent : sent.slice(0, read.length));
   });
 
@@ -241,7 +244,7 @@ test.each([
 });
 
 if (zstdCompressSync === undefined) {
-  test('zstd, which this Node does not have, is told with the remedy', async () => {
+  test('zstd without support in this Node is an error that tells the remedy', async () => {
     const { error } = await readAll(Buffer.from('28b52ffd24', 'hex'));
     expect(error?.message).toBe(
       'at byte 0: it is compressed by zstd, which needs Node 22.15 or later: pipe it through zstd -dc, and replay -',
@@ -249,7 +252,7 @@ if (zstdCompressSync === undefined) {
   });
 }
 
-/** What a program makes of the pcap file, as bytes. */
+/** Runs a program with the pcap file as stdin. Returns its output. */
 const packed = (program: string, ...args: string[]): Buffer =>
   Buffer.from(filter('sh', ['-c', `${program} ${args.join(' ')} | base64`], pcap).stdout, 'base64');
 

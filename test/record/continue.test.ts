@@ -14,7 +14,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A thousand runs on real files take a while on a busy machine. */
+/** Time limit of a test: 1000 runs on real files take long on a busy machine. */
 const SLOW_MS = 300_000;
 
 const several = fc.array(payloads, { maxLength: 6 });
@@ -23,7 +23,7 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
   const path = join(folder, `x.${name}`);
 
   test(
-    'reads back as what was whole, wherever it was cut',
+    'reads back as its whole records, wherever it was cut',
     async () => {
       await holdsAsync(
         fc.asyncProperty(several, several, fc.double({ min: 0, max: 1, noNaN: true }), async (first, second, where) => {
@@ -34,7 +34,7 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
           truncateSync(path, cut);
           const records = await recordBytes(name, first);
           let at = (await loadFormat(name)).header.length;
-          // A line is whole without its newline, too.
+          // A line without its newline is also whole.
           const ends = records.map(({ length }) => (at += length) - (name === 'jsonl' ? 1 : 0));
           const whole = ends.filter((end) => end <= cut).length;
           const files = await oneFile(path, name);
@@ -49,7 +49,7 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
     SLOW_MS,
   );
 
-  // Four bytes further on, the fields of a pcap record could be the header of another one.
+  // The bytes of a pcap record from the fifth on can look like the header of another record.
   test.each([1, 2, 3, 4, 5, 8, 12])('finds what follows a record of which %s bytes are missing', async (missing) => {
     rmSync(path, { force: true });
     const empty = Buffer.alloc(0);
@@ -62,7 +62,7 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
   });
 
   test(
-    'has readers find all that is whole though one writer was killed in the midst of others',
+    'gives readers all whole records, although one of several writers was killed',
     async () => {
       await holdsAsync(
         fc.asyncProperty(
@@ -78,7 +78,7 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
             for (const one of await recordBytes(name, after)) appendFileSync(path, one);
             await record(await oneFile(path, name), name, [[Buffer.from('last')]]);
             const found = await payloadsIn(path);
-            // A line that lacks only its newline cannot be told from a part.
+            // A line without only its newline looks like an incomplete one.
             expect(found).toEqual([...before, ...after, Buffer.from('last')].map(hex));
           },
         ),
@@ -88,7 +88,7 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
   );
 
   test(
-    'leaves any other file as it is',
+    'leaves a foreign file unchanged',
     async () => {
       await holdsAsync(
         fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
@@ -104,7 +104,7 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
   );
 });
 
-test('a pcap file of nanoseconds and raw IP whose other packets are no UDP is continued, and loses none', async () => {
+test('a pcap file of nanoseconds and raw IP with packets of other protocols is continued, and loses none', async () => {
   const path = join(folder, 'other.pcap');
   const { header } = await loadFormat('pcap');
   const packet = Buffer.alloc(16 + 40, 0x45);
@@ -117,7 +117,7 @@ test('a pcap file of nanoseconds and raw IP whose other packets are no UDP is co
   expect(hex(readFileSync(path).subarray(0, all.length))).toBe(hex(all));
 });
 
-test('a recording whose payloads are recordings loses none of them where it is cut', async () => {
+test('a cut recording whose payloads are recordings loses none of its whole records', async () => {
   const path = join(folder, 'nested.pcap');
   const inner = Buffer.concat(await recordBytes('pcap', [Buffer.from('one'), Buffer.from('two')]));
   rmSync(path, { force: true });
@@ -128,7 +128,7 @@ test('a recording whose payloads are recordings loses none of them where it is c
   expect(await payloadsIn(path)).toEqual([hex(inner), hex(Buffer.from('x'))]);
 });
 
-test('much that is no recording after its beginning is no record that was cut off', async () => {
+test('a large part that is no recording, behind whole records, is not taken for a record that was cut off', async () => {
   const path = join(folder, 'garbage.pcap');
   const all = Buffer.concat([(await loadFormat('pcap')).header, Buffer.alloc(400_000, 0xff)]);
   writeFileSync(path, all);

@@ -11,8 +11,8 @@ import { ENCAPSULATIONS } from './encapsulations.js';
 import { Blocks, ethernet, ipv4, payloadsOf, pcapFile, readAll, udp } from './files.js';
 
 /**
- * What tshark 4 does not read as it was made: it takes the first address of most pseudowires for a control word, knows neither
- * MPLS without Ethernet nor PPP of pppd, and takes fields of NFLOG in the byte order of the file.
+ * Encapsulations that tshark 4 reads in another way. It takes the first address of most pseudowires for a control word.
+ * It knows neither MPLS without Ethernet nor PPP of pppd. It reads the fields of NFLOG in the byte order of the file.
  */
 const UNLIKE_TSHARK = /pseudowire|captured as such|big-endian|PKTAP/;
 
@@ -32,7 +32,7 @@ testWith('tshark', 'finds the same datagrams in every encapsulation, in one file
   expect(await payloadsOf(file)).toEqual(rows.map(() => 'hello'));
 });
 
-/** Runs a program on a folder in which `files` are; gives the file `out` that it wrote there. */
+/** Runs a program in a folder with these files. Returns the file `out` that it wrote. */
 function converted(
   files: Readonly<Record<string, Uint8Array | string>>,
   program: string,
@@ -78,7 +78,10 @@ describe('a capture of frames', () => {
   });
 });
 
-/** Links that Linux may have, from 10.9.8.1 to the far end of the cable; how each is made, and where datagrams go then. */
+/**
+ * Kinds of links of Linux, from 10.9.8.1 to the other end of the cable: the command that makes one, and the
+ * destination.
+ */
 const LINKS: readonly [string, string, string, string][] = [
   ['veth', 'true', '', '10.9.8.2'],
   ['vlan', 'link lan0 name x0 type vlan id 5', '10.9.7.1/24', '10.9.7.2'],
@@ -109,10 +112,10 @@ for (const [name, link, own, remote] of LINKS) {
       const folder = mkdtempSync(join(tmpdir(), 'udpcat-link-'));
       try {
         const path = join(folder, 'capture');
-        // What the kernels of both ends say to each other on their own is none of it.
+        // Packets that the kernels exchange by themselves are left out.
         const chatter = 'not arp and not ip6 and not (ip proto 41 and ip[26] != 17)';
         const capture = `tcpdump -i lan1 -w ${quote(path)} -U -c 2 '${chatter}'`;
-        // Nobody is there: who is to be asked for stands in the table of neighbours.
+        // There is no host at the other end. So its address is put into the neighbour table.
         const device = link === 'true' ? 'lan0' : 'x0';
         const neighbour = `ip neighbour replace ${remote} lladdr 02:00:00:00:00:02 dev ${device} nud permanent 2>/dev/null`;
         const silent = (name: string): string => `echo 1 >/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;

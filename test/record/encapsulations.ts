@@ -1,4 +1,4 @@
-/** One datagram, `hello`, in everything that is read. */
+/** One datagram, `hello`, in each encapsulation that is read. */
 import { ethernet, ipv4, ipv6, tag, udp } from './files.js';
 import { bytes, gre, ieee8023, mpls, nflog, ppp, pppoe, snap } from './nesting.js';
 
@@ -7,7 +7,7 @@ const v6 = ipv6(udp('hello'));
 const frame = ethernet(0x0800, v4);
 const greIn4 = (...args: Parameters<typeof gre>): Buffer => ipv4(gre(...args), { protocol: 47 });
 
-/** What is read: an encapsulation or link type, its number as link type, and a packet of it. */
+/** Encapsulations: name, number of the link type, and a packet. */
 export const ENCAPSULATIONS: readonly [string, number, Buffer][] = [
   ['PPPoE', 1, ethernet(0x8864, pppoe(ppp(v4)))],
   ['PPPoE', 1, ethernet(0x8864, pppoe(ppp(v6)))],

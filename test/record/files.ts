@@ -1,4 +1,4 @@
-/** Recordings made by hand, and what is read from them. */
+/** Makes recordings byte by byte, and reads them with udpcat's reader. */
 import { CaptureError } from '../../src/record/capture-error.js';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { PcapRecords } from '../../src/record/formats/pcap-writer.js';
@@ -13,18 +13,18 @@ export function pcapRecord(datagram: CapturedDatagram): Buffer {
   return chunk.take();
 }
 
-/** What a recording was read as. */
+/** The result of reading a recording. */
 export interface Reading {
   readonly datagrams: readonly CapturedDatagram[];
-  /** The error that ended it; anything but a CaptureError fails the test. */
+  /** The error that ended the reading. Errors of other classes fail the test. */
   readonly error: CaptureError | undefined;
-  /** Packets that are no datagram: by name where they have one, by kind otherwise. */
+  /** Number of skipped packets, by name, or by kind if they have no name. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** The same with all that is known of them. */
+  /** The skipped packets with all details. */
   readonly entries: readonly Skipped[];
 }
 
-/** Reads a recording that arrives in chunks of so many bytes. */
+/** Reads a recording that arrives in chunks of a size. */
 export async function readAll(file: Uint8Array, chunkBytes = 64 * 1024): Promise<Reading> {
   async function* input(): AsyncGenerator<Uint8Array, undefined> {
     for (let at = 0; at < file.length; at += chunkBytes) yield Buffer.from(file.subarray(at, at + chunkBytes));
@@ -43,14 +43,14 @@ export async function readAll(file: Uint8Array, chunkBytes = 64 * 1024): Promise
   return { datagrams, error, skipped, entries };
 }
 
-/** The payloads of a recording as text; the test fails if it is broken. */
+/** Reads the payloads of a recording as text. Fails if the recording is broken. */
 export async function payloadsOf(file: Uint8Array): Promise<string[]> {
   const { datagrams, error } = await readAll(file);
   if (error !== undefined) throw error;
   return datagrams.map(({ data }) => Buffer.from(data).toString('latin1'));
 }
 
-/** A datagram with its payload in a form that is compared fast. */
+/** Returns a datagram with its payload as text, which Jest compares faster. */
 export function comparable({ data, ...rest }: CapturedDatagram): object {
   return { ...rest, data: Buffer.from(data).toString('base64') };
 }
@@ -74,11 +74,11 @@ const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex
 /** A packet of a hand-made file. */
 export interface MadePacket {
   readonly data: Uint8Array;
-  /** Default: as many as were captured. */
+  /** Bytes on the wire. Default: as many as were captured. */
   readonly wireBytes?: number;
   readonly seconds?: number;
   readonly fraction?: number;
-  /** Both of its lengths as a pcap file has them. */
+  /** The two lengths in its pcap record. */
   readonly lengths?: readonly [number, number];
 }
 
@@ -90,7 +90,7 @@ export interface PcapOptions {
   readonly version?: readonly [number, number];
 }
 
-/** A pcap file; default: microseconds, little-endian, raw IP. */
+/** Makes a pcap file. Default: microseconds, little-endian, raw IP. */
 export function pcapFile(packets: readonly MadePacket[], options: PcapOptions = {}): Buffer {
   const { magic = 0xa1b2c3d4, littleEndian = true, linkType = 101, version = [2, 4] } = options;
   const n = (value: number): Buffer => u32(value, littleEndian);
@@ -136,7 +136,7 @@ export class Blocks {
     return this.block(1, this.#u16(linkType), this.#u16(0), this.#u32(snapBytes), ...options);
   }
 
-  /** @param units The time, in whatever the interface counts. */
+  /** @param units The time, in the unit of the interface. */
   #packet(units: bigint, data: Uint8Array, wireBytes: number): Buffer[] {
     const padding = Buffer.alloc(-data.length & 3);
     const [high, low] = [Number(units >> 32n), Number(units & 0xffff_ffffn)];
@@ -181,7 +181,7 @@ export interface IPv4Fields {
   readonly totalBytes?: number;
 }
 
-/** An IPv4 packet from 192.0.2.1 to 192.0.2.2; its header checksum is missing. */
+/** Makes an IPv4 packet from 192.0.2.1 to 192.0.2.2, with a header checksum of 0. */
 export function ipv4(body: Uint8Array, fields: IPv4Fields = {}): Buffer {
   const { protocol = 17, options = Buffer.of(), offset = 0, more = false, id = 7 } = fields;
   const headerBytes = 20 + options.length;
@@ -207,7 +207,7 @@ export function ipv6(body: Uint8Array, protocol = 17, payloadBytes = body.length
   ]);
 }
 
-/** An extension header of IPv6 of so many bytes, a multiple of 8. */
+/** Makes an IPv6 extension header. Its size is a multiple of 8 bytes. */
 export function extension(next: number, bytes = 8): Buffer {
   return Buffer.concat([Buffer.of(next, bytes / 8 - 1), Buffer.alloc(bytes - 2)]);
 }
@@ -222,7 +222,7 @@ export function ethernet(type: number, body: Uint8Array): Buffer {
   return Buffer.concat([hex('020000000001 020000000002'), u16(type, false), body]);
 }
 
-/** A tag of a virtual network, and the type of what stands behind it. */
+/** Makes a VLAN tag with the type of the next header. */
 export function tag(type: number, body: Uint8Array): Buffer {
   return Buffer.concat([hex('0005'), u16(type, false), body]);
 }

@@ -20,11 +20,11 @@ import {
   udp,
 } from './files.js';
 
-/** Runs of each property; `npm run fuzz` has more. */
+/** Number of runs of each property. `npm run fuzz` sets a larger one. */
 const RUNS = Number(process.env.UDPCAT_FUZZ_RUNS ?? 500);
-/** A file that takes more processor time, in milliseconds, hangs the reader. */
+/** Most processor time for a file, in milliseconds. A reader that takes more counts as hanging. */
 const MOST_MS = 2000;
-/** Ends what hangs, however many runs there are. */
+/** Time limit that ends a test that hangs. It grows with the number of runs. */
 const TIMEOUT_MS = HANG_MS + RUNS * 200;
 
 const datagrams = [4, 6].map((family) => ({
@@ -71,7 +71,7 @@ const pcapng = (blocks: Blocks): Buffer =>
     blocks.simple(packets[0]!),
   ]);
 
-/** All that are read. */
+/** Files of all formats and compressions that are read. */
 const LINK_TYPES = [0, 1, 9, 12, 14, 50, 51, 100, 101, 104, 108, 109, 113, 117, 192, 219, 228, 229, 239, 258, 276];
 
 const FILES: readonly [string, Buffer][] = [
@@ -83,7 +83,7 @@ const FILES: readonly [string, Buffer][] = [
   ['JSON lines', Buffer.from(datagrams.flatMap((one) => [jsonlRecord(one, 'in'), jsonlRecord(one, 'out')]).join(''))],
 ];
 
-/** Reads it, which must end in time and in order; any other error than the one of recordings fails the test. */
+/** Reads a file. It must end in time, without an error or with a CaptureError. */
 async function readHostile(file: Uint8Array, chunkBytes?: number): Promise<void> {
   const startMs = cpuTimeMs();
   const { datagrams, error } = await readAll(file, chunkBytes);
@@ -107,7 +107,7 @@ describe.each(FILES)('a recording: %s', (_name, file) => {
   });
 
   test(
-    'is read, whatever was made of it, to its end or to one clear error',
+    'is read to its end or to one clear error after any mutation',
     async () => {
       await fc.assert(
         fc.asyncProperty(mutations, fc.constantFrom(1, 17, 100_000), (changes, chunkBytes) =>
@@ -120,7 +120,7 @@ describe.each(FILES)('a recording: %s', (_name, file) => {
   );
 
   test(
-    'is read, whatever number any of its fields has',
+    'is read with any number in any field',
     async () => {
       const field = fc.constantFrom(0, 1, 3, 4, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffc, 0xffff_ffff);
       await fc.assert(
@@ -137,7 +137,7 @@ describe.each(FILES)('a recording: %s', (_name, file) => {
   );
 
   test(
-    'is read, whatever follows its beginning',
+    'is read with any bytes behind its beginning',
     async () => {
       await fc.assert(
         fc.asyncProperty(
@@ -152,7 +152,7 @@ describe.each(FILES)('a recording: %s', (_name, file) => {
   );
 });
 
-/** How packets of several kinds begin, up to a header that any bytes may follow. */
+/** First bytes of packets, in hex. Random bytes follow them. */
 const STARTS = [
   '',
   '45',

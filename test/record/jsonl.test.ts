@@ -20,7 +20,7 @@ const line = (fields: object): Buffer =>
 
 const TIME_MS = Date.UTC(2026, 10, 22, 8, 0, 0) + 123.456;
 
-describe('what is written as JSON lines', () => {
+describe('a recording that was written as JSON lines', () => {
   test('is read back as the same sequence, in both directions, the time to the microsecond', async () => {
     const directed = fc.tuple(datagrams, fc.constantFrom('in' as const, 'out' as const));
     await holdsAsync(
@@ -37,7 +37,7 @@ describe('what is written as JSON lines', () => {
     );
   });
 
-  test('keeps a zone, whatever interfaces this host has, and has the wildcard address as local', async () => {
+  test('keeps the zone of an address, and has the wildcard address as "local"', async () => {
     const datagram = {
       timeMs: TIME_MS,
       source: { address: 'fe80::1%nosuch0', port: 1 },
@@ -51,7 +51,7 @@ describe('what is written as JSON lines', () => {
 });
 
 describe('a recording of JSON lines', () => {
-  test('is what -o json and --record write, whatever else stands between', async () => {
+  test('is read from the output of -o json and --record, with other lines in between', async () => {
     const file = Buffer.concat([
       Buffer.from('\n{"v":1,"type":"listening","time":"2026-11-22T08:00:00Z","address":"127.0.0.1:8000"}\r\n \n'),
       line({ dir: 'in', data: 'a' }),

@@ -34,14 +34,14 @@ describe('a datagram within', () => {
   });
 
   test.each(ENCAPSULATIONS)('%s (link type %d), cut anywhere, is counted as cut', async (_name, linkType, packet) => {
-    // Of NFLOG fields may follow the packet.
+    // Only cuts before the end of the payload count: in NFLOG further fields follow the packet.
     const end = packet.lastIndexOf('hello') + 5;
     for (let length = 0; length < end; length += 1) {
       const { datagrams, skipped } = await readPackets(
         [{ data: packet.subarray(0, length), wireBytes: packet.length }],
         linkType,
       );
-      // MPLS and LLC have no lengths that tell a header from another which the cut left incomplete.
+      // MPLS and LLC have no length. A cut packet can look like a whole one of another kind.
       const isGuess = Object.keys(skipped).some((name) => /MPLS|IPX/.test(name));
       expect({ length, datagrams, isCut: isGuess || skipped.cut === 1 }).toEqual({
         length,
@@ -78,7 +78,7 @@ describe('a datagram within', () => {
   });
 });
 
-describe('a packet that carries no UDP, or may and is not read', () => {
+describe('a packet without UDP, or of a protocol that cannot be read', () => {
   const etherTypes: readonly [number, string][] = [
     [0x0806, 'ARP'],
     [0x8863, 'PPPoE discovery'],
@@ -136,7 +136,7 @@ describe('a packet that carries no UDP, or may and is not read', () => {
     ['address family 7', 'not-read', 0, bytes('07000000', body)],
     ['IEEE 802.11 (link type 105)', 'not-read', 192, bytes('0000 0800 69000000', body)],
     ['USB (link type 220)', 'not-read', 258, bytes('10000000 01000000 dc000000 00000000', body)],
-    // The outermost of several.
+    // The outermost of several unknown protocols counts.
     ['MACsec', 'not-read', 1, ethernet(0x8100, tag(0x88e5, frame))],
     [
       'ESP',
@@ -160,8 +160,8 @@ describe('a packet that carries no UDP, or may and is not read', () => {
   });
 });
 
-describe('a datagram that segmentation offload left whole', () => {
-  /** The sum of the pseudo-header alone, as the kernel leaves it for the network card to go on with. */
+describe('datagrams that segmentation offload joined', () => {
+  /** Writes only the sum of the pseudo-header as checksum, as the kernel does for a network card that completes it. */
   const partial = (payload: Uint8Array): Buffer => {
     const packet = ipv4(udp(payload));
     let sum = 17 + 8 + payload.length;
@@ -170,7 +170,7 @@ describe('a datagram that segmentation offload left whole', () => {
     packet.writeUInt16BE(sum, 26);
     return packet;
   };
-  /** With a whole checksum: the payload makes the sum of all FFFF. */
+  /** Writes a valid checksum: the payload is chosen so that the sum is FFFF. */
   const whole = (packet: Buffer): Buffer => {
     let sum = 17 + packet.length - 20;
     packet.writeUInt16BE(0, 26);
@@ -203,7 +203,7 @@ describe('a datagram that segmentation offload left whole', () => {
     expect(datagrams.map(({ mayBeJoined }) => mayBeJoined ?? false)).toEqual([isJoined]);
   });
 
-  test('is read where it leaves the lengths to the frame', async () => {
+  test('are read if their length fields are 0', async () => {
     const zeroed = (packet: Buffer, ...places: number[]): Buffer => {
       const copy = Buffer.from(packet);
       for (const at of places) copy.writeUInt16BE(0, at);
@@ -213,9 +213,9 @@ describe('a datagram that segmentation offload left whole', () => {
     const { datagrams, skipped } = await readPackets(packets, 101);
     expect(skipped).toEqual({});
     expect(datagrams.map(({ data }) => Buffer.from(data).toString())).toEqual(['hello', 'hello', 'hello', 'hello']);
-    // A length of UDP is needed where IP has one.
+    // A UDP length of 0 is allowed only if the IP length is 0, too.
     expect((await readPackets([zeroed(v4, 24)], 101)).skipped).toEqual({ malformed: 1 });
-    // No datagram is larger than its length field can say.
+    // A datagram is no larger than its length field allows.
     const beyond = zeroed(ipv4(udp(Buffer.alloc(65_528), { length: 0 }), { totalBytes: 0 }));
     expect((await readPackets([beyond], 101)).skipped).toEqual({ malformed: 1 });
   });

@@ -1,8 +1,8 @@
-/** Headers around packets, made by hand, and generators of them. */
+/** Makes headers around packets, and generates random nestings of them. */
 import fc from 'fast-check';
 import { ethernet, extension, fragmentHeader, ipv4, ipv6, tag, udp } from './files.js';
 
-/** Bytes written as hexadecimal digits, and others behind them. */
+/** Joins bytes written in hex and further bytes. */
 export const bytes = (text: string, ...rest: readonly Uint8Array[]): Buffer =>
   Buffer.concat([Buffer.from(text.replaceAll(' ', ''), 'hex'), ...rest]);
 
@@ -53,13 +53,13 @@ export const nflog = (packet: Uint8Array, littleEndian = true): Buffer =>
     nflogField(11, Buffer.of(0, 0, 0, 0), littleEndian),
   );
 
-/** Packets of a capture, all of one kind: one, or the fragments that it was cut into. */
+/** Packets of one kind: a single packet, or its fragments. */
 interface Packets {
   readonly kind: 'ip' | 'ethernet';
   readonly packets: readonly Buffer[];
 }
 
-/** Puts something around each of the packets. */
+/** Puts a header around each packet. */
 type Wrap = (inner: Packets) => Packets;
 
 const flags = fc.record({ checksum: fc.boolean(), key: fc.boolean(), sequence: fc.boolean() });
@@ -74,7 +74,7 @@ const each = (kind: Packets['kind'], wrap: (packet: Buffer) => Buffer): Wrap => 
   return ({ packets }) => ({ kind, packets: packets.map(wrap) });
 };
 
-/** What can stand around an IP packet. */
+/** Headers that can be around an IP packet. */
 const aroundIp: fc.Arbitrary<Wrap> = fc.oneof(
   fc.tuple(fc.boolean(), fc.boolean()).map(([is6, hasOptions]) => {
     return each('ip', (packet) => inIp(is6, hasOptions, protocolOf(packet), packet));
@@ -98,7 +98,7 @@ const aroundIp: fc.Arbitrary<Wrap> = fc.oneof(
   fc.constant(each('ethernet', (packet) => ethernet(0x894f, bytes('0f c2 02 01 000001ff', Buffer.alloc(0), packet)))),
 );
 
-/** What can stand around an Ethernet frame. */
+/** Headers that can be around an Ethernet frame. */
 const aroundEthernet: fc.Arbitrary<Wrap> = fc.oneof(
   fc.tuple(fc.boolean(), flags).map(([is6, flags]) => {
     return each('ip', (frame) => inIp(is6, false, 47, gre(0x6558, frame, flags)));
@@ -117,7 +117,7 @@ const aroundEthernet: fc.Arbitrary<Wrap> = fc.oneof(
   fc.constant(each('ethernet', (frame) => ethernet(0x88e7, bytes('00000001', frame)))),
 );
 
-/** Cuts IP packets into fragments of so many bytes, and shuffles nothing. */
+/** Cuts IP packets into fragments of a size, and keeps their order. */
 const cut = (size: number, firstId: number): Wrap => {
   return ({ packets }) => ({
     kind: 'ip',
@@ -125,7 +125,7 @@ const cut = (size: number, firstId: number): Wrap => {
       const id = firstId + index;
       const is4 = packet[0]! >> 4 === 4;
       const headerBytes = is4 ? (packet[0]! & 0xf) * 4 : 40;
-      // A fragment of a fragment would need its offset: cut those that are whole only.
+      // Only whole packets are cut: the fragments of a fragment would need its offset.
       const isFragment = is4 ? (packet.readUInt16BE(6) & 0x3fff) !== 0 : packet[6] === 44;
       const body = packet.subarray(headerBytes);
       if (isFragment || body.length <= size) return [packet];
@@ -140,7 +140,7 @@ const cut = (size: number, firstId: number): Wrap => {
   });
 };
 
-/** A UDP datagram within up to ten other headers, in any order that networks allow, with fragments at any of them. */
+/** A UDP datagram in up to ten headers, in any valid order. The packet can be fragmented at each of them. */
 export const nested = fc
   .record({
     payload: fc.uint8Array({ maxLength: 300 }),
@@ -156,7 +156,7 @@ export const nested = fc
     for (const { ip, ethernet, cutBytes } of wraps) {
       if (inner.kind === 'ethernet') inner = ethernet(inner);
       else {
-        // Each fragment that is wrapped may be cut again: so few of them.
+        // Few fragments, because each of them can be cut again at the next header.
         if (cutBytes !== null && inner.packets.length < 20) inner = cut(cutBytes * 8, id)(inner);
         id += 1000;
         inner = ip(inner);

@@ -131,7 +131,7 @@ describe('a datagram', () => {
     expect(await payloadsOf(pcapFile([{ data: ipv4(udp('')) }, { data: ipv6(udp('')) }]))).toEqual(['', '']);
   });
 
-  test('cut by the snap length is counted and never given short, wherever it was cut', async () => {
+  test('cut by the snap length is counted, and never read in part', async () => {
     for (const packet of [v4, v6, ipv6(Buffer.concat([extension(17), udp('hello')]), 0)]) {
       for (let length = 0; length < packet.length; length += 1) {
         const data = packet.subarray(0, length);
@@ -142,20 +142,20 @@ describe('a datagram', () => {
     }
   });
 
-  test('of which only the padding was cut is whole', async () => {
+  test('is whole if only the padding of its packet was cut', async () => {
     const { datagrams, skipped } = await readPackets([{ data: ethernet(0x0800, v4), wireBytes: 60 }], 1);
     expect(datagrams).toHaveLength(1);
     expect(skipped).toEqual({});
   });
 });
 
-/** One piece of a payload: where it begins, and where it ends. */
+/** Part of a payload: the offsets of its beginning and end. */
 interface Cut {
   readonly from: number;
   readonly to: number;
 }
 
-/** Fragments of a datagram with this payload, each at its time. */
+/** Makes fragments of a datagram, with a time each. */
 function fragments(family: 4 | 6, payload: Uint8Array, cuts: readonly Cut[], id = 7): Buffer[] {
   const body = family === 4 ? udp(payload) : Buffer.concat([extension(17), udp(payload)]);
   return cuts.map(({ from, to }) => {
@@ -166,7 +166,7 @@ function fragments(family: 4 | 6, payload: Uint8Array, cuts: readonly Cut[], id 
   });
 }
 
-/** Cuts 100 bytes of payload, whatever stands before it, into pieces of so many bytes. */
+/** Returns the ranges of 100 bytes of payload and their headers, cut into pieces of a size. */
 const cutEvery = (bytes: number, total = 116): Cut[] =>
   Array.from({ length: Math.ceil(total / bytes) }, (_, n) => ({ from: n * bytes, to: (n + 1) * bytes }));
 
@@ -196,7 +196,7 @@ describe('fragments', () => {
 
   test('of an authentication header and the datagram behind it are put together', async () => {
     const body = Buffer.concat([hex('1104 0000', Buffer.alloc(20, 6)), udp(payload)]);
-    // What the second and third begin with is no authentication header.
+    // The second and third fragment do not begin with an authentication header.
     const cuts = [0, 32, 128, body.length];
     const pieces = cuts
       .slice(1)
@@ -214,7 +214,7 @@ describe('fragments', () => {
   });
 
   test.each([4, 6] as const)(
-    'over IPv%d of a capture that saw them twice, in any order, are no loss',
+    'over IPv%d that a capture has twice, in any order, give the datagram once',
     async (family) => {
       const all = fragments(family, payload, cutEvery(48, family === 4 ? 108 : 116));
       const [first, second, third] = all;
@@ -230,7 +230,7 @@ describe('fragments', () => {
     },
   );
 
-  test('are those of another datagram if they differ, or come much later', async () => {
+  test('that differ or come much later belong to another datagram', async () => {
     const all = fragments(4, payload, cutEvery(64, 108));
     const others = fragments(4, Buffer.from(payload).reverse(), cutEvery(64, 108));
     const later = all.map((data) => ({ data, seconds: 1_800_000_002 }));

@@ -23,7 +23,7 @@ const at = (source: string, destination: string): CapturedDatagram => ({
   destination: { address: destination, port: 2 },
 });
 
-describe('what is written as pcap', () => {
+describe('a recording that was written as pcap', () => {
   test('is read back as the same sequence, in chunks of any size', async () => {
     await holdsAsync(
       fc.asyncProperty(fc.array(datagrams, { maxLength: 4 }), fc.integer({ min: 1, max: 5000 }), async (all, chunk) => {
@@ -49,7 +49,7 @@ describe('what is written as pcap', () => {
     );
   });
 
-  test('is the same wherever in memory it is summed', () => {
+  test('has the same checksum at any offset in memory', () => {
     const bytewise = (data: Uint8Array): number => {
       let sum = 0;
       for (const [index, byte] of data.entries()) sum += index % 2 === 0 ? byte << 8 : byte;
@@ -57,7 +57,7 @@ describe('what is written as pcap', () => {
     };
     holds(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(7), (data, from) => {
-        // What stands around it does not count.
+        // The bytes around the summed ones must not count.
         const memory = new Uint8Array(from + data.length + 8).fill(0xff);
         memory.set(data, from);
         expect(checksumOf(sumOf(memory.subarray(from, from + data.length)))).toBe(bytewise(data));
@@ -68,7 +68,7 @@ describe('what is written as pcap', () => {
   });
 
   test('has the checksum FFFF where the sum gives 0', () => {
-    // The payload makes up for all that the rest adds to the sum.
+    // The payload completes the sum of all other words.
     const without = Buffer.from(pcapRecord({ ...datagram, data: Buffer.of(0, 0) }));
     const data = without.subarray(16 + 26, 16 + 28);
     expect(Buffer.from(pcapRecord({ ...datagram, data })).readUInt16BE(16 + 26)).toBe(0xffff);
@@ -83,7 +83,7 @@ describe('what is written as pcap', () => {
     expect([record.readUInt16BE(16 + 4), record.readUInt16BE(16 + 44)]).toEqual([65_535, 65_535]);
   });
 
-  test('carries a time just before a second into it', () => {
+  test('rounds a time just before a full second up to it', () => {
     const record = Buffer.from(pcapRecord({ ...datagram, timeMs: 2999.999_999_9 }));
     expect([record.readUInt32LE(0), record.readUInt32LE(4)]).toEqual([3, 0]);
   });
@@ -108,7 +108,7 @@ describe('what is written as pcap', () => {
     expect(() => pcapRecord(larger)).toThrow(`an IPv${family} packet carries ${bytes - 1} bytes, not ${bytes}`);
   });
 
-  test('remembers thousands of addresses, and more than that too', async () => {
+  test('has the right addresses, also when there are more than it remembers', async () => {
     const all = Array.from({ length: 5000 }, (_, n) => at(`10.0.${n >> 8}.${n & 255}`, `10.1.${n >> 8}.${n & 255}`));
     const { datagrams } = await readAll(written([...all, ...all]));
     expect(datagrams.map(comparable)).toEqual([...all, ...all].map(comparable));
@@ -153,7 +153,7 @@ describe('a pcap file', () => {
     }
   });
 
-  /** Of two lengths of a packet, the one that was captured, and that of the packet. */
+  /** Makes a record with two lengths: the captured one, and that of the packet. */
   const CAPTURED = 33;
   const WIRE = 40;
 
@@ -196,7 +196,7 @@ describe('a pcap file', () => {
     );
   });
 
-  test('that claims four gigabytes for a packet is an error, after what came before', async () => {
+  test('with a packet that claims four gigabytes is an error, after the datagrams before it', async () => {
     const file = pcapFile([packet, packet]);
     const second = 24 + 16 + packet.data.length;
     file.writeUInt32LE(0xffff_ffff, second + 8);

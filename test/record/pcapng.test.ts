@@ -131,7 +131,7 @@ describe('a pcapng file', () => {
     expect(skipped).toEqual({ cut: 2 });
   });
 
-  /** A block whose length field says something else. */
+  /** Returns a block with another length in its length field. */
   const withLength = (block: Buffer, length: number): Buffer => {
     block.writeUInt32LE(length, 4);
     return block;

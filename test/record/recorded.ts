@@ -1,4 +1,4 @@
-/** Recordings to files and back, for tests of this folder. */
+/** Writes recordings to files and reads them, for the tests of this folder. */
 import { createReadStream } from 'node:fs';
 import { readCapture } from '../../src/record/reader.js';
 import { FileRecording } from '../../src/record/file-recording.js';
@@ -15,7 +15,7 @@ export const FORMATS: readonly RecordFormatName[] = ['pcap', 'jsonl'];
 export const datagrams = (payloads: readonly Uint8Array[]): Datagram[] =>
   payloads.map((data, nth) => ({ timeMs: 1_795_334_400_000 + nth, remote: FAR, local: NEAR, data }));
 
-/** Records the payloads as one run of a command does, each of the arrays as one batch. */
+/** Records payloads as one run of a command does. Each array is one batch. */
 export async function record(
   files: RecordFiles,
   name: RecordFormatName,
@@ -29,14 +29,14 @@ export async function record(
   if (recording.failure !== undefined) throw recording.failure;
 }
 
-/** One file to record to, and what is told of it. */
+/** Makes a recording in one file. `told` has the warnings about the file. */
 export async function oneFile(path: string, name: RecordFormatName): Promise<OneFile & { readonly told: string[] }> {
   const told: string[] = [];
   const files = new OneFile(path, await loadFormat(name), { replace: false, warn: (message) => told.push(message) });
   return Object.assign(files, { told });
 }
 
-/** The payloads that udpcat's reader finds in a file, as hex. */
+/** Reads the payloads of a recording with udpcat's reader, as hex. */
 export async function payloadsIn(path: string): Promise<string[]> {
   const found: string[] = [];
   for await (const batch of readCapture(createReadStream(path))) found.push(...batch.map(({ data }) => hex(data)));
@@ -45,7 +45,7 @@ export async function payloadsIn(path: string): Promise<string[]> {
 
 export const hex = (data: Uint8Array): string => Buffer.from(data).toString('hex');
 
-/** The bytes of each record of such a file, which {@link record} has written. */
+/** Returns the bytes of each record that {@link record} writes for these payloads. */
 export async function recordBytes(name: RecordFormatName, payloads: readonly Uint8Array[]): Promise<Buffer[]> {
   const { ChunkBuilder } = await import('../../src/output/chunk-builder.js');
   const { in: write } = (await loadFormat(name)).formats(NEAR);

@@ -46,11 +46,11 @@ async function row(name: RecordFormatName, rotation: Rotation): Promise<FileRow>
 
 const SLOW_MS = 300_000;
 
-/** A property of many files: fewer runs than of others are enough to be slow. */
+/** Number of runs. A run makes many files and is slow, so it is smaller than for other properties. */
 const holds = <Values extends readonly unknown[]>(property: fc.IAsyncProperty<Values>): Promise<void> =>
   fc.assert(property as fc.IAsyncProperty<unknown>, { numRuns: 100 });
 
-/** The payloads of each file, in the order of the names. */
+/** Reads the payloads of each file, in the order of the names. */
 async function files(): Promise<string[][]> {
   const found: string[][] = [];
   for (const name of readdirSync(folder).sort()) found.push(await payloadsIn(join(folder, name)));
@@ -68,7 +68,7 @@ describe.each(FORMATS)('a row of files, as %s', (name) => {
   });
 
   test(
-    'has every record in order, and no file above its size but with one record',
+    'has every record in order, and no file above its size except with a single record',
     async () => {
       const { header } = await loadFormat(name);
       await holds(
@@ -89,7 +89,7 @@ describe.each(FORMATS)('a row of files, as %s', (name) => {
                 : Math.max(maxBytes, header.length),
             );
             at += length;
-            // It began because the record that it begins with had no room.
+            // The next file was begun because its first record had no room in this one.
             const next = records[at];
             if (next !== undefined && index + 1 < found.length)
               expect((sizes[index] ?? NaN) + next.length).toBeGreaterThan(maxBytes);
@@ -101,7 +101,7 @@ describe.each(FORMATS)('a row of files, as %s', (name) => {
   );
 
   test(
-    'has no more files than it keeps, over all runs, and these are the newest',
+    'keeps the newest files, and no more than --keep, over all runs',
     async () => {
       await holds(
         fc.asyncProperty(runs, fc.integer({ min: 1, max: 3 }), async (all, keep) => {
@@ -126,7 +126,7 @@ describe.each(FORMATS)('a row of files, as %s', (name) => {
   });
 });
 
-test('a row goes on with the newest file in the next run, and with a new one once that is too old', async () => {
+test('a row continues the newest file in the next run, or begins a new one if that is too old', async () => {
   await record(await row('pcap', { maxAgeMs: 3_600_000 }), 'pcap', [bytes('a')]);
   await record(await row('pcap', { maxAgeMs: 3_600_000 }), 'pcap', [bytes('b')]);
   expect(await files()).toEqual([bytes('a', 'b').map(hex)]);
@@ -165,7 +165,7 @@ test('a row removes nothing but files of exactly its form', async () => {
   expect(left).not.toContain(OLD);
 });
 
-test('a newest file that is no recording is left as it is, and told', async () => {
+test('a newest file that is no recording is left as it is, with a warning', async () => {
   writeFileSync(join(folder, OLD), 'hello');
   await record(await row('pcap', { maxBytes: 1000 }), 'pcap', [bytes('a')]);
   expect(readFileSync(join(folder, OLD)).toString()).toBe('hello');
@@ -173,7 +173,7 @@ test('a newest file that is no recording is left as it is, and told', async () =
   expect(told).toEqual([`${join(folder, OLD)} is no recording of udpcat's own: a new file begins`]);
 });
 
-test('where the clock was set back, new files are still the last by name', async () => {
+test('new files are the last by name, even if the clock was set back', async () => {
   writeFileSync(join(folder, FUTURE), (await loadFormat('pcap')).header);
   await record(await row('pcap', { maxBytes: 60, keep: 2 }), 'pcap', [bytes('a', 'b', 'c')]);
   expect(await files()).toEqual([bytes('b').map(hex), bytes('c').map(hex)]);

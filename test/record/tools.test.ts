@@ -15,14 +15,14 @@ import { comparable, pcapRecord, readAll } from './files.js';
 
 const written = (all: readonly CapturedDatagram[]): Buffer => Buffer.concat([pcapHeader(), ...all.map(pcapRecord)]);
 
-/** Many datagrams at a time: a program takes longer to start than to read them. */
+/** Many datagrams in one run, because a program takes longer to start than to read them. */
 const many = fc.array(
-  // tcpdump shows no time after January 2038.
+  // tcpdump cannot show times after January 2038.
   datagrams.map((datagram) => ({ ...datagram, timeMs: 1e12 + (datagram.timeMs % 1e12) })),
   { minLength: 100, maxLength: 200 },
 );
 
-/** Wireshark's lowest severity, of what is no complaint: it takes some ports for traceroute. */
+/** Wireshark's lowest severity. It is no complaint: for example a remark that a port is that of traceroute. */
 const CHAT = 0x20_0000;
 
 describe('a pcap file as written', () => {
@@ -32,7 +32,7 @@ describe('a pcap file as written', () => {
   ];
   const args = [
     ...['-r', '-', '-n', '-T', 'fields', '-o', 'udp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE'],
-    // What the payload is taken for is not what is tested: any bytes on the port of DNS are malformed DNS.
+    // Payloads are not decoded: random bytes on port 53 would be malformed DNS.
     ...['-d', 'udp.port==0-65535,data'],
     ...fields.flatMap((field) => ['-e', field]),
   ];
@@ -54,7 +54,7 @@ describe('a pcap file as written', () => {
             const ends = [source, destination].flatMap(({ address, port }) =>
               is4 ? [address, '', port] : ['', address, port],
             );
-            // 1 is "good".
+            // tshark's number for a good checksum is 1.
             return [...ends, data.length + 8, is4 ? 1 : '', 1, ''].join(' ');
           }),
         );
@@ -72,7 +72,7 @@ describe('a pcap file as written', () => {
       fc.property(many, (all) => {
         const { stdout, stderr } = filter('tcpdump', ['-r', '-', '-n', '-vv', '-tt', '--nano'], written(all));
         expect(stderr).toBe('reading from file -, link-type RAW (Raw IP), snapshot length 262144\n');
-        // A line that begins with a time is a packet, and others go on with it.
+        // A packet is a line that begins with a time. Its further lines have no time.
         expect(stdout.match(/^\d+\.\d{9} IP/gm)).toHaveLength(all.length);
         expect(stdout).not.toMatch(/bad (udp )?cksum|truncated-ip|\[\|ip|\[\|udp|bad-len|bad-hlen/);
       }),
@@ -106,7 +106,7 @@ describe('a pcap file as written', () => {
   });
 });
 
-/** Empty, one byte, all bytes, many, the largest that the loopback carries in one packet over either family. */
+/** Payloads: empty, one byte, all byte values, many bytes, and the largest of each family in one packet on loopback. */
 const PAYLOADS = [
   Buffer.of(),
   Buffer.of(0),
@@ -118,7 +118,7 @@ const PAYLOADS = [
 interface Tool {
   readonly name: string;
   readonly program: string;
-  /** @param path Where it is to write; stdout otherwise. */
+  /** @param path The file to write to. Default: stdout. */
   readonly args: (filter: string, packets: number, path: string) => string[];
   readonly toFile?: boolean;
 }
@@ -184,7 +184,7 @@ describe.each([4, 6] as const)('real datagrams over IPv%d', (family) => {
               source: { address, port: sender.port },
               destination: { address, port: receiver.port },
               data,
-              // On the loopback one large datagram cannot be told from several.
+              // On loopback one large datagram looks like several joined ones.
               ...(data.length > 1472 ? { mayBeJoined: true } : {}),
             }),
           ),
@@ -222,7 +222,7 @@ testInNamespaces(
       const [ip4, ip6, path] = ['4', '6', 'capture'].map((name) => join(folder, name));
       writeFileSync(ip4!, largest['127.0.0.1']);
       writeFileSync(ip6!, largest['[::1]']);
-      // 65515 bytes in packets that carry 1480 each, and 65535 in some that carry 1448.
+      // 65515 bytes in packets of 1480 bytes (IPv4), and 65535 bytes in packets of 1448 bytes (IPv6).
       const capture = `tcpdump -i lo -w ${quote(path!)} -U -c ${45 + 46} '(ip[6:2] & 0x3fff) != 0 or ip6[6] = 44'`;
       const lines = [
         'ip link set lo mtu 1500',

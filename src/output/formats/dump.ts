@@ -1,7 +1,7 @@
 import type { ChunkBuilder } from '../chunk-builder.js';
 import { describe, type OutputFormat } from './format.js';
 
-/** As `hexdump -C -v` shows it, below a line with time, addresses and size. */
+/** Writes payloads as `hexdump -C -v` does, below a line with time, addresses and size. */
 export const dump: OutputFormat = {
   create: (options) => (datagram, chunk) => {
     chunk.text(`${describe(datagram, options)}\n`);
@@ -11,16 +11,17 @@ export const dump: OutputFormat = {
 
 const NEWLINE = 0x0a;
 const BYTES_A_LINE = 16;
-/** Where the bytes of a line begin, three columns each, with another space in the middle; then the gutter. */
+/** First column of the bytes. Each byte takes three columns, and a space separates the two halves of the line. */
 const BYTES_COLUMN = 10;
+/** First column of the printable characters. */
 const GUTTER_COLUMN = 60;
 const HEX_DIGITS = Buffer.from('0123456789abcdef');
 const [SPACE, DOT, BAR, TILDE] = [0x20, 0x2e, 0x7c, 0x7e];
 
-/** The line being written, used again for each. */
+/** The current line. Its memory is reused for all lines. */
 const dumpLine = Buffer.alloc(GUTTER_COLUMN + BYTES_A_LINE + '||\n'.length);
 
-/** As `hexdump -C -v`: offset, two groups of eight bytes, printable ASCII, and the length on a line of its own. */
+/** Writes lines of an offset, two groups of eight bytes, and printable ASCII. The last line is the length. */
 function writeDump(data: Uint8Array, chunk: ChunkBuilder): void {
   for (let offset = 0; offset < data.length; offset += BYTES_A_LINE) {
     dumpLine.fill(SPACE);

@@ -1,9 +1,9 @@
 import { type OutputFormat, withMeta } from './format.js';
 
-/** A line of hex digits for each datagram. */
+/** Writes a line of hex digits for each datagram. */
 export const hex: OutputFormat = encoded('hex');
 
-/** A line of base64 for each datagram. */
+/** Writes a line of base64 for each datagram. */
 export const base64: OutputFormat = encoded('base64');
 
 function encoded(encoding: 'hex' | 'base64'): OutputFormat {

@@ -6,28 +6,31 @@ import type { Palette } from '../palette.js';
 /** Writes one datagram into a chunk. */
 export type Format = (datagram: Datagram, chunk: ChunkBuilder) => void;
 
-/** What a format depends on besides its name. */
+/** Options of all formats. */
 export interface FormatOptions {
-  /** Put time, addresses and size before each datagram of a text format. */
+  /** Whether a text format writes time, addresses and size before each datagram. */
   readonly meta: boolean;
-  /** Whether the output is a terminal, which must not be fed control characters. */
+  /** Whether stdout is a terminal. Control characters are then escaped. */
   readonly terminal: boolean;
   readonly palette: Palette;
-  /** The bound address, shown where a datagram's own destination is not known. */
+  /** The bound address. It is shown if the datagram's own local address is not known. */
   readonly bound: Endpoint;
 }
 
-/** How datagrams are written to stdout: a row of the table. */
+/** A format of stdout: a row of the table of formats. */
 export interface OutputFormat {
-  /** Undefined: it writes nothing. */
+  /** Makes a writer of datagrams. Undefined: the format writes nothing. */
   readonly create: ((options: FormatOptions) => Format) | undefined;
   /** Whether events are written between the datagrams. Default: false. */
   readonly hasEvents?: boolean;
-  /** Whether it writes payloads byte by byte: a terminal is not fed them, and no line of status stands below. Default: false. */
+  /**
+   * Whether it writes the bytes of payloads as they are. They could harm a terminal, and do not end in a newline, so
+   * there is no status line below. Default: false.
+   */
   readonly isRaw?: boolean;
 }
 
-/** A format that puts time, addresses and size before each datagram, if they are wanted. */
+/** Makes a format that writes time, addresses and size before each datagram, if `options.meta` is set. */
 export function withMeta(write: Format, options: FormatOptions): Format {
   if (!options.meta) return write;
   return (datagram, chunk) => {
@@ -36,7 +39,7 @@ export function withMeta(write: Format, options: FormatOptions): Format {
   };
 }
 
-/** Time, addresses and size of a datagram. */
+/** Returns the time, addresses and size of a datagram as one line, without a newline. */
 export function describe({ remote, local, data, timeMs }: Datagram, { bound, palette }: FormatOptions): string {
   const addresses = `${formatEndpoint(remote)} > ${formatEndpoint(local ?? bound)}`;
   return `${palette.dim(formatTime(timeMs))} ${palette.cyan(addresses)} ${data.length} ${data.length === 1 ? 'byte' : 'bytes'}`;

@@ -1,7 +1,7 @@
 import { formatDatagram } from '../json-lines.js';
 import type { OutputFormat } from './format.js';
 
-/** A JSON object a line, and the events between the datagrams. */
+/** Writes a line of JSON for each datagram, and for each event between them. */
 export const json: OutputFormat = {
   create:
     ({ bound }) =>

@@ -1,6 +1,6 @@
 import type { OutputFormat } from './format.js';
 
-/** The bytes of the payloads, without their boundaries. */
+/** Writes the bytes of the payloads, without boundaries between them. */
 export const raw: OutputFormat = {
   create:
     () =>

@@ -8,15 +8,15 @@ import { utf8 } from './utf8.js';
 
 const TABLE = { utf8, hex, dump, base64, json, raw, none };
 
-/** How received datagrams are written to stdout. */
+/** The name of a format of stdout, as `-o` takes it. */
 export type FormatName = keyof typeof TABLE;
 
-/** All formats, by name, in the order of the help. */
+/** All formats by name, in the order in which the help lists them. */
 export const FORMATS: Readonly<Record<FormatName, OutputFormat>> = TABLE;
 
 export const FORMAT_NAMES = Object.keys(TABLE) as readonly FormatName[];
 
-/** The format of that name. Undefined: it writes nothing. */
+/** Makes a writer of datagrams in a format. Returns undefined if the format writes nothing. */
 export function createFormat(name: FormatName, options: FormatOptions): Format | undefined {
   return FORMATS[name].create?.(options);
 }

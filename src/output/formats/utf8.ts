@@ -3,7 +3,7 @@ import { escapePayload } from '../../text/escape.js';
 import type { ChunkBuilder } from '../chunk-builder.js';
 import { type OutputFormat, withMeta } from './format.js';
 
-/** Text, each datagram ended by a newline. A terminal gets control characters escaped. */
+/** Writes payloads as text, each with a newline at its end. On a terminal control characters are escaped. */
 export const utf8: OutputFormat = {
   create: (options) => withMeta(options.terminal ? writeEscaped : writeText, options),
 };

@@ -1,4 +1,7 @@
-/** Servers on two hosts, each the other's peer: what they must not do to each other, or to a host whose address is forged. */
+/**
+ * Two servers on two hosts, each the peer of the other. Guards must end their loops, and protect a host whose address
+ * is forged.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,10 +19,13 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Datagrams that go round at once: as many rounds less until a guard has seen enough, which on a busy machine take long. */
+/**
+ * Datagrams that go round at the same time. More of them need fewer rounds until a guard acts: rounds are slow on a
+ * busy machine.
+ */
 const COPIES = 50;
 
-/** How long servers run that do not fall silent, in milliseconds. */
+/** Longest run of the servers in milliseconds, if no guard ends their loop. */
 const MOST_MS = 60_000;
 
 const ADDRESSES = {
@@ -27,15 +33,15 @@ const ADDRESSES = {
   6: { near: '[fd09:8::1]:7000', far: '[fd09:8::2]:7000' },
 } as const;
 
-/** A line of bash that ends once nothing has arrived at the near host for so many seconds. */
+/** A line of bash that ends when no datagram has arrived at the near host for `seconds` seconds. */
 const silence = (seconds: number): string => {
   const arrived = "$(grep -hE '^Udp: [0-9]|^Udp6InDatagrams' /proc/net/snmp /proc/net/snmp6)";
   return `until before=${arrived}; sleep ${seconds}; [ "${arrived}" = "$before" ]; do :; done`;
 };
 
 /**
- * Runs a server on each of two hosts, and a line of bash on the near one once both listen; what the servers logged, which
- * end after it.
+ * Runs a server on each of two hosts. When both listen it runs a line of bash on the near host, and then ends the
+ * servers. Returns their logs.
  */
 async function onTwoHosts(
   family: 4 | 6,
@@ -59,7 +65,7 @@ async function onTwoHosts(
   return { near: read('near'), far: read('far') };
 }
 
-/** The same with a file of rules in the place of an answer. */
+/** Replaces the response behind `--rules` by a file of rules that makes it. */
 function withRules(server: readonly string[]): readonly string[] {
   const at = server.indexOf('--rules') + 1;
   if (at === 0) return server;
@@ -80,13 +86,15 @@ const summary = (lines: readonly JsonLine[]): Summary => lines.at(-1) as unknown
 describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (family) => {
   const { near, far } = ADDRESSES[family];
 
-  /** Has a forged datagram set the two on each other; what follows `--rules` is the answer to everything. */
+  /**
+   * Starts a loop of the two servers by a forged datagram. The text behind `--rules` is the response to every request.
+   */
   const loop = (nearServer: readonly string[], farServer: readonly string[], copies: number, seconds = 2) => {
     const line = `${forgingLine(near, far, 'tick', copies)}; ${silence(seconds)}`;
     return onTwoHosts(family, { near: withRules(nearServer), far: withRules(farServer) }, line);
   };
 
-  /** For how long something went round. */
+  /** Returns how long the loop lasted, in milliseconds. */
   const spanMs = (lines: readonly JsonLine[]): number => {
     const [peer] = summary(lines).peers;
     return Date.parse(peer!.last) - Date.parse(peer!.first);
@@ -96,11 +104,12 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     readonly near: readonly string[];
     readonly far: readonly string[];
     /**
-     * How many datagrams the near host takes and answers at least. On a busy machine it takes more: forged datagrams that
-     * come between two rounds have the guard begin anew. The far host leaves as many unanswered as go round at once.
+     * Fewest requests that the near host gets and responds to. On a busy machine there are more, because forged
+     * datagrams between two rounds make the guard begin anew. The far host leaves all datagrams of a round without a
+     * response.
      */
     readonly least?: number;
-    /** How many answers the two send at most in a second. */
+    /** Most responses of the near and of the far server in a second. */
     readonly most?: readonly [number, number];
   }[] = [
     {
@@ -111,7 +120,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     {
       near: ['serve', '--reply', 'tock', '-o', 'none'],
       far: ['echo'],
-      // What comes back first is "tick", and then "tock" goes round.
+      // The first datagram that comes back is "tick". Then "tock" goes round.
       least: 100 + COPIES,
     },
     { near: ['echo', '--corrupt', '100%'], far: ['echo'] },
@@ -123,11 +132,12 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     { near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'], far: ['echo'] },
     { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{counter}'], least: 32 + COPIES },
     { near: ['echo'], far: ['serve', '-o', 'none', '--rules', '{random:8}'], least: 32 + COPIES },
-    // How many go round depends on the clock: two answers of one moment are the same, and count as one.
+    // The number of rounds depends on the clock: responses with the same time are equal, and the guard counts equal
+    // ones.
     { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', 'at {time}'] },
     { near: ['echo'], far: ['serve', '-o', 'none', '--amplify', '--rules', '{counter}', '--duplicate', '100%'] },
     { near: ['echo', '--jitter', '5ms', '--duplicate', '50%'], far: ['serve', '-o', 'none', '--rules', '{random:8}'] },
-    // Nothing tells these two from clients.
+    // No guard can tell these two servers from clients.
     {
       near: ['serve', '-o', 'none', '--rules', '{random:8}'],
       far: ['serve', '-o', 'none', '--rules', '{random:8}', '--rate-limit', '1/s'],
@@ -135,9 +145,9 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     {
       near: ['echo', '--truncate', '50%', '--duplicate', '50%', '--jitter', '5ms'],
       far: ['echo', '--reorder', '20%'],
-      // An answer that is held back leaves up to 250 ms later, which may be when the first of its kind are a second old, and
-      // as many more may be answered.
-      // "tick" has five beginnings, of each of which 100 are answered in any second; the near one sends copies.
+      // A reordered response leaves up to 250 ms later. By then the second of the guard may be over, and twice as many
+      // pass. Truncation makes five different payloads of "tick", and 100 of each pass in a second. The near server
+      // also sends copies.
       most: [1000, 500],
     },
   ];
@@ -165,7 +175,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
   }
 
   testInNamespaces.concurrent(
-    'fall silent, however long a round takes, where one sends back what a program answers',
+    'fall silent if one echoes the responses of a program, however long a round takes',
     async () => {
       const logs = await loop(['echo'], ['serve', '-o', 'none', '--exec', 'date +%N'], 1, 5);
       expect(summary(logs.near)).toMatchObject({ received: 33, sent: 33 });
@@ -177,7 +187,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     ['socat'],
   );
 
-  /** What the near host hears to these messages, and what the far server logged. */
+  /** Sends messages from the near host. Returns the replies that it got, and the log of the far server. */
   const ask = async (server: readonly string[], messages: readonly string[]) => {
     const send = commandLine(['send', far, ...messages, '-n', 'all', '-w', '1s', '-o', 'utf8']);
     const logs = await onTwoHosts(family, { near: ['serve'], far: server }, `${send} >heard 2>/dev/null; true`);
@@ -185,7 +195,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
   };
 
   testInNamespaces.concurrent(
-    'answer nobody beyond the loopback with more than 3 times as much, and say so once',
+    'send hosts beyond the loopback at most 3 times the bytes of a request, and warn once',
     async () => {
       const lines = await ask(['serve', '--reply', 'x'.repeat(12), '-o', 'none'], ['', 'abc', 'abcd', 'abcde', 'ab']);
       expect(summary(lines)).toMatchObject({ received: 5, sent: 2, unanswered: 3 });
@@ -195,7 +205,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     },
   );
 
-  testInNamespaces.concurrent('count what --duplicate may add to an answer', async () => {
+  testInNamespaces.concurrent('count the copies of --duplicate', async () => {
     const server = ['serve', '--reply', 'x'.repeat(12), '-o', 'none', '--duplicate', '0%'];
     expect(summary(await ask(server, ['abcd', 'abcdefg', 'abcdefgh']))).toMatchObject({
       received: 3,
@@ -204,7 +214,7 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     });
   });
 
-  testInNamespaces.concurrent('count all that a rule answers, now and later', async () => {
+  testInNamespaces.concurrent('count all responses of a rule, delayed ones included', async () => {
     const rules = join(folder, 'rules.yaml');
     const answers = [{ text: 'sixsix' }, { text: 'sixsix', delay: '10ms' }];
     writeFileSync(rules, JSON.stringify({ rules: [{ when: { size: '1..' }, answers }] }));
@@ -212,30 +222,27 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     expect(summary(lines)).toMatchObject({ received: 2, sent: 2, unanswered: 1 });
   });
 
-  testInNamespaces.concurrent('measure what a program answers', async () => {
+  testInNamespaces.concurrent('count the response of a program', async () => {
     const lines = await ask(['serve', '--exec', 'printf 123456789012', '-o', 'none'], ['abc', 'abcd']);
     expect(summary(lines)).toMatchObject({ received: 2, sent: 1, unanswered: 1 });
   });
 
   for (const option of [['--amplify'], ['--allow', family === 4 ? '10.9.8.0/24' : 'fd09:8::/64']]) {
-    testInNamespaces.concurrent(`answer with as much as was asked for under ${option[0]}`, async () => {
+    testInNamespaces.concurrent(`send larger responses with ${option[0]}`, async () => {
       const server = ['serve', '--reply', 'x'.repeat(1000), '-o', 'none', ...option];
       expect(summary(await ask(server, ['', 'a']))).toMatchObject({ received: 2, sent: 2 });
     });
   }
 
-  testInNamespaces.concurrent(
-    'warn that everybody is answered, unless --allow or --rate-limit says otherwise',
-    async () => {
-      const warned = async (nearServer: readonly string[], farServer: readonly string[]): Promise<boolean[]> => {
-        const logs = await onTwoHosts(family, { near: nearServer, far: farServer }, 'true');
-        return [logs.near, logs.far].map((lines) =>
-          lines.some(({ msg }) => /every host that reaches .*--allow or --rate-limit/.test(String(msg))),
-        );
-      };
-      expect(await warned(['echo'], ['echo', '--rate-limit', '5/s'])).toEqual([true, false]);
-      expect(await warned(['serve'], ['serve', '--reply', 'x'])).toEqual([false, true]);
-      expect(await warned(['echo', '--rate-limit', 'max'], ['echo', '--allow', '::/0'])).toEqual([true, false]);
-    },
-  );
+  testInNamespaces.concurrent('warn that they respond to everybody, except with --allow or --rate-limit', async () => {
+    const warned = async (nearServer: readonly string[], farServer: readonly string[]): Promise<boolean[]> => {
+      const logs = await onTwoHosts(family, { near: nearServer, far: farServer }, 'true');
+      return [logs.near, logs.far].map((lines) =>
+        lines.some(({ msg }) => /every host that reaches .*--allow or --rate-limit/.test(String(msg))),
+      );
+    };
+    expect(await warned(['echo'], ['echo', '--rate-limit', '5/s'])).toEqual([true, false]);
+    expect(await warned(['serve'], ['serve', '--reply', 'x'])).toEqual([false, true]);
+    expect(await warned(['echo', '--rate-limit', 'max'], ['echo', '--allow', '::/0'])).toEqual([true, false]);
+  });
 });
