@@ -13,7 +13,9 @@ export class ChunkBuilder {
     return this.#length;
   }
 
-  /** The memory that is written to, at the offsets that {@link extend} returns. The next write can replace it. */
+  /**
+   * The current buffer. A call that writes or extends can replace it by a larger one: then read this property again.
+   */
   get buffer(): Buffer {
     return this.#buffer;
   }

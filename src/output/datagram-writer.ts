@@ -6,7 +6,7 @@ import type { Format } from './formats/format.js';
 import { formatEvent, type JsonEvent } from './json-lines.js';
 import { PacedStream } from './paced-stream.js';
 
-/** A chunk of this size goes to the stream before the batch is complete. */
+/** A chunk that has reached this size goes to the stream at once. Smaller ones wait for the end of the batch. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** While more bytes than this wait for the reader, events that recur are left out. */

@@ -48,7 +48,7 @@ export function secret<Value>(spec: ArgumentSpec<Value>): ArgumentSpec<Value> {
  *
  * @param text The text behind the colon of `NAME:ARGUMENTS`.
  * @param env The environment, for secrets given as `env:NAME`.
- * @throws {ArgumentError} if an argument is missing, given twice, one too many or not accepted
+ * @throws {ArgumentError} if an argument is missing, unknown, given twice or not accepted
  */
 export function readArguments<Table extends ArgumentTable>(
   table: Table,
@@ -121,7 +121,7 @@ function readOne(name: string, spec: ArgumentSpec<unknown>, text: string): unkno
 
 /** Reads any text that is not empty. */
 export function readText(text: string): string {
-  if (text === '') throw new ArgumentError('it is empty');
+  if (text === '') throw new ArgumentError('it must not be empty');
   return text;
 }
 
@@ -129,7 +129,8 @@ export function readText(text: string): string {
 export function readInteger(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-    if (!(value >= least && value <= most)) throw new ArgumentError(`it is a whole number from ${least} to ${most}`);
+    if (!(value >= least && value <= most))
+      throw new ArgumentError(`it must be a whole number from ${least} to ${most}`);
     return value;
   };
 }
@@ -138,7 +139,7 @@ export function readInteger(least: number, most: number): (text: string) => numb
 export function readOneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
   return (text) => {
     const word = words.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
-    if (word === undefined) throw new ArgumentError(`it is one of ${words.join(', ')}`);
+    if (word === undefined) throw new ArgumentError(`it must be one of ${words.join(', ')}`);
     return word;
   };
 }
@@ -147,7 +148,7 @@ export function readOneOf<const Word extends string>(words: readonly Word[]): (t
 export function readPrintable(most: number): (text: string) => string {
   return (text) => {
     if (!/^[!-~]+$/.test(text) || text.length > most)
-      throw new ArgumentError(`it is 1 to ${most} printable ASCII characters, without spaces`);
+      throw new ArgumentError(`it must be 1 to ${most} printable ASCII characters, without spaces`);
     return text;
   };
 }

@@ -123,7 +123,7 @@ function readPath(text: string): string {
     // decodeURIComponent() throws for a percent sign without two digits. The error below tells the user.
   }
   throw new ArgumentError(
-    `it is ${PING} or a path such as /.well-known/core, with at most ${MAX_OPTION_BYTES} bytes between two slashes and ` +
+    `it must be ${PING} or a path such as /.well-known/core, with at most ${MAX_OPTION_BYTES} bytes between two slashes and ` +
       `${MAX_PATH_BYTES} in all`,
   );
 }

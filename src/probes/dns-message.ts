@@ -118,7 +118,7 @@ const MAX_LABEL_BYTES = 63;
 /** Reads a domain name, with or without its last dot. `.` is the root. @throws {ArgumentError} */
 export const readDomainName = nameReader(
   /^[\w*-]+$/,
-  'it is a name such as example.com, in ASCII, of labels of 1 to 63 letters, digits, - and _',
+  'it must be a name such as example.com, in ASCII, of labels of 1 to 63 letters, digits, - and _',
 );
 
 /**
@@ -128,7 +128,7 @@ export const readDomainName = nameReader(
  */
 export const readServiceName = nameReader(
   /^\P{Cc}+$/u,
-  'it is a name such as _ipp._tcp.local, of labels of 1 to 63 bytes without control characters',
+  'it must be a name such as _ipp._tcp.local, of labels of 1 to 63 bytes without control characters',
 );
 
 function nameReader(label: RegExp, accepted: string): (text: string) => string {

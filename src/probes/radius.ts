@@ -69,7 +69,9 @@ export const radius = defineProbe({
         const header = Buffer.concat([data.subarray(0, 4), authenticator]);
         const digest = createHash('md5').update(header).update(attributes).update(key).digest();
         if (!digest.equals(replyAuthenticator)) {
-          return mismatch('its Response Authenticator is wrong: the secret differs, or it answers another request');
+          return mismatch(
+            'its Response Authenticator is wrong: the secret differs, or it is a reply to another request',
+          );
         }
         const message = readMessage(key, header, attributes);
         if (!SUCCESSES.includes(code)) return mismatch(`${name}${message}`);

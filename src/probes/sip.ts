@@ -73,7 +73,7 @@ export const sip = defineProbe({
 /** Reads a SIP URI. Checks only that it has no characters that would end it in the request. @throws {ArgumentError} */
 function readUri(text: string): string {
   if (text !== DESTINATION && !(/^sip:[!-~]{1,255}$/i.test(text) && !/[<>"]/.test(text))) {
-    throw new ArgumentError(`it is ${DESTINATION} or a URI such as sip:alice@example.com`);
+    throw new ArgumentError(`it must be ${DESTINATION} or a URI such as sip:alice@example.com`);
   }
   return text;
 }

@@ -111,7 +111,7 @@ export const snmp = defineProbe({
 });
 
 /**
- * Reads an object identifier such as `1.3.6.1.2.1.1.3.0` or `.1.3.6` (limits: RFC 2578 section 3.5).
+ * Reads an object identifier, for example `1.3.6.1.2.1.1.3.0` or `.1.3.6` (limits: RFC 2578 section 3.5).
  *
  * @throws {ArgumentError}
  */
@@ -123,7 +123,7 @@ function readObjectIdentifier(text: string): readonly number[] {
   const [first = NaN, second = NaN] = arcs;
   const roots = first <= 2 && (first === 2 || second < 40);
   if (!roots || arcs.length < 2 || arcs.length > MAX_ARCS || !arcs.every((arc) => arc <= MAX_ARC)) {
-    throw new ArgumentError(`it is 2 to ${MAX_ARCS} numbers with dots between them, such as 1.3.6.1.2.1.1.3.0`);
+    throw new ArgumentError(`it must be 2 to ${MAX_ARCS} numbers with dots between them, such as 1.3.6.1.2.1.1.3.0`);
   }
   return arcs;
 }

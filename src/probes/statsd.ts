@@ -41,7 +41,7 @@ export const statsd = defineProbe({
  */
 function readPart(text: string): string {
   if (!/^[!-~]+$/.test(text) || /[:|@]/.test(text) || text.length > MAX_PART) {
-    throw new ArgumentError(`it is 1 to ${MAX_PART} printable ASCII characters, without spaces, ":", "|" and "@"`);
+    throw new ArgumentError(`it must be 1 to ${MAX_PART} printable ASCII characters, without spaces, ":", "|" and "@"`);
   }
   return text;
 }

@@ -12,8 +12,8 @@ const MAX_ERROR = 8;
 const MAX_FILE_BYTES = 503;
 
 /**
- * Asks for the first block of a file. An error such as "File not found" is a success, too (RFC 1350 sections 4, 5 and
- * 7).
+ * Asks for the first block of a file. An error is a success, too, for example "File not found" (RFC 1350 sections 4, 5
+ * and 7).
  */
 export const tftp = defineProbe({
   summary: 'the first block of a file, or that it is not there',
@@ -56,9 +56,9 @@ export const tftp = defineProbe({
 
 /** Reads a file name. It must not have control characters: a zero byte would end it. @throws {ArgumentError} */
 function readFileName(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
+  // eslint-disable-next-line no-control-regex -- control characters are refused here
   if (text === '' || /[\0-\x1f\x7f]/.test(text) || Buffer.byteLength(text) > MAX_FILE_BYTES) {
-    throw new ArgumentError(`it is 1 to ${MAX_FILE_BYTES} bytes, without control characters`);
+    throw new ArgumentError(`it must be 1 to ${MAX_FILE_BYTES} bytes, without control characters`);
   }
   return text;
 }

@@ -14,9 +14,9 @@ export interface CapturedDatagram {
   /** The payload: 0 to 65507 bytes over IPv4, 0 to 65527 over IPv6. */
   readonly data: Uint8Array;
   /**
-   * Set if this may be several datagrams that segmentation offload had joined when they were captured. Three signs
-   * together: the packet is larger than Ethernet's 1500 bytes, it is no fragment, and its checksum does not fit its
-   * bytes. On an interface with a larger MTU it can still be one datagram.
+   * Set if this may be several datagrams that segmentation offload had joined when they were captured. It is set if the
+   * packet is larger than Ethernet's 1500 bytes, is no fragment, and has a wrong checksum. On an interface with a
+   * larger MTU such a packet can still be one datagram.
    */
   readonly mayBeJoined?: true;
 }

@@ -8,7 +8,7 @@ import type { RecordFile } from './record-file.js';
 import type { RecordFiles } from './record-files.js';
 import { type Direction, OrderedRecording } from './recording.js';
 
-/** A chunk of this size is written before the batch is complete. */
+/** A chunk that has reached this size is written at once. Smaller ones wait for the end of the batch. */
 const CHUNK_BYTES = 256 * 1024;
 /**
  * Chunks of this size are written by another thread. For smaller ones the hand-over would take longer than the write.

@@ -7,7 +7,7 @@ const BLOCK_BYTES = 1024 * 1024;
 
 /** Reads an open file in blocks of 1 MiB, so that a large file needs little memory. */
 export class FileView {
-  /** Bytes of the file that are looked at. Later bytes count as not there. */
+  /** Number of bytes that can be read, from the beginning of the file. Bytes that are appended later are ignored. */
   readonly size: number;
   readonly #fd: number;
   #block = Buffer.alloc(0);

@@ -12,8 +12,9 @@ import { SkipTally } from './skip-tally.js';
  * The file may be compressed by gzip, or by zstd (Node 22.15 and later). Yields an array of the datagrams that one
  * chunk completes. Memory: one chunk, one packet, and a bounded number of fragments.
  *
- * A datagram that was captured twice, for example on two interfaces, is yielded twice; one in fragments, once.
- * Datagrams that segmentation offload had joined are yielded as one, with `mayBeJoined` if the capture shows it.
+ * A datagram that was captured twice, for example on two interfaces, is yielded twice. If it was in fragments, it is
+ * yielded once. Datagrams that segmentation offload had joined are yielded as one, with `mayBeJoined` if the capture
+ * shows it.
  *
  * @param input Chunks of any size. Their bytes must not change any more.
  * @param tally Counts the packets that are no whole datagram. It is complete when the reading has ended or failed.

@@ -13,7 +13,7 @@ export type Warn = (message: string) => void;
 export interface RecordFiles {
   /** Most bytes of a file. A file with a single record may be larger. */
   readonly maxBytes: number;
-  /** How long the newest file takes records, in milliseconds from its opening by this command. */
+  /** How long this command may write to the newest file, in milliseconds since it opened the file. */
   readonly takesForMs: number;
   /**
    * Repairs the file that will be continued, if it exists. Call it before a socket is bound or anything is sent.

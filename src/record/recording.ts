@@ -7,9 +7,9 @@ export type Direction = 'in' | 'out';
 /** Writes received and sent datagrams to a file or to stdout. */
 export interface Recording {
   /**
-   * Writes a batch. Resolves when it is written, to the number of datagrams that the recording has. These are the first
-   * of the batch. The others are dropped: the file takes no more, the reader of stdout is gone, or more than 4 MiB
-   * wait.
+   * Writes a batch. Resolves when the batch is written or dropped. The result is the number of datagrams that were
+   * written, which are the first of the batch. The others are dropped if the file takes no more, if the reader of
+   * stdout is gone, or if more than 4 MiB wait already.
    */
   write(batch: readonly Datagram[], direction: Direction): Promise<number>;
   /** Number of datagrams that were dropped. */
@@ -40,9 +40,9 @@ export abstract class OrderedRecording implements Recording {
   #writing = Promise.resolve(0);
 
   /**
-   * Writes a batch. Called when the batch before it is done. Resolves to the number of datagrams that the recording
-   * has, from the first on. It must call {@link begins} before it writes datagrams, and {@link drop} for those that it
-   * cannot write.
+   * Writes a batch. Called when the batch before it is done. Resolves to the number of datagrams that were written,
+   * which are the first of the batch. It must call {@link begins} before it writes datagrams, and then count those that
+   * it cannot write.
    */
   protected abstract put(batch: readonly Datagram[], direction: Direction): Promise<number>;
 

@@ -14,7 +14,7 @@ export interface Rotation {
 
 /**
  * The files of a recording that is a row. The name of each has its start in UTC: the files of `day.pcap` have names
- * such as `day.2026-11-29T080000.123456Z.pcap`.
+ * like `day.2026-11-29T080000.123456Z.pcap`.
  */
 export class Row {
   readonly #folder: string;

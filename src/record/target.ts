@@ -6,7 +6,11 @@ import { RECORD_FORMAT_NAMES, type RecordFormatName } from './formats/table.js';
 export type RecordTarget =
   { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string; readonly format: RecordFormatName };
 
-/** Reads the target of a recording: `-` for stdout, or a file, whose ending is its format. @throws {ValueError} */
+/**
+ * Reads the target of a recording: `-` for stdout, or a file whose ending is `.pcap` or `.jsonl`.
+ *
+ * @throws {ValueError}
+ */
 export const parseRecordTarget = completing('file', (text): RecordTarget => {
   if (text === '-') return { kind: 'stdout' };
   const format = RECORD_FORMAT_NAMES.find((name) => text.endsWith(`.${name}`) && /[^/]\.[a-z]+$/.test(text));

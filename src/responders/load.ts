@@ -107,11 +107,11 @@ export class LoadedResponder {
       const { readRules } = await import('../rules/rules-file.js');
       const rules = await readRules(path);
       this.#rules?.replace(rules);
-      log.info(`${path} was read again, and its rules hold from now on`);
+      log.info(`${path} was read again, and its rules apply from now on`);
     } catch (error) {
       const message = error instanceof UsageError ? error.message : describeFailure(error)?.message;
       if (message === undefined) throw error;
-      log.warn(`${message}; the rules from before hold still`);
+      log.warn(`${message}; the previous rules stay in effect`);
     }
   }
 

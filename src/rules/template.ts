@@ -115,7 +115,7 @@ function groupOf(name: string, regex: RegexMatcher | undefined): number | undefi
   return Number(name) <= regex.groupCount ? Number(name) : undefined;
 }
 
-/** Reads a range such as `2..5`, `2..`, `..5` or `2`. A request that ends before the range gives the bytes it has. */
+/** Reads a range: `2..5`, `2..`, `..5` or `2`. A request that ends before the range gives the bytes it has. */
 function parseSlice(field: string, written: string): Part {
   const [, first = '', dots, last = ''] = /^(\d{0,5})(\.\.)?(\d{0,5})$/.exec(written) ?? [];
   const from = Number(first);

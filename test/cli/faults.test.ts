@@ -39,7 +39,7 @@ const ALL_AT_ONCE = [
 ];
 
 /** Sends datagrams to a server, and collects its responses in order, and its counts. */
-async function answersOf(args: readonly string[], payloads: readonly string[]) {
+async function responsesOf(args: readonly string[], payloads: readonly string[]) {
   await using peer = await silentServer();
   const { running, address } = await startSummed([...args, '-c', String(payloads.length)]);
   await using server = running;
@@ -48,7 +48,7 @@ async function answersOf(args: readonly string[], payloads: readonly string[]) {
   expect(outcome.status).toBe(0);
   const sent = Number(jsonLines(outcome.stderr).at(-1)?.sent);
   await peer.collect(sent);
-  return { answers: texts(peer), faults: faultsOf(outcome), sent };
+  return { responses: texts(peer), faults: faultsOf(outcome), sent };
 }
 
 describe('a seed', () => {
@@ -57,11 +57,11 @@ describe('a seed', () => {
     ['serve --reply', ['serve', '--reply', 'the answer', '-o', 'none', '--no-loop-guard', ...ALL_AT_ONCE]],
   ])('makes %s give the same responses, faults and counts for the same requests', async (_, args) => {
     const [one, two, other] = await Promise.all(
-      ['7', '7', '8'].map((seed) => answersOf([...args, '--seed', seed], numbers(300))),
+      ['7', '7', '8'].map((seed) => responsesOf([...args, '--seed', seed], numbers(300))),
     );
     expect(two).toEqual(one);
     expect(one?.faults).toMatchObject({ seed: 7, answers: 300 });
-    expect(other?.answers).not.toEqual(one?.answers);
+    expect(other?.responses).not.toEqual(one?.responses);
   });
 
   test('that was not given is chosen and shown at the start and in the summary, and gives the same run again', async () => {
@@ -73,7 +73,7 @@ describe('a seed', () => {
     expect(lines[0]).toMatchObject({ type: 'listening', seed: Number(seed) });
     expect(lines.at(-1)).toMatchObject({ type: 'summary', faults: { seed: Number(seed), answers: 0 } });
     const [one, two] = await Promise.all(
-      [1, 2].map(() => answersOf(['echo', '--loss', '50%', '--seed', seed], numbers(100))),
+      [1, 2].map(() => responsesOf(['echo', '--loss', '50%', '--seed', seed], numbers(100))),
     );
     expect(one).toEqual(two);
   });
@@ -220,8 +220,8 @@ describe('responses that are not ready at once', () => {
         '{"rules": [{"when": {"exact": "x"}, "answers": ["now", {"text": "later", "delay": "100ms"}]}]}',
       );
       const args = ['serve', '--rules', rules, '-o', 'none', '--delay', '50ms', '--duplicate', '100%'];
-      const { answers, faults } = await answersOf(args, ['x']);
-      expect(answers).toEqual(['now', 'now', 'later', 'later']);
+      const { responses, faults } = await responsesOf(args, ['x']);
+      expect(responses).toEqual(['now', 'now', 'later', 'later']);
       expect(faults).toMatchObject({ answers: 2, duplicated: 2, delayed: 4, unsent: 0 });
     } finally {
       rmSync(folder, { recursive: true });
@@ -230,10 +230,10 @@ describe('responses that are not ready at once', () => {
 
   test('of programs have the faults of the seed, and all are sent before the end', async () => {
     const args = ['serve', '--exec', 'cat', '-o', 'none', '--delay', '50ms', '--loss', '100%'];
-    const { answers, faults } = await answersOf(args, numbers(3));
-    expect(answers).toEqual([]);
+    const { responses, faults } = await responsesOf(args, numbers(3));
+    expect(responses).toEqual([]);
     expect(faults).toMatchObject({ answers: 3, lost: 3 });
-    const { answers: delayed } = await answersOf(args.slice(0, -2), numbers(3));
+    const { responses: delayed } = await responsesOf(args.slice(0, -2), numbers(3));
     expect(delayed.sort()).toEqual(numbers(3));
   });
 
@@ -339,7 +339,7 @@ describe('delayed responses at the end', () => {
 });
 
 test('--record has the responses as they were sent, with their faults', async () => {
-  const { answers } = await answersOf(['echo', '--seed', '1', '--corrupt', '50%', '--delay', '10ms'], numbers(50));
+  const { responses } = await responsesOf(['echo', '--seed', '1', '--corrupt', '50%', '--delay', '10ms'], numbers(50));
   await using running = start([
     'echo',
     '--seed',
@@ -356,7 +356,7 @@ test('--record has the responses as they were sent, with their faults', async ()
   await using peer = await silentServer();
   await sendAll(peer, await running.listening(), numbers(50));
   const recording = (await running.outcome).stdout.toString('latin1');
-  for (const answer of answers) expect(recording).toContain(answer);
+  for (const response of responses) expect(recording).toContain(response);
 });
 
 test('--max-peers bounds the rows of the summary', async () => {

@@ -63,7 +63,7 @@ for (const engine of ENGINE_NAMES) {
     [4, '127.0.0.1:0'],
     [6, '[::1]:0'],
   ] as const) {
-    testWithLinuxEngine(`of the answers of echo, ${engine} engine, over IPv${family}`, async () => {
+    testWithLinuxEngine(`of the responses of echo, ${engine} engine, over IPv${family}`, async () => {
       const record = join(folder, `echo-${engine}-${family}.jsonl`);
       const args = ['echo', local, '--engine', engine, '--no-loop-guard', '--record', record, '-c', String(COUNT)];
       await using running = start([...args, '--queue-size', String(COUNT)]);
@@ -82,8 +82,8 @@ for (const engine of ENGINE_NAMES) {
       // Each request stands before its response.
       const lines = jsonLines(readFileSync(record)).map(({ dir, data }) => `${dir as string} ${data as string}`);
       const places = new Map(lines.map((line, place) => [line, place]));
-      const unanswered = payloads.filter((text) => places.get(`in ${text}`)! > places.get(`out ${text}`)!);
-      expect(unanswered).toEqual([]);
+      const beforeRequest = payloads.filter((text) => places.get(`in ${text}`)! > places.get(`out ${text}`)!);
+      expect(beforeRequest).toEqual([]);
       expect(recorded(record, 'in').map(({ payload }) => payload)).toEqual(payloads);
     });
 

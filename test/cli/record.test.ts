@@ -142,8 +142,8 @@ test.each(ENGINE_NAMES)(
     const lines = jsonLines(readFileSync(file));
     const timesOf = (wanted: string): unknown[] => lines.filter(({ dir }) => dir === wanted).map(({ time }) => time);
     const [asked] = timesOf('out').sort();
-    const [answered] = timesOf('in').sort();
-    expect(String(asked) <= String(answered)).toBe(true);
+    const [replied] = timesOf('in').sort();
+    expect(String(asked) <= String(replied)).toBe(true);
   },
 );
 

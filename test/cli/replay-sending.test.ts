@@ -268,13 +268,13 @@ describe('--senders', () => {
   test('each compares replies with the recording', async () => {
     await using server = await echoServer();
     const [one, two] = from([4001, 4002]);
-    const answer = ({ source, destination, data, timeMs }: CapturedDatagram) => ({
+    const response = ({ source, destination, data, timeMs }: CapturedDatagram) => ({
       timeMs,
       source: destination,
       destination: source,
       data,
     });
-    const file = recordings.record([one!, two!, answer(one!), answer(two!)]);
+    const file = recordings.record([one!, two!, response(one!), response(two!)]);
     const args = ['send', server.address, '--replay', file, '--senders', 'each', '--expect-replay', '-o', 'none'];
     expect(await udpcat([...args, '-w', HANG])).toMatchObject({ status: 0, stderr: '' });
   });

@@ -204,8 +204,8 @@ describe('--expect-replay', () => {
     ],
   ] as const)(
     'over IPv%d, a reply that came before its expected reply was read %s',
-    async (family, _title, answer, status, totals) => {
-      await using server = await answeringServer((data) => [answer(data.toString())], family);
+    async (family, _title, respond, status, totals) => {
+      await using server = await answeringServer((data) => [respond(data.toString())], family);
       const lines = ['q1', 'q2', 'q3'];
       const records = (texts: readonly string[]): Buffer =>
         Buffer.concat(conversation(texts, family).map((datagram) => Buffer.from(pcapRecord(datagram))));

@@ -39,8 +39,8 @@ describe('the arguments of a probe', () => {
     ['none where one is needed', '', 'it needs its argument "name", such as example'],
     ['one too many', 'a,1,b,c', 'it takes only name, size, key, and another is one more'],
     ['one twice', 'a,name=b', 'its argument "name" is given twice'],
-    ['a value out of range', 'a,10', 'its argument "size" cannot be "10": it is a whole number from 1 to 9'],
-    ['an empty value by name', 'name=', 'its argument "name" cannot be "": it is empty'],
+    ['a value out of range', 'a,10', 'its argument "size" cannot be "10": it must be a whole number from 1 to 9'],
+    ['an empty value by name', 'name=', 'its argument "name" cannot be "": it must not be empty'],
     ['a variable that is not set', 'a,key=env:NOPE', 'names the environment variable NOPE, which is not set'],
   ])('cannot be %s', (_title, text, message) => {
     expect(() => read(text)).toThrow(ArgumentError);
@@ -57,7 +57,9 @@ describe('the arguments of a probe', () => {
 
   test('that are secret are not shown when they are wrong', () => {
     const table = { key: secret(required('a key', readInteger(0, 1), '1')) };
-    expect(() => readArguments(table, 'hunter2', {})).toThrow(/^its argument "key": it is a whole number from 0 to 1$/);
+    expect(() => readArguments(table, 'hunter2', {})).toThrow(
+      /^its argument "key": it must be a whole number from 0 to 1$/,
+    );
   });
 
   test('that are secret are not shown when a comma cuts them in two, nor altered when they are no UTF-8', () => {
@@ -79,14 +81,14 @@ describe('the arguments of a probe', () => {
 describe('the readers', () => {
   test('of words take either case', () => {
     expect(readOneOf(['yes', 'NO'])('YES')).toBe('yes');
-    expect(() => readOneOf(['yes', 'no'])('maybe')).toThrow('it is one of yes, no');
+    expect(() => readOneOf(['yes', 'no'])('maybe')).toThrow('it must be one of yes, no');
   });
 
   test.each(['', '1.5', '-1', '0x1', '1e3', '99999999999999999999'])('of whole numbers refuse "%s"', (text) => {
-    expect(() => readInteger(0, 100)(text)).toThrow('it is a whole number from 0 to 100');
+    expect(() => readInteger(0, 100)(text)).toThrow('it must be a whole number from 0 to 100');
   });
 
   test.each(['', 'a b', 'ä', 'abcdef'])('of printable ASCII refuse "%s"', (text) => {
-    expect(() => readPrintable(5)(text)).toThrow('it is 1 to 5 printable ASCII characters, without spaces');
+    expect(() => readPrintable(5)(text)).toThrow('it must be 1 to 5 printable ASCII characters, without spaces');
   });
 });

@@ -71,11 +71,11 @@ describe('a ping', () => {
     ['7800 0000', 'its options or its payload are cut short'],
     ['7000 0000 00', 'Empty messages must be empty'],
     ['b000 0000', 'Unsupported version'],
-  ])('is not answered by %s', async (reply, problem) => {
+  ])('fails with %s', async (reply, problem) => {
     expect(await judged(reply)).toEqual(['mismatch', `coap: the reply is no message of the protocol: ${problem}`]);
   });
 
-  test('is not answered by the Reset of another message', async () => {
+  test('fails with the Reset of another message', async () => {
     const { request, judge } = await startProbe('coap');
     const other = patched(hex('7000 0000'), [2, request.subarray(2).map((byte) => ~byte)]);
     expect(judge(other).says).toBe('coap: the reply is to another message: its id differs');

@@ -145,7 +145,7 @@ describe.each<[Family, string]>([
     });
   });
 
-  describeWith('unbound', 'Unbound, for which an authority refuses to answer', () => {
+  describeWith('unbound', 'Unbound, behind an authoritative server that refuses its queries', () => {
     let upstream: Peer;
     let server: Daemon;
 
@@ -183,7 +183,7 @@ forward-zone:
       await upstream[Symbol.asyncDispose]();
     });
 
-    test('has no answer, which is a failure unless it was asked for', async () => {
+    test('replies with SERVFAIL, which is a failure unless that rcode was asked for', async () => {
       const address = written(host, server.port);
       expect(await probe(address, 'dns:example.com,rcode=SERVFAIL')).toEqual({
         status: 0,

@@ -24,11 +24,11 @@ function difference(own: Buffer, other: Buffer): Buffer {
 }
 
 test('every probe with replies has a real reply among the fixtures', async () => {
-  const answered: string[] = [];
+  const withReplies: string[] = [];
   for (const [name, load] of Object.entries(PROBES)) {
-    if ((await load()).repliesFrom !== 'none') answered.push(name);
+    if ((await load()).repliesFrom !== 'none') withReplies.push(name);
   }
-  expect(FIXTURES.map(({ probe }) => splitName(probe)[0]).sort()).toEqual(answered.sort());
+  expect(FIXTURES.map(({ probe }) => splitName(probe)[0]).sort()).toEqual(withReplies.sort());
 });
 
 describe.each(FIXTURES)('the probe $probe', (fixture) => {

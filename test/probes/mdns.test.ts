@@ -121,7 +121,7 @@ describe('the probe mdns', () => {
 
   test.each(['a..local', 'ä'.repeat(32), 'a\nb.local', '.local'])('does not ask for %j', async (name) => {
     const { status, stderr } = await udpcat(['send', '127.0.0.1:9', '--probe', `mdns:${name}`]);
-    expect(stderr).toMatch(/its argument "name" cannot be .*: it is a name such as _ipp\._tcp\.local/);
+    expect(stderr).toMatch(/its argument "name" cannot be .*: it must be a name such as _ipp\._tcp\.local/);
     expect(status).toBe(2);
   });
 });

@@ -61,7 +61,7 @@ describe.each<[Family, string]>([
       await server[Symbol.asyncDispose]();
     });
 
-    test('answers as well, and is not taken for a server of time', async () => {
+    test('that is not synchronised is a failure', async () => {
       const address = written(host, server.port);
       expect(await probe(address, 'ntp', '3s')).toEqual({
         status: 5,

@@ -92,7 +92,7 @@ describeWith('freeradius', 'FreeRADIUS', () => {
     });
   });
 
-  test('does not answer one with another secret', async () => {
+  test('does not reply to a request with another secret', async () => {
     await using server = await startRadius('auth', 'ok');
     // The server listens, and knows this client.
     expect(await probe(server.address, PROBE)).toMatchObject({ status: 0 });
@@ -115,7 +115,7 @@ describe('the probe radius', () => {
     );
   });
 
-  test('takes an answer without attributes', async () => {
+  test('accepts a reply without attributes', async () => {
     const { request, judge } = await startProbe(PROBE);
     for (const [code, name] of [
       [2, 'Access-Accept'],
@@ -143,7 +143,7 @@ describe('the probe radius', () => {
     expect(judge(signedReply(otherId)).says).toBe('radius: the reply is to another request: its identifier differs');
     const otherAuthenticator = patched(request, [4, Buffer.alloc(16)]);
     expect(judge(signedReply(otherAuthenticator)).says).toBe(
-      'radius: its Response Authenticator is wrong: the secret differs, or it answers another request',
+      'radius: its Response Authenticator is wrong: the secret differs, or it is a reply to another request',
     );
   });
 

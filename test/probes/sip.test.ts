@@ -78,7 +78,7 @@ ${REPEATED}]]></send>
 `;
 
 describeWith('sipp', 'sipp', () => {
-  test('tries first, and is waited for until it answers', async () => {
+  test('sends a provisional response first, and the probe waits for the final one', async () => {
     await using server = await startDaemon({
       program: 'sipp',
       files: () => ({ 'steps.xml': SIPP }),
@@ -117,7 +117,7 @@ describe('the request', () => {
   test.each(['example.com', 'sip:', 'sip:a b', 'sip:a>b', 'sip:a\r\nVia: b', 'sips:example.com'])(
     'is not made for %j',
     async (uri) => {
-      await expect(startProbe(`sip:${uri}`)).rejects.toThrow('it is - or a URI such as sip:alice@example.com');
+      await expect(startProbe(`sip:${uri}`)).rejects.toThrow('it must be - or a URI such as sip:alice@example.com');
     },
   );
 });

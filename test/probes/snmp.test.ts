@@ -72,7 +72,7 @@ describeWith('snmpd', 'snmpd of Net-SNMP', () => {
     });
   });
 
-  test('does not answer one with another community', async () => {
+  test('does not reply to a request with another community', async () => {
     expect(await probe(server.address, 'snmp:community=wrong', '1s')).toEqual({
       status: 3,
       stderr: `udpcat: ${server.address} did not answer within 1s\n`,
@@ -180,7 +180,7 @@ describe('the probe snmp', () => {
   test.each(['1', '3.1', '1.40', '1..3', '1.3.', 'sysUpTime.0', '1.3.6.4294967296', `1.3${'.1'.repeat(127)}`])(
     'does not ask for %s',
     async (oid) => {
-      await expect(startProbe(`snmp:oid=${oid}`)).rejects.toThrow(/it is 2 to 128 numbers with dots between them/);
+      await expect(startProbe(`snmp:oid=${oid}`)).rejects.toThrow(/it must be 2 to 128 numbers with dots between them/);
     },
   );
 });

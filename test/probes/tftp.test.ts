@@ -58,7 +58,7 @@ describe('a reply to a tftp probe', () => {
     ['0005 0002 6e6f00', 'error 2 no'],
     ['0005 0004 6e6f00', 'error 4 no'],
     ['0005 0000 00', 'error 0'],
-  ])('of %s is an answer', async (reply, says) => {
+  ])('of %s is a success', async (reply, says) => {
     const { judge } = await startProbe('tftp');
     expect(judge(hex(reply))).toEqual({ outcome: 'match', says: `tftp: ${says}` });
   });
@@ -85,6 +85,6 @@ test('a tftp probe asks for the file as it is, with spaces too', async () => {
 test('a file name of more than one line is a usage error', async () => {
   expect(await probe('127.0.0.1:9', 'a\nb')).toEqual({
     status: 2,
-    stderr: expect.stringContaining('it is 1 to 503 bytes, without control characters'),
+    stderr: expect.stringContaining('it must be 1 to 503 bytes, without control characters'),
   });
 });

@@ -57,7 +57,8 @@ type Decompressor = (source: ByteSource) => AsyncGenerator<Uint8Array, undefined
 async function decompressorOf(start: Uint8Array): Promise<Decompressor | undefined> {
   const magic = uint32(start, 0);
   if (magic >>> 16 === 0x1f8b) return (await import('./gzip.js')).gunzip;
-  // The second number is that of skippable frames, whose lowest four bits are free (RFC 8878 section 3.1.2).
+  // A zstd file may begin with skippable frames. There are 16 magic numbers for them: the mask leaves out the four bits
+  // in which they differ (RFC 8878 section 3.1.2).
   if (magic === 0x28b52ffd || (magic & 0xf0ff_ffff) >>> 0 === 0x502a4d18) return (await import('./zstd.js')).unzstd;
   const hex = Buffer.from(start).toString('hex');
   const other = NOT_READ.find(([beginning]) => hex.startsWith(beginning));

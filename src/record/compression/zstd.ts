@@ -4,7 +4,7 @@ import { ByteSource } from '../byte-source.js';
 import { CaptureError } from '../capture-error.js';
 import { inflate, OUTPUT_BYTES } from './inflation.js';
 
-/** Undefined before Node 22.15 and 23.8. The declarations are those of Node 20, and do not have it. */
+/** Undefined before Node 22.15 and 23.8. It is declared here, because the type declarations are those of Node 20. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => InflateRaw };
 
 /** Most compressed bytes of one write. */
@@ -21,9 +21,9 @@ export async function* unzstd(compressed: ByteSource): AsyncGenerator<Uint8Array
     const needed = 'which needs Node 22.15 or later: pipe it through zstd -dc, and replay -';
     throw new CaptureError(0, `it is compressed by zstd, ${needed}`);
   }
-  // Node reports the end of a frame only if more bytes follow. So a sentinel byte is added to the end of the file. It
-  // is written together with the last byte alone: if the file ends in the middle of a frame, the sentinel can be an
-  // error, and the output of all other bytes was already read.
+  // Node reports the end of a frame only if more bytes follow. So a sentinel byte is added behind the last byte. These
+  // two bytes are written last, in a write of their own. If the file ends in the middle of a frame, that write can fail
+  // because of the sentinel. The output of all earlier bytes was read before.
   const source = new ByteSource(withSentinel(compressed));
   const peek = async (): Promise<Uint8Array> => {
     const bytes = await source.peekExactly(INPUT_BYTES + 2);

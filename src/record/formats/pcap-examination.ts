@@ -93,7 +93,7 @@ interface Part {
 }
 
 /**
- * Finds an incomplete record: the rest of a killed writer, before whole records of another writer.
+ * Finds an incomplete record that a killed writer left in front of whole records of another writer.
  *
  * @param at Offset at which no whole record begins.
  * @param previous Offset of the record before. It can be the incomplete one: then the length in its header leads to

@@ -11,11 +11,9 @@ const UDP_HEADER_BYTES = 8;
 const UDP = 17;
 /** Time to live and hop limit of the written packets: the default of Linux. The real values are not known. */
 const HOPS = 64;
-/**
- * The same for 224.0.0.0/24, which no router forwards (RFC 5771 section 4), and for multicast DNS (RFC 6762 section
- * 11).
- */
+/** Time to live of packets to 224.0.0.0/24, which no router forwards (RFC 5771 section 4). */
 const HOPS_LOCAL_CONTROL = 1;
+/** Time to live of multicast DNS (RFC 6762 section 11). */
 const HOPS_MULTICAST_DNS = 255;
 
 /** Makes the header of a pcap file: little-endian, times in nanoseconds, packets that begin with their IP header. */

@@ -1,10 +1,10 @@
 /**
  * Sums the big-endian 16-bit words of `data` from `from` to `to`. An odd byte at the end is padded with 0 (RFC 1071).
- * The result is below 2^18: it can be added to others before {@link checksumOf}.
+ * The result is below 2^18. To get a checksum over several parts, add their results and call {@link checksumOf}.
  */
 export function sumWords(data: DataView, from: number, to: number): number {
-  // Little-endian words give the same sum with its bytes swapped (RFC 1071 section 2 B), and are read fastest. Four
-  // sums of 32-bit words are faster than one. Numbers are exact up to 2^53.
+  // The words are read as little-endian, because that is fastest. The sum then has its two bytes swapped (RFC 1071
+  // section 2 B), and they are swapped back at the end. Four sums of 32-bit words are faster than one.
   let first = 0;
   let second = 0;
   let third = 0;
