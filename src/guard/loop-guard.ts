@@ -7,7 +7,7 @@ const WINDOW_MS = 1000;
 
 /**
  * Ends loops between two servers that respond to each other. In such a loop the same bytes go round and round: so at most 100
- * identical datagrams from one peer get a response in any second. It does not affect a peer that numbers its datagrams.
+ * identical datagrams from one peer get a response in any second. A peer that numbers its datagrams is not affected.
  */
 export class LoopGuard {
   readonly #fingerprint = new Fingerprint();

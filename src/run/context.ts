@@ -38,7 +38,7 @@ export interface Io {
   onReload(listener: () => void): () => void;
   /** Kills all processes of a process group with SIGKILL. Without such processes it does nothing. */
   killGroup(group: number): void;
-  /** Whether the process is in the foreground of its terminal. A background process would be stopped if it read from it. */
+  /** Whether the process is in the foreground of its terminal. A background process that reads from the terminal is stopped. */
   isForeground(): boolean;
   /** The arguments of the command line as bytes; undefined where the system does not tell. */
   argumentBytes(): readonly Uint8Array[] | undefined;
