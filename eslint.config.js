@@ -12,16 +12,16 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
-      // A number has one obvious form in a message; an object or undefined does not.
+      // A number looks the same in every message. An object does not.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // `() => emitter.close()` as a callback reads better than braces around it.
+      // `() => emitter.close()` is a good callback, without braces.
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      // `while (true)` around a receive is the plain way to write it.
+      // `while (true)` is a plain loop.
       '@typescript-eslint/no-unnecessary-condition': [
         'error',
         { allowConstantLoopConditions: 'only-allowed-literals' },
       ],
-      // A parameter that an interface demands may go unused when its name says so.
+      // An interface may demand a parameter that the function does not use. Its name begins with _ then.
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
@@ -49,9 +49,9 @@ export default defineConfig(
   {
     files: ['test/**/*.ts'],
     rules: {
-      // A test knows what its own fixture holds; when it is wrong, the test fails, as it should.
+      // A test knows the content of its fixtures. If it is wrong, the test fails.
       '@typescript-eslint/no-non-null-assertion': 'off',
-      // Stand-ins for asynchronous interfaces often have nothing to wait for.
+      // Test doubles of asynchronous interfaces often await nothing.
       '@typescript-eslint/require-await': 'off',
     },
   },

@@ -1,7 +1,7 @@
 /** @jest-config-loader esbuild-register */
 import type { Config } from 'jest';
 
-/** Set by scripts/coverage.mjs: the modules under src then count the branches they take. */
+/** Whether the modules of src count their branches. scripts/coverage.mjs sets the variable. */
 const counting = process.env.UDPCAT_COVERAGE !== undefined;
 
 const config: Config = {
@@ -10,21 +10,21 @@ const config: Config = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/coverage'],
   extensionsToTreatAsEsm: ['.ts'],
-  // Sources name the files that will run ('./x.js'); here the TypeScript itself runs.
+  // Sources import './x.js', the file of the build. In tests that is './x.ts'.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
     ...(counting ? { '/src/.*\\.ts$': '<rootDir>/scripts/coverage-transformer.mjs' } : {}),
     '\\.ts$': ['ts-jest', { useESM: true }],
   },
-  // Only what hangs is ended, and a program that a test started before the test: test/support/limits.ts.
+  // The limit is only for tests that hang. Programs that a test starts have a shorter limit: test/support/limits.ts.
   testTimeout: 300_000,
-  // Freeing the memory of many tests takes a worker longer than jest's half second where others work as well.
+  // On a busy machine a worker needs more than jest's half second to free its memory.
   workerGracefulExitTimeout: 60_000,
-  // Tests wait for the programs that they start: twice as many workers as the two cores of a small machine.
+  // Tests mostly wait for the programs that they start. So 4 workers are right for a machine with 2 cores.
   maxWorkers: 4,
-  // What the modules of a file take stays in memory: a worker that has so much heap after one is replaced.
+  // The modules of a test file stay in memory. A worker with more heap than this is replaced after a file.
   workerIdleMemoryLimit: '250MB',
-  // Of those that mostly wait.
+  // For tests that mostly wait.
   maxConcurrency: 10,
   reporters: [
     'default',

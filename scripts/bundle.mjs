@@ -1,4 +1,4 @@
-// The command as one CommonJS file, and each package that it loads only when needed as one more beside it.
+// Bundles the command into one CommonJS file. Each package that it loads on demand becomes a file of its own.
 import { readFile, rm } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -15,30 +15,30 @@ const shared = {
   format: 'cjs',
   minifyWhitespace: true,
   minifySyntax: true,
-  // Licences stand in a file of their own, see licences.mjs.
+  // licences.mjs writes the licences into a file of their own.
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
 };
 
-/** A specifier that names an installed package rather than a file or a part of Node. */
+/** Whether a specifier names an installed package, and not a file or a module of Node. */
 const isPackage = (specifier) => /^[^./#]/.test(specifier) && !specifier.includes(':') && !isBuiltin(specifier);
 
-/** File name, without its ending, under which a package is kept in `vendor`. */
+/** The name of the file of a package in `vendor`, without its ending. */
 const vendorName = (specifier) => specifier.replaceAll('/', '__');
 
-/** Bundles one package into one file; resolves to its metafile and the names that `import()` of it shows. */
+/** Bundles one package into one file. Resolves to its metafile and to the names that `import()` of it has. */
 async function bundlePackage(specifier, outfile, sourcemap) {
   const require = createRequire(join(root, 'package.json'));
   const { metafile } = await esbuild.build({ ...shared, sourcemap, entryPoints: [specifier], outfile });
   const entry = Object.values(metafile.outputs).find((output) => output.entryPoint)?.entryPoint;
-  // What Node itself shows is the truth that the bundle has to repeat.
+  // The bundle must have the same names as the package has in Node.
   const namespace = await import(pathToFileURL(join(root, entry)).href).catch(() => require(specifier));
   const names = Object.keys(namespace).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
   return { metafile, names, isEsm: metafile.inputs[entry].format === 'esm' };
 }
 
-/** An ES module that shows what `import()` of the package itself would show, read from its vendor file. */
+/** Returns the code of an ES module that loads the vendor file and exports the names that `import()` of the package has. */
 function standIn(specifier, { names, isEsm }) {
   const lines = [`const loaded = require('./vendor/${vendorName(specifier)}.cjs');`];
   for (const [index, name] of names.entries()) {
@@ -49,17 +49,17 @@ function standIn(specifier, { names, isEsm }) {
 }
 
 /**
- * Bundles `bin/main.ts` to `<outdir>/main.cjs`, and beside it `bin/udpcat.ts`, which starts it, and `bin/examine.ts`, which
- * a thread of it runs. A package reached by a static import is part of that file; one
- * reached by `import('package')` alone becomes `<outdir>/vendor/<package>.cjs`, read when the import is; one that
- * package.json lists under `dependencies` or `optionalDependencies` stays outside.
+ * Bundles `bin/main.ts` to `<outdir>/main.cjs`, `bin/udpcat.ts`, which starts it, to `udpcat.cjs`, and `bin/examine.ts`,
+ * the code of its thread, to `examine.cjs`. A package with a static import becomes part of these files. A package with
+ * `import('package')` only becomes `<outdir>/vendor/<package>.cjs`. The `dependencies` and `optionalDependencies` of
+ * package.json are not bundled.
  *
  * @param {object} options
- * @param {string} options.outdir folder of the result; emptied first
+ * @param {string} options.outdir folder of the result; it is emptied first
  * @param {boolean} [options.sourcemap] write source maps too; default false
  * @param {string} [options.banner] code to run before anything else
  * @param {esbuild.Plugin[]} [options.plugins] more esbuild plugins
- * @returns {Promise<esbuild.Metafile[]>} what went into each file
+ * @returns {Promise<esbuild.Metafile[]>} for each file, the list of its inputs
  */
 export async function bundle({ outdir, sourcemap = false, banner = '', plugins = [] }) {
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
@@ -94,13 +94,13 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
   const { metafile } = await esbuild.build({
     ...shared,
     entryPoints: ['bin/main.ts', 'bin/examine.ts'],
-    // Each run reads the file, and memory for a third more of it costs a collection of garbage.
+    // Each run reads the file. With long names it is a third larger, and a run has one garbage collection more.
     minifyIdentifiers: true,
     outdir,
     outExtension: { '.js': '.cjs' },
     sourcemap,
     define: { __UDPCAT_VERSION__: JSON.stringify(manifest.version) },
-    // import() becomes require(), which costs less and, unlike import(), reads CommonJS as it is.
+    // import() becomes require(): it is faster, and it loads CommonJS without a wrapper.
     supported: { 'dynamic-import': false },
     banner: { js: banner },
     external: outside,

@@ -1,4 +1,4 @@
-// npm run check:package: packs the package, and uses it from an empty folder as someone who installs it would.
+// npm run check:package: packs the package, installs it into an empty folder, and uses it there.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './bundle.mjs';
 
-/** What the package may hold; anything else fails the check. */
+/** The files that the package may have. Any other file fails the check. */
 const ALLOWED = [
   /^package\.json$/,
   /^README\.md$/,
@@ -33,7 +33,7 @@ const folder = mkdtempSync(join(tmpdir(), 'udpcat-package-'));
 const user = join(folder, 'user');
 mkdirSync(user);
 
-// As in a shell that npm did not start: no settings of this run, no path to this project's own programs.
+// The environment of a plain shell, without the settings of npm and the programs of this project.
 const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(npm_(?!config_(cache|userconfig))|NODE_|INIT_CWD)/i.test(name)),
 );
@@ -79,9 +79,9 @@ try {
   const paths = files.map(({ path }) => path);
   for (const path of paths) console.log(`    ${path}`);
   const strange = paths.filter((path) => !ALLOWED.some((pattern) => pattern.test(path)));
-  check('the package holds nothing but what a user needs', strange.length === 0, strange.join(', '));
+  check('the package has no file too many', strange.length === 0, strange.join(', '));
   const missing = REQUIRED.filter((path) => !paths.includes(path));
-  check('the package holds all that a user needs', missing.length === 0, missing.join(', '));
+  check('the package has every file that it needs', missing.length === 0, missing.join(', '));
 
   const tarball = join(folder, filename);
   const offline = ['--offline', '--yes', '--loglevel=error'];
@@ -105,7 +105,7 @@ try {
   }
   await echoesBack(command);
 
-  // npm puts manual pages where man looks only for what is installed for good.
+  // npm installs manual pages only with --global.
   const prefix = join(folder, 'prefix');
   run('npm', ['install', '--global', '--prefix', prefix, ...offline, '--omit=optional', '--no-fund', tarball]);
   check('npm installs the manual page', existsSync(join(prefix, 'share', 'man', 'man1', 'udpcat.1')));

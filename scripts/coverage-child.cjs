@@ -1,11 +1,11 @@
-// Stands before the code of the instrumented command: keeps what it counted, however it ends short of SIGKILL.
+// Runs before the code of the instrumented command. It saves the counters whenever the command ends, except by SIGKILL.
 /* global COVERAGE_FOLDER -- scripts/coverage.mjs writes it before this */
 {
   const { randomUUID } = require('node:crypto');
   const { writeFileSync } = require('node:fs');
   const { join } = require('node:path');
 
-  // One file a process, written anew by each call: the counters only grow.
+  // One file for each process. Each call replaces it, because the counters only grow.
   const file = join(COVERAGE_FOLDER, `${randomUUID()}.json`);
   const keep = () => {
     const counters = {};
@@ -14,7 +14,7 @@
   };
   process.on('exit', keep);
 
-  // A command that ends by a signal sends it to itself and has no 'exit' event.
+  // A command that ends by a signal sends the signal to itself. Then there is no 'exit' event.
   const kill = process.kill;
   process.kill = (pid, signal) => {
     if (pid === process.pid && signal !== 0) keep();

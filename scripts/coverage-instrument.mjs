@@ -1,4 +1,4 @@
-// Adds branch counters to TypeScript as it stands, so that the in-process and the bundled sources count alike.
+// Adds branch counters to TypeScript sources. The tests and the bundled command run sources with the same counters.
 import { createInstrumenter } from 'istanbul-lib-instrument';
 
 /** Returns the TypeScript with counters, and the map from counters to places in the source. */
@@ -6,7 +6,7 @@ export function instrument(code, path) {
   const instrumenter = createInstrumenter({
     esModules: true,
     compact: false,
-    // Types are stripped after the counters are in: places in the source are then exact without source maps.
+    // Types are removed later, so that the places in the source are exact without source maps.
     parserPlugins: ['typescript', 'explicitResourceManagement', 'importAttributes'],
     coverageGlobalScopeFunc: false,
     coverageGlobalScope: 'globalThis',

@@ -1,4 +1,4 @@
-// What jest runs the modules under src through while `npm run coverage` counts; see jest.config.ts.
+// A jest transformer for `npm run coverage` (jest.config.ts): adds counters to the modules of src.
 import { transformSync } from 'esbuild';
 import { instrument } from './coverage-instrument.mjs';
 

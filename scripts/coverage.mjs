@@ -1,5 +1,5 @@
-// npm run coverage [-- arguments for jest]: branches of src taken by the tests, in the test process and in the commands
-// that the tests start. Both run sources with the same counters, so that adding the counts up is exact.
+// npm run coverage [-- arguments for jest]: counts the branches of src that the tests take, in the test process and in
+// the commands that the tests start. Both run sources with the same counters, so the sum is exact.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -7,7 +7,7 @@ import istanbul from 'istanbul-lib-coverage';
 import { bundle, root } from './bundle.mjs';
 import { instrument } from './coverage-instrument.mjs';
 
-/** Least share of branches taken, in percent. */
+/** The run fails below this share of taken branches, in percent. */
 const LEAST = 90;
 
 const folder = join(root, 'coverage');
@@ -47,7 +47,7 @@ const { status, signal } = spawnSync(
   { cwd: root, stdio: 'inherit', env: { ...process.env, UDPCAT_COMMAND: command, UDPCAT_COVERAGE: counts } },
 );
 
-// A file that no test loads counts as well, with nothing taken.
+// A file that no test loads counts, too: none of its branches is taken.
 const total = istanbul.createCoverageMap();
 for (const entry of readdirSync(source, { recursive: true })) {
   const path = join(source, entry);

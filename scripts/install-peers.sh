@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs the programs that the tests talk to, where that is possible. Tests whose peer is missing are skipped and say
-# so, hence nothing here fails a run.
+# Installs the programs that the tests talk to, if possible. A test whose program is missing is skipped and says so.
+# So this script never fails a run.
 set -uo pipefail
 
-# Each program, and the Debian package that has it.
+# Each program, and its Debian package.
 peers=(
   socat:socat ncat:ncat nc.openbsd:netcat-openbsd script:util-linux hexdump:bsdextrautils ps:procps ip:iproute2 tmux:tmux
   strace:strace tcpdump:tcpdump tshark:tshark dumpcap:wireshark-common editcap:wireshark-common
-  # Shells and readers of what is generated for them, and the service manager's own tools.
+  # Shells for the completions, readers for the manual page, and tools of the service manager.
   bash:bash zsh:zsh fish:fish mandoc:mandoc groff:groff-base
   systemd-socket-activate:systemd systemd-notify:systemd systemd-analyze:systemd python3:python3
   # Services that the probes are tested against.
@@ -16,7 +16,7 @@ peers=(
   kamailio:kamailio sipp:sip-tester caddy:caddy rsyslogd:rsyslog collectd:collectd-core minidlnad:minidlna
 )
 
-# Services stand where an ordinary user's PATH does not lead.
+# Services are installed into folders that are not in the PATH of an ordinary user.
 PATH="$PATH:/usr/sbin:/sbin"
 
 missing() {
@@ -30,7 +30,7 @@ if [ -z "$(missing)" ]; then exit 0; fi
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
-  # The tests start services themselves, on ports of their own: an installed one is not to run.
+  # The tests start services themselves, on their own ports. The installation must not start them.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -38,7 +38,7 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     trap 'rm -f "$policy"' EXIT
   fi
   apt-get update -qq || true
-  # One by one: a package that a system does not have must not keep the others away.
+  # One by one: a package that the system does not have must not stop the others.
   for package in $(missing); do
     apt-get install -y -qq --no-install-recommends "$package" >/dev/null || echo "could not install $package"
   done

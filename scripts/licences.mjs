@@ -1,9 +1,9 @@
-// Names, versions and licence texts of the packages that went into a bundle.
+// Collects names, versions and licence texts of the packages in a bundle.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from './bundle.mjs';
 
-/** Folders of the packages, relative to the project, that the bundles took at least one file from. */
+/** The folders of the bundled packages, relative to the project. */
 function packageFolders(metafiles) {
   const folders = new Set();
   for (const { outputs } of metafiles) {
@@ -17,7 +17,7 @@ function packageFolders(metafiles) {
   return [...folders].sort();
 }
 
-/** The text of THIRD-PARTY-LICENSES.txt; rejects when a package has no licence text to quote. */
+/** The text of THIRD-PARTY-LICENSES.txt. Rejects if a package has no licence file. */
 export async function thirdPartyLicences(metafiles) {
   const sections = new Map();
   for (const folder of packageFolders(metafiles)) {

@@ -9,7 +9,7 @@ import { root } from './bundle.mjs';
 /** Width of a line of the source, in characters. */
 const WIDTH = 76;
 
-/** Pages of others that a reader may want, by section. */
+/** Related manual pages, with their sections. */
 const SEE_ALSO = [
   ['nc', 1],
   ['socat', 1],
@@ -24,10 +24,10 @@ const SEE_ALSO = [
  * Writes the page.
  *
  * @param {object} options
- * @param {string} options.outdir folder for a file that is removed again
- * @param {string} options.version that of the package
- * @param {Date} options.date when the page was made
- * @returns {Promise<string>} its source in man(7)
+ * @param {string} options.outdir folder for a temporary file
+ * @param {string} options.version version of the package
+ * @param {Date} options.date date of the page
+ * @returns {Promise<string>} the page in the format of man(7)
  */
 export async function manPage({ outdir, version, date }) {
   const { program, statuses } = await declaredProgram(outdir, version);
@@ -76,7 +76,7 @@ export async function manPage({ outdir, version, date }) {
     .join('\n')}\n`;
 }
 
-/** The program as the command itself declares it, and the meanings of its exit statuses. */
+/** The program with the options of every command, and the meanings of the exit statuses. */
 async function declaredProgram(outdir, version) {
   const outfile = join(outdir, 'program.mjs');
   await esbuild.build({
@@ -97,7 +97,7 @@ async function declaredProgram(outdir, version) {
   }
 }
 
-/** Under which heading each option stands, how it is written, and what the help says. */
+/** The heading, the flags and the help of each option. */
 function optionsOf(command) {
   const helper = command.createHelp();
   return helper.visibleOptions(command).map((option) => {
@@ -107,7 +107,7 @@ function optionsOf(command) {
   });
 }
 
-/** What all of these commands have, with the same words. */
+/** The options that all these commands have, with the same help. */
 function sharedOptions([first, ...others]) {
   return first.options.filter(({ key }) => others.every(({ options }) => options.some((option) => option.key === key)));
 }
@@ -131,7 +131,7 @@ function optionTerm(flags) {
 
 const tagged = ({ term, text }) => ['.TP', term, ...wrap(prose(text))];
 
-/** `udpcat serve [options] [address]`, with what is written as it stands in bold. */
+/** `udpcat serve [options] [address]`, with the literal words in bold. */
 function synopsis(usage) {
   const [program, command, ...rest] = usage.split(' ');
   return [bold(`${program} ${command}`), ...rest.map((word) => word.replaceAll(/[a-z]+/g, italic))].join(' ');
@@ -210,7 +210,7 @@ function escape(text) {
     );
 }
 
-/** Fills lines; one that would be taken for a request is marked as text. */
+/** Fills lines with words. A line that begins like a request of man(7) is marked as text. */
 function wrap(text) {
   const lines = [''];
   for (const word of text.split(/\s+/)) {

@@ -1,4 +1,4 @@
-// npm run test:versions [-- 20 26]: the suite on several versions of Node, each fetched by npx; default 20, 22, 24, 26.
+// npm run test:versions [-- 20 26]: runs the tests on several versions of Node, default 20, 22, 24 and 26. npx fetches them.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './bundle.mjs';
@@ -18,7 +18,7 @@ const jest = [
 const failed = versions.filter((version) => {
   console.log(`\n=== Node ${version}`);
   const npx = ['--yes', '--package', `node@${version}`, '--'];
-  // A package that could not be had must not pass as the Node that runs this script.
+  // If npx cannot fetch the version, it runs the Node of this script. That must not count.
   const right = `process.version.startsWith('v${version}.') || process.version === 'v${version}' || process.exit(1)`;
   if (run('npx', [...npx, 'node', '--eval', right]) !== 0) {
     console.error(`npx did not provide Node ${version}`);

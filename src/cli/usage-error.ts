@@ -1,4 +1,4 @@
-/** A command line that cannot be carried out. The message names what is wrong and what is accepted. */
+/** An error in the command line. The message names the option or argument, and says what is accepted. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -5,7 +5,7 @@ import type { Io } from '../../run/context.js';
 import { checkUtf8 } from './plan.js';
 import { UsageError } from '../../cli/usage-error.js';
 
-/** Reads the expectations. @throws {UsageError} for one that cannot be read in the encoding */
+/** Reads the `--expect` options. @throws {UsageError} for a text that is not valid in the encoding */
 export function readExpectations(
   written: WrittenExpectations,
   encoding: Encoding,

@@ -8,12 +8,12 @@ import { familyOption } from './socket.js';
 import { checkJoins, checkShared, readAddress, readBind, socketOptions } from './plan.js';
 import type { ServingValues } from './serving.js';
 
-/** The socket of a service, as the plan has it. */
+/** The part of a {@link ServicePlan} about the socket. */
 export type LocalPlan = Pick<ServicePlan, 'local' | 'fd' | 'socket'>;
 
 /**
- * Reads the address to bind: the only argument, or `--bind`. Without either it is that of the socket that a service manager
- * passed, or else the loopback with a port of the kernel's choice.
+ * Reads the address to bind: the argument or `--bind`. Without them it is the address of the socket that a service manager
+ * passed. Without such a socket it is the loopback, and the kernel chooses the port.
  *
  * @throws {UsageError}
  * @throws {LocalFailure} for a passed socket that cannot be used
@@ -50,7 +50,7 @@ async function readLocal(
   return { local: readAddress(argument ?? '0', parseAddress, values) };
 }
 
-/** Says how to write an address that was given as two arguments, as users of netcat do. */
+/** Explains excess arguments. Users of netcat write the port as an argument of its own. */
 function describeExcess(argument: string, more: readonly string[]): string {
   const [port = ''] = more;
   const said = `one address is what the command takes: "${argument}" is followed by "${more.join(' ')}"`;

@@ -22,7 +22,7 @@ import { familyOption } from './socket.js';
 import type { OptionSpec } from '../../cli/options.js';
 import { UsageError } from '../../cli/usage-error.js';
 
-/** Reads an address of the command line; what cannot be one is a usage error. */
+/** Reads an address of the command line. @throws {UsageError} */
 export function readAddress(text: string, parse: (text: string) => Address, values: SharedValues): Address {
   return asUsage('', () => {
     const address = parse(text);
@@ -31,7 +31,7 @@ export function readAddress(text: string, parse: (text: string) => Address, valu
   });
 }
 
-/** What the datagram module finds wrong before anything is opened is a usage error. */
+/** Turns an error that the datagram module finds in an argument into a usage error. */
 function asUsage<Value>(option: string, check: () => Value): Value {
   try {
     return check();
@@ -41,7 +41,7 @@ function asUsage<Value>(option: string, check: () => Value): Value {
   }
 }
 
-/** Reads what `--bind` was given; what cannot be an address is a usage error that names the option. */
+/** Reads the value of `--bind`. @throws {UsageError} with the name of the option */
 export function readBind(text: string, parse: (text: string) => Address, values: SharedValues): Address {
   try {
     return readAddress(text, parse, values);
@@ -52,10 +52,10 @@ export function readBind(text: string, parse: (text: string) => Address, values:
 }
 
 /**
- * Checks that a socket that is bound there will hear the groups it joins, as far as the address is known before a name is
- * resolved.
+ * Checks that a socket with this address can hear the groups of `--join`. A name is not checked, because it is resolved later.
  *
- * @param family of the socket; undefined for both where it is bound to every interface
+ * @param family of the socket. Undefined: both, if it is bound to every interface.
+ * @throws {UsageError}
  */
 export function checkJoins(address: Address, family: Family | undefined, values: SharedValues): void {
   const local = endpointOf(address, family);
@@ -70,7 +70,7 @@ function joinOptions(values: SharedValues): Pick<SocketOptions, 'join' | 'multic
   return { join: values.join, multicastInterface: values.interface };
 }
 
-/** Turns an argument into a payload. */
+/** Decodes an argument to a payload. @param what names the argument in the error @throws {UsageError} */
 export function readPayload(text: string, encoding: Encoding, what: string, io: Io): Uint8Array {
   checkUtf8(text, what, io);
   try {
@@ -84,7 +84,7 @@ export function readPayload(text: string, encoding: Encoding, what: string, io: 
 
 const REPLACEMENT = '\u{fffd}';
 
-/** Node hands over arguments that are no UTF-8 with their bytes replaced: they must not be sent as something else. */
+/** Node replaces invalid UTF-8 in arguments. Such an argument is refused, because other bytes would be sent. @throws {UsageError} */
 export function checkUtf8(text: string, what: string, io: Io): void {
   if (!text.includes(REPLACEMENT)) return;
   const written = io.argumentBytes()?.filter((argument) => Buffer.from(argument).toString('utf8').includes(text)) ?? [];
@@ -93,9 +93,9 @@ export function checkUtf8(text: string, what: string, io: Io): void {
 }
 
 /**
- * The format of stdout, which is not for datagrams as text where a recording goes there, or one line only.
+ * Returns the format of datagrams on stdout: `none` if `--record -` or `--exit-code nagios` uses stdout.
  *
- * @throws {UsageError} where both were asked for
+ * @throws {UsageError} if the user asked for two uses of stdout
  */
 export function planOutput(command: Command, { output, record, exitCode }: OutputValues): SharedValues['output'] {
   const taken = [
@@ -111,10 +111,10 @@ export function planOutput(command: Command, { output, record, exitCode }: Outpu
   return 'none';
 }
 
-/** What {@link planOutput} looks at; `exitCode` is an option of `send` only. */
+/** The options of {@link planOutput}. Only `send` has `exitCode`. */
 type OutputValues = Pick<SharedValues, 'output' | 'record'> & { readonly exitCode?: string };
 
-/** Checks what the options can contradict each other in, whatever the command. */
+/** Finds contradictions of the options that all commands have. @throws {UsageError} */
 export function checkShared(values: SharedValues, io: Io): void {
   checkRecord(values);
   if (values.record?.kind === 'stdout' && io.terminals.stdout && values.force !== true) {
@@ -138,7 +138,7 @@ export function checkShared(values: SharedValues, io: Io): void {
   }
 }
 
-/** What is said of a recording needs one, in a file; a row of files replaces none. */
+/** Checks that options about a recording come with `--record FILE`. @throws {UsageError} */
 function checkRecord({ record, recordReplace, rotateSize, rotateTime, keep }: SharedValues): void {
   const [rotation] = [
     ...(rotateSize === undefined ? [] : ['--rotate-size']),
@@ -160,7 +160,7 @@ function checkRecord({ record, recordReplace, rotateSize, rotateTime, keep }: Sh
   }
 }
 
-/** The flag of an option that the node engine does not have, where one was given. */
+/** The flag of a given option that only the linux engine has. Undefined: there is none. */
 function foreignFlag(values: SharedValues): string | undefined {
   for (const [name, { options }] of Object.entries<OptionSpec<unknown>>(kernelOptions())) {
     if (values[name as keyof SharedValues] !== undefined && !hasOption('node', name)) return options[0]?.long;
@@ -168,7 +168,7 @@ function foreignFlag(values: SharedValues): string | undefined {
   return undefined;
 }
 
-/** The options of the socket; `pays` says whether there is enough to do for the linux engine, which takes time to load. */
+/** Makes the options of the socket. @param pays whether there is so much traffic that the linux engine is worth loading */
 export function socketOptions(values: SharedValues, { pays }: { readonly pays: boolean }): DatagramSocketOptions {
   return {
     engine: values.engine === 'auto' && !pays && foreignFlag(values) === undefined ? 'node' : values.engine,
@@ -188,7 +188,7 @@ export function socketOptions(values: SharedValues, { pays }: { readonly pays: b
   };
 }
 
-/** Whether the two addresses can talk: a source of one family reaches no destination of the other. */
+/** Checks that source and destination have one family. @throws {UsageError} */
 export function checkSource(source: Address, destination: Address, values: SharedValues): void {
   if (source.host.kind !== 'literal') return;
   const to = literalOf(destination, values);

@@ -6,7 +6,7 @@ import { isSameFile } from '../../record/same-file.js';
 import { UsageError } from '../../cli/usage-error.js';
 import type { RecordTarget } from '../../record/target.js';
 
-/** The options that say something about a recording, or that a recording says something about. */
+/** The options about a recording, and the options that a recording forbids. */
 export interface ReplayValues {
   readonly replay: string | undefined;
   readonly replayFilter: ReplayFilter | undefined;
@@ -23,7 +23,7 @@ export interface ReplayValues {
   readonly join: readonly unknown[] | undefined;
 }
 
-/** Checks that a recording can be sent as the options say. @throws {UsageError} */
+/** Finds contradictions between `--replay` and other options. @throws {UsageError} */
 export function checkReplay(values: ReplayValues, source: Address | undefined): void {
   const { replay, record, retry } = values;
   if (replay === undefined) {
@@ -53,7 +53,7 @@ function checkPace({ speed, rate, interval }: ReplayValues): void {
   throw new UsageError(`options '--speed' and '${other}' both say when the next datagram is sent: leave one out`);
 }
 
-/** A recording of any size is sent again by being read again. */
+/** Refuses to repeat a pipe. To repeat a recording, udpcat reads it again. */
 function checkRepeats({ replay = '', count, duration }: ReplayValues): void {
   const option = count !== undefined && count > 1 ? '--count' : '--duration';
   const repeats = option === '--count' || (count === undefined && duration !== undefined);
@@ -88,12 +88,12 @@ function checkSenders({ senders, join = [] }: ReplayValues, source: Address | un
   }
 }
 
-/** The path of the file that `--replay` reads. */
+/** The path that `--replay` reads. */
 export function pathOfReplay(replay: string): string {
   return replay === STDIN ? '/dev/stdin' : replay;
 }
 
-/** Whether it is a pipe. What cannot be looked at is told when it is opened. */
+/** Whether the path is a pipe. If it cannot be examined, opening it later gives the error. */
 function isPipe(path: string): boolean {
   try {
     return statSync(path).isFIFO();

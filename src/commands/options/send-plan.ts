@@ -23,23 +23,23 @@ import {
 import { checkReplay } from './replay-plan.js';
 import { UsageError } from '../../cli/usage-error.js';
 
-/** The part of an {@link ExchangePlan} that is not an option as it stands. */
+/** The fields of an {@link ExchangePlan} that are derived from several options. */
 type Inferred =
   'destination' | 'messages' | 'socket' | 'expectations' | 'written' | 'repliesFrom' | 'judged' | 'waitMs';
 
-/** What `udpcat send` was asked to do, parsed and complete. It is an {@link ExchangePlan}, too. */
+/** The parsed command line of `udpcat send`. It is also an {@link ExchangePlan}. */
 export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | 'probe'>, Pick<ExchangePlan, Inferred> {
   readonly source: Address | undefined;
 }
 
-/** So many datagrams are worth the time that the linux engine takes to load. */
+/** From this number of datagrams on, the linux engine is worth its time to load. */
 const MANY = 10_000;
 
 function isLarge({ rate, replay, duration, count = 1 }: SendValues): boolean {
   return rate !== undefined || replay !== undefined || duration !== undefined || count >= MANY;
 }
 
-/** What `--probe list` and `--probe help:NAME` are answered with; undefined for a probe to be run. */
+/** The text of `--probe list` or `--probe help:NAME`. Undefined: the probe is to be run. */
 export async function describeProbes(text: string | undefined): Promise<string | undefined> {
   const [, help, name] = /^(?:list|help(:(.*))?)$/s.exec(text ?? '') ?? [];
   if (text === undefined || (help === undefined && text !== 'list' && text !== 'help')) return undefined;
@@ -47,7 +47,7 @@ export async function describeProbes(text: string | undefined): Promise<string |
   return name === undefined ? listProbes() : usable(describeProbe(name));
 }
 
-/** What the probes find wrong with an argument is a usage error. */
+/** Turns an error in the arguments of a probe into a usage error. */
 async function usable<Value>(reading: Promise<Value>): Promise<Value> {
   const { ArgumentError } = await import('../../probes/arguments.js');
   try {
@@ -66,7 +66,7 @@ export async function planSend(
   io: Io,
 ): Promise<SendPlan> {
   checkShared(values, io);
-  if (address === undefined) throw new UsageError("missing required argument 'address', such as 127.0.0.1:8000");
+  if (address === undefined) throw new UsageError("missing required argument 'address', for example 127.0.0.1:8000");
   checkPace(values);
   const { expect, expectExact, expectRegex, expectSize, probe: writtenProbe, ...rest } = values;
   const destination = readDestination(address, messages, values);
@@ -99,7 +99,7 @@ export async function planSend(
   };
 }
 
-/** What a name stands for, and so the family of the socket, is not known yet. */
+/** Checks `--join` against the source address. The family of a name is not known yet, so a name is not checked. */
 function checkHearing(source: Address | undefined, destination: Address, values: SendValues): void {
   const asked = familyOption(values);
   const to = endpointOf(destination, asked);
@@ -131,7 +131,7 @@ const TYPING_WAIT_MS = 1000;
 function readDestination(text: string, messages: readonly string[], values: SendValues): Address {
   const read = (): Address => readAddress(text, (written) => checkDestination(parseAddress(written)), values);
   const [port] = messages;
-  // What netcat's users write.
+  // Users of netcat write the port as an argument of its own.
   if (port === undefined || !/^\d{1,5}$/.test(port) || /:\d+$|^\d+$/.test(text)) return read();
   try {
     return read();
@@ -191,7 +191,7 @@ function checkOneWay(probe: ProbeSession | undefined, judged: boolean): void {
   throw new UsageError(`nothing answers the probe ${probe.name}, and other options ask for replies: leave them out`);
 }
 
-/** Several replies to one request would stand for replies to several: some protocols have no ids to tell them apart. */
+/** Refuses to repeat a probe. Some protocols have no ids, so two replies to one request would count for two requests. */
 function checkProbe(probe: ProbeSession | undefined, { count = 1, duration }: SendValues): void {
   if (probe === undefined || probe.repliesFrom === 'none' || (count <= 1 && duration === undefined)) return;
   const option = count > 1 ? "'-c, --count' above 1" : "'--duration'";

@@ -89,7 +89,7 @@ export function sendOptions() {
   };
 }
 
-/** The options of `udpcat send`, parsed. */
+/** The parsed options of `udpcat send`. */
 export type SendValues = ValuesOf<ReturnType<typeof sendOptions>>;
 
 /** Reads a count of replies, or `all`. */

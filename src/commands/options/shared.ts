@@ -6,7 +6,7 @@ import { socketOptions } from './socket.js';
 import { stderrOptions } from './stderr.js';
 import { stoppingOptions } from './stopping.js';
 
-/** The options that `serve`, `send` and `echo` share. Made anew for each command, because their defaults differ. */
+/** The options that `serve`, `send` and `echo` share. Each command has its own defaults. */
 export function sharedOptions(defaults: { readonly output: FormatName; readonly count: string }) {
   return {
     ...datagramOptions(defaults.output),
@@ -17,5 +17,5 @@ export function sharedOptions(defaults: { readonly output: FormatName; readonly 
   };
 }
 
-/** What every command was asked for, parsed. */
+/** The parsed values of {@link sharedOptions}. */
 export type SharedValues = ValuesOf<ReturnType<typeof sharedOptions>>;
