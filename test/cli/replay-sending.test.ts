@@ -49,6 +49,16 @@ describe('--replay -', () => {
     expect(await arrivals(server)).toEqual(['a', 'b']);
   });
 
+  test('sends one-way what has come, while stdin is open and silent', async () => {
+    await using server = await silentServer();
+    await using running = start(['send', server.address, '--replay', '-']);
+    running.stdin.write(recordingOf(conversation(['a'])));
+    await server.collect(1);
+    running.stdin.end(recordingOf(conversation(['b'])).subarray(24));
+    expect(await running.outcome).toMatchObject({ status: 0, stderr: '' });
+    expect(await arrivals(server)).toEqual(['a', 'b']);
+  });
+
   test('ends when the time of --duration is over, though stdin is still open', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, '--replay', '-', '-c', '1', '--duration', '3s'];

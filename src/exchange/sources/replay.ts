@@ -147,6 +147,8 @@ class ReplayRun {
           if (datagram.role !== 'request') continue;
           if (!(await this.#take(datagram, askedMs))) return await this.#endEarly();
         }
+        // A pipe may be silent from now on.
+        await this.flush();
       }
       return await this.#endEarly();
     } finally {
