@@ -283,13 +283,13 @@ describe('SIGHUP', () => {
       server.kill('SIGHUP');
       await server.until(says, 'stderr');
     };
-    await reload('rules: []\ndefault: {answer: new}\nx: 1', RegExp(`"level":40.*${file}:3: .*rules from before hold`));
+    await reload('rules: []\ndefault: {answer: new}\nx: 1', RegExp(`"level":40.*${file}:3: .*previous rules stay`));
     expect(await ask(address, ['3'], 1)).toEqual(['old 3']);
     await reload({ rules: [], default: { answer: 'new {counter}' } }, RegExp(`"level":30.*${file} was read again`));
     expect(await ask(address, ['4'], 1)).toEqual(['new 1']);
     rmSync(file);
     server.kill('SIGHUP');
-    await server.until(/no such file.*rules from before hold/, 'stderr');
+    await server.until(/no such file.*previous rules stay/, 'stderr');
     expect(await ask(address, ['5'], 1)).toEqual(['new 2']);
     expect(await summaryOf(server)).toMatchObject({ received: 5, sent: 5 });
   });

@@ -98,7 +98,7 @@ describe('a GET', () => {
   });
 
   test.each(['time', '/%zz', '/%ff', `/${'a'.repeat(256)}`, '/a'.repeat(451)])('is not made of %s', async (path) => {
-    await expect(startProbe(`coap:${path}`)).rejects.toThrow('it is - or a path such as /.well-known/core');
+    await expect(startProbe(`coap:${path}`)).rejects.toThrow('it must be - or a path such as /.well-known/core');
   });
 
   /** Judges a reply written in hex. ID and TOKEN in it become those of the request. */
