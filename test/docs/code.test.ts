@@ -52,7 +52,7 @@ describe('the recipes', () => {
     const { FAULTS } = await import('../../src/faults/table.js');
     const code = [...examples.values()].find((example) => example.includes('stream:')) ?? '';
     const [, stream] = /stream: (\d+)/.exec(code) ?? [];
-    expect(Number(stream)).toBe(1 + Math.max(...Object.values(FAULTS).map((fault) => fault.stream)));
+    expect(Number(stream)).toBe(1 + Math.max(...Object.values(FAULTS).map((fault) => fault.stream ?? -1)));
   });
 });
 
