@@ -49,7 +49,7 @@ test.each([
   `After ${MAX_CORRUPTED} of them in a second`,
   `Each guard remembers ${written(MAX_REMEMBERED)} peers or datagrams`,
   `[${MAX_PEERS} peers](serve.md`,
-  `The guards remember at least ${constantOf('guard/answer-policy.ts', 'MIN_REMEMBERED')} `,
+  `The guards remember at least ${constantOf('guard/response-policy.ts', 'MIN_REMEMBERED')} `,
   `or for ${MAX_HELD_BACK_MS} ms if none leaves`,
   `has 1 to ${constantOf('faults/corrupt.ts', 'MAX_FLIPPED_BITS')} bits flipped`,
   `more than six times d away`,

@@ -99,7 +99,7 @@ test.each([
   `after ${constantOf('guard/return-guard.ts', 'MAX_RETURNED')} in a row`,
   `after ${MAX_CORRUPTED} in a second`,
   `at most ${MAX_AMPLIFICATION} times the datagram`,
-  `${written(MAX_REMEMBERED)}; \`--max-peers\` sets another number, but never below ${constantOf('guard/answer-policy.ts', 'MIN_REMEMBERED')}`,
+  `${written(MAX_REMEMBERED)}; \`--max-peers\` sets another number, but never below ${constantOf('guard/response-policy.ts', 'MIN_REMEMBERED')}`,
 ])('names the limit that holds: %s', (limit) => {
   expect(page.text).toContain(limit);
 });
