@@ -72,7 +72,7 @@ test('every name of a table or function that the page gives is in src', () => {
     FORMATS: 'src/record/formats/decoders.ts',
     FAULTS: 'src/faults/table.ts',
     COMMANDS: 'src/commands/index.ts',
-    HELP: 'src/commands/program.ts',
+    EXAMPLES: 'src/commands/program.ts',
     SOCKET_OPTIONS: 'src/net/socket-options.ts',
     socketOptions: 'src/commands/options/plan.ts',
     checkShared: 'src/commands/options/plan.ts',
