@@ -14,7 +14,7 @@ export function announce(server: DatagramServer, plan: ServicePlan, context: Con
   reportBuffers(plan, server.kernelBuffers, context);
   const address = formatEndpoint(server.local);
   context.log.announce(`listening on ${address}`, { address });
-  if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} has the same again`, { seed });
+  if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} repeats them`, { seed });
 }
 
 /** Warns of dangers that a service with responses has at the address that it is bound to. */

@@ -67,7 +67,7 @@ describe('a seed', () => {
   test('that was not given is chosen and shown at the start and in the summary, and gives the same run again', async () => {
     await using running = start(['echo', '--loss', '50%', '-o', 'json', '--stats', '--duration', '20ms']);
     const { stdout, stderr } = await running.outcome;
-    const [, seed = ''] = /^udpcat: the answers have faults; --seed (\d+) has the same again$/m.exec(stderr) ?? [];
+    const [, seed = ''] = /^udpcat: the answers have faults; --seed (\d+) repeats them$/m.exec(stderr) ?? [];
     expect(stderr).toContain(`udpcat: faults (--seed ${seed}): 0 answers\n`);
     const lines = jsonLines(stdout);
     expect(lines[0]).toMatchObject({ type: 'listening', seed: Number(seed) });

@@ -57,7 +57,7 @@ export function sendOptions() {
         ),
       ),
       replies: common(
-        option('-n, --replies <n|all>', 'stop after n matching replies (default: one a message)', parseReplies),
+        option('-n, --replies <n|all>', 'stop after n matching replies (default: 1 per message)', parseReplies),
       ),
       expect: common(
         repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
