@@ -12,8 +12,8 @@ const MAX_REPLY_BYTES = 512;
 export const dns = defineProbe({
   summary: 'a question to a resolver or an authority',
   proves:
-    'The server answered this question with the rcode asked for, and with at least so many records. Not that what it ' +
-    'says is true: nothing is validated.',
+    'The server answered this question with the rcode asked for, and with at least as many records. This does not ' +
+    'prove that the records are true: nothing is validated.',
   source: 'RFC 1035 section 4, RFC 6895',
   port: 53,
   repliesFrom: 'peer',

@@ -15,7 +15,8 @@ const MAX_REPLY_BYTES = 9000;
 export const mdns = defineProbe({
   summary: 'a question to the hosts of the link (224.0.0.251, ff02::fb), by default for their services',
   proves:
-    'A host answered this question with a record at least. Not that the service is there, nor that all hosts answered.',
+    'A host answered this question with at least one record. This does not prove that the service is ' +
+    'there, or that all hosts answered.',
   source: 'RFC 6762 sections 5.1, 6.7 and 18, RFC 6763 section 9',
   port: 5353,
   repliesFrom: 'peer',

@@ -7,7 +7,7 @@ const HEADER_BYTES = 8;
 /** Sends the command `version` in a UDP frame (memcached's doc/protocol.txt: UDP protocol, version, Error strings). */
 export const memcached = defineProbe({
   summary: 'the version of a memcached server',
-  proves: 'The server answered this request with its version. Not that it stores anything.',
+  proves: 'The server answered this request with its version. This does not prove that it stores anything.',
   source: "memcached's doc/protocol.txt, UDP protocol, version, Error strings",
   port: 11211,
   repliesFrom: 'peer',

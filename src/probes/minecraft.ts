@@ -11,7 +11,9 @@ const EDITIONS: Readonly<Record<string, string>> = { MCPE: 'Bedrock', MCEE: 'Edu
 /** Sends the ping of Minecraft's server list (minecraft.wiki "RakNet": Unconnected Ping, Unconnected Pong). */
 export const minecraft = defineProbe({
   summary: 'the status of a Minecraft Bedrock server',
-  proves: 'The server answered this ping with its version and players. Not that anyone can join; not the Java edition.',
+  proves:
+    'The server answered this ping with its version and players. This does not prove that anyone ' +
+    'can join. The Java edition has another protocol.',
   source: 'minecraft.wiki RakNet, Unconnected Ping and Unconnected Pong',
   port: 19132,
   repliesFrom: 'peer',

@@ -13,7 +13,9 @@ const HEADER_BYTES = 48;
 /** A time request to an NTP server (RFC 5905 sections 7.3 and 8). Its checks are those of RFC 4330 section 5. */
 export const ntp = defineProbe({
   summary: 'a time request to an NTP server',
-  proves: 'The server answered this request and says that its clock is synchronised. Not that its time is right.',
+  proves:
+    'The server answered this request and says that its clock is synchronised. This does not prove that its ' +
+    'time is right.',
   source: 'RFC 5905 sections 7.3, 7.4 and 8, RFC 4330 section 5',
   port: 123,
   repliesFrom: 'peer',

@@ -21,7 +21,7 @@ const MAX_TOLD = 12;
  */
 export const quic = defineProbe({
   summary: 'which versions of QUIC a server speaks',
-  proves: 'A QUIC server is there, and speaks these versions. Not that it would agree to a connection.',
+  proves: 'A QUIC server is there, and speaks these versions. This does not prove that it accepts a connection.',
   source: 'RFC 9000 sections 6, 14.1, 15 and 17.2.1, RFC 8999 sections 5.1 and 6, RFC 9369 section 3.1',
   port: 443,
   repliesFrom: 'peer',

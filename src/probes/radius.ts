@@ -30,7 +30,8 @@ const MAX_TEXT = 80;
 export const radius = defineProbe({
   summary: 'whether a RADIUS server is up (Status-Server)',
   proves:
-    'A server that knows the secret answered this request. Not that anybody could log in: no user is asked about. ' +
+    'A server that knows the secret answered this request. This does not prove that anybody can log in: ' +
+    'the probe asks about no user. ' +
     'A server with another secret, or that does not know this client, is silent.',
   source: 'RFC 5997, RFC 2865 section 3, RFC 3579 section 3.2',
   port: 1812,

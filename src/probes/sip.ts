@@ -18,7 +18,8 @@ const COMPACT_NAMES: ReadonlyMap<string, string> = new Map([
 /** Asks a SIP server for its capabilities, without a call (RFC 3261 section 11). */
 export const sip = defineProbe({
   summary: 'OPTIONS to a SIP server',
-  proves: 'The server answered this request, and takes requests for that URI. Not that a call would get through.',
+  proves:
+    'The server answered this request, and takes requests for that URI. This does not prove that a call gets through.',
   source: 'RFC 3261 sections 7, 8, 11 and 18, RFC 3581 section 3',
   port: 5060,
   repliesFrom: 'peer',

@@ -15,8 +15,8 @@ const THE_SHIP = 2400;
 export const source = defineProbe({
   summary: 'the status of a game server of the Source or GoldSource engine',
   proves:
-    'A server at that address told its name, map and players. The protocol has no request ids: nothing but the address ' +
-    'ties the reply to this request.',
+    'A server at that address told its name, map and players. The protocol has no request ids: only the address ' +
+    'shows that the reply belongs to this request.',
   source: 'Valve Developer Wiki Server queries, A2S_INFO and S2C_CHALLENGE',
   port: 27015,
   repliesFrom: 'peer',

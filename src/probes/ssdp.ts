@@ -8,8 +8,8 @@ const EVERYTHING = 'ssdp:all';
 export const ssdp = defineProbe({
   summary: 'a search for UPnP devices (239.255.255.250, ff02::c)',
   proves:
-    'A device says that it has what was searched for, and where its description is. Not that this search made it ' +
-    'answer: replies carry nothing of the search but its target.',
+    'A device says that it has what was searched for, and where its description is. This does not prove that it ' +
+    'answered this search: a reply holds only the target of the search.',
   source: 'UPnP Device Architecture 2.0 sections 1.3.2 and 1.3.3',
   port: 1900,
   repliesFrom: 'host',

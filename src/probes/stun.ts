@@ -32,8 +32,8 @@ const MAX_TEXT = 80;
 export const stun = defineProbe({
   summary: 'a request for the address that a STUN server sees us under',
   proves:
-    'The server answered this request, and said from which address it came. Not that the address is right, nor that ' +
-    'the server would relay (TURN).',
+    'The server answered this request, and said from which address it came. This does not prove that the address is ' +
+    'right, or that the server would relay (TURN).',
   source: 'RFC 8489 sections 5, 6 and 14',
   port: 3478,
   repliesFrom: 'peer',

@@ -19,8 +19,8 @@ export const tftp = defineProbe({
   summary: 'the first block of a file, or that it is not there',
   proves:
     'A server at that host answered a read request, with data or with an error such as a missing file: either way it is ' +
-    'alive. With -e hex --expect 00030001 only data is a success. The protocol has no request ids: nothing but the ' +
-    'host and our port tie the reply to this request.',
+    'alive. With -e hex --expect 00030001 only data is a success. The protocol has no request ids: only the host ' +
+    'and our port show that the reply belongs to this request.',
   source: 'RFC 1350 sections 4, 5 and 7, RFC 2347',
   port: 69,
   // The server replies from a new port for each transfer (RFC 1350 section 4).
