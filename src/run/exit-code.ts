@@ -49,14 +49,14 @@ const MEANINGS: Readonly<Record<keyof typeof ExitCode, Omit<ExitStatus, 'status'
   refused: {
     brief: 'refused',
     meaning:
-      'refused: nobody listens there, it is prohibited, or, with the linux engine, a router says that it cannot be reached',
+      'refused: nobody listens there, or a firewall prohibits it; with the linux engine also: a router cannot reach it',
   },
   mismatch: { brief: 'wrong reply', meaning: 'mismatch: the address asked replied, and not as expected' },
   stray: { brief: 'only strangers replied', meaning: 'stray: replies came, all from other addresses' },
   dropped: {
     brief: 'datagrams dropped',
     meaning:
-      'datagrams were dropped: by the full queue under `--overflow fail`, or, with `--fail-on-drop`, by the kernel, the queue or the output where the status would be 0',
+      'datagrams were dropped: by the full queue, with `--overflow fail`; or, with `--fail-on-drop`, by the kernel, the queue or the output, and the status would otherwise be 0',
   },
 };
 
@@ -69,7 +69,7 @@ export const EXIT_STATUSES: readonly ExitStatus[] = [
   {
     status: '130, 143',
     brief: 'send ends by the signal that stopped it',
-    meaning: "`send` was ended by SIGINT, SIGTERM: by the signal itself, so that a shell's loop ends too",
+    meaning: "SIGINT or SIGTERM ended `send`: the process dies by the signal, so that a shell's loop ends too",
   },
 ];
 
