@@ -42,10 +42,10 @@ test('every fault has a row in the table', () => {
 
 test.each([
   `source ports below ${FIRST_USER_PORT}:`,
-  `of identical datagrams from one peer, more than ${MAX_IDENTICAL} in any second`,
-  `it answers at most ${MAX_IDENTICAL} in any second`,
+  `identical datagrams from one peer, above ${MAX_IDENTICAL} in any second`,
+  `identical datagrams from one peer at most ${MAX_IDENTICAL} times in any second`,
   `larger than ${MAX_AMPLIFICATION} times the datagram`,
-  `after ${constantOf('guard/return-guard.ts', 'MAX_RETURNED')} of them in a row`,
+  `After ${constantOf('guard/return-guard.ts', 'MAX_RETURNED')} of them in a row`,
   `After ${MAX_CORRUPTED} of them in a second`,
   `Each guard remembers ${written(MAX_REMEMBERED)} peers or datagrams`,
   `[${MAX_PEERS} peers](serve.md`,
