@@ -49,7 +49,7 @@ function notifyByProgram({ env }: Context): Notify {
 
 /**
  * How long a stopping service waits for each message. `systemd-notify` itself waits until the manager has read the message,
- * because the manager could not find its sender afterwards. Some managers never confirm a message.
+ * because the manager cannot find out the sender after it has exited. Some managers never confirm a message.
  */
 const PATIENCE_MS = 500;
 

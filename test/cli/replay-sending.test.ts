@@ -398,7 +398,7 @@ describe('usage errors', () => {
     [['--speed', '2', '--rate', '5/s'], "options '--speed' and '--rate' both say when the next datagram is sent"],
     [['--speed', '2', '--interval', '1s'], "options '--speed' and '--interval' both say when"],
     [['--rate', '5/s', '--interval', '1s'], "options '--rate' and '--interval' both say when"],
-    [['--retry', '2'], "option '--retry' is for one message and one reply, and a recording holds many: leave it out"],
+    [['--retry', '2'], "option '--retry' is for one message and one reply, but a recording holds many: leave it out"],
     [['--expect-replay', '-n', '3'], 'leave out -n'],
     [['--expect-replay', '--duration', '3s'], 'leave out --duration'],
     [['--expect-replay', '--replay-filter', 'all'], 'it leaves none for --expect-replay'],

@@ -35,7 +35,7 @@ export function checkReplay(values: ReplayValues, source: Address | undefined): 
     return;
   }
   if (retry !== undefined) {
-    throw new UsageError("option '--retry' is for one message and one reply, and a recording holds many: leave it out");
+    throw new UsageError("option '--retry' is for one message and one reply, but a recording holds many: leave it out");
   }
   if (record?.kind === 'file' && isSameFile(record.path, pathOfReplay(replay))) {
     const name = replay === STDIN ? `${record.path}, which is stdin and` : `${replay}, which`;
@@ -71,7 +71,7 @@ function checkAnswers({ expectReplay, replies, replayFilter, duration }: ReplayV
     throw new UsageError("option '--expect-replay' awaits as many replies as the recording has: leave out -n");
   }
   if (replayFilter === 'all') {
-    throw new UsageError("option '--replay-filter' all sends the answers, too: it leaves none for --expect-replay");
+    throw new UsageError("option '--replay-filter all' sends the answers, too: no answer is left for --expect-replay");
   }
   if (duration !== undefined) {
     throw new UsageError("option '--expect-replay' awaits all answers of the recording: leave out --duration");

@@ -40,7 +40,7 @@ interface Pair {
   readonly pseudoSum: number;
 }
 
-/** Most pairs of addresses that are kept. When there are more, all are forgotten. */
+/** How many pairs of addresses are kept at most. When one more comes, all are forgotten. */
 const MOST_PAIRS = 4096;
 
 /**

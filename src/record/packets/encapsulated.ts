@@ -53,7 +53,10 @@ export function readNflog(cursor: Cursor): Step {
   return cursor.end > data.length ? MALFORMED : notUdp('NFLOG without a packet');
 }
 
-/** Reads a packet logged by BSD's packet filter. Its header begins with its length, without padding, and the family. */
+/**
+ * Reads a packet logged by BSD's packet filter. The header begins with two bytes: its length without padding, and the
+ * address family.
+ */
 export function readPflog(cursor: Cursor): Step {
   const { data, at } = cursor;
   const bytes = Math.ceil((data[at] ?? 0) / 4) * 4;
