@@ -401,7 +401,7 @@ describe('usage errors', () => {
     [['--retry', '2'], "option '--retry' is for one message and one reply, but a recording holds many: leave it out"],
     [['--expect-replay', '-n', '3'], 'leave out -n'],
     [['--expect-replay', '--duration', '3s'], 'leave out --duration'],
-    [['--expect-replay', '--replay-filter', 'all'], 'it leaves none for --expect-replay'],
+    [['--expect-replay', '--replay-filter', 'all'], 'no answer is left for --expect-replay'],
     [['--senders', 'each', '-b', '5000'], 'give --bind an address without a port'],
     [['--senders', 'each', '--join', '239.1.2.3'], 'leave out --join'],
     [['--senders', 'all'], 'It is one of one, each.'],
