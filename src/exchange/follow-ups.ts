@@ -4,7 +4,10 @@ import type { Ending } from './ending.js';
 import type { Observers } from './events.js';
 import type { FirstMatch } from './first-match.js';
 
-/** The most follow-ups for each sent message. It bounds the traffic with a peer that wants more and more of them. */
+/**
+ * The maximum number of follow-ups for each sent message. It bounds the traffic with a peer that wants more and more of
+ * them.
+ */
 const MAX_FOLLOW_UPS_A_MESSAGE = 2;
 
 /** Sends follow-ups: datagrams that a protocol wants from the client before the decisive reply, for example a challenge sent back. */

@@ -15,11 +15,11 @@ export interface ResponsePolicyOptions {
   readonly loopGuard: boolean;
   /** Whether source ports below 1024 get responses. Services have such ports, and may respond to a response. */
   readonly servicePorts: boolean;
-  /** The most responses a second for each peer. Undefined or Infinity: no limit. */
+  /** The maximum number of responses a second for each peer. Undefined or Infinity: no limit. */
   readonly ratePerSecond?: number | undefined;
   /**
-   * How many peers, and how many datagrams, the guards keep in memory. A number below {@link MIN_REMEMBERED} counts as that.
-   * Default: 65536.
+   * How many peers, and how many datagrams, the guards keep in memory. The minimum is
+   * {@link MIN_REMEMBERED}; a smaller number is raised to it. Default: 65536.
    */
   readonly maxPeers?: number | undefined;
   /**

@@ -8,8 +8,8 @@ export type Frame =
   | { readonly kind: 'chunk'; readonly bytes: number };
 
 /**
- * Most bytes of a piece before it is decoded. The largest datagram fits in any encoding, and a stream without a
- * delimiter cannot fill the memory.
+ * The maximum number of bytes of a piece before it is decoded. The largest datagram fits in any encoding,
+ * and a stream without a delimiter cannot fill the memory.
  */
 export const MAX_PIECE_BYTES = 1024 * 1024;
 

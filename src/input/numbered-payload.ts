@@ -8,7 +8,7 @@ const FIELD_BYTES = 6;
 /** Bytes of the header. A shorter payload has no header. */
 export const HEADER_BYTES = 16;
 const MAX_RUN = 2 ** 48;
-/** Most bytes of the payloads that one call of `take` returns. */
+/** The maximum number of bytes of the payloads that one call of `take` returns. */
 const POOL_BYTES = 1024 * 1024;
 /** A reply with at least this many bytes of the run's number in their place is an echo, even if other bytes differ. */
 const LEAST_LIKENESS = 3;

@@ -12,9 +12,9 @@ export const NULL = 0x05;
 export const OBJECT_IDENTIFIER = 0x06;
 export const SEQUENCE = 0x30;
 
-/** Most octets of a length. A longer one would be larger than any datagram. */
+/** The maximum number of octets of a length. A longer one would be larger than any datagram. */
 const MAX_LENGTH_OCTETS = 4;
-/** Most arcs (numbers) of an object identifier (RFC 2578 section 3.5). */
+/** The maximum number of arcs (numbers) of an object identifier (RFC 2578 section 3.5). */
 export const MAX_ARCS = 128;
 /** The largest arc of an object identifier (RFC 2578 section 3.5). */
 export const MAX_ARC = 0xffff_ffff;

@@ -5,10 +5,13 @@ import { defineProbe, MalformedReply, match, mismatch, pending } from './probe.j
 
 /** The value of the argument `path` that asks for a ping. */
 const PING = '-';
-/** Most bytes of a path: so the request stays below the 1152 bytes of RFC 7252 section 4.6. */
+/** The maximum number of bytes of a path: so the request stays below the 1152 bytes of RFC 7252 section 4.6. */
 const MAX_PATH_BYTES = 900;
 const MAX_OPTION_BYTES = 255;
-/** Most bytes of a reply: far above the 1152 bytes of section 4.6. A longer reply could take long to parse. */
+/**
+ * The maximum number of bytes of a reply: far above the 1152 bytes of section 4.6. A longer reply could take long to
+ * parse.
+ */
 const MAX_MESSAGE_BYTES = 4096;
 const EMPTY = '0.00';
 /** Codes of responses to a GET (RFC 7252 section 12.1.2; 4.08: RFC 7959 section 2.9.2; 4.29: RFC 8516). */

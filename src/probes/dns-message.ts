@@ -20,7 +20,7 @@ export interface Question {
   readonly class: DnsPacket.RecordClass;
   /** Whether the query asks the server for recursion. */
   readonly recursion: boolean;
-  /** Most bytes of a reply. A longer reply is malformed: to decode it could take long. */
+  /** The maximum number of bytes of a reply. A longer reply is malformed: to decode it could take long. */
   readonly maxReplyBytes: number;
 }
 
@@ -111,7 +111,9 @@ function lowerCase(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte)));
 }
 
-/** Most bytes of a name in its written form. On the wire it has two more, 255 (RFC 1035 section 2.3.4). */
+/**
+ * The maximum number of bytes of a name in its written form. On the wire it has two more, 255 (RFC 1035 section 2.3.4).
+ */
 const MAX_NAME_BYTES = 253;
 const MAX_LABEL_BYTES = 63;
 

@@ -5,7 +5,10 @@ import { defineProbe, match, mismatch } from './probe.js';
 const CLASSES = ['IN', 'CH', 'HS', 'ANY'] as const;
 const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'NOTAUTH'] as const;
 
-/** Most bytes of a reply over UDP without EDNS (RFC 1035 section 4.2.1). The probe does not ask for EDNS (RFC 6891). */
+/**
+ * The maximum number of bytes of a reply over UDP without EDNS (RFC 1035 section 4.2.1). The probe does not ask for
+ * EDNS (RFC 6891).
+ */
 const MAX_REPLY_BYTES = 512;
 
 /** A question to a resolver or an authoritative server (RFC 1035 section 4; response codes: RFC 6895). */

@@ -2,7 +2,7 @@ import { optional, readOneOf } from './arguments.js';
 import { ask, countAnswers, describeData, readServiceName, RECORD_TYPES } from './dns-message.js';
 import { defineProbe, match, mismatch } from './probe.js';
 
-/** Most records whose data are shown. All records are counted. */
+/** The maximum number of records whose data are shown. All records are counted. */
 const MAX_SHOWN = 8;
 /** The largest message (RFC 6762 section 17). */
 const MAX_REPLY_BYTES = 9000;

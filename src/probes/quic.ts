@@ -12,7 +12,7 @@ const CONNECTION_ID_BYTES = 8;
 const NEGOTIATION = 0;
 /** The bits of a reserved version, 0x?a?a?a?a. No server speaks a reserved version (RFC 9000 section 15). */
 const RESERVED = 0x0a0a0a0a;
-/** Most versions that are listed. Further ones are counted. */
+/** The maximum number of versions that are listed. Further ones are counted. */
 const MAX_TOLD = 12;
 
 /**

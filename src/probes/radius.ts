@@ -21,7 +21,7 @@ const SUCCESSES = [2, 5];
 const HEADER_BYTES = 20;
 const REPLY_MESSAGE = 18;
 const MESSAGE_AUTHENTICATOR = 80;
-/** Most characters of a reply's text that are shown. */
+/** The maximum number of characters of a reply's text that are shown. */
 const MAX_TEXT = 80;
 
 /**

@@ -5,7 +5,7 @@ import { defineProbe, MalformedReply, match, mismatch, pending } from './probe.j
 
 /** The value of the argument `uri` that means the destination. */
 const DESTINATION = '-';
-/** Most characters of a reason, or of the name of the software, that are shown. */
+/** The maximum number of characters of a reason, or of the name of the software, that are shown. */
 const MAX_TOLD = 80;
 /** Short names of the header fields that are read (RFC 3261 section 7.3.3). */
 const COMPACT_NAMES: ReadonlyMap<string, string> = new Map([

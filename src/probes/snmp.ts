@@ -51,7 +51,7 @@ const TYPES: Readonly<Record<number, readonly [name: string, show: (content: Buf
   0x44: ['Opaque', showHex],
   0x46: ['Counter64', showInteger(0n, 0xffff_ffff_ffff_ffffn)],
 };
-/** Most characters of a value that are shown. */
+/** The maximum number of characters of a value that are shown. */
 const MAX_TEXT = 80;
 
 /** Asks an agent for one object (RFC 3416 sections 3 and 4.2, RFC 1157 section 4.1, RFC 1901 section 3; BER: X.690). */

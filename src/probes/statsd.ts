@@ -1,7 +1,7 @@
 import { ArgumentError, optional, readOneOf } from './arguments.js';
 import { defineProbe } from './probe.js';
 
-/** Most characters of a name or a value, so that the line fits any packet. */
+/** The maximum number of characters of a name or a value, so that the line fits any packet. */
 const MAX_PART = 250;
 
 /**

@@ -25,7 +25,7 @@ const UNDERSTOOD = [
 ];
 /** The mask of the checksum, so that it differs from that of other protocols (RFC 8489 section 14.7). */
 const FINGERPRINT_MASK = 0x5354_554e;
-/** Most characters of a reply's text that are shown. */
+/** The maximum number of characters of a reply's text that are shown. */
 const MAX_TEXT = 80;
 
 /** Asks a STUN server for the address that it sees us under (RFC 8489 sections 5, 6 and 14). */

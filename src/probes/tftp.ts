@@ -8,7 +8,10 @@ const ERROR = 5;
 const OPTION_ACKNOWLEDGEMENT = 6;
 const MAX_BLOCK_BYTES = 512;
 const MAX_ERROR = 8;
-/** Most bytes of a file name: the rest of a request of 512 bytes (RFC 2347) is its operation, mode and zeros. */
+/**
+ * The maximum number of bytes of a file name. A request has 512 bytes (RFC 2347); the others are its operation, mode and
+ * zeros.
+ */
 const MAX_FILE_BYTES = 503;
 
 /**

@@ -11,7 +11,7 @@ export type Warn = (message: string) => void;
 
 /** The files of a recording. They are written one after the other. */
 export interface RecordFiles {
-  /** Most bytes of a file. A file with a single record may be larger. */
+  /** The maximum number of bytes of a file. A file with a single record may be larger. */
   readonly maxBytes: number;
   /** How long this command may write to the newest file, in milliseconds since it opened the file. */
   readonly takesForMs: number;

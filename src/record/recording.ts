@@ -24,7 +24,10 @@ export interface Recording {
   close(): Promise<void>;
 }
 
-/** Most bytes that wait to be written. Strays and typed lines do not wait for the file, and could fill the memory. */
+/**
+ * The maximum number of bytes that wait to be written. Strays and typed lines do not wait for the file, and could fill
+ * the memory.
+ */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** Estimated memory of a datagram without its payload. */
 const DATAGRAM_BYTES = 256;

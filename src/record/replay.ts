@@ -27,7 +27,9 @@ export interface Unselected {
   readonly more: number;
 }
 
-/** Most pairs of sender and receiver that are kept in memory, of requests and of other datagrams each. */
+/**
+ * The maximum number of pairs of sender and receiver that are kept in memory, of requests and of other datagrams each.
+ */
 const MAX_PAIRS = 64 * 1024;
 
 /**

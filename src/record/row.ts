@@ -4,7 +4,7 @@ import { formatTime } from '../text/time.js';
 
 /** When a row of files begins a new file, and how many files it keeps. */
 export interface Rotation {
-  /** Most bytes of a file. A file with a single record may be larger. Default: no limit. */
+  /** The maximum number of bytes of a file. A file with a single record may be larger. Default: no limit. */
   readonly maxBytes?: number | undefined;
   /** Age in milliseconds from which on a file takes no records. Default: no limit. */
   readonly maxAgeMs?: number | undefined;

@@ -27,7 +27,10 @@ export interface Skipped extends Skip {
   readonly mayHideDatagrams: boolean;
 }
 
-/** Most names that are counted by themselves, so that a hostile file cannot fill the memory. Others count together. */
+/**
+ * The maximum number of names that are counted by themselves, so that a hostile file cannot fill the memory. Others
+ * count together.
+ */
 const MAX_NAMES = 1000;
 
 /** Counts skipped packets by kind and name. */

@@ -1,6 +1,6 @@
-/** Most lines of one stream that are handed on. Later lines are only counted. */
+/** The maximum number of lines of one stream that are handed on. Later lines are only counted. */
 const MAX_LINES = 100;
-/** Most bytes of a line that are handed on. The rest of the line is left out. */
+/** The maximum number of bytes of a line that are handed on. The rest of the line is left out. */
 const MAX_LINE_BYTES = 1000;
 const NEWLINE = 0x0a;
 

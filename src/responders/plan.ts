@@ -13,7 +13,7 @@ export type ResponsePlan =
       readonly program: Program;
       /** How long a program may run, in milliseconds. */
       readonly timeoutMs: number;
-      /** Most programs that run at the same time, at least 1. */
+      /** The maximum number of programs that run at the same time, at least 1. */
       readonly concurrency: number;
     };
 

@@ -10,7 +10,7 @@ export interface ProgramOptions {
   readonly program: Program;
   /** How long one run may last, in milliseconds. When the server is about to end, all runs together get this time. */
   readonly timeoutMs: number;
-  /** Most runs at the same time, at least 1. */
+  /** The maximum number of runs at the same time, at least 1. */
   readonly concurrency: number;
   /** The environment of each run. The addresses are added to it, as `UDPCAT_REMOTE_ADDR` and so on. */
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly input: Uint8Array;
   /** The whole environment: the program inherits no other variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Most bytes that the program may write to stdout. If it writes more, it is killed. */
+  /** The maximum number of bytes that the program may write to stdout. If it writes more, it is killed. */
   readonly maxOutputBytes: number;
   /**
    * Milliseconds until the program, and every process that it started, has closed stdout. Then all of them are killed.

@@ -10,7 +10,7 @@ export interface RunPlan extends LogPlan, BufferPlan, RecordPlan {
   readonly meta: boolean | undefined;
   /** Whether the summary is written to stderr. Default: only at a terminal, and not with `quiet`. */
   readonly stats: boolean | undefined;
-  /** The most datagrams that wait between the socket and the command. */
+  /** The maximum number of datagrams that wait between the socket and the command. */
   readonly queueSize: number;
   /** Whether dropped datagrams make the exit status 7. Default: they do not. */
   readonly failOnDrop: true | undefined;

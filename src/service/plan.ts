@@ -24,7 +24,7 @@ export interface GuardPlan {
   readonly allow: readonly Cidr[] | undefined;
   /** Datagrams are not taken from these addresses. */
   readonly deny: readonly Cidr[] | undefined;
-  /** The most responses to each peer in a second. Default, and Infinity: no limit. */
+  /** The maximum number of responses to each peer in a second. Default, and Infinity: no limit. */
   readonly rateLimit: number | undefined;
   /** Whether a peer gets no more than 100 responses a second to identical datagrams. */
   readonly loopGuard: boolean;

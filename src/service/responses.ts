@@ -77,7 +77,7 @@ export function createPolicy(
     onCorruptedLoop:
       plan.corrupt === undefined
         ? undefined
-        : tellOfLoops(context, `more than ${MAX_CORRUPTED} answers to it were corrupted in one`),
+        : tellOfLoops(context, `more than ${MAX_CORRUPTED} answers to it were corrupted within a second`),
     onReturnLoop: varies === true ? tellOfLoops(context, 'it sent back one answer after another') : undefined,
   });
 }
@@ -138,8 +138,8 @@ export class Responses {
   }
 
   /**
-   * Gives the responder a batch. Resolves once the responder has taken all of it, and the responses that it made at once are
-   * sent.
+   * Gives the responder a batch. Resolves when the responder has taken all of it, and has sent the responses that it does
+   * not delay.
    *
    * @throws {RecordError} if the recording failed
    */

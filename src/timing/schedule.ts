@@ -41,8 +41,8 @@ export class Schedule {
   }
 
   /**
-   * Returns how many datagrams to send at once from `index` on, which is due: the rest of its round, all that are due
-   * by a rate (at most 64), or Infinity at full speed.
+   * Returns how many datagrams to send at once. The first of them is datagram `index`, which is due. They are the rest of
+   * its round, or all datagrams of a rate that are due (at most 64). At full speed: Infinity.
    */
   countDue(index: number, nowMs: number): number {
     const pace = this.#pace;

@@ -3,7 +3,7 @@ import { formatEndpoint } from '../../net/index.js';
 import type { Context } from '../../run/context.js';
 import type { ExchangeObserver } from '../events.js';
 
-/** The most replies with a line: enough for the hosts of one network. */
+/** The maximum number of replies with a line: enough for the hosts of one network. */
 const MAX_LINES = 1000;
 
 /** Makes an observer that logs the content of each matching reply in the words of the probe. */

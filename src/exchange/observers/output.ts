@@ -9,7 +9,7 @@ import type { PreparedTap, Tap } from '../../run/tap.js';
 import type { ExchangeObserver, ObservedExchange, TransmittedEvent } from '../events.js';
 import type { MessageSource } from '../plan.js';
 
-/** The most strays with a line. Further ones are only counted. */
+/** The maximum number of strays with a line. Further ones are only counted. */
 const MAX_STRAY_LINES = 10;
 
 /** The plan of {@link writeExchange}. */

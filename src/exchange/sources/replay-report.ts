@@ -5,11 +5,11 @@ import { formatCount } from '../../text/quantity.js';
 import type { NotSent } from '../../stats/totals.js';
 import type { Notes } from './source.js';
 
-/** The most receivers that a line names. */
+/** The maximum number of receivers that a line names. */
 const MAX_TOLD = 5;
-/** The most receivers that JSON names. */
+/** The maximum number of receivers that JSON names. */
 const MAX_LISTED = 100;
-/** The most kinds of packets that a line names. */
+/** The maximum number of kinds of packets that a line names. */
 const MAX_KINDS = 10;
 
 /** Describes packets without a whole datagram, for example `10 TCP`. */

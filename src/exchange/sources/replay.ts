@@ -16,7 +16,7 @@ import { ReplayAccount } from './replay-account.js';
 import type { Pace, Source, SourceOptions } from './source.js';
 import { readStdin } from './stdin.js';
 
-/** The most datagrams in one send. */
+/** The maximum number of datagrams in one send. */
 const MAX_BURST = 64;
 /** The user is told of a wait of at least this length. */
 const LONG_WAIT_MS = 60_000;

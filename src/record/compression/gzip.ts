@@ -12,7 +12,7 @@ const HAS_HEADER_CHECKSUM = 0x02;
 const HAS_EXTRA = 0x04;
 const HAS_NAME = 0x08;
 const HAS_COMMENT = 0x10;
-/** Most bytes of a name or a comment. A longer one is taken for an error. */
+/** The maximum number of bytes of a name or a comment. A longer one is taken for an error. */
 const MAX_TEXT_BYTES = 65_536;
 
 /**

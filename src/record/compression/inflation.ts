@@ -2,9 +2,12 @@ import type { InflateRaw } from 'node:zlib';
 import type { ByteSource } from '../byte-source.js';
 import { CaptureError } from '../capture-error.js';
 
-/** Most uncompressed bytes of one chunk. */
+/** The maximum number of uncompressed bytes of one chunk. */
 export const OUTPUT_BYTES = 64 * 1024;
-/** Most compressed bytes of one write. If they are broken, zlib gives no output of them: so few bytes are lost. */
+/**
+ * The maximum number of compressed bytes of one write. If they are broken, zlib gives no output of them: so few bytes
+ * are lost.
+ */
 const INPUT_BYTES = 4096;
 
 /**

@@ -7,7 +7,7 @@ import { inflate, OUTPUT_BYTES } from './inflation.js';
 /** Undefined before Node 22.15 and 23.8. It is declared here, because the type declarations are those of Node 20. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => InflateRaw };
 
-/** Most compressed bytes of one write. */
+/** The maximum number of compressed bytes of one write. */
 const INPUT_BYTES = 4096;
 
 /**

@@ -8,7 +8,10 @@ import type { CapturedDatagram } from '../captured-datagram.js';
 import { type Decoder, isTime } from './decoder.js';
 
 const NEWLINE = 0x0a;
-/** Most bytes of a line: more than the largest datagram needs, and so few that a file without newlines is no danger. */
+/**
+ * The maximum number of bytes of a line: more than the largest datagram needs, and so few that a file without newlines
+ * is no danger.
+ */
 const MAX_LINE_BYTES = 1024 * 1024;
 
 /**

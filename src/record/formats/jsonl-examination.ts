@@ -7,7 +7,7 @@ const SPACE = 0x20;
  * escaped.
  */
 const START = Buffer.from('{"v":1,"type":"');
-/** Most bytes of a line: more than the largest datagram needs. */
+/** The maximum number of bytes of a line: more than the largest datagram needs. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
 /**

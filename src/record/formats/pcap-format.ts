@@ -10,5 +10,5 @@ export const FILE_HEADER_BYTES = 24;
 export const RECORD_HEADER_BYTES = 16;
 export const MODIFIED_RECORD_HEADER_BYTES = 24;
 
-/** Most captured bytes of one packet: the limit of libpcap, and the default snap length of tcpdump. */
+/** The maximum number of captured bytes of one packet: the limit of libpcap, and the default snap length of tcpdump. */
 export const MAX_PACKET_BYTES = 262_144;

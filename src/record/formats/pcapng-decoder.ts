@@ -23,14 +23,14 @@ const FRAME_BYTES = 12;
 const BODY_AT = 8;
 /** Offset of the options in a section header. */
 const SECTION_OPTIONS_AT = 24;
-/** Most bytes of a block that is read: it is held in memory as a whole. The limit is Wireshark's. */
+/** The maximum number of bytes of a block that is read: it is held in memory as a whole. The limit is Wireshark's. */
 const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
-/** Most interfaces of a section: as many as the 16-bit number in an obsolete packet block can name. */
+/** The maximum number of interfaces of a section: as many as the 16-bit number in an obsolete packet block can name. */
 const MAX_INTERFACES = 65_536;
 
 interface Interface {
   readonly linkType: number;
-  /** Most captured bytes of each packet (the snap length); 0 for no limit. */
+  /** The maximum number of captured bytes of each packet (the snap length); 0 for no limit. */
   readonly snapBytes: number;
   /** Units of a packet's time in a millisecond. */
   readonly unitsPerMs: number;

@@ -2,7 +2,7 @@ import { SocketAddress } from 'node:net';
 import { addressBytes } from '../../net/address/bytes.js';
 import { uint16, uint32 } from '../byte-order.js';
 
-/** Most results that a function remembers. When there are more, all are forgotten. */
+/** The maximum number of results that a function remembers. When there are more, all are forgotten. */
 const MOST_REMEMBERED = 4096;
 
 /** Makes a function that remembers its results: a capture has few addresses and many packets. */

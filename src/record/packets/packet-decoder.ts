@@ -12,7 +12,7 @@ import { readUdp } from './udp.js';
 import { Reassembly } from './reassembly.js';
 import type { Skip, SkipTally } from '../skip-tally.js';
 
-/** Most headers of one packet: far more than networks put around a datagram. */
+/** The maximum number of headers of one packet: far more than networks put around a datagram. */
 const MAX_LAYERS = 100;
 
 /** Finds the datagrams in the packets of a capture, at any depth of tunnels. Packets without a datagram are counted. */

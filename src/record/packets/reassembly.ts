@@ -4,9 +4,12 @@ import type { SkipTally } from '../skip-tally.js';
  * Longest time from the first fragment of a datagram to the last, by the times in the capture (RFC 8200 section 4.5).
  */
 const MAX_AGE_MS = 60_000;
-/** Most incomplete datagrams at a time. When there are more, the oldest is dropped. */
+/** The maximum number of incomplete datagrams at a time. When there are more, the oldest is dropped. */
 const MAX_DATAGRAMS = 1024;
-/** Most bytes of all incomplete datagrams. Each fragment counts with its data and {@link FRAGMENT_COST_BYTES}. */
+/**
+ * The maximum number of bytes of all incomplete datagrams. Each fragment counts with its data and
+ * {@link FRAGMENT_COST_BYTES}.
+ */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** Estimated memory of a fragment without its data. */
 const FRAGMENT_COST_BYTES = 128;

@@ -8,7 +8,10 @@ import { type Cursor, MALFORMED } from './layer.js';
 const HEADER_BYTES = 8;
 const MAX_BYTES = 65_535;
 const UDP = 17;
-/** Most bytes of an IP packet in an Ethernet frame. A larger packet comes from a larger MTU, or was joined. */
+/**
+ * The maximum number of bytes of an IP packet in an Ethernet frame. A larger packet comes from a larger MTU, or was
+ * joined.
+ */
 const ETHERNET_MTU = 1500;
 
 /** Reads a UDP header and its payload (RFC 768). */
