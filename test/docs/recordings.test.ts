@@ -103,7 +103,7 @@ testInNamespaces('recordings, replays and comparisons show what the page shows',
 
 test.each([
   `${constantOf('exchange/sources/replay-account.ts', 'MAX_SENDERS')} senders are possible`,
-  `at most ${written(constantOf('check/expected-replies.ts', 'MAX_EARLY'))} replies`,
+  `Of these early replies, \`send\` keeps at most ${written(constantOf('check/expected-replies.ts', 'MAX_EARLY'))}.`,
 ])('names the limit that holds: %s', (limit) => {
   expect(page.text).toContain(limit);
 });
@@ -115,7 +115,7 @@ test('names the limits that are words', () => {
   expect(constantOf('check/expected-replies.ts', 'MAX_LISTED')).toBe(100);
   expect(page.text).toContain('a gap of a minute or more');
   expect(constantOf('exchange/sources/replay.ts', 'LONG_WAIT_MS')).toBe(60_000);
-  expect(page.text).toContain('not sooner than a second after');
+  expect(page.text).toContain('At least a second lies between');
   expect(constantOf('timing/replay-clock.ts', 'MIN_ROUND_MS')).toBe(1000);
 });
 

@@ -95,7 +95,7 @@ test.each([
   `| ${constantOf('exchange/sources/pacing.ts', 'DEFAULT_INTERVAL_MS') / 1000}s `,
   `the first ${constantOf('exchange/observers/output.ts', 'MAX_STRAY_LINES')} strays`,
   `for at most ${constantOf('exchange/hearing.ts', 'MAX_LATE_JUDGING_MS')} ms`,
-  `ended ${constantOf('exchange/hearing.ts', 'MAX_LATE_EXAMINING_MS')} ms after the wait`,
+  `stopped ${constantOf('exchange/hearing.ts', 'MAX_LATE_EXAMINING_MS')} ms after the wait`,
   `from ${HEADER_BYTES} bytes on`,
   `begins with ${HEADER_BYTES} bytes`,
   `the latest ${written(constantOf('check/requests.ts', 'MAX_REMEMBERED'))} requests`,
