@@ -150,9 +150,14 @@ export class Judge {
     this.#refused = false;
   }
 
-  /** The verdict if the exchange ended now. @param wanted how many matching replies make it `ok` */
-  verdict(wanted: number): Verdict {
-    if (this.#matching >= wanted) return 'ok';
+  /**
+   * The verdict if the exchange ended now.
+   *
+   * @param wanted how many matching replies make it `ok`
+   * @param counted how many matching replies count. Default: all.
+   */
+  verdict(wanted: number, counted = this.#matching): Verdict {
+    if (counted >= wanted) return 'ok';
     if (this.#mismatch !== undefined) return 'mismatch';
     if (this.#refused) return 'refused';
     if (this.#strays > 0 && this.#matching + this.#unjudged === 0) return 'stray';

@@ -1,5 +1,6 @@
 import { type Finding, onceSettled } from './finding.js';
 import type { Judge } from './judge.js';
+import { percentOf } from './percent.js';
 import type { NumberedPayloads, PayloadHeader } from '../input/numbered-payload.js';
 import type { Datagram } from '../net/index.js';
 import { Requests } from './requests.js';
@@ -10,6 +11,8 @@ const IS_CORRUPTED = 'is corrupted: the check that it carries does not hold';
 /** The fields that a measurement adds to the summary's JSON. Each is described at the getter of its name. */
 export interface MeasuredFields {
   readonly lost: number;
+  /** The lost requests in percent. */
+  readonly lossPercent: number;
   readonly duplicated: number;
   /** Null if replies were matched by order, because it cannot be known then. */
   readonly reordered: number | null;
@@ -27,7 +30,8 @@ export interface MeasuredFields {
  * Matches replies to requests, counts them, and measures round-trip times. All results can be read at any moment.
  *
  * A reply that echoes a generated payload is matched by content, because the payload carries the number of its request. Any
- * other reply is matched by order: if it meets the expectations, it belongs to the oldest request without a reply.
+ * other reply is matched by order: if it meets the expectations, it belongs to the oldest request without a reply. Once a
+ * reply came in time, requests whose time is over are passed over: they are lost.
  *
  * Once a payload of this run comes back unchanged, the peer is known to echo. From then on only echoes count. Replies that
  * were matched by order before are taken back, and count as unmatched.
@@ -50,6 +54,7 @@ export class Measurement {
     late: 0,
     mismatched: 0,
     unmatched: 0,
+    answered: 0,
   };
   /** The largest number of a request that got an echo. */
   #largest = -1;
@@ -98,6 +103,11 @@ export class Measurement {
   /** First replies that took longer than `lateMs`. */
   get late(): number {
     return this.#counts.late;
+  }
+
+  /** Requests whose first reply came in time, and met the expectations. */
+  get answered(): number {
+    return this.#counts.answered;
   }
 
   /** Replies that failed an expectation. */
@@ -157,7 +167,7 @@ export class Measurement {
     this.#echoes = true;
     const counts = this.#counts;
     counts.unmatched += this.#byOrder;
-    counts.replied = counts.duplicated = counts.late = counts.mismatched = 0;
+    counts.replied = counts.duplicated = counts.late = counts.mismatched = counts.answered = 0;
     this.#byOrder = 0;
     this.#requests.reopen();
     this.roundTrips.clear();
@@ -178,17 +188,20 @@ export class Measurement {
     }
     if (sequence < this.#largest) counts.reordered += 1;
     this.#largest = Math.max(this.#largest, sequence);
-    this.#countFirst(sentMs, timeMs);
-    return this.#judge(data, judge);
+    const inTime = this.#countFirst(sentMs, timeMs);
+    return onceSettled(this.#judge(data, judge), ({ outcome }) => {
+      if (inTime && outcome === 'match') counts.answered += 1;
+    });
   }
 
   #matchByOrder({ data, timeMs }: Datagram, judge: Judge): Finding {
     this.#byOrder += 1;
     return onceSettled(this.#judge(data, judge), ({ outcome }) => {
       if (outcome !== 'match') return;
-      const sentMs = this.#requests.replyToOldest();
+      const inTimeSinceMs = this.#counts.answered > 0 ? timeMs - this.#lateMs : -Infinity;
+      const sentMs = this.#requests.replyToOldest(inTimeSinceMs);
       if (sentMs === undefined) this.#counts.duplicated += 1;
-      else this.#countFirst(sentMs, timeMs);
+      else if (this.#countFirst(sentMs, timeMs)) this.#counts.answered += 1;
     });
   }
 
@@ -198,13 +211,15 @@ export class Measurement {
     });
   }
 
-  /** Counts the first reply to a request. */
-  #countFirst(sentMs: number, timeMs: number): void {
+  /** Counts the first reply to a request. Returns whether it came in time. */
+  #countFirst(sentMs: number, timeMs: number): boolean {
     this.#counts.replied += 1;
     // The system clock may have been set back between request and reply.
     const ms = Math.max(0, timeMs - sentMs);
-    if (ms > this.#lateMs) this.#counts.late += 1;
+    const isLate = ms > this.#lateMs;
+    if (isLate) this.#counts.late += 1;
     this.roundTrips.record(ms);
+    return !isLate;
   }
 
   /** The counts in words: the lost requests, and every other count above 0. */
@@ -212,7 +227,10 @@ export class Measurement {
     const { duplicated, reordered, corrupted, late, refused, mismatched, unmatched } = this;
     const counts = { duplicated, reordered, corrupted, late, refused, mismatched, unmatched };
     const others = Object.entries(counts).filter(([, count]) => count > 0);
-    return [`${this.lost} lost`, ...others.map(([what, count]) => `${count} ${what}`)];
+    return [
+      `${this.lost} lost (${percentOf(this.lost, this.requests)}%)`,
+      ...others.map(([what, count]) => `${count} ${what}`),
+    ];
   }
 
   /** The measurement as it stands in the summary's JSON. `mismatched` and `unmatched` stand only if they are above 0. */
@@ -221,6 +239,7 @@ export class Measurement {
     const byContent = matchedBy === 'content';
     return {
       lost,
+      lossPercent: percentOf(lost, this.requests),
       duplicated,
       reordered: byContent ? reordered : null,
       corrupted: byContent ? corrupted : null,

@@ -13,6 +13,8 @@ export class Requests {
   #count = 0;
   /** No request before this one is open. */
   #oldest = 0;
+  /** No request before this one is open and young enough: see {@link replyToOldest}. */
+  #oldestYoung = 0;
   readonly #most: number;
 
   /** @param most how many requests are remembered, a power of two from 1024. Default: 2^20. */
@@ -61,7 +63,7 @@ export class Requests {
   /** Opens all remembered requests again: the replies so far were no replies to them. */
   reopen(): void {
     this.#replied.fill(0);
-    this.#oldest = 0;
+    this.#oldest = this.#oldestYoung = 0;
   }
 
   get #firstRemembered(): number {
@@ -80,13 +82,31 @@ export class Requests {
     return this.#sentMs[slot] ?? 0;
   }
 
-  /** Marks the oldest open request as one that got a reply. Returns the time when it was sent; undefined if none is open. */
-  replyToOldest(): number | undefined {
-    this.#oldest = this.#firstRemembered;
-    while (this.#oldest < this.#count && this.#replied[this.#slot(this.#oldest)] === 1) this.#oldest += 1;
-    if (this.#oldest >= this.#count) return undefined;
-    const slot = this.#slot(this.#oldest);
-    this.#replied[slot] = 1;
-    return this.#sentMs[slot];
+  /**
+   * Marks the oldest open request as one that got a reply. Returns the time when it was sent; undefined if none is open.
+   *
+   * @param sinceMs an earlier request is passed over, if a later one is open; not before the one of the last call
+   */
+  replyToOldest(sinceMs = -Infinity): number | undefined {
+    this.#oldest = this.#firstFrom(this.#firstRemembered, -Infinity);
+    let index = this.#oldest;
+    if (index < this.#count && this.#sentAt(index) < sinceMs) {
+      this.#oldestYoung = this.#firstFrom(Math.max(index, this.#oldestYoung), sinceMs);
+      if (this.#oldestYoung < this.#count) index = this.#oldestYoung;
+    }
+    if (index >= this.#count) return undefined;
+    this.#replied[this.#slot(index)] = 1;
+    return this.#sentAt(index);
+  }
+
+  /** The first open request from a number on that was sent at `sinceMs` or later; `count` if there is none. */
+  #firstFrom(index: number, sinceMs: number): number {
+    let at = index;
+    while (at < this.#count && (this.#replied[this.#slot(at)] === 1 || this.#sentAt(at) < sinceMs)) at += 1;
+    return at;
+  }
+
+  #sentAt(index: number): number {
+    return this.#sentMs[this.#slot(index)] ?? 0;
   }
 }

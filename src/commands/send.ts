@@ -1,3 +1,4 @@
+import type { Loss } from '../check/loss.js';
 import type { CliCommand, Example } from '../cli/command.js';
 import { DatagramError, formatEndpoint } from '../net/index.js';
 import { formatDuration, formatMs } from '../text/time.js';
@@ -150,10 +151,12 @@ interface Conclusion {
   readonly says: string;
   /** From the latest transmission of the first message to the first matching reply, in milliseconds. */
   readonly rttMs?: number | undefined;
+  readonly loss?: Loss | undefined;
 }
 
 function concludeFrom(plan: SendPlan, result: CheckResult): Conclusion {
-  return { code: exitCodeOf(result.verdict), says: describe(plan, result), rttMs: result.rttMs };
+  const { verdict, rttMs, loss } = result;
+  return { code: exitCodeOf(verdict), says: describe(plan, result), rttMs, loss };
 }
 
 function describe(plan: SendPlan, result: CheckResult): string {
@@ -172,7 +175,7 @@ function tellVerdict(
   result: CheckResult,
   interrupted: InterruptionReason | undefined,
 ): JsonEvent {
-  const { verdict, rttMs, matching, unjudged, compared } = result;
+  const { verdict, rttMs, matching, unjudged, compared, loss } = result;
   const peer = formatEndpoint(result.remote);
   const says = describe(plan, result);
   const missed = verdict === 'silent' || verdict === 'stray';
@@ -185,6 +188,7 @@ function tellVerdict(
     ...(unjudged > 0 && { unjudged }),
     ...(rttMs !== undefined && { rttMs: Math.round(rttMs * 1000) / 1000 }),
     address: peer,
+    ...(loss !== undefined && { lost: loss.lost, lossPercent: loss.percent }),
     ...(compared !== undefined && { differs: compared.differing, missing: compared.missing }),
     ...(plan.messages.kind === 'probe' && { probe: plan.messages.probe.name, says }),
   };
@@ -214,13 +218,13 @@ function withCount(error: unknown, sent: number): unknown {
 
 /** Returns the exit status in the numbering of `--exit-code`. For `nagios` it writes the plugin line, too. */
 function tell({ exitCode, judged, warn, critical }: SendPlan, context: Context, conclusion: Conclusion): number {
-  const { code, says, rttMs } = conclusion;
+  const { code, says, rttMs, loss } = conclusion;
   const speed = code === ExitCode.ok ? speedOf(rttMs, warn, critical) : 'fine';
   const limit = speed === 'fine' ? '' : `, slower than ${formatDuration((speed === 'slow' ? warn : critical) ?? 0)}`;
   if (limit !== '') context.log.warn(`the reply took ${formatMs(rttMs ?? 0)} ms${limit}`);
   if (exitCode === 'nagios') {
-    const timing = judged ? { rttMs, warnMs: warn, criticalMs: critical } : undefined;
-    context.stdout.write(formatPluginLine(pluginState(code, speed), `${says}${limit}`, timing));
+    const measured = judged ? { rttMs, warnMs: warn, criticalMs: critical, loss } : undefined;
+    context.stdout.write(formatPluginLine(pluginState(code, speed), `${says}${limit}`, measured));
   }
   return statusIn(exitCode, code, speed);
 }

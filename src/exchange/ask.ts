@@ -5,6 +5,7 @@ import type { ExpectedReplies } from '../check/expected-replies.js';
 import { isBroadcast, isMulticast } from '../net/address/endpoint.js';
 import { resolveDestination } from '../net/address/resolve.js';
 import { type Address, type Endpoint, type Family, familyOf, type Lookup, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import { UsageError } from '../cli/usage-error.js';
 import type { Io } from '../run/context.js';
 import { LocalFailure } from '../text/failure.js';
 import { Interruption } from '../run/interruption.js';
@@ -128,7 +129,7 @@ async function askUntil(
   }
   const mustSend = interruption.reason === undefined && (plan.judged || plan.messages.kind !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
-  return resultOf(plan, exchange, judge, expected);
+  return resultOf(plan, exchange, judge, expected, measurement);
 }
 
 /** Resolves the destination to its addresses. They are tried in this order. */
@@ -197,15 +198,20 @@ function rewriteOf({ messages }: ExchangePlan): ExchangeOptions['rewrite'] {
 
 /**
  * Makes the measurement of the round trips. Undefined if no replies are awaited, if many hosts may reply, or if the source has
- * a single message.
+ * a single message and no loss is limited.
+ *
+ * @throws {UsageError} if the loss is limited, and many hosts may reply
  */
 async function planMeasurement(
-  { judged, waitMs = Infinity, socket, messages }: ExchangePlan,
+  { judged, waitMs = Infinity, socket, messages, maxLoss }: ExchangePlan,
   { address }: Endpoint,
   { measures, numbered, rounds }: Source,
 ): Promise<Measurement | undefined> {
   const many = isMulticast(address) || (socket.broadcast === true && isBroadcast(address));
-  if (!judged || many || !measures) return undefined;
+  if (many && maxLoss !== undefined) {
+    throw new UsageError("option '--max-loss': many hosts may reply to one request to a group or a broadcast address");
+  }
+  if (!judged || many || !(measures || maxLoss !== undefined)) return undefined;
   const { Measurement: Measuring } = await import('../check/measurement.js');
   const measurement = new Measuring({ numbered, lateMs: waitMs });
   // A stream may turn out to have a single message: then the code of the measurement is not needed.

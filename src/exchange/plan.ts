@@ -53,6 +53,11 @@ export interface WaitPlan {
   readonly waitMs: number | undefined;
   /** The number of matching replies that ends the wait. `all`: only the time ends it. Default: as many as messages were sent. */
   readonly replies?: number | 'all' | undefined;
+  /**
+   * The share of requests that may be without a matching reply in time, from 0 to 1. It decides the verdict, and not the end
+   * of the wait. Default: the number of replies decides.
+   */
+  readonly maxLoss?: number | undefined;
   /** How often the message is sent again while no reply matches. Default: 0. */
   readonly retry?: number | undefined;
   /** The wait ends after this time without a datagram, in milliseconds. Default: it does not. */
@@ -97,5 +102,50 @@ export function checkRetry(
     throw new UsageError(
       "option '--retry' is for one message and one reply: a second answer to one request could not be told from another's",
     );
+  }
+}
+
+/**
+ * Checks that `maxLoss` is used for several requests, each with a reply.
+ *
+ * @throws {UsageError} if there is one message without `count`, or if another option says how many replies are enough
+ */
+export function checkMaxLoss(
+  { maxLoss, count, duration, replies, retry, expectReplay }: Pick<ExchangePlan, LossOptions>,
+  messages: MessageSource,
+): void {
+  if (maxLoss === undefined) return;
+  const other = replies !== undefined ? "'-n, --replies'" : expectReplay === true ? "'--expect-replay'" : undefined;
+  if (other !== undefined) {
+    throw new UsageError(`options '--max-loss' and ${other} both say how many replies are enough: leave one out`);
+  }
+  if (retry !== undefined) {
+    throw new UsageError("option '--max-loss' is for several requests, and '--retry' for one message: leave one out");
+  }
+  if (messages.kind === 'probe') {
+    throw new UsageError("option '--max-loss' is a share of several requests, and a probe sends one: leave it out");
+  }
+  const repeats = count !== undefined || duration !== undefined;
+  if (!repeats && countMessages(messages) === 1) {
+    throw new UsageError("option '--max-loss' is a share of several requests, and this is one message: add --count");
+  }
+}
+
+type LossOptions = 'maxLoss' | 'count' | 'duration' | 'replies' | 'retry' | 'expectReplay';
+
+/** The number of messages in a round; undefined if it is known only later. */
+function countMessages(messages: MessageSource): number | undefined {
+  switch (messages.kind) {
+    case 'payloads':
+      return messages.payloads.length;
+    case 'files':
+      return messages.paths.length;
+    case 'generated':
+      return 1;
+    case 'probe':
+    case 'replay':
+    case 'stream':
+    case 'typing':
+      return undefined;
   }
 }

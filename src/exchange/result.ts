@@ -1,3 +1,5 @@
+import { type Loss, lossOf } from '../check/loss.js';
+import type { Measurement } from '../check/measurement.js';
 import type { Judge, Verdict } from '../check/judge.js';
 import type { Numbered, ExpectedReplies } from '../check/expected-replies.js';
 import { systemCode } from '../net/errors.js';
@@ -16,8 +18,10 @@ export interface CheckResult {
   readonly sent: number;
   /** Replies that matched. */
   readonly matching: number;
-  /** How many matching replies make the verdict `ok`. */
+  /** How many matching replies make the verdict `ok`, unless the loss decides. */
   readonly wanted: number;
+  /** The loss. It decides the verdict. Undefined without `maxLoss`. */
+  readonly loss: Loss | undefined;
   /** Replies that came in time, and could not be judged in time. */
   readonly unjudged: number;
   /** The time from the last transmission of the first message to the first matching reply, in milliseconds. */
@@ -51,20 +55,23 @@ export interface Comparison {
 
 /** The result of a closed exchange. */
 export function resultOf(
-  { judged, messages }: Pick<ExchangePlan, 'judged' | 'messages'>,
+  { judged, messages, maxLoss }: Pick<ExchangePlan, 'judged' | 'messages' | 'maxLoss'>,
   exchange: Exchange,
   judge: Judge,
   expected: ExpectedReplies | undefined,
+  measurement: Measurement | undefined,
 ): CheckResult {
   const { remote, sent, wanted, rttMs, mismatched, refusal } = exchange;
   const { matching, unjudged, learned, pending, mismatch, failedProbe } = judge;
   const unasked = judge.refused && messages.kind !== 'typing' ? 'refused' : 'ok';
+  const loss = maxLoss === undefined || measurement === undefined ? undefined : lossOf(measurement, maxLoss);
   return {
-    verdict: judged ? judge.verdict(wanted) : unasked,
+    verdict: judged ? judge.verdict(loss?.wanted ?? wanted, loss?.answered) : unasked,
     remote,
     sent,
     matching,
     wanted,
+    loss,
     unjudged,
     rttMs,
     learned,
@@ -97,23 +104,30 @@ export function describeResult(
   result: CheckResult,
   timeMs: number,
 ): string {
-  return result.verdict === 'ok' ? describeSuccess(plan, result) : describeFailure(result, formatDuration(timeMs));
+  const { verdict, loss } = result;
+  if (verdict === 'ok') return describeSuccess(plan, result);
+  const failure = describeFailure(result, formatDuration(timeMs));
+  return loss === undefined ? failure : `${failure}; ${loss.percent}% lost, more than ${loss.maxPercent}%`;
 }
 
 function describeSuccess(
   { judged, messages }: Pick<ExchangePlan, 'judged' | 'messages'>,
-  { remote, sent, matching, rttMs, learned }: CheckResult,
+  { remote, sent, matching, rttMs, learned, loss }: CheckResult,
 ): string {
   const peer = formatEndpoint(remote);
   if (!judged) return `sent ${sent} ${sent === 1 ? 'datagram' : 'datagrams'} to ${peer}`;
   const time = rttMs === undefined ? '' : ` in ${formatMs(rttMs)} ms`;
+  if (loss !== undefined) {
+    const first = time === '' ? '' : `, the first${time}`;
+    return `${peer} answered ${loss.answered} of ${loss.requests} requests${first}; ${loss.percent}% lost`;
+  }
   const replied = matching === 1 ? 'answered' : `gave ${matching} replies, the first`;
   const told = messages.kind === 'probe' ? learned : undefined;
   return told ?? `${peer} ${replied}${time}`;
 }
 
 function describeFailure(result: CheckResult, time: string): string {
-  const { verdict, remote, matching, wanted, unjudged, pending, mismatch = '', refusal, compared } = result;
+  const { verdict, remote, matching, wanted, unjudged, pending, mismatch = '', refusal, compared, loss } = result;
   const missing = compared?.saysMissing === undefined ? '' : `; ${compared.saysMissing}`;
   const peer = formatEndpoint(remote);
   const from = formatEndpoint(result.mismatched ?? remote);
@@ -125,6 +139,8 @@ function describeFailure(result: CheckResult, time: string): string {
         return `${peer} did not finish its answer within ${time}: ${pending}`;
       if (unjudged > 0)
         return `${peer} replied, and ${unjudged} of its replies could not be judged within ${time}${missing}`;
+      if (loss !== undefined && matching > 0)
+        return `${peer} answered ${loss.answered} of ${loss.requests} requests within ${time}`;
       return matching === 0
         ? `${peer} did not answer within ${time}`
         : `${peer} gave ${matching} of ${wanted} replies within ${time}${missing}`;

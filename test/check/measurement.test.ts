@@ -110,6 +110,20 @@ describe('replies that echo numbered payloads', () => {
     expect(measurement).toMatchObject({ replied: 2, late: 1 });
   });
 
+  test('answer their requests only in time, and if they match', () => {
+    const { measurement, payloads, reply } = measuring({ lateMs: 10, expects: 'udpcat' });
+    measurement.sending(3, 100);
+    reply(copy(payloads, 0), 110);
+    reply(copy(payloads, 1), 111);
+    expect(measurement).toMatchObject({ replied: 2, late: 1, mismatched: 2, answered: 0 });
+    const { measurement: other, payloads: sent, reply: match } = measuring({ lateMs: 10 });
+    other.sending(3, 100);
+    match(copy(sent, 0), 110);
+    match(copy(sent, 1), 111);
+    match(copy(sent, 1), 112);
+    expect(other).toMatchObject({ replied: 2, late: 1, answered: 1, lost: 1 });
+  });
+
   test('of another run, and of a request never sent, match none', () => {
     const { measurement, judge, payloads, reply } = measuring();
     measurement.sending(1, 0);
@@ -199,6 +213,23 @@ describe('other replies', () => {
     );
   });
 
+  test('belong to no request whose time is over, once a reply came in time', () => {
+    const { measurement, reply } = measuring({ lateMs: 2000 });
+    // A request a second. The second, third and fourth are lost.
+    for (const [second, isLost] of [false, true, true, true, false, false, false].entries()) {
+      measurement.sending(1, second * 1000);
+      if (!isLost) reply('OK', second * 1000 + 100);
+    }
+    expect(measurement).toMatchObject({ lost: 3, late: 0, answered: 4 });
+  });
+
+  test('are late if no reply came in time before', () => {
+    const { measurement, reply } = measuring({ lateMs: 2000 });
+    for (const second of [0, 1, 2, 3, 4]) measurement.sending(1, second * 1000);
+    for (const second of [0, 1]) reply('OK', (second + 3) * 1000);
+    expect(measurement).toMatchObject({ lost: 3, late: 2, answered: 0 });
+  });
+
   test('are matched by order if payloads are too short for a number, even echoes', () => {
     const { measurement, payloads, reply } = measuring({ size: 8 });
     expect(measurement.matchedBy).toBe('order');
@@ -213,6 +244,7 @@ describe('other replies', () => {
     reply('OK');
     expect(measurement.fields()).toEqual({
       lost: 1,
+      lossPercent: 50,
       duplicated: 0,
       reordered: null,
       corrupted: null,
@@ -238,7 +270,7 @@ test('a measurement leaves out requests that the kernel did not take, and times 
 
 test('a measurement describes the losses, and every other count above 0', () => {
   const { measurement, payloads, reply } = measuring({ expects: 'OK', lateMs: 1 });
-  expect(measurement.describe()).toEqual(['0 lost']);
+  expect(measurement.describe()).toEqual(['0 lost (0%)']);
   measurement.sending(4, 0);
   measurement.refused = 2;
   reply(copy(payloads, 1), 5);
@@ -247,7 +279,7 @@ test('a measurement describes the losses, and every other count above 0', () => 
   reply(copy(payloads, 9));
   reply(copy(payloads, 2).subarray(0, 20));
   expect(measurement.describe()).toEqual([
-    '2 lost',
+    '2 lost (50%)',
     '1 duplicated',
     '1 reordered',
     '1 corrupted',

@@ -24,6 +24,12 @@ describe('the requests of a run', () => {
     expect(requests.replyToOldest()).toBe(4);
   });
 
+  test('that are older than a time are passed over, as long as a later one is open', () => {
+    const requests = filled(4);
+    expect([2, 2, 2, 2].map((sinceMs) => requests.replyToOldest(sinceMs))).toEqual([2, 3, 0, 1]);
+    expect(requests.replyToOldest(2)).toBeUndefined();
+  });
+
   test('are all remembered up to the limit', () => {
     const requests = filled(5000);
     expect([0, 1023, 1024, 4999].map((index) => requests.reply(index))).toEqual([0, 1023, 1024, 4999]);

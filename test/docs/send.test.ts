@@ -77,7 +77,7 @@ testInNamespaces('a line that cannot be sent is told as the page shows', async (
   await place.replay(badLine);
 });
 
-for (const heading of ['Judge', 'Explain', 'Measure']) {
+for (const heading of ['Judge', 'Explain', 'Measure', 'Loss']) {
   const session = page.block('console', heading);
   testInNamespaces(`the session below "${heading}" is a real one`, async () => {
     await using place = await openPlace();

@@ -44,8 +44,8 @@ describe('the totals of a run', () => {
       { data: Buffer.of(), timeMs: 1, remote: { address: '127.0.0.1', port: 7 }, local: undefined },
       new Judge([]),
     );
-    expect(totals.fields()).toMatchObject({ sent: 3, received: 1, lost: 2, matchedBy: 'order' });
-    expect(totals.describe()).toMatch(/^1 received, 3 sent, 2 lost in /);
+    expect(totals.fields()).toMatchObject({ sent: 3, received: 1, lost: 2, lossPercent: 66.67, matchedBy: 'order' });
+    expect(totals.describe()).toMatch(/^1 received, 3 sent, 2 lost \(66\.67%\) in /);
   });
 
   test('say whether the kernel may have dropped more than it counted', () => {

@@ -1,4 +1,4 @@
-import { checkRetry, type ExchangePlan, type MessageSource, STDIN } from '../../exchange/plan.js';
+import { checkMaxLoss, checkRetry, type ExchangePlan, type MessageSource, STDIN } from '../../exchange/plan.js';
 import type { Expectation } from '../../check/expectation.js';
 import type { WrittenExpectations } from '../../check/written-expectations.js';
 import { checkDestination } from '../../net/address/address.js';
@@ -82,6 +82,7 @@ export async function planSend(
   checkProbe(probe, values);
   checkWaiting(values, judged);
   checkRetry(values, from);
+  checkMaxLoss(values, from);
   checkReplay(values, source);
   checkLimits(values, judged);
   const probed = probe === undefined || probe.repliesFrom === 'none' ? 'peer' : probe.repliesFrom;
@@ -166,15 +167,16 @@ function planMessages(
   if (values.replay !== undefined) return { kind: 'replay', path: values.replay };
   if (values.file !== undefined) return { kind: 'files', paths: values.file };
   if (values.size !== undefined) return { kind: 'generated', bytes: values.size };
-  const repeats = values.count !== undefined || values.duration !== undefined || values.retry !== undefined;
+  const { count, duration, retry, maxLoss } = values;
+  const repeats = [count, duration, retry, maxLoss].some((value) => value !== undefined);
   const typing = !repeats && values.frame === undefined && io.terminals.stdin && io.isForeground();
   if (typing) return { kind: 'typing' };
   return { kind: 'stream', format: { frame: values.frame ?? { kind: 'lines' }, encoding: values.encoding } };
 }
 
 function isJudged(values: SendValues, messages: MessageSource, expectations: readonly Expectation[]): boolean {
-  const { wait, replies, retry, anySource, expectReplay } = values;
-  if (replies !== undefined || expectations.length > 0 || expectReplay === true) return true;
+  const { wait, replies, retry, anySource, expectReplay, maxLoss } = values;
+  if (replies !== undefined || expectations.length > 0 || expectReplay === true || maxLoss !== undefined) return true;
   if (messages.kind === 'typing') return false;
   if (messages.kind === 'probe' && messages.probe.repliesFrom !== 'none') return true;
   return retry !== undefined || anySource === true || (wait !== undefined && wait > 0);

@@ -4,7 +4,7 @@ import { parseFrame } from '../../input/framing.js';
 import { parseReplayFilter } from '../../record/replay-filter.js';
 import { NUMBERINGS } from '../../run/exit-code.js';
 import { parseDuration, parseDurationOrZero } from '../../text/duration.js';
-import { parseCount, parseInteger, parseRate, parseSpeed } from '../../text/number.js';
+import { parseCount, parseInteger, parsePercentage, parseRate, parseSpeed } from '../../text/number.js';
 import { parseSizeOrZero } from '../../text/size.js';
 import { completing, oneOf, parsePath, parseText } from '../../text/value.js';
 import { sharedOptions } from './shared.js';
@@ -58,6 +58,11 @@ export function sendOptions() {
       ),
       replies: common(
         option('-n, --replies <n|all>', 'stop after n matching replies (default: 1 per message)', parseReplies),
+      ),
+      maxLoss: option(
+        '--max-loss <p>',
+        'status 0 if at most this share of the requests gets no matching reply in time: 5%, 0.1%',
+        parsePercentage,
       ),
       expect: common(
         repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
