@@ -55,6 +55,7 @@ const io: Io = {
   },
   killGroup,
   isForeground,
+  isPiped,
   argumentBytes,
   leaveBy: (momentMs) => {
     leaveByMs = Math.min(leaveByMs, momentMs);
@@ -154,6 +155,16 @@ function isForeground(): boolean {
     return fields[2] === fields[5];
   } catch {
     return true;
+  }
+}
+
+function isPiped(): boolean {
+  try {
+    const stdin = fstatSync(0);
+    return stdin.isFIFO() || (stdin.isFile() && stdin.size > 0);
+  } catch {
+    // stdin is closed.
+    return false;
   }
 }
 

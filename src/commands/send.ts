@@ -67,6 +67,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
     interruption.interrupt('output');
   });
   const report = new Report(plan, context, output);
+  tellUnreadStdin(plan, context);
   const deadline = new AbortController();
   const atDeadline = new Alarm(() => {
     if (interruption.reason !== undefined) return;
@@ -107,6 +108,15 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
   const signal = context.stop.reason as StopSignal;
   if (plan.exitCode === 'udpcat') return signal;
   return tell(plan, context, { code: ExitCode.failure, says: `ended by ${signal}` });
+}
+
+/** Warns the user of a probe with something on stdin, because the probe does not read it. */
+function tellUnreadStdin({ messages }: SendPlan, context: Context): void {
+  if (messages.kind !== 'probe' || !context.isPiped()) return;
+  const { name } = messages.probe;
+  context.log.warn(
+    `the probe ${name} does not read stdin: its arguments give its message; --probe help:${name} tells more`,
+  );
 }
 
 /** Opens the recording. A pipe may delay this until the deadline or an interruption. */

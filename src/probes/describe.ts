@@ -28,12 +28,12 @@ export async function describeProbe(name: string): Promise<string> {
   const written = example.length === 0 ? name : `${name}:${example.join(',')}`;
   return `${usageOf(name, probe)}
 
-${probe.summary}, from ${probe.source}; usually on port ${probe.port}.
+${probe.summary}, from ${probe.source}; on port ${probe.port} unless the address names one.
 
 ${probe.proves}
 
 ${lines.length === 0 ? 'It takes no arguments.\n' : `Arguments, by position or as NAME=VALUE:\n${lines.join('')}`}
-Example: udpcat send HOST:${probe.port} --probe ${written}
+Example: udpcat send HOST --probe ${written}
 `;
 }
 

@@ -13,7 +13,7 @@ export interface Probe<Table extends ArgumentTable = ArgumentTable> {
   readonly proves: string;
   /** The specification that the probe follows, with sections. */
   readonly source: string;
-  /** The usual port of the service, for the help. The user must give the port in any case. */
+  /** The usual port of the service. The request goes there if the address names no port. */
   readonly port: number;
   /**
    * Which datagrams are replies:

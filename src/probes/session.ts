@@ -7,12 +7,15 @@ import { PROBES } from './table.js';
 export class ProbeSession {
   readonly name: string;
   readonly repliesFrom: Probe['repliesFrom'];
+  /** The usual port of the service. */
+  readonly port: number;
   readonly #start: (scene: Scene) => ProbeRun | Promise<ProbeRun>;
   #run: ProbeRun | undefined;
 
   private constructor(name: string, probe: Probe, values: Parameters<Probe['start']>[0]) {
     this.name = name;
     this.repliesFrom = probe.repliesFrom;
+    this.port = probe.port;
     this.#start = (scene) => probe.start(values, scene);
   }
 

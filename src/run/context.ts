@@ -40,6 +40,8 @@ export interface Io {
   killGroup(group: number): void;
   /** Whether the process is in the foreground of its terminal. A background process that reads from the terminal is stopped. */
   isForeground(): boolean;
+  /** Whether stdin is a pipe, or a file that is not empty. False for a terminal, a socket and `/dev/null`. */
+  isPiped(): boolean;
   /** The arguments of the command line as bytes; undefined where the system does not tell. */
   argumentBytes(): readonly Uint8Array[] | undefined;
   /**

@@ -1,9 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { PROBES } from '../../src/probes/table.js';
 import { dns } from '../probes/fixtures/dns.js';
+import { runInProcess } from '../support/in-process.js';
 import { jsonLines, logLines } from '../support/service.js';
 import { answeringServer, arrivals, silentServer } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { commandLine, shell, udpcat } from '../support/udpcat.js';
 
 describe('--probe list', () => {
   test('shows every probe, on stdout, without an address', async () => {
@@ -24,7 +28,7 @@ describe('--probe help:NAME', () => {
       for (const part of [probe.summary, probe.proves, probe.source, ...Object.keys(probe.arguments)])
         expect(help).toContain(part);
       expect(status).toBe(0);
-      const [, example = ''] = /^Example: udpcat send HOST:\d+ --probe (.+)$/m.exec(help) ?? [];
+      const [, example = ''] = /^Example: udpcat send HOST --probe (.+)$/m.exec(help) ?? [];
       await using server = await silentServer();
       const wait = probe.repliesFrom === 'none' ? [] : ['-w', '1ms'];
       const args = ['send', server.address, '--probe', example, ...wait];
@@ -103,6 +107,83 @@ describe('--probe', () => {
     expect(await udpcat(args)).toMatchObject({ status: 3 });
     const [first, second, third] = server.received.map(({ data }) => data.toString('hex'));
     expect([second, third]).toEqual([first, first]);
+  });
+
+  test.each(Object.keys(PROBES))('%s goes to its own port if the address has none', async (name) => {
+    const probe = await PROBES[name]!();
+    const example = Object.entries(probe.arguments).flatMap(([key, spec]) =>
+      spec.byDefault === undefined ? [`${key}=${spec.secret ? 'xyzzy' : spec.example}`] : [],
+    );
+    const wait = probe.repliesFrom === 'none' ? [] : ['-w', '1ms'];
+    const args = ['send', '127.77.0.9', '--probe', `${name}:${example.join(',')}`, ...wait, '-o', 'json'];
+    const { stdout } = await runInProcess(args);
+    const [verdict] = jsonLines(stdout).filter(({ type }) => type === 'verdict');
+    expect(verdict).toMatchObject({ address: `127.77.0.9:${probe.port}` });
+  });
+
+  test.each([
+    ['[::1]', '[::1]:5353'],
+    ['udp://127.77.0.9', '127.77.0.9:5353'],
+    ['127.77.0.9:5354', '127.77.0.9:5354'],
+    ['5354', '127.0.0.1:5354'],
+  ])('to %s asks %s', async (address, asked) => {
+    const { stdout } = await runInProcess(['send', address, '--probe', 'mdns', '-w', '1ms', '-o', 'json']);
+    expect(jsonLines(stdout)).toContainEqual(expect.objectContaining({ type: 'verdict', address: asked }));
+  });
+
+  test.each([
+    ['::1', 'write an IPv6 address in brackets: [::1]:PORT'],
+    ['*', 'it stands for every interface'],
+    ['0.0.0.0', 'it stands for every interface'],
+    ['127.1', '"127.1" is not an IPv4 address in its full decimal form'],
+    ['127.0.0.1:', '"" is not a port'],
+  ])('to %s is a usage error', async (address, message) => {
+    const { ending, stderr } = await runInProcess(['send', address, '--probe', 'mdns']);
+    expect(stderr).toContain(message);
+    expect(ending).toBe(2);
+  });
+
+  test('and a port as an argument of its own is answered with one address', async () => {
+    const { ending, stderr } = await runInProcess(['send', '127.0.0.1', '53', '--probe', 'ntp']);
+    expect(stderr).toBe('udpcat: invalid address "127.0.0.1": it has no port; write 127.0.0.1:53\n');
+    expect(ending).toBe(2);
+  });
+
+  test.each([
+    [[], ''],
+    [['-o', 'none'], ''],
+    [['-o', 'hex'], 'hex'],
+    [['-x'], 'hex'],
+    [['-o', 'raw'], 'bytes'],
+  ])('with %j writes the reply to stdout only if -o asks for it', async (options, written) => {
+    await using server = await answeringServer((request) => [dns.reply(request)]);
+    const { status, stdout } = await udpcat(['send', server.address, '--probe', dns.probe, ...options]);
+    const { data } = server.received[0]!;
+    const reply = dns.reply(data);
+    const shown = { '': '', hex: `${reply.toString('hex')}\n`, bytes: reply.toString('latin1') }[written];
+    expect(stdout.toString('latin1')).toBe(shown);
+    expect(status).toBe(0);
+  });
+
+  test.each(['syslog', 'dns:example.com'])('%s says that it does not read stdin', async (probe) => {
+    await using server = await answeringServer((request) => (probe === 'syslog' ? [] : [dns.reply(request)]));
+    const folder = await mkdtemp(join(tmpdir(), 'udpcat-'));
+    const [full, empty] = [join(folder, 'full'), join(folder, 'empty')];
+    await writeFile(full, 'hello\n');
+    await writeFile(empty, '');
+    const run = commandLine(['send', server.address, '--probe', probe]);
+    const warning = `udpcat: warning: the probe ${probe.replace(/:.*/, '')} does not read stdin: its arguments give its message`;
+    for (const line of [`echo hello | ${run}`, `${run} < ${full}`]) {
+      const { status, stderr } = await shell(line).outcome;
+      expect(stderr).toContain(warning);
+      expect(status).toBe(0);
+    }
+    for (const line of [`${run} < /dev/null`, `${run} < ${empty}`, `${run} <&-`]) {
+      const { status, stderr } = await shell(line).outcome;
+      expect(stderr).not.toContain('stdin');
+      expect(status).toBe(0);
+    }
+    await rm(folder, { recursive: true });
   });
 
   test('is unlike any other at each run', async () => {

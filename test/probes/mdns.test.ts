@@ -38,7 +38,7 @@ async function discover(...args: readonly string[]) {
 
 describeWith('avahi-daemon', 'two hosts with Avahi', () => {
   testInNamespaces.concurrent('are discovered over IPv4, each with its address', async () => {
-    const args = ['224.0.0.251:5353', '--interface', 'lan0', '--probe', 'mdns', '-n', 'all', '-w', '3s'];
+    const args = ['224.0.0.251:5353', '--interface', 'lan0', '--probe', 'mdns', '-n', 'all', '-w', '3s', '-o', 'utf8'];
     const { status, stdout, stderr } = await discover(...args);
     expect({ status, stderr }).toEqual({
       status: 0,

@@ -79,6 +79,7 @@ export function openIo(options: InProcessOptions = {}, args: readonly string[] =
     onReload: () => () => undefined,
     killGroup: () => undefined,
     isForeground: () => true,
+    isPiped: () => false,
     argumentBytes: () => args.map((argument) => Buffer.from(argument)),
     leaveBy: () => undefined,
   };

@@ -93,16 +93,21 @@ export function checkUtf8(text: string, what: string, io: Io): void {
 }
 
 /**
- * Returns the format of datagrams on stdout: `none` if `--record -` or `--exit-code nagios` uses stdout.
+ * Returns the format of stdout. It is `none` if stdout has the recording or the line for `nagios`. With a probe it is `none`
+ * unless the user gave a format.
  *
- * @throws {UsageError} if the user asked for two uses of stdout
+ * @throws {UsageError} if stdout should have two things
  */
-export function planOutput(command: Command, { output, record, exitCode }: OutputValues): SharedValues['output'] {
+export function planOutput(
+  command: Command,
+  { output, record, exitCode, probe }: OutputValues,
+): SharedValues['output'] {
   const taken = [
     ...(record?.kind === 'stdout' ? ['--record -'] : []),
     ...(exitCode === 'nagios' ? ['--exit-code nagios'] : []),
   ];
-  if (taken.length === 0) return output;
+  const isDefault = command.getOptionValueSource('output') === 'default';
+  if (taken.length === 0) return probe !== undefined && isDefault ? 'none' : output;
   const asked = output !== 'none' && command.getOptionValueSource('output') === 'cli' ? [`-o ${output}`] : [];
   const [first, second] = [...asked, ...taken];
   if (second !== undefined) {
@@ -111,8 +116,11 @@ export function planOutput(command: Command, { output, record, exitCode }: Outpu
   return 'none';
 }
 
-/** The options of {@link planOutput}. Only `send` has `exitCode`. */
-type OutputValues = Pick<SharedValues, 'output' | 'record'> & { readonly exitCode?: string };
+/** The options that {@link planOutput} reads. Only `send` has `exitCode` and `probe`. */
+type OutputValues = Pick<SharedValues, 'output' | 'record'> & {
+  readonly exitCode?: string;
+  readonly probe?: string | undefined;
+};
 
 /** Finds contradictions of the options that all commands have. @throws {UsageError} */
 export function checkShared(values: SharedValues, io: Io): void {

@@ -2,8 +2,8 @@ import { checkMaxLoss, checkRetry, type ExchangePlan, type MessageSource, STDIN 
 import type { Expectation } from '../../check/expectation.js';
 import type { WrittenExpectations } from '../../check/written-expectations.js';
 import { checkDestination } from '../../net/address/address.js';
-import { parseSourceAddress } from '../../net/address/parse.js';
-import { type Address, familyOf, parseAddress } from '../../net/index.js';
+import { parseSourceAddress, parseWithDefaultPort } from '../../net/address/parse.js';
+import { type Address, familyOf } from '../../net/index.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import type { ProbeSession } from '../../probes/session.js';
 import type { Io } from '../../run/context.js';
@@ -69,13 +69,13 @@ export async function planSend(
   if (address === undefined) throw new UsageError("missing required argument 'address', for example 127.0.0.1:8000");
   checkPace(values);
   const { expect, expectExact, expectRegex, expectSize, probe: writtenProbe, ...rest } = values;
-  const destination = readDestination(address, messages, values);
+  const probe = writtenProbe === undefined ? undefined : await readProbe(writtenProbe, io);
+  const destination = readDestination(address, messages, probe, values);
   const source = values.bind === undefined ? undefined : readBind(values.bind, parseSourceAddress, values);
   if (source !== undefined) checkSource(source, destination, values);
   checkHearing(source, destination, values);
   const written = { expect, expectExact, expectRegex, expectSize };
   const expectations = await readExpectations(written, values.encoding, io);
-  const probe = writtenProbe === undefined ? undefined : await readProbe(writtenProbe, io);
   const from = planMessages(messages, values, probe, io);
   const judged = isJudged(values, from, expectations);
   checkOneWay(probe, judged);
@@ -129,9 +129,17 @@ function planWait({ wait, deadline }: SendValues, messages: MessageSource, judge
 const DEFAULT_WAIT_MS = 2000;
 const TYPING_WAIT_MS = 1000;
 
-function readDestination(text: string, messages: readonly string[], values: SendValues): Address {
-  const read = (): Address => readAddress(text, (written) => checkDestination(parseAddress(written)), values);
+/** Reads the destination. An address without a port has the port of the probe. @throws {UsageError} */
+function readDestination(
+  text: string,
+  messages: readonly string[],
+  probe: ProbeSession | undefined,
+  values: SendValues,
+): Address {
   const [port] = messages;
+  const defaultPort = port === undefined ? probe?.port : undefined;
+  const read = (): Address =>
+    readAddress(text, (written) => checkDestination(parseWithDefaultPort(written, defaultPort)), values);
   // Users of netcat write the port as an argument of its own.
   if (port === undefined || !/^\d{1,5}$/.test(port) || /:\d+$|^\d+$/.test(text)) return read();
   try {

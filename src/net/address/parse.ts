@@ -21,13 +21,22 @@ import { canonicalAddress, isIPv6, ONLY_LINK_LOCAL, splitZone } from './literal.
  */
 export function parseAddress(text: string): Address {
   if (typeof text !== 'string') throw noAddress(text);
+  return parseWithDefaultPort(text, undefined);
+}
+
+/**
+ * Reads an address as {@link parseAddress} does. Its port may be missing.
+ *
+ * @param defaultPort The port of an address without one. Undefined: such an address is an error.
+ * @throws {DatagramError} `INVALID_ADDRESS`
+ */
+export function parseWithDefaultPort(text: string, defaultPort: number | undefined): Address {
   const rest = withoutScheme(text);
   if (/^\d+$/.test(rest)) return { host: { kind: 'loopback' }, port: parsePort(rest, text) };
   const { host, port } = splitHostPort(rest, text);
-  if (port === undefined) {
-    throw invalidAddress(text, `it has no port; write ${rest}:PORT`);
-  }
-  return { host, port: parsePort(port, text) };
+  if (port !== undefined) return { host, port: parsePort(port, text) };
+  if (defaultPort === undefined) throw invalidAddress(text, `it has no port; write ${rest}:PORT`);
+  return { host, port: defaultPort };
 }
 
 /**

@@ -28,6 +28,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     onReload: () => () => undefined,
     killGroup: () => undefined,
     isForeground: () => false,
+    isPiped: () => false,
     argumentBytes: () => undefined,
     leaveBy: () => undefined,
   };
