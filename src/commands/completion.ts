@@ -2,6 +2,7 @@ import { Argument, type Command, type Option } from 'commander';
 import type { CliCommand, Example } from '../cli/command.js';
 import { PROBES } from '../probes/table.js';
 import { DeclaredOption } from '../cli/options.js';
+import { UsageError } from '../cli/usage-error.js';
 import type { Completes } from '../text/value.js';
 
 /** The shells, and for each the function that writes its script. */
@@ -15,17 +16,26 @@ const EXAMPLES: readonly Example[] = [
 
 /** Declares `udpcat completion <shell>`. @param program returns the program with the options of every command */
 export function declareCompletion(command: CliCommand, program: () => Promise<Command>): void {
-  const shells = Object.keys(SHELLS);
+  const argument = new Argument('[shell]', 'the shell');
+  argument.argChoices = Object.keys(SHELLS);
   command
     .description(
       'Prints a script for a shell. With it, the shell completes the commands, options and values of udpcat.',
     )
-    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
+    .usage('[options] <shell>')
+    .addArgument(argument)
     .allowExcessArguments(false)
-    .action(async (shell: keyof typeof SHELLS) => {
-      command.configureOutput().writeOut?.(SHELLS[shell](describe(await program())));
+    .action(async (shell: string | undefined) => {
+      const write = Object.entries(SHELLS).find(([name]) => name === shell)?.[1];
+      if (write === undefined) throw new UsageError(describeMissing(shell));
+      command.configureOutput().writeOut?.(write(describe(await program())));
     });
   command.examples = EXAMPLES;
+}
+
+function describeMissing(shell: string | undefined): string {
+  const what = shell === undefined ? 'the shell is missing' : `there are no completions for '${shell}'`;
+  return `${what}: write udpcat completion and one of ${Object.keys(SHELLS).join(', ')}`;
 }
 
 /** The values that a shell can offer. Undefined: only the user can know the value. */

@@ -50,11 +50,19 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
       return ExitCode.ok;
     }
     const log = context?.log ?? earlyLog(args, io);
-    ending = end(tell(error, log), numberingOf(args), io);
+    ending = end(tell(await reworded(error, args, io), log), numberingOf(args), io);
     await log.flush();
   }
   await context?.log.flush();
   return ending;
+}
+
+/** Returns the error of a wrong command line with its remedy. Returns any other error as it is. */
+async function reworded(error: unknown, args: readonly string[], io: Io): Promise<unknown> {
+  if (!(error instanceof CommanderError)) return error;
+  const { rewordError } = await import('./habits.js');
+  const message = await rewordError(error, args, () => declareProgram(io));
+  return message === undefined ? error : new UsageError(message);
 }
 
 /** Returns the program with the options of every command, for help, shell completion and the manual page. */
