@@ -181,16 +181,18 @@ function describe(plan: SendPlan, result: CheckResult): string {
  */
 function tellVerdict(
   plan: SendPlan,
-  { log }: Context,
+  context: Context,
   result: CheckResult,
   interrupted: InterruptionReason | undefined,
 ): JsonEvent {
+  const { log } = context;
   const { verdict, rttMs, matching, unjudged, compared, loss } = result;
   const peer = formatEndpoint(result.remote);
   const says = describe(plan, result);
   const missed = verdict === 'silent' || verdict === 'stray';
   const givenUp = interrupted === 'signal' || (interrupted === 'output' && missed);
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
+  else if (couldWait(plan, context) && interrupted === undefined) log.info(ONE_WAY);
   return {
     type: 'verdict',
     verdict,
@@ -202,6 +204,16 @@ function tellVerdict(
     ...(compared !== undefined && { differs: compared.differing, missing: compared.missing }),
     ...(plan.messages.kind === 'probe' && { probe: plan.messages.probe.name, says }),
   };
+}
+
+/** Tells a person who sent one-way what would have waited for a reply. */
+const ONE_WAY = 'sent, without waiting for a reply: -w 2s waits for one';
+
+/** Whether a person sees how a one-way run ends, and could have asked for a reply. */
+function couldWait({ judged, messages, wait, exitCode }: SendPlan, { terminals }: Context): boolean {
+  // -w 0 asks to be one-way. Nothing answers a one-way probe.
+  const isChosen = wait === 0 || messages.kind === 'typing' || messages.kind === 'probe';
+  return terminals.stderr && !judged && !isChosen && exitCode === 'udpcat';
 }
 
 /** @param error undefined if the user interrupted the run */

@@ -3,8 +3,9 @@ import { type DatagramError, formatEndpoint } from '../net/index.js';
 import { FORMATS } from '../output/formats/table.js';
 import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
 import type { LogFields } from '../output/log.js';
-import { describeRoundTrips, drawHistogram } from '../stats/round-trip-lines.js';
+import { describeRoundTrips, drawHistogram, LEAST_OF_HISTOGRAM } from '../stats/round-trip-lines.js';
 import { Totals } from '../stats/totals.js';
+import { fold } from '../text/fold.js';
 import type { Context } from './context.js';
 import { DropWatch } from './drop-watch.js';
 import { describeFailure } from '../text/failure.js';
@@ -16,6 +17,9 @@ export interface Details {
   readonly fields: LogFields;
   readonly lines: readonly string[];
 }
+
+/** The width of a summary at a terminal of 80 columns, where each line begins with `udpcat: `. */
+const SUMMARY_COLUMNS = 80 - 'udpcat: '.length;
 
 const NO_DETAILS: Details = { fields: {}, lines: [] };
 
@@ -92,7 +96,8 @@ export class Report {
     const fields = this.fields();
     const details = this.#details();
     const all = { ...fields, ...more.fields, ...details.fields };
-    this.#context.log.report(this.totals.describe(), all, [...more.lines, ...details.lines]);
+    const [first = '', ...others] = this.#fit([this.totals.describe(), ...more.lines, ...details.lines]);
+    this.#context.log.report(first, all, others);
   }
 
   /**
@@ -109,7 +114,9 @@ export class Report {
     const fields = { ...this.fields(), ...details.fields };
     this.event({ type: 'summary', ...fields });
     if (this.#tellsTotals) {
-      this.#context.log.announce(this.totals.describe(), fields, [...this.#roundTripLines(), ...details.lines]);
+      const lines = [this.totals.describe(), ...this.#roundTripLines(), ...details.lines];
+      const [first = '', ...others] = this.#fit(lines);
+      this.#context.log.announce(first, fields, others);
     }
     return {
       recordingClosed: output.recordingClosed,
@@ -125,7 +132,15 @@ export class Report {
     const { measurement } = this.totals;
     const times = measurement?.roundTrips.summary();
     if (measurement === undefined || times === undefined) return [];
-    return [describeRoundTrips(times, measurement.matchedBy), ...drawHistogram(measurement.roundTrips.buckets())];
+    const { roundTrips, matchedBy } = measurement;
+    const histogram = roundTrips.count < LEAST_OF_HISTOGRAM ? [] : drawHistogram(roundTrips.buckets());
+    return [describeRoundTrips(times, matchedBy), ...histogram];
+  }
+
+  /** Breaks the lines of a summary for a terminal. In a file and in JSON each stays whole, so that programs find it. */
+  #fit(lines: readonly string[]): readonly string[] {
+    const isShown = this.#context.terminals.stderr && this.#plan.logFormat === 'pretty';
+    return isShown ? lines.flatMap((line) => fold(line, SUMMARY_COLUMNS)) : lines;
   }
 
   #tellWriteFailure(): string | undefined {

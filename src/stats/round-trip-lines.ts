@@ -1,8 +1,13 @@
 import type { Bucket, RoundTripSummary } from '../check/round-trips.js';
 import { formatMs } from '../text/time.js';
 
-/** The length of the longest bar in characters. */
+/** The least number of round-trip times that a histogram is worth: fewer show no shape. */
+export const LEAST_OF_HISTOGRAM = 20;
+
+/** The length of the longest bar in characters, if the line has room for it. */
 const BAR_CHARACTERS = 40;
+/** The length of a line in characters. With `udpcat: ` before it, it fits 80 columns. */
+const LINE_CHARACTERS = 72;
 
 /**
  * Round-trip times in one line, without a newline.
@@ -35,8 +40,9 @@ export function drawHistogram(buckets: readonly Bucket[]): readonly string[] {
   const to = column(buckets.map(({ toMs }) => formatMs(toMs)));
   const counts = column(buckets.map(({ count }) => String(count)));
   return buckets.map(({ count }, index) => {
+    const label = `  ${from[index] ?? ''} to ${to[index] ?? ''} ms ${counts[index] ?? ''} `;
+    const longest = Math.min(BAR_CHARACTERS, LINE_CHARACTERS - label.length);
     // Rounded up, so that a bucket with a single value has a bar.
-    const bar = '#'.repeat(Math.ceil((count / most) * BAR_CHARACTERS));
-    return `  ${from[index] ?? ''} to ${to[index] ?? ''} ms ${counts[index] ?? ''} ${bar}`.trimEnd();
+    return `${label}${'#'.repeat(Math.ceil((count / most) * longest))}`.trimEnd();
   });
 }

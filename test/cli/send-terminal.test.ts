@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { describeWith } from '../support/peers.js';
-import { answeringServer, arrivals, closedPort, silentServer } from '../support/sockets.js';
-import { type Terminal, terminal } from '../support/udpcat.js';
+import { screen } from '../support/screen.js';
+import { answeringServer, arrivals, closedPort, echoServer, silentServer } from '../support/sockets.js';
+import { type Terminal, terminal, udpcat } from '../support/udpcat.js';
 
 /** Ctrl-D at the beginning of a line. */
 const END = '\x04';
@@ -154,5 +155,70 @@ describeWith('script', 'send at a terminal', () => {
     running.type(END);
     expect(await running.outcome).toMatchObject({ status: 0 });
     expect(await arrivals(server)).toEqual(['one\ntwo\n']);
+  });
+});
+
+describeWith('script', 'a one-way send at a terminal', () => {
+  const NOTE = 'udpcat: sent, without waiting for a reply: -w 2s waits for one\r\n';
+
+  test.each([4, 6] as const)('says over IPv%d that it did not wait, and how to wait', async (family) => {
+    await using server = await silentServer(family);
+    await using running = atTerminal(['send', server.address, 'one']);
+    const { stdout, status } = await running.outcome;
+    expect(stdout.toString()).toMatch(RegExp(`^${NOTE}udpcat: 0 received, 1 sent in`));
+    expect(status).toBe(0);
+  });
+
+  test.each([
+    ['-w 0', ['one', '-w', '0']],
+    ['--quiet', ['one', '--quiet']],
+    ['a wait', ['one', '-n', '1']],
+    ['a probe that nothing answers', ['--probe', 'statsd:a']],
+    ['the exit status of another program', ['one', '--exit-code', 'nagios']],
+  ])('says nothing with %s', async (_title, args) => {
+    await using server = await answeringServer(loud);
+    await using running = atTerminal(['send', server.address, ...args]);
+    const { stdout, status } = await running.outcome;
+    expect(stdout.toString()).not.toContain('without waiting');
+    expect(status).toBe(0);
+  });
+
+  test('says nothing where stderr is no terminal', async () => {
+    await using server = await silentServer();
+    const { stderr, status } = await udpcat(['send', server.address, 'one', '--stats']);
+    expect(stderr).toMatch(/^udpcat: 0 received, 1 sent in \S+ s\n$/);
+    expect(status).toBe(0);
+  });
+});
+
+describeWith('script', 'the summary at a terminal', () => {
+  test.concurrent.each([
+    { count: 19, columns: 80, histogram: false },
+    { count: 20, columns: 120, histogram: true },
+  ])('of $count round trips fits 80 columns; has a histogram: $histogram', async ({ count, columns, histogram }) => {
+    await using server = await echoServer();
+    const args = [
+      'send',
+      server.address,
+      '--size',
+      '200',
+      '-c',
+      String(count),
+      '--rate',
+      'max',
+      '-w',
+      '1h',
+      '-o',
+      'none',
+    ];
+    await using running = terminal(args, { columns, env: { NO_COLOR: '1' } });
+    const { stdout, status } = await running.outcome;
+    expect(status).toBe(0);
+    const rows = screen(stdout.toString());
+    expect(rows.join('\n')).toMatch(
+      /round-trip time: min \S+, p50 \S+, p90 \S+,(.|\nudpcat: )* max \S+,(.|\nudpcat: )* jitter \S+ ms;\s(udpcat: )? *matched by content/,
+    );
+    expect(rows.filter((row) => row.length > 80)).toEqual([]);
+    expect(rows.some((row) => /^udpcat: +[\d.]+ to +[\d.]+ ms +\d+ #/.test(row))).toBe(histogram);
   });
 });

@@ -1,8 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeWith, testWith } from '../support/peers.js';
+import { screen } from '../support/screen.js';
 import { drained, sendAll } from '../support/service.js';
 import { silentServer } from '../support/sockets.js';
 import { commandLine, quote, type Running, start, terminal } from '../support/udpcat.js';
@@ -84,6 +86,34 @@ describeWith('script', 'serve at a terminal', () => {
     expect(await shown(['--no-meta', '--no-stats'], ['x'])).toBe('x\r\n');
     expect(await shown(['--no-meta', '--quiet'], ['x'])).toBe('x\r\n');
     expect(await shown(['--no-meta', '--quiet', '--stats'], ['x'])).toMatch(/^x\r\nudpcat: 1 received/);
+  });
+
+  test.each([80, 120])('writes a summary of at most 80 columns in a terminal of %d', async (columns) => {
+    await using running = terminal(['serve', '--no-color', '-o', 'none', '--reply', 'x', '-6', '-c', '4'], { columns });
+    const address = await listeningAt(running);
+    await using peer = await silentServer(6);
+    await sendAll(peer, address, ['a', 'b', 'c', 'x'.repeat(50)]);
+    const rows = screen((await running.outcome).stdout.toString());
+    expect(rows.filter((row) => row.length > 80)).toEqual([]);
+    expect(rows.join('\n')).toMatch(
+      /: 4 received, 53 bytes \(1 to 50 each\), 4 answered,(?: |\nudpcat: {3})[\d,]+\/s,(?: |\nudpcat: {3})\S+Z to \S+Z\n/,
+    );
+  });
+
+  test('writes each line of the summary whole if stderr is a file', async () => {
+    const file = join(folder, 'summary');
+    await using running = terminal(['serve', '--no-color', '--stats', '-c', '2'], { stderr: file });
+    await using peer = await silentServer();
+    const listening = async (): Promise<string> => {
+      for (;;) {
+        const [, address] = /listening on (\S+)\n/.exec(existsSync(file) ? readFileSync(file, 'utf8') : '') ?? [];
+        if (address !== undefined) return address;
+        await delay(20);
+      }
+    };
+    await sendAll(peer, await listening(), ['a', 'b']);
+    await running.outcome;
+    expect(readFileSync(file, 'utf8')).toMatch(/^udpcat: from \S+: 2 received, 2 bytes, \S+\/s, \S+Z to \S+Z$/m);
   });
 
   test('writes no raw bytes without --force, but an error', async () => {

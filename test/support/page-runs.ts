@@ -183,11 +183,12 @@ export function expectShown(command: string, lines: readonly string[], shown: re
 
 /**
  * Lines of a terminal with the same words where runs differ: times, numbers with a fraction, rates, and ports from 32768
- * on, which the kernel chose. `^C`, the echo of Ctrl-C, is left out. The rows of a histogram become one line; a page may
- * leave out some of them and write `…`.
+ * on, which the kernel chose. `^C`, the echo of Ctrl-C, is left out. A summary that is broken into lines becomes one line,
+ * because the numbers decide where it is broken. The rows of a histogram become one line; a page may leave out some of them
+ * and write `…`.
  */
 export function comparable(lines: readonly string[]): string[] {
-  return lines
+  return unfolded(lines)
     .map((line) =>
       line
         .replace(/^\^C/, '')
@@ -203,6 +204,18 @@ export function comparable(lines: readonly string[]): string[] {
     )
     .filter((line, index) => line !== '' || lines[index] !== '^C')
     .filter((line, index, all) => line !== 'HISTOGRAM' || all[index - 1] !== line);
+}
+
+/** Joins the lines of a summary that `fold` has broken. */
+function unfolded(lines: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const line of lines) {
+    const last = joined.at(-1) ?? '';
+    const [, rest] = /^udpcat: {3}(\S.*)$/.exec(line) ?? [];
+    if (rest !== undefined && /^(?:\^C)?udpcat: .*[,;]$/.test(last)) joined[joined.length - 1] = `${last} ${rest}`;
+    else joined.push(line);
+  }
+  return joined;
 }
 
 /** The commands of a block of `sh`. */
