@@ -56,6 +56,9 @@ const io: Io = {
   killGroup,
   isForeground,
   isPiped,
+  interrupt: () => {
+    process.kill(0, 'SIGINT');
+  },
   argumentBytes,
   leaveBy: (momentMs) => {
     leaveByMs = Math.min(leaveByMs, momentMs);

@@ -56,6 +56,7 @@ export class Measurement {
     unmatched: 0,
     answered: 0,
   };
+  #lastRttMs: number | undefined;
   /** The largest number of a request that got an echo. */
   #largest = -1;
   /** ICMP errors that said that a request was refused. */
@@ -143,9 +144,15 @@ export class Measurement {
     this.#requests.sentAgain(timeMs);
   }
 
+  /** The round-trip time of the reply that was given last, in milliseconds. Undefined if it is no first reply to a request. */
+  get lastRttMs(): number | undefined {
+    return this.#lastRttMs;
+  }
+
   /** Matches a reply to a request, and has `judge` judge it. A reply that belongs to no open request is not judged. */
   reply(reply: Datagram, judge: Judge): Finding {
     const numbered = this.#numbered;
+    this.#lastRttMs = undefined;
     if (numbered?.run === undefined) return this.#matchByOrder(reply, judge);
     const header = numbered.read(reply.data);
     if (header?.intact === true) {
@@ -216,6 +223,7 @@ export class Measurement {
     this.#counts.replied += 1;
     // The system clock may have been set back between request and reply.
     const ms = Math.max(0, timeMs - sentMs);
+    this.#lastRttMs = ms;
     const isLate = ms > this.#lateMs;
     if (isLate) this.#counts.late += 1;
     this.roundTrips.record(ms);

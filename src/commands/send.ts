@@ -144,6 +144,10 @@ function askOptions(plan: SendPlan, context: Context, writes: ExchangeObserver, 
     // The option counts from the start of the process, as performance.now() does.
     deadlineMs: deadline === undefined ? undefined : deadline - performance.now(),
     io: context,
+    readTyping: async (handlers) => {
+      const { readTyping } = await import('../run/typing.js');
+      return readTyping(context, plan.encoding, handlers);
+    },
     lookup: isBounded ? (ended) => lookupInChild(context, ended) : undefined,
     observers: [
       writes,

@@ -14,7 +14,8 @@ import { servingOptions } from './options/serving.js';
 import type { ServicePlan } from '../service/plan.js';
 import { runService, type ServiceParts } from '../service/service.js';
 import type { Encoding } from '../text/encoding.js';
-import { readTypedLines } from '../input/typed-lines.js';
+import { readTypedLines, type TypedLineHandlers } from '../input/typed-lines.js';
+import { readTyping } from '../run/typing.js';
 
 function serveOptions() {
   return {
@@ -108,8 +109,9 @@ class Typing {
   /** Begins to read stdin if the plan has typing. Returns a function that stops it. */
   start(server: DatagramServer, parts: ServiceParts): () => void {
     if (!this.#plan.typing) return () => undefined;
-    const { stdin, log } = this.#context;
-    const reader = readTypedLines(stdin, this.#plan.encoding, {
+    const { stdin, terminals, log } = this.#context;
+    const { encoding, interactive } = this.#plan;
+    const handlers: TypedLineHandlers = {
       line: (payload) => {
         void this.#send(server, parts, payload);
       },
@@ -117,9 +119,15 @@ class Typing {
         log.warn(`not sent: ${error.message}`);
       },
       end: () => undefined,
-    });
+    };
+    // Without -i the terminal stays calm: most users of serve only read.
+    if (interactive !== true) return readTypedLines(stdin, encoding, handlers).stop;
+    if (terminals.stdin) log.info('each typed line goes to the peer that spoke last; Ctrl-D ends the typing');
+    const reading = readTyping(this.#context, encoding, handlers);
     return () => {
-      reader.stop();
+      void reading.then(({ stop }) => {
+        stop();
+      });
     };
   }
 

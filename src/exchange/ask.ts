@@ -7,6 +7,7 @@ import { resolveDestination } from '../net/address/resolve.js';
 import { type Address, type Endpoint, type Family, familyOf, type Lookup, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import { UsageError } from '../cli/usage-error.js';
 import type { Io } from '../run/context.js';
+import type { ReadTyping } from '../run/typing.js';
 import { LocalFailure } from '../text/failure.js';
 import { Interruption } from '../run/interruption.js';
 import { blamedOnBind, withoutSelf } from './candidates.js';
@@ -27,6 +28,8 @@ export interface AskOptions {
   readonly deadlineMs?: number | undefined;
   /** `stdin` for messages that are read from it, and the path of the program that examines replies in a thread. */
   readonly io: Pick<Io, 'stdin' | 'examiner'>;
+  /** Reads the lines that the user types, for messages of the kind `typing`. Default: the lines of stdin as they come. */
+  readonly readTyping?: ReadTyping | undefined;
   /**
    * Makes the function that looks names up. The signal is aborted when the result is not needed any more. Default: look-ups in
    * this process, which cannot be stopped before the resolver replies.
@@ -86,6 +89,7 @@ async function askUntil(
   const source = await interruption.orThrow(
     openSource(plan, {
       io: options.io,
+      readTyping: options.readTyping,
       limitBytes: MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)],
       expected,
       notSent: (notSent) => {

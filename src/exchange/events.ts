@@ -43,6 +43,8 @@ export interface JudgedEvent {
   readonly batch: readonly Datagram[];
   /** The finding for each reply, in the same order. */
   readonly findings: readonly Finding[];
+  /** The round-trip time of each reply, in milliseconds: from its request, or from the last transmission. Undefined if unknown. */
+  readonly rttsMs: readonly (number | undefined)[];
   /** The senders whose datagrams are replies at the address in use. */
   readonly repliesFrom: RepliesFrom;
 }

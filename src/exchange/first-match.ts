@@ -5,6 +5,8 @@ import type { Datagram, Endpoint } from '../net/index.js';
 export class FirstMatch {
   /** When the first message was sent last, by the wall clock. The times of replies are by the wall clock, too. */
   #askedAtMs: number | undefined;
+  /** When a datagram was sent last, by the wall clock. */
+  #lastSentMs: number | undefined;
   #rttMs: number | undefined;
   #mismatched: Endpoint | undefined;
 
@@ -21,11 +23,17 @@ export class FirstMatch {
   /** A message was sent. Only the first call starts the time. */
   asked(timeMs: number): void {
     this.#askedAtMs ??= timeMs;
+    this.#lastSentMs = timeMs;
   }
 
   /** The first message was sent again, or a follow-up was sent. The time starts again. */
   askedAgain(timeMs: number): void {
-    this.#askedAtMs = timeMs;
+    this.#askedAtMs = this.#lastSentMs = timeMs;
+  }
+
+  /** The time from the last transmission to a reply, in milliseconds. Undefined if nothing was sent. */
+  sinceLastSent({ timeMs }: Datagram): number | undefined {
+    return this.#lastSentMs === undefined ? undefined : Math.max(0, timeMs - this.#lastSentMs);
   }
 
   /**

@@ -187,7 +187,9 @@ export class Hearing {
     inTime: boolean,
   ): readonly Datagram[] {
     const { judge } = this.#options;
-    const findings: Finding[] | undefined = this.#observers.want('judged') ? [] : undefined;
+    const judged = this.#observers.want('judged')
+      ? { findings: [] as Finding[], rttsMs: [] as (number | undefined)[] }
+      : undefined;
     const sinceMs = performance.now();
     let next = from;
     let bytes = 0;
@@ -195,7 +197,8 @@ export class Hearing {
       const datagram = batch[next] as Datagram;
       bytes += datagram.data.length;
       const finding = this.#judge(datagram, client, inTime);
-      findings?.push(finding);
+      judged?.findings.push(finding);
+      judged?.rttsMs.push(this.#rttOf(datagram));
       next += 1;
     } while (
       !isAlone &&
@@ -207,8 +210,14 @@ export class Hearing {
     );
     const portion = batch.slice(from, next);
     const { repliesFrom } = this.#connection;
-    if (findings !== undefined) this.#observers.tell({ type: 'judged', batch: portion, findings, repliesFrom });
+    if (judged !== undefined) this.#observers.tell({ type: 'judged', batch: portion, ...judged, repliesFrom });
     return portion;
+  }
+
+  /** The round-trip time of the reply that was judged last, in milliseconds. Undefined if it is not known. */
+  #rttOf(datagram: Datagram): number | undefined {
+    const { measurement } = this.#options;
+    return measurement === undefined ? this.#firstMatch.sinceLastSent(datagram) : measurement.lastRttMs;
   }
 
   /** Examines a reply in the thread. Resolves to false if the time for it was over first. */

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import { escapeJson, escapeText } from '../text/escape.js';
 import { createPalette, type Palette } from './palette.js';
-import { StatusLine } from './status-line.js';
+import { type BottomLine, StatusLine } from './status-line.js';
 
 /** How much is logged on stderr, from most to least. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -41,7 +41,9 @@ export interface Log {
    * removes it. Without a status line this does nothing.
    */
   status(text: string | undefined): void;
-  /** Removes the status line for a moment. Call it before something else is written to the terminal. */
+  /** Keeps a line below all lines, in place of the status line. Undefined removes it. */
+  keepBelow(line: BottomLine | undefined): void;
+  /** Removes the line at the bottom for a moment. Call it before something else is written to the terminal. */
   putStatusAside(): void;
   /** Whether lines of a level are written. */
   writes(level: LogLevel): boolean;
@@ -90,9 +92,11 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
   };
   const statusLine = options.hasStatus === true ? new StatusLine(open) : undefined;
 
+  let bottom: BottomLine | undefined = statusLine;
+
   const load = async (): Promise<void> => {
     const out = open();
-    target = { out, logger: await createLogger(out, options, statusLine) };
+    target = { out, logger: await createLogger(out, options, () => bottom) };
     for (const line of waiting.splice(0)) writeOut(line, target);
   };
   const writeOut = (
@@ -138,8 +142,12 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
     status: (text) => {
       statusLine?.set(text);
     },
+    keepBelow: (line) => {
+      bottom?.erase();
+      bottom = line ?? statusLine;
+    },
     putStatusAside: () => {
-      statusLine?.putAside();
+      bottom?.putAside();
     },
     writes,
     flush: async () => {
@@ -151,13 +159,13 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
 async function createLogger(
   stream: Writable,
   { format, colored }: LogOptions,
-  statusLine: StatusLine | undefined,
+  bottomLine: () => BottomLine | undefined,
 ): Promise<Logger> {
   const { pino } = await import('pino');
   const destination =
     format === 'json'
       ? { write: (line: string) => void stream.write(escapeJson(line)) }
-      : prettyDestination(stream, await createPalette(colored), statusLine);
+      : prettyDestination(stream, await createPalette(colored), bottomLine);
   return pino({ name: 'udpcat', level: 'debug' }, destination);
 }
 
@@ -167,16 +175,17 @@ const ERROR = 50;
 function prettyDestination(
   stream: Writable,
   palette: Palette,
-  statusLine: StatusLine | undefined,
+  bottomLine: () => BottomLine | undefined,
 ): { write: (line: string) => void } {
   return {
     write: (line) => {
       const { level, msg } = JSON.parse(line) as { level: number; msg: string };
       const text = escapeText(msg);
       const said = level >= ERROR ? palette.red(text) : level >= WARN ? `${palette.yellow('warning:')} ${text}` : text;
-      statusLine?.erase();
+      const bottom = bottomLine();
+      bottom?.erase();
       stream.write(`udpcat: ${level < 30 ? palette.dim(text) : said}\n`);
-      statusLine?.draw();
+      bottom?.draw();
     },
   };
 }

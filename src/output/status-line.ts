@@ -12,11 +12,21 @@ const DEFAULT_COLUMNS = 80;
 /** Moves to the first column and clears the line (EL of ECMA-48). */
 const ERASE = '\r\x1b[K';
 
+/** A line at the bottom of a terminal, below all other output. */
+export interface BottomLine {
+  /** Draws the line, if there is one. The cursor is in the first column of an empty row. */
+  draw(): void;
+  /** Removes the line from the terminal, until {@link draw} is called. */
+  erase(): void;
+  /** Removes the line before another stream writes to the same terminal. The line comes back by itself. */
+  putAside(): void;
+}
+
 /**
  * One line at the bottom of a terminal, which is replaced in place. Other output on the terminal must end in a newline;
  * it stands above the line. The timers of the line do not keep the process alive.
  */
-export class StatusLine {
+export class StatusLine implements BottomLine {
   readonly #stream: () => Writable;
   #latest = '';
   /** The text of the line. Undefined while there is no line. */

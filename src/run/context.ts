@@ -42,6 +42,8 @@ export interface Io {
   isForeground(): boolean;
   /** Whether stdin is a pipe, or a file that is not empty. False for a terminal, a socket and `/dev/null`. */
   isPiped(): boolean;
+  /** Sends SIGINT to the job of this process, as Ctrl-C does. A terminal in raw mode does not do it. */
+  interrupt(): void;
   /** The arguments of the command line as bytes; undefined where the system does not tell. */
   argumentBytes(): readonly Uint8Array[] | undefined;
   /**

@@ -58,9 +58,10 @@ export class RunOutput {
     return this.#open(socket);
   }
 
-  #open({ bound, meta }: TappedSocket): Tap {
+  #open({ bound, meta, rttMs }: TappedSocket): Tap {
     this.#writer.format = createFormat(this.#plan.output, {
       meta: this.#plan.meta ?? meta,
+      rttMs: this.#plan.meta === false ? undefined : rttMs,
       terminal: this.#context.terminals.stdout,
       palette: this.#context.palette,
       bound,
@@ -109,6 +110,8 @@ export interface TappedSocket {
   readonly bound: Endpoint;
   /** The default of `--meta`: whether time and addresses are written before each datagram. */
   readonly meta: boolean;
+  /** The round-trip time of a reply, in milliseconds. It is written before the reply, except with `--no-meta`. Default: none. */
+  readonly rttMs?: ((datagram: Datagram) => number | undefined) | undefined;
 }
 
 /** The output of a run whose recording was checked, before the socket is open. */

@@ -80,6 +80,7 @@ export function openIo(options: InProcessOptions = {}, args: readonly string[] =
     killGroup: () => undefined,
     isForeground: () => true,
     isPiped: () => false,
+    interrupt: () => undefined,
     argumentBytes: () => args.map((argument) => Buffer.from(argument)),
     leaveBy: () => undefined,
   };

@@ -6,7 +6,7 @@ import type { BufferPlan } from '../../run/plan.js';
 import type { Report } from '../../run/report.js';
 import { reportBuffers, reportEngine } from '../../run/socket-report.js';
 import type { PreparedTap, Tap } from '../../run/tap.js';
-import type { ExchangeObserver, ObservedExchange, TransmittedEvent } from '../events.js';
+import type { ExchangeObserver, JudgedEvent, ObservedExchange, TransmittedEvent } from '../events.js';
 import type { MessageSource } from '../plan.js';
 
 /** The maximum number of strays with a line. Further ones are only counted. */
@@ -39,6 +39,8 @@ export function writeExchange(
   const { log } = context;
   const { totals, drops } = report;
   const records = plan.record !== undefined;
+  // A person sees the round-trip time of each reply. A program reads it in JSON.
+  const rttsMs = context.terminals.stdout ? new WeakMap<Datagram, number>() : undefined;
   let exchange: ObservedExchange | undefined;
   let opening: Promise<Tap> | undefined;
   let tap: Tap | undefined;
@@ -58,17 +60,32 @@ export function writeExchange(
     opened: async (opened) => {
       ({ exchange } = opened);
       // `opening` is set before the first await, so that replies that come meanwhile wait for it.
-      opening = prepared.open({ bound: exchange.local, meta: exchange.hearsEverybody });
+      opening = prepared.open({
+        bound: exchange.local,
+        meta: exchange.hearsEverybody,
+        rttMs: rttsMs && ((datagram) => rttsMs.get(datagram)),
+      });
       tap = await opening;
       if (exchange.listens) drops.watchKernel(exchange);
       askKernel();
       reportEngine(exchange.client, context);
       reportBuffers(plan, exchange.client.kernelBuffers, context);
+      if (plan.messages.kind === 'typing') {
+        log.info(`talking to ${formatEndpoint(exchange.remote)}; each line is one datagram; Ctrl-D ends`);
+      }
       endReports = context.onReport(() => {
         tally();
         report.progress();
       });
     },
+    ...(rttsMs && {
+      judged: ({ batch, rttsMs: known }: JudgedEvent) => {
+        for (const [index, datagram] of batch.entries()) {
+          const ms = known[index];
+          if (ms !== undefined) rttsMs.set(datagram, ms);
+        }
+      },
+    }),
     replies: async ({ batch, local }) => {
       tap ??= await opening;
       if (tap === undefined) return;

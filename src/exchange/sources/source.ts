@@ -4,6 +4,7 @@ import type { NumberedPayloads } from '../../input/numbered-payload.js';
 import type { Log } from '../../output/log.js';
 import type { Io } from '../../run/context.js';
 import type { Interruption } from '../../run/interruption.js';
+import type { ReadTyping } from '../../run/typing.js';
 import type { NotSent } from '../../stats/totals.js';
 import type { Exchange } from '../exchange.js';
 import type { PacePlan } from '../plan.js';
@@ -24,6 +25,8 @@ export interface Pace extends PacePlan {
 export interface SourceOptions {
   /** The process, for messages from stdin. */
   readonly io: Pick<Io, 'stdin'>;
+  /** Reads the lines that the user types. Undefined: the lines of stdin are read as they come. */
+  readonly readTyping: ReadTyping | undefined;
   /** The largest payload that can be sent, in bytes. */
   readonly limitBytes: number;
   /** Takes the expected replies of a recording. Undefined if replies are not compared. */

@@ -29,6 +29,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     killGroup: () => undefined,
     isForeground: () => false,
     isPiped: () => false,
+    interrupt: () => undefined,
     argumentBytes: () => undefined,
     leaveBy: () => undefined,
   };
