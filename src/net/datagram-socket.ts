@@ -3,27 +3,24 @@ import type { Arrivals, Datagram, Run } from './datagram.js';
 import type { Endpoint } from './address/endpoint.js';
 import type {
   Engine,
+  EngineEvents,
   EngineName,
   EngineOutgoing,
   EngineSocket,
   KernelBuffers,
+  MissingFeature,
   OpenRequest,
   SendFailure,
 } from './engines/engine.js';
-import { type Chosen, chooseEngine, type EngineChoice } from './engines/choice.js';
+import type { Chosen, EngineChoice } from './engines/choice.js';
 import { DatagramError } from './errors.js';
 import { checkJoinable } from './address/membership.js';
-import { openApart, ownAddresses } from './engines/own-address.js';
+import { ownAddresses } from './engines/own-address.js';
+import { openSocket } from './opening.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { arrivalOf } from './runs.js';
 import { shielded } from './shielded.js';
-import {
-  type DatagramSocketOptions,
-  type ReceiveOptions,
-  refuseForeignOptions,
-  signalOf,
-  type Strays,
-} from './socket-options.js';
+import { type DatagramSocketOptions, type ReceiveOptions, signalOf, type Strays } from './socket-options.js';
 
 /** Events of servers and clients. An exception of a listener becomes an uncaught exception of the process. */
 export interface DatagramSocketEvents {
@@ -97,14 +94,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     const queue = this.#queue;
     const tellOf = onArrivals && shielded(onArrivals);
     const tellOfStrays = shielded((batch: readonly Datagram[]) => this.emit('strays', batch));
-    if (request.fd !== undefined && this.#engine === 'linux') {
-      throw new DatagramError('UNSUPPORTED', 'the linux engine cannot adopt an inherited socket; the node engine can');
-    }
-    const choice = request.fd === undefined ? this.#engine : 'node';
-    this.#chosen = engine === undefined ? await chooseEngine(choice) : { engine };
-    refuseForeignOptions(this.#chosen.engine.name, request.options);
-    this.#signal?.throwIfAborted();
-    this.#socket = await openApart(this.#chosen.engine, request, {
+    const events: EngineEvents = {
       room: () => queue.appetite,
       datagrams: (batch) => {
         if (tellOf === undefined) queue.push(batch);
@@ -134,7 +124,9 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
       failed: (error) => {
         queue.end(error);
       },
-    });
+    };
+    const opened = await openSocket(engine ?? this.#engine, request, events, this.#signal);
+    ({ chosen: this.#chosen, socket: this.#socket } = opened);
     if (request.hearStrays) this.#own = ownAddresses(request.local, this.local);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted === true) {
@@ -158,9 +150,20 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     return this.#chosen.engine.name;
   }
 
-  /** Why `engine: 'auto'` did not choose the linux engine (`UNSUPPORTED`). Undefined in all other cases. */
+  /**
+   * Why `engine: 'auto'` does not use the linux engine (`UNSUPPORTED`): it is not available here, or it could not open
+   * the socket. Undefined in all other cases.
+   */
   get engineUnavailable(): DatagramError | undefined {
     return this.#chosen.unavailable;
+  }
+
+  /**
+   * The features that the socket lacks, because the kernel refused an option of the linux engine. Empty on most systems,
+   * and always with the node engine.
+   */
+  get missingFeatures(): readonly MissingFeature[] {
+    return this.#socket.missing;
   }
 
   /** Sizes of the kernel's buffers as granted, which may be less than the options asked for. */

@@ -20,7 +20,14 @@ export {
   sameEndpoint,
 } from './address/endpoint.js';
 export { parseAddress } from './address/parse.js';
-export type { EngineName, KernelBuffers, SendBatchOptions, SendFailure, SocketOptions } from './engines/engine.js';
+export type {
+  EngineName,
+  KernelBuffers,
+  MissingFeature,
+  SendBatchOptions,
+  SendFailure,
+  SocketOptions,
+} from './engines/engine.js';
 export { type EngineChoice, ENGINES } from './engines/choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
 export { type Membership, parseMembership } from './address/membership.js';

@@ -41,7 +41,7 @@ export interface DatagramSocketOptions extends SocketOptions {
    * - `linux`: many datagrams in one system call, and some options that only it has, see {@link SocketOptions}. Needs
    *   Linux on x64 or arm64, the optional package `koffi`, and the main thread. Elsewhere, for example in a `Worker`,
    *   opening fails with `UNSUPPORTED`. Loading takes about 20 ms, once in a process, so it pays for much traffic.
-   * - `auto`: `linux` if it is available, otherwise `node`.
+   * - `auto`: `linux` if it is available and can open the socket, otherwise `node`.
    *
    * Default: `node`.
    */
@@ -161,11 +161,28 @@ export function hasOption(engine: EngineName, name: string): boolean {
  * @throws {DatagramError} `UNSUPPORTED`
  */
 export function refuseForeignOptions(engine: EngineName, options: SocketOptions): void {
+  const foreign = foreignOption(engine, options);
+  if (foreign === undefined) return;
+  const { engines = [] }: SocketOption = SOCKET_OPTIONS[foreign];
+  throw new DatagramError(
+    'UNSUPPORTED',
+    `the ${engine} engine cannot set ${foreign}; the ${engines.join()} engine can`,
+  );
+}
+
+/** Whether an engine supports all options that are given. */
+export function supports(engine: EngineName, options: SocketOptions): boolean {
+  return foreignOption(engine, options) === undefined;
+}
+
+/** The name of the first given option that an engine does not support; undefined if it supports all. */
+function foreignOption(engine: EngineName, options: SocketOptions): keyof SocketOptions | undefined {
   for (const [name, { engines }] of Object.entries<SocketOption>(SOCKET_OPTIONS)) {
     const value: unknown = options[name as keyof SocketOptions];
     if (value === undefined || value === false || engines === undefined || engines.includes(engine)) continue;
-    throw new DatagramError('UNSUPPORTED', `the ${engine} engine cannot set ${name}; the ${engines.join()} engine can`);
+    return name as keyof SocketOptions;
   }
+  return undefined;
 }
 
 /**

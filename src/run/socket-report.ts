@@ -2,13 +2,20 @@ import type { DatagramSocket } from '../net/index.js';
 import type { Context } from './context.js';
 import type { BufferPlan } from './plan.js';
 
-/** Logs at the level `debug` that the linux engine is used, or why it could not be used. */
+/** Logs at the level `debug` that the linux engine is used and what it lacks here, or why it is not used. */
 export function reportEngine(
-  { engine, engineUnavailable: unavailable }: Pick<DatagramSocket, 'engine' | 'engineUnavailable'>,
+  {
+    engine,
+    engineUnavailable: unavailable,
+    missingFeatures,
+  }: Pick<DatagramSocket, 'engine' | 'engineUnavailable' | 'missingFeatures'>,
   { log }: Context,
 ): void {
   if (unavailable !== undefined) log.debug(`the node engine is used: ${unavailable.message}`, { engine });
   else if (engine === 'linux') log.debug('the linux engine is used', { engine });
+  for (const { option, code, consequence } of missingFeatures) {
+    log.debug(`the system refuses the socket option ${option} (${code}): ${consequence}`, { option, code });
+  }
 }
 
 /** Warns of each buffer that the kernel made smaller than the user asked. */

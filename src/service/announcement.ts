@@ -20,13 +20,18 @@ export function announce(server: DatagramServer, plan: ServicePlan, context: Con
 /** Warns of dangers that a service with responses has at the address that it is bound to. */
 export function warnResponding(server: DatagramServer, plan: ServicePlan, { log }: Context): void {
   const { allow, rateLimit = Infinity } = plan;
-  if (server.engine === 'node' && isWildcard(server.local.address)) {
+  if (!knowsLocalAddress(server) && isWildcard(server.local.address)) {
     log.warn(
-      'on a host with several addresses, an answer may leave from another address than the request went to (node engine): bind one address',
+      `on a host with several addresses, an answer may leave from another address than the request went to (${server.engine} engine): bind one address`,
     );
   }
   if (!isLoopback(server.local.address) && allow === undefined && rateLimit === Infinity) {
     const address = formatEndpoint(server.local);
     log.warn(`every host that reaches ${address} is answered without limit; --allow or --rate-limit sets one`);
   }
+}
+
+/** Whether a server of every interface knows to which address a datagram was sent. The answer then leaves from it. */
+function knowsLocalAddress({ engine, missingFeatures }: DatagramServer): boolean {
+  return engine === 'linux' && !missingFeatures.some(({ option }) => /^IP(V6)?_(RECV)?PKTINFO$/.test(option));
 }

@@ -180,12 +180,27 @@ export interface KernelBuffers {
   readonly sendBytes: number;
 }
 
+/**
+ * A feature that a socket of the linux engine lacks, because the kernel refused the option that this feature needs. The
+ * rest of the socket works.
+ */
+export interface MissingFeature {
+  /** Name of the option, for example `SO_TIMESTAMPNS` (socket(7)). */
+  readonly option: string;
+  /** Code of the system's error, for example `ENOPROTOOPT`. */
+  readonly code: string;
+  /** The consequence in words, for example `the time of a datagram is the time when it was read`. */
+  readonly consequence: string;
+}
+
 /** An open socket of an engine. */
 export interface EngineSocket {
   /** The address to which the socket is bound, with the port that the kernel chose. */
   readonly local: Endpoint;
   /** The buffers that the kernel granted. */
   readonly buffers: KernelBuffers;
+  /** The features that the socket lacks. Empty with the node engine. */
+  readonly missing: readonly MissingFeature[];
 
   /**
    * Gives datagrams to the kernel, in order and each exactly once. When the kernel has taken or refused all of them,

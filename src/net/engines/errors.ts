@@ -23,9 +23,9 @@ export function openError(cause: unknown, { remote, fd }: OpenRequest, local: En
   }
   const opening = fd === undefined ? 'bind' : `adopt descriptor ${fd} as`;
   const what = syscall === 'bind' || code === 'ERR_INVALID_FD_TYPE' ? opening : 'set the options of a socket on';
-  return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${describeSystemError(cause)}`, {
-    cause,
-  });
+  const lacksOption = syscall === 'setsockopt' && code === 'ENOPROTOOPT';
+  const why = lacksOption ? `the system lacks one (${code})` : describeSystemError(cause);
+  return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${why}`, { cause });
 }
 
 /** Makes the error of a group that the system did not let the socket join. */

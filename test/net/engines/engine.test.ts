@@ -40,6 +40,7 @@ function patientEngine(): Engine & { readonly resumes: () => number; readonly ke
         poll: () => socket.poll(),
         kernelDropped: () => socket.kernelDropped(),
         kernelDropsAreLowerBound: false,
+        missing: [],
         close: () => socket.close(),
         resume: () => {
           resumes += 1;

@@ -99,7 +99,7 @@ export function icmpError({ errno, icmp, peer }: QueuedError & { readonly icmp: 
   }
   const meaning = MEANINGS[`${family}:${type}:${code}`];
   const system = describeSystemError(cause);
-  const why = meaning === undefined ? system : `${meaning} (${String((cause as NodeJS.ErrnoException).code)})`;
+  const why = meaning === undefined ? system : `${meaning} (${String(cause.code)})`;
   const refusing = REFUSING[family];
   const refuses = type === refusing.type && (refusing.codes as readonly number[]).includes(code);
   return refuses

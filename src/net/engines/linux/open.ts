@@ -1,6 +1,6 @@
 import { type Endpoint, type Family, familyOf, isBroadcast, LIMITED_BROADCAST } from '../../address/endpoint.js';
 import { broadcastSource } from '../broadcast-source.js';
-import type { KernelBuffers, OpenRequest } from '../engine.js';
+import type { KernelBuffers, MissingFeature, OpenRequest } from '../engine.js';
 import { openError } from '../errors.js';
 import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './constants.js';
 import type { Machinery } from './machinery.js';
@@ -17,6 +17,7 @@ export interface OpenedSocket {
   readonly buffers: KernelBuffers;
   /** Whether the kernel may coalesce datagrams. It counts coalesced datagrams that it drops as one. */
   readonly coalesces: boolean;
+  readonly missing: readonly MissingFeature[];
   /** See {@link Route}. */
   readonly broadcasts: Route['broadcasts'];
 }
@@ -28,14 +29,16 @@ export function openSocket(machinery: Machinery, request: OpenRequest): OpenedSo
   try {
     const source = findSource(machinery, request);
     call('bind', machinery, fd, request.hearStrays ? request.local : broadcastSource(request), request);
-    const { coalesces } = options.configure(fd, request);
+    const missing = options.configure(fd, request);
+    const coalesces = request.options.exactDrops !== true && !missing.some(({ option }) => option === 'UDP_GRO');
     if (isConnected(request)) call('connect', machinery, fd, request.remote, request);
     const bound = nameOf(machinery, fd, request);
     const local = source === undefined ? bound : { address: source, port: bound.port };
     options.join(fd, request);
     const buffers = options.buffers(fd);
     const family = familyOf(request.local.address);
-    return { machinery, request, family, fd, local, buffers, coalesces, broadcasts: planBroadcasts(request) };
+    const broadcasts = planBroadcasts(request);
+    return { machinery, request, family, fd, local, buffers, coalesces, missing, broadcasts };
   } catch (error) {
     calls.close(fd);
     throw openError(error, request, request.local);

@@ -2,7 +2,7 @@ import { joinError } from '../errors.js';
 import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
 import { type Family, familyOf, isMulticast } from '../../address/endpoint.js';
 import { ipv4Of } from '../../address/interfaces.js';
-import type { KernelBuffers, OpenRequest } from '../engine.js';
+import type { KernelBuffers, MissingFeature, OpenRequest } from '../engine.js';
 import { DatagramError } from '../../errors.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';
 import { AddressWriter } from './addresses.js';
@@ -56,6 +56,20 @@ const MEMINFO = { drops: 32, bytes: 36 } as const;
  */
 const GROUP_REQ = { interface: 0, group: 8, bytes: 136, source: 136, bytesWithSource: 264 } as const;
 
+/**
+ * What a socket lacks if the kernel refuses an option that only one feature needs. Such an option may be missing in an
+ * older kernel, in a sandbox or under an emulator.
+ */
+const CONSEQUENCES = {
+  SO_RCVBUF: 'the receive buffer has the default size of the system',
+  SO_TIMESTAMPNS: 'the time of a datagram is the time when it was read',
+  UDP_GRO: 'the kernel does not coalesce datagrams, so receiving is slower',
+  IP_RECVERR: 'ICMP errors are not heard',
+  IPV6_RECVERR: 'ICMP errors of IPv6 are not heard',
+  IP_PKTINFO: 'the address that a datagram was sent to is not known',
+  IPV6_RECVPKTINFO: 'the address that a datagram was sent to is not known',
+} as const;
+
 /** Sets and reads socket options with setsockopt(2) and getsockopt(2). */
 export class SocketOptionCalls {
   readonly #calls: SystemCalls;
@@ -80,28 +94,43 @@ export class SocketOptionCalls {
   }
 
   /**
-   * Sets all other options except groups: those of the request, and those that the engine needs. Returns whether the
-   * kernel coalesces datagrams from now on.
+   * Sets all other options except groups: those of the request, and those that the engine uses. Returns the features
+   * whose option the kernel refused.
    *
-   * @throws the system's error, or a {@link DatagramError}
+   * @throws the system's error, or a {@link DatagramError}, if the socket cannot be as the request asks
    */
-  configure(fd: number, { local, dualStack, options }: OpenRequest): { readonly coalesces: boolean } {
+  configure(fd: number, { local, remote, dualStack, options }: OpenRequest): readonly MissingFeature[] {
     const families: readonly Family[] = dualStack ? [4, 6] : [familyOf(local.address)];
     const { recvBufferBytes, sendBufferBytes } = options;
-    this.#set(fd, SOL_SOCKET, SO_RCVBUF, recvBufferBytes ?? DEFAULT_RECV_BUFFER_BYTES);
-    if (recvBufferBytes !== undefined) this.#enforce(fd, SO_RCVBUF, SO_RCVBUFFORCE, recvBufferBytes);
+    const missing: MissingFeature[] = [];
+    const prefer = (level: number, option: number, value: number, name: keyof typeof CONSEQUENCES): void => {
+      if (this.#trySet(fd, level, option, value)) return;
+      const { code = '' } = systemError('setsockopt', this.#calls.errno());
+      missing.push({ option: name, code, consequence: CONSEQUENCES[name] });
+    };
+    if (recvBufferBytes === undefined) prefer(SOL_SOCKET, SO_RCVBUF, DEFAULT_RECV_BUFFER_BYTES, 'SO_RCVBUF');
+    else {
+      this.#set(fd, SOL_SOCKET, SO_RCVBUF, recvBufferBytes);
+      this.#enforce(fd, SO_RCVBUF, SO_RCVBUFFORCE, recvBufferBytes);
+    }
     if (sendBufferBytes !== undefined) {
       this.#set(fd, SOL_SOCKET, SO_SNDBUF, sendBufferBytes);
       this.#enforce(fd, SO_SNDBUF, SO_SNDBUFFORCE, sendBufferBytes);
     }
     if (options.broadcast === true) this.#set(fd, SOL_SOCKET, SO_BROADCAST, 1);
-    this.#set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    prefer(SOL_SOCKET, SO_TIMESTAMPNS, 1, 'SO_TIMESTAMPNS');
     // Kernels before 5.0 do not have UDP_GRO.
-    const coalesces = options.exactDrops !== true && this.#trySet(fd, SOL_UDP, UDP_GRO, 1);
-    for (const family of families) this.#configureFamily(fd, family, options);
-    if (familyOf(local.address) === 6) this.#set(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
-    else this.#set(fd, SOL_IP, IP_PKTINFO, 1);
-    return { coalesces };
+    if (options.exactDrops !== true) prefer(SOL_UDP, UDP_GRO, 1, 'UDP_GRO');
+    for (const family of families) {
+      const [level, option] = family === 4 ? [SOL_IP, IP_RECVERR] : [SOL_IPV6, IPV6_RECVERR];
+      // A client that hears no refusals would take them for silence.
+      if (remote !== undefined) this.#set(fd, level, option, 1);
+      else prefer(level, option, 1, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR');
+      this.#configureFamily(fd, family, options);
+    }
+    if (familyOf(local.address) === 6) prefer(SOL_IPV6, IPV6_RECVPKTINFO, 1, 'IPV6_RECVPKTINFO');
+    else prefer(SOL_IP, IP_PKTINFO, 1, 'IP_PKTINFO');
+    return missing;
   }
 
   /** Exceeds the system's limit if it granted a smaller buffer. Fails silently without CAP_NET_ADMIN (socket(7)). */
@@ -115,7 +144,6 @@ export class SocketOptionCalls {
     const set = (forIpv4: number, forIpv6: number, value: number): void => {
       this.#set(fd, is4 ? SOL_IP : SOL_IPV6, is4 ? forIpv4 : forIpv6, value);
     };
-    set(IP_RECVERR, IPV6_RECVERR, 1);
     if (ttl !== undefined) {
       set(IP_TTL, IPV6_UNICAST_HOPS, ttl);
       set(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, ttl);

@@ -1,5 +1,13 @@
 import type { Endpoint } from '../../address/endpoint.js';
-import type { EngineEvents, EngineOutgoing, EngineSocket, KernelBuffers, OpenRequest, SendFailure } from '../engine.js';
+import type {
+  EngineEvents,
+  EngineOutgoing,
+  EngineSocket,
+  KernelBuffers,
+  MissingFeature,
+  OpenRequest,
+  SendFailure,
+} from '../engine.js';
 import { openError } from '../errors.js';
 import { ErrorQueue } from './error-queue.js';
 import type { Machinery } from './machinery.js';
@@ -52,6 +60,10 @@ export class LinuxSocket implements EngineSocket {
 
   get buffers(): KernelBuffers {
     return this.#opened.buffers;
+  }
+
+  get missing(): readonly MissingFeature[] {
+    return this.#opened.missing;
   }
 
   send(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]> {

@@ -73,6 +73,12 @@ export interface SystemCalls {
 }
 
 /**
+ * Runtimes that run programs for Node on another event loop than libuv, by the name of their global object. They load
+ * koffi, and the first watch of a descriptor ends the process.
+ */
+const OTHER_RUNTIMES = ['Bun', 'Deno'] as const;
+
+/**
  * Loads `koffi`, finds the functions, and checks that the structures of this system have the layout that the engine
  * expects.
  *
@@ -83,6 +89,8 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
   if (!['x64', 'arm64'].includes(arch()) || endianness() !== 'LE') {
     throw unavailable(`it supports x64 and arm64, not ${arch()}`);
   }
+  const other = OTHER_RUNTIMES.find((name) => name in globalThis);
+  if (other !== undefined) throw unavailable(`it needs the event loop of Node, and this is ${other}`);
   // When a worker thread is terminated, its handles are closed after its JavaScript has ended. koffi's watch would
   // still call JavaScript and crash the process.
   if (!isMainThread) throw unavailable('it runs in the main thread only, and this is a worker thread');
@@ -212,7 +220,7 @@ function checkByUse(calls: SystemCalls): void {
 }
 
 /** Makes the error of a failed call in the form of Node: `bind EADDRINUSE`, with `code`, `errno` and `syscall`. */
-export function systemError(syscall: string, errno: number): Error {
+export function systemError(syscall: string, errno: number): NodeJS.ErrnoException {
   const code = getSystemErrorName(-errno);
   return Object.assign(new Error(`${syscall} ${code}`), { errno: -errno, code, syscall });
 }

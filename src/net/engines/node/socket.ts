@@ -8,6 +8,7 @@ import { Sending } from './sending.js';
 /** A socket of `node:dgram`. */
 export class NodeSocket implements EngineSocket {
   readonly kernelDropsAreLowerBound = false;
+  readonly missing = [];
   readonly #opened: OpenedSocket;
   readonly #receiving: Receiving;
   readonly #sending: Sending;
@@ -59,6 +60,7 @@ export class NodeSocket implements EngineSocket {
 /** Two sockets on one port: the connected one receives from the peer, the unconnected one receives strays. */
 export class SocketPair implements EngineSocket {
   readonly kernelDropsAreLowerBound = false;
+  readonly missing = [];
   readonly #connected: EngineSocket;
   readonly #strays: EngineSocket;
 
