@@ -13,7 +13,7 @@ const EXAMPLES: readonly Example[] = [
   { line: 'udpcat serve 8000', says: 'print what arrives' },
   { line: 'udpcat send 127.0.0.1:8000 hello', says: 'send one datagram' },
   { line: 'udpcat send 127.0.0.1:7000 hi --expect hi', says: 'check a service by its status' },
-  { line: 'udpcat send 192.0.2.1:53 --probe dns:a.test', says: 'check a name server' },
+  { line: 'udpcat send 192.0.2.1 --probe dns:a.example', says: 'check a name server' },
   { line: 'udpcat echo 7000', says: 'send all datagrams back' },
 ];
 

@@ -30,7 +30,7 @@ const EXAMPLES: readonly Example[] = [
   { line: 'udpcat send 127.0.0.1:8000 hello', says: 'send one datagram' },
   { line: 'udpcat send 127.0.0.1:7000 hi --expect hi', says: 'status 0 ok, 3 silent, 4 refused' },
   { line: "udpcat send -x 192.0.2.1:53 '12 34 ff'", says: 'hex, for the reply too' },
-  { line: 'udpcat send 192.0.2.1:53 --probe dns:a.test', says: 'check a name server' },
+  { line: 'udpcat send 192.0.2.1 --probe dns:a.example', says: 'check a name server' },
   { line: "printf 'a\\nb\\n' | udpcat send 8000", says: 'one datagram a line' },
   { line: 'udpcat send 8000 --file a.bin -w 1s -o dump', says: 'a file, and the replies' },
 ];
