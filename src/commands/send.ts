@@ -62,6 +62,7 @@ const LAST_WRITES_MS = 50;
 
 /** Sends, waits and judges. Resolves to the exit status, or to the signal that ends the process. */
 export async function runSend(plan: SendPlan, context: Context): Promise<Ending> {
+  if (plan.advice !== undefined) context.log.warn(plan.advice);
   const interruption = new Interruption(context.stop);
   const output = new RunOutput(plan, context, () => {
     interruption.interrupt('output');

@@ -2,7 +2,7 @@ import type { CliCommand, Example } from '../cli/command.js';
 import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
 import { LoadedResponder } from '../responders/load.js';
 import type { ResponsePlan } from '../responders/plan.js';
-import { planResponse, responseOptions } from './options/responses.js';
+import { adviseShell, planResponse, responseOptions } from './options/responses.js';
 import type { Context, Io } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
 import { describeFailure } from '../text/failure.js';
@@ -28,6 +28,8 @@ function serveOptions() {
 export interface ServePlan extends ServicePlan {
   /** How the service responds. Undefined: it does not. */
   readonly response?: ResponsePlan | undefined;
+  /** A warning about the command line. */
+  readonly advice?: string | undefined;
   /** The encoding of typed lines. */
   readonly encoding: Encoding;
   /** Whether typed lines go to the peer that sent the last datagram. */
@@ -67,11 +69,13 @@ async function planServe(
 ): Promise<ServePlan> {
   const socket = await planLocal(args, values, io);
   const typing = values.interactive ?? (io.terminals.stdin && io.isForeground());
-  return { ...values, ...socket, typing, response: await planResponse(values, socket.local, io) };
+  const advice = adviseShell(values.exec, values.shell);
+  return { ...values, ...socket, typing, advice, response: await planResponse(values, socket.local, io) };
 }
 
 /** Serves until an option or a signal ends it. Resolves to the exit status. */
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
+  if (plan.advice !== undefined) context.log.warn(plan.advice);
   using served = new LoadedResponder(plan.response, context);
   const loading = served.load().then((responder) => ({ responder }));
   const loaded = await unlessAborted(loading, [context.stop], () => undefined);

@@ -9,7 +9,7 @@ import {
 } from './arguments.js';
 import { type Address } from './address/address.js';
 import { type Endpoint, type Family } from './address/endpoint.js';
-import { interfaceExists } from './address/interfaces.js';
+import { interfaceExists, noInterface } from './address/interfaces.js';
 import { checkAddress, parseAddress } from './address/parse.js';
 import { type EngineChoice, ENGINES } from './engines/choice.js';
 import type { EngineName, SocketOptions } from './engines/engine.js';
@@ -133,7 +133,7 @@ function only<Option extends SocketOption>(engine: EngineName, option: Option): 
 function checkInterface(option: string, name: unknown): void {
   checkText(option, name);
   if (typeof name !== 'string' || interfaceExists(name)) return;
-  throw new DatagramError('INVALID_OPTION', `${option}: this host has no interface "${name}"`);
+  throw new DatagramError('INVALID_OPTION', `${option}: ${noInterface(name)}`);
 }
 
 /**

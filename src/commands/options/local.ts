@@ -5,7 +5,7 @@ import type { Io } from '../../run/context.js';
 import { countInherited, findInherited } from '../../service/inherited-socket.js';
 import type { ServicePlan } from '../../service/plan.js';
 import { familyOption } from './socket.js';
-import { checkJoins, checkShared, readAddress, readBind, socketOptions } from './plan.js';
+import { checkJoins, checkShared, readAddress, readBind, readLocalAddress, socketOptions } from './plan.js';
 import type { ServingValues } from './serving.js';
 
 /** The part of a {@link ServicePlan} about the socket. */
@@ -47,7 +47,7 @@ async function readLocal(
     return { fd, local: readAddress(bound, parseAddress, values) };
   }
   if (values.bind !== undefined) return { local: readBind(values.bind, parseAddress, values) };
-  return { local: readAddress(argument ?? '0', parseAddress, values) };
+  return { local: readLocalAddress(argument ?? '0', parseAddress, values) };
 }
 
 /** Explains excess arguments. Users of netcat write the port as an argument of its own. */

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Command } from 'commander';
 import { checkFamily } from '../../net/address/address.js';
-import { interfaceExists } from '../../net/address/interfaces.js';
+import { addressesOf, interfaceExists, noInterface } from '../../net/address/interfaces.js';
 import {
   type Address,
   DatagramError,
@@ -41,10 +41,26 @@ function asUsage<Value>(option: string, check: () => Value): Value {
   }
 }
 
+/** Reads the address to bind. @throws {UsageError} also for the name of an interface */
+export function readLocalAddress(text: string, parse: (text: string) => Address, values: SharedValues): Address {
+  const [, name = text, port = ''] = /^(.*):(\d+)$/s.exec(text) ?? [];
+  if (interfaceExists(name)) {
+    const [example] = addressesOf(name);
+    const address = example === undefined ? '' : `one of its addresses, for example ${withPort(example, port)}, or `;
+    throw new UsageError(`"${name}" is an interface; write ${address}an address and --bind-device ${name}`);
+  }
+  return readAddress(text, parse, values);
+}
+
+function withPort(address: string, port: string): string {
+  if (port === '') return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** Reads the value of `--bind`. @throws {UsageError} with the name of the option */
 export function readBind(text: string, parse: (text: string) => Address, values: SharedValues): Address {
   try {
-    return readAddress(text, parse, values);
+    return readLocalAddress(text, parse, values);
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(`option '-b, --bind': ${error.message}`);
     throw error;
@@ -132,10 +148,10 @@ export function checkShared(values: SharedValues, io: Io): void {
     throw new UsageError("option '-o raw' would write raw bytes to a terminal: redirect it, or add --force");
   }
   if (values.interface !== undefined && !interfaceExists(values.interface)) {
-    throw new UsageError(`option '--interface': this host has no interface "${values.interface}"`);
+    throw new UsageError(`option '--interface': ${noInterface(values.interface)}`);
   }
   if (values.bindDevice !== undefined && !interfaceExists(values.bindDevice)) {
-    throw new UsageError(`option '--bind-device': this host has no interface "${values.bindDevice}"`);
+    throw new UsageError(`option '--bind-device': ${noInterface(values.bindDevice)}`);
   }
   asUsage("option '--join': ", () => {
     checkMemberships(joinOptions(values));

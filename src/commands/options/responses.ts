@@ -83,6 +83,18 @@ async function planProgram(exec: string, values: ResponseValues, io: Io): Promis
   return { kind: 'program', program, timeoutMs, concurrency };
 }
 
+/**
+ * Warns of a command that only a shell understands, but that no shell will run. Undefined: there is nothing to warn of.
+ */
+export function adviseShell(exec: string | undefined, shell: true | undefined): string | undefined {
+  if (exec === undefined || shell === true) return undefined;
+  const outsideSingleQuotes = exec.replace(/\\.|'[^']*'/gs, '');
+  const unquoted = outsideSingleQuotes.replace(/"[^"]*"/gs, '');
+  const [sign] = /\|\|?|&&|[<>;]/.exec(unquoted) ?? /\$[\w({]|`/.exec(outsideSingleQuotes) ?? [];
+  if (sign === undefined) return undefined;
+  return `--exec: "${sign}" goes to the program as it is, because no shell runs; add --shell for a shell`;
+}
+
 /** Splits a command into words by blanks and quotes, as a POSIX shell does. It knows no `$`, `|` or `*`. */
 async function splitWords(exec: string): Promise<Program> {
   const { split } = await import('shlex');

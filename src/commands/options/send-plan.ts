@@ -30,6 +30,8 @@ type Inferred =
 /** The parsed command line of `udpcat send`. It is also an {@link ExchangePlan}. */
 export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | 'probe'>, Pick<ExchangePlan, Inferred> {
   readonly source: Address | undefined;
+  /** A warning about the command line. */
+  readonly advice?: string | undefined;
 }
 
 /** From this number of datagrams on, the linux engine is worth its time to load. */
@@ -90,6 +92,7 @@ export async function planSend(
     ...rest,
     destination,
     source,
+    advice: adviseOneAddress(address, messages),
     socket: socketOptions(values, { pays: isLarge(values) }),
     messages: from,
     expectations,
@@ -147,6 +150,26 @@ function readDestination(
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(error.message.replace(/:PORT$/, `:${port}`));
     throw error;
+  }
+}
+
+/** Warns of messages that look like further addresses. Undefined: the first message does not look like one. */
+function adviseOneAddress(address: string, messages: readonly string[]): string | undefined {
+  const end = messages.findIndex((message) => !looksLikeAddress(message));
+  const [first, ...others] = messages.slice(0, end < 0 ? undefined : end).map((text) => `"${text}"`);
+  if (first === undefined) return undefined;
+  const [what, verb] = others.length === 0 ? ['message', 'looks like an address'] : ['messages', 'look like addresses'];
+  return `the ${what} ${[first, ...others].join(', ')} ${verb}, and ${address} is the only receiver; run udpcat once for each`;
+}
+
+/** Whether a message is an address with a port, and its host is a literal, `localhost` or a name with a dot. */
+function looksLikeAddress(message: string): boolean {
+  if (!/:\d+$/.test(message)) return false;
+  try {
+    const { host } = parseAddress(message);
+    return host.kind === 'literal' || (host.kind === 'name' && /\.|^localhost$/.test(host.name));
+  } catch {
+    return false;
   }
 }
 

@@ -18,6 +18,24 @@ export function anyInterface(): string {
   return Object.keys(networkInterfaces()).find((name) => name !== 'lo') ?? 'eth0';
 }
 
+/**
+ * Says that this host has no interface of that name, and which name was probably meant: the name of the interface with that
+ * address or that number.
+ */
+export function noInterface(name: string): string {
+  const meant = Object.entries(networkInterfaces()).find(([, entries = []]) =>
+    entries.some(
+      ({ address, scopeid }) => address === name || (scopeid !== undefined && scopeid > 0 && String(scopeid) === name),
+    ),
+  );
+  return `this host has no interface "${name}"${meant === undefined ? '' : `; write ${meant[0]}, the name of the interface`}`;
+}
+
+/** Returns the addresses of an interface. None for text that is no interface of this host. */
+export function addressesOf(interfaceName: string): readonly string[] {
+  return networkInterfaces()[interfaceName]?.map(({ address }) => address) ?? [];
+}
+
 /** Whether this host has a network interface of that name. */
 export function interfaceExists(name: string): boolean {
   return Object.hasOwn(networkInterfaces(), name) || interfacesOfLinux().includes(name);

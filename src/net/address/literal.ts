@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 as isIPv6InFull, SocketAddress } from 'node:net';
 import { invalidAddress } from './address.js';
 import { isMulticast } from './endpoint.js';
-import { anyInterface, interfaceExists } from './interfaces.js';
+import { anyInterface, interfaceExists, noInterface } from './interfaces.js';
 
 export const ONLY_LINK_LOCAL = 'only a link-local address has a zone';
 
@@ -35,7 +35,7 @@ export function canonicalAddress(literal: string, written = literal): string {
     if (isMulticast(canonical)) return canonical;
     throw invalidAddress(written, `a link-local address needs its interface: ${canonical}%${anyInterface()}`);
   }
-  if (!interfaceExists(zone)) throw invalidAddress(written, `this host has no interface "${zone}"`);
+  if (!interfaceExists(zone)) throw invalidAddress(written, noInterface(zone));
   return `${canonical}%${zone}`;
 }
 

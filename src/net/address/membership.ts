@@ -1,7 +1,7 @@
 import { isIP, SocketAddress } from 'node:net';
 import { checkText, isRecord, wrongArgument } from '../arguments.js';
 import { familyOf, isMulticast, isWildcard } from './endpoint.js';
-import { interfaceExists } from './interfaces.js';
+import { interfaceExists, noInterface } from './interfaces.js';
 import type { Endpoint } from '../datagram.js';
 import { DatagramError } from '../errors.js';
 
@@ -98,7 +98,7 @@ export function checkMemberships(options: JoinOptions): void {
   for (const [index, membership] of memberships.entries()) {
     const { group, source, interface: name } = membership;
     if (name !== undefined && !interfaceExists(name)) {
-      throw cannotJoin(formatMembership(membership), `this host has no interface "${name}"`);
+      throw cannotJoin(formatMembership(membership), noInterface(name));
     }
     const before = memberships.slice(0, index).filter((other) => other.group === group && other.interface === name);
     if (before.some((other) => other.source === source)) {

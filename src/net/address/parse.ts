@@ -3,6 +3,7 @@ import { isEndpoint, shown } from '../arguments.js';
 import { DatagramError } from '../errors.js';
 import { type Address, type Host, invalidAddress, isAddress, noAddress } from './address.js';
 import type { Endpoint } from './endpoint.js';
+import { inBrackets, refuseForeign } from './foreign.js';
 import { canonicalAddress, isIPv6, ONLY_LINK_LOCAL, splitZone } from './literal.js';
 
 /**
@@ -32,6 +33,7 @@ export function parseAddress(text: string): Address {
  */
 export function parseWithDefaultPort(text: string, defaultPort: number | undefined): Address {
   const rest = withoutScheme(text);
+  refuseForeign(rest);
   if (/^\d+$/.test(rest)) return { host: { kind: 'loopback' }, port: parsePort(rest, text) };
   const { host, port } = splitHostPort(rest, text);
   if (port !== undefined) return { host, port: parsePort(port, text) };
@@ -47,6 +49,7 @@ export function parseWithDefaultPort(text: string, defaultPort: number | undefin
  */
 export function parseSourceAddress(text: string): Address {
   const rest = withoutScheme(text);
+  refuseForeign(rest);
   if (/^\d+$/.test(rest)) return { host: { kind: 'any' }, port: parsePort(rest, text) };
   if (isIPv6(splitZone(rest).bare)) return { host: literalOrAny(rest), port: 0 };
   const { host, port } = splitHostPort(rest, text);
@@ -54,7 +57,7 @@ export function parseSourceAddress(text: string): Address {
 }
 
 function withoutScheme(text: string): string {
-  return text.startsWith('udp://') ? text.slice('udp://'.length) : text;
+  return /^udp:\/\//i.test(text) ? text.slice('udp://'.length) : text;
 }
 
 function splitHostPort(rest: string, text: string): { host: Host; port: string | undefined } {
@@ -64,9 +67,8 @@ function splitHostPort(rest: string, text: string): { host: Host; port: string |
     if (!isIPv6(splitZone(inner).bare)) throw invalidAddress(text, `"${inner}" is not an IPv6 address`);
     return { host: literalOrAny(inner, text), port };
   }
-  if (isIPv6(splitZone(rest).bare)) {
-    throw invalidAddress(text, `write an IPv6 address in brackets: [${rest}]:PORT`);
-  }
+  const remedy = inBrackets(rest);
+  if (remedy !== undefined) throw invalidAddress(text, `write an IPv6 address in brackets: ${remedy}`);
   const colon = rest.lastIndexOf(':');
   const written = colon < 0 ? rest : rest.slice(0, colon);
   const port = colon < 0 ? undefined : rest.slice(colon + 1);
