@@ -48,11 +48,13 @@ const CHECKSUM_BYTES = 4;
  * the version of Node and on its flags, because V8 rejects code that was compiled with another version or other flags.
  *
  * @param kind Distinguishes several files of one program: 1 to 16 lower-case letters.
- * @returns `undefined` if no code is kept: on Windows, and with `NODE_DISABLE_COMPILE_CACHE=1`.
+ * @returns `undefined` if no code is kept: on Windows, under Bun and Deno, and with `NODE_DISABLE_COMPILE_CACHE=1`.
  */
 export function nameOf(kind: string, program: Buffer): string | undefined {
-  const { geteuid, env, execArgv, version, arch } = process;
+  const { geteuid, env, execArgv, version, versions, arch } = process;
   if (geteuid === undefined || env.NODE_DISABLE_COMPILE_CACHE === '1') return undefined;
+  // Bun and Deno also report a version of Node, but their compiled code is another.
+  if (versions.bun !== undefined || versions.deno !== undefined) return undefined;
   const flags = [env.NODE_OPTIONS, ...execArgv].join('\0');
   const checksum = crc32(flags, crc32(program)).toString(16).padStart(8, '0');
   return [kind, version, arch, checksum].join('-');

@@ -1,4 +1,4 @@
-import { createReadStream, fstatSync, readFileSync } from 'node:fs';
+import { createReadStream, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
@@ -6,6 +6,7 @@ import type { Ending, Io, StopSignal } from '../src/run/context.js';
 import { ExitCode, numberingOf, statusIn } from '../src/run/exit-code.js';
 import { runCommandLine } from '../src/commands/program.js';
 import { FileStream } from '../src/output/file-stream.js';
+import { argumentBytes, endBySignal, interrupt, isForeground, isPiped, onSignal, programs } from './system.js';
 
 /** The version of the package. The build sets it. */
 declare const __UDPCAT_VERSION__: string;
@@ -49,23 +50,21 @@ const io: Io = {
     return () => reporters.delete(listener);
   },
   onReload: (listener) => {
-    if (process.listenerCount('SIGHUP') === 0) process.on('SIGHUP', onReload);
+    if (process.listenerCount('SIGHUP') === 0) onSignal('SIGHUP', onReload);
     reloaders.add(listener);
     return () => reloaders.delete(listener);
   },
-  killGroup,
+  programs,
   isForeground,
   isPiped,
-  interrupt: () => {
-    process.kill(0, 'SIGINT');
-  },
+  interrupt,
   argumentBytes,
   leaveBy: (momentMs) => {
     leaveByMs = Math.min(leaveByMs, momentMs);
   },
 };
 
-const onSignal = (signal: StopSignal): void => {
+const onStop = (signal: StopSignal): void => {
   if (!stop.signal.aborted) {
     stop.abort(signal);
     return;
@@ -74,15 +73,18 @@ const onSignal = (signal: StopSignal): void => {
   force.abort();
   if (ending !== undefined) leave(ending);
 };
-process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  onSignal(signal, () => {
+    onStop(signal);
+  });
+}
 const onReport = (): void => {
   for (const report of reporters) report();
 };
 const onReload = (): void => {
   for (const reload of reloaders) reload();
 };
-// Where the system lacks one of these signals, Node takes its name for an event that never occurs.
-process.on('SIGUSR2', onReport).on('SIGINFO', onReport);
+for (const signal of ['SIGUSR2', 'SIGINFO'] as const) onSignal(signal, onReport);
 
 /** Writes an error without the log, which may be the part that failed: without free descriptors it cannot be loaded. */
 function tellBluntly(error: unknown): Ending {
@@ -108,8 +110,7 @@ function isBlackHole(stream: Writable): boolean {
  */
 function leave(how: Ending): void {
   if (typeof how === 'string') {
-    process.removeAllListeners(how);
-    process.kill(process.pid, how);
+    endBySignal(how);
     return;
   }
   process.exitCode = how;
@@ -146,53 +147,4 @@ function forced(): Promise<void> {
       resolve();
     });
   });
-}
-
-/**
- * Whether this process is in the foreground of its terminal. Only the process group in the foreground may read a
- * terminal (proc_pid_stat(5): pgrp and tpgid).
- */
-function isForeground(): boolean {
-  try {
-    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\)/s, '').trim().split(' ');
-    return fields[2] === fields[5];
-  } catch {
-    return true;
-  }
-}
-
-function isPiped(): boolean {
-  try {
-    const stdin = fstatSync(0);
-    return stdin.isFIFO() || (stdin.isFile() && stdin.size > 0);
-  } catch {
-    // stdin is closed.
-    return false;
-  }
-}
-
-function killGroup(group: number): void {
-  try {
-    process.kill(-group, 'SIGKILL');
-  } catch {
-    // No process of the group is left.
-  }
-}
-
-/**
- * Returns the arguments as bytes, of which Node has only decoded text. Undefined where the system does not tell them.
- */
-function argumentBytes(): readonly Uint8Array[] | undefined {
-  try {
-    const line = readFileSync('/proc/self/cmdline');
-    const parts: Uint8Array[] = [];
-    let from = 0;
-    for (let at = line.indexOf(0); at >= 0; at = line.indexOf(0, from)) {
-      parts.push(line.subarray(from, at));
-      from = at + 1;
-    }
-    return parts;
-  } catch {
-    return undefined;
-  }
 }

@@ -8,6 +8,7 @@ import { MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Log } from '../output/log.js';
 import { describeFailure, LocalFailure } from '../text/failure.js';
 import { checkReplySize, type ResponsePlan } from './plan.js';
+import type { ProgramControl } from './program-run.js';
 import { respondEach, type Responder } from './responder.js';
 import type { RuleResponder } from './rule-responder.js';
 
@@ -21,8 +22,8 @@ export interface Surroundings {
    * Calls the listener whenever the user asks for files to be read again (SIGHUP). Returns a function that stops this.
    */
   onReload(listener: () => void): () => void;
-  /** Kills every process of a process group (SIGKILL). */
-  killGroup(group: number): void;
+  /** How programs are started and killed. */
+  readonly programs: ProgramControl;
 }
 
 /**
@@ -77,14 +78,11 @@ export class LoadedResponder {
 
   async #loadProgram({ program, timeoutMs, concurrency }: ResponsePlan & { kind: 'program' }): Promise<Responder> {
     const context = this.#context;
-    const { log, force } = context;
+    const { log, force, programs: control } = context;
     const env = withoutServiceManager(context.env);
     if (program.kind === 'words') await checkProgram(program.file, env.PATH);
     const { ProgramResponder } = await import('./program-responder.js');
-    const killGroup = (group: number): void => {
-      context.killGroup(group);
-    };
-    return new ProgramResponder({ program, timeoutMs, concurrency, env, log, force, killGroup });
+    return new ProgramResponder({ program, timeoutMs, concurrency, env, log, force, control });
   }
 
   async #loadRules(path: string): Promise<Responder> {

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type Datagram, familyOf, formatEndpoint, MAX_PAYLOAD_BYTES } from '../net/index.js';
 import type { Log } from '../output/log.js';
 import { Alarm } from '../timing/alarm.js';
-import { type Program, runProgram } from './program-run.js';
+import { type Program, type ProgramControl, runProgram } from './program-run.js';
 import type { Responder, Sink } from './responder.js';
 
 /** Options of {@link ProgramResponder}. */
@@ -18,8 +18,7 @@ export interface ProgramOptions {
   readonly log: Log;
   /** Kills all programs. No program is started after it. */
   readonly force: AbortSignal;
-  /** Kills every process of a process group, if it has any (SIGKILL). */
-  readonly killGroup: (group: number) => void;
+  readonly control: ProgramControl;
 }
 
 /**
@@ -82,7 +81,7 @@ export class ProgramResponder implements Responder {
 
   async #run(request: Datagram, sink: Sink): Promise<void> {
     const { data, remote, local = sink.local } = request;
-    const { program, timeoutMs, env, log, killGroup } = this.#options;
+    const { program, timeoutMs, env, log, control } = this.#options;
     const peer = formatEndpoint(remote);
     const result = await runProgram(program, {
       input: data,
@@ -99,7 +98,7 @@ export class ProgramResponder implements Responder {
       onErrorLine: (line) => {
         log.info(`${peer}: ${line}`, { peer });
       },
-      killGroup,
+      control,
     });
     switch (result.kind) {
       case 'ended':

@@ -9,6 +9,18 @@ export type Program =
   | { readonly kind: 'words'; readonly file: string; readonly args: readonly string[] }
   | { readonly kind: 'shell'; readonly line: string };
 
+/** How the system starts programs and kills them. */
+export interface ProgramControl {
+  /** Whether a program gets a session and process group of its own: everywhere but on Windows. */
+  readonly detached: boolean;
+  /**
+   * Kills a program and every process that it started. No such process is no error.
+   *
+   * @param hasEnded Whether the program itself has ended. Some systems then do not find the processes that it started.
+   */
+  killTree(pid: number, hasEnded: boolean): void;
+}
+
 /** Options of {@link runProgram}. */
 export interface RunOptions {
   /** The bytes of stdin. */
@@ -25,8 +37,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Called with the lines on stderr: at most 100, of at most 1000 bytes each. */
   readonly onErrorLine: (line: string) => void;
-  /** Kills every process of a process group (SIGKILL). A group without processes is no error. */
-  readonly killGroup: (group: number) => void;
+  /** How the program is started and killed. */
+  readonly control: ProgramControl;
 }
 
 /** How a run ended. */
@@ -39,8 +51,8 @@ export type RunResult =
   | { readonly kind: 'aborted' };
 
 /**
- * Runs a program in a session and process group of its own. So Ctrl-C on the terminal does not reach it, and processes
- * that it started are killed with it. It inherits no file descriptors but stdin, stdout and stderr. Never rejects.
+ * Runs a program in a session and process group of its own, on Windows with a hidden console of its own. So Ctrl-C on the
+ * terminal does not reach it, and processes that it started are killed with it. It inherits no file descriptors but stdin, stdout and stderr. Never rejects.
  */
 export function runProgram(program: Program, options: RunOptions): Promise<RunResult> {
   return new Promise((resolve) => {
@@ -96,7 +108,7 @@ class Run {
     child.once('close', (status, signal) => {
       this.#lines.end();
       // The streams are closed. Processes that are still running can send nothing any more.
-      this.#killGroup();
+      this.#killTree();
       this.#settle(this.#verdict ?? this.#resultOf(status, signal));
     });
     // A program may end without reading its stdin. That is no error.
@@ -129,13 +141,13 @@ class Run {
 
   #kill(verdict: RunResult): void {
     this.#verdict ??= verdict;
-    this.#killGroup();
+    this.#killTree();
     // A process that left the group was not killed, and would keep the streams open.
     for (const stream of this.#child?.stdio ?? []) stream?.destroy();
   }
 
-  #killGroup(): void {
-    if (this.#child?.pid !== undefined) this.#options.killGroup(this.#child.pid);
+  #killTree(): void {
+    if (this.#child?.pid !== undefined) this.#options.control.killTree(this.#child.pid, this.#hasEnded);
   }
 
   #settle(result: RunResult): void {
@@ -145,8 +157,8 @@ class Run {
   }
 }
 
-function start(program: Program, { env }: RunOptions): ChildProcess {
-  const shared = { env, detached: true, windowsHide: true, stdio: 'pipe' } as const;
+function start(program: Program, { env, control }: RunOptions): ChildProcess {
+  const shared = { env, detached: control.detached, windowsHide: true, stdio: 'pipe' } as const;
   if (program.kind === 'shell') return spawn(program.line, { ...shared, shell: true });
   return spawn(program.file, program.args, shared);
 }

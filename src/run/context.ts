@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { createLog, type Log, type LogLevel } from '../output/log.js';
+import type { ProgramControl } from '../responders/program-run.js';
 import { createPalette, type Palette, wantsColor } from '../output/palette.js';
 import type { LogPlan } from './plan.js';
 
@@ -36,8 +37,8 @@ export interface Io {
    * Before the first listener, SIGHUP ends the process.
    */
   onReload(listener: () => void): () => void;
-  /** Kills all processes of a process group with SIGKILL. Without such processes it does nothing. */
-  killGroup(group: number): void;
+  /** How programs are started and killed. */
+  readonly programs: ProgramControl;
   /** Whether the process is in the foreground of its terminal. A background process that reads from the terminal is stopped. */
   isForeground(): boolean;
   /** Whether stdin is a pipe, or a file that is not empty. False for a terminal, a socket and `/dev/null`. */

@@ -77,7 +77,7 @@ export function openIo(options: InProcessOptions = {}, args: readonly string[] =
     force,
     onReport: () => () => undefined,
     onReload: () => () => undefined,
-    killGroup: () => undefined,
+    programs: { detached: true, killTree: () => undefined },
     isForeground: () => true,
     isPiped: () => false,
     interrupt: () => undefined,

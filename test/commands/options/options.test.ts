@@ -26,7 +26,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     force: new AbortController().signal,
     onReport: () => () => undefined,
     onReload: () => () => undefined,
-    killGroup: () => undefined,
+    programs: { detached: true, killTree: () => undefined },
     isForeground: () => false,
     isPiped: () => false,
     interrupt: () => undefined,
