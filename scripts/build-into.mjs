@@ -1,8 +1,8 @@
 // Builds everything that dist holds into a folder.
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { bundle, root } from './bundle.mjs';
+import { bundle, bundleModule, root } from './bundle.mjs';
 import { thirdPartyLicences } from './licences.mjs';
 import { manPage } from './man-page.mjs';
 
@@ -15,9 +15,12 @@ import { manPage } from './man-page.mjs';
  * @returns {Promise<boolean>} false if the sources are wrong; the errors are on stderr then
  */
 export async function buildInto(folder, { sourcemap }) {
-  if (!compileModule(join(folder, 'net'))) return false;
+  const net = join(folder, 'net');
+  if (!declareModule(net)) return false;
+  await removeHidden(net);
   let metafiles;
   try {
+    await bundleModule({ outdir: net, sourcemap });
     metafiles = await bundle({ outdir: join(folder, 'bin'), sourcemap });
   } catch (error) {
     // esbuild has printed the errors in the sources.
@@ -35,8 +38,8 @@ export async function buildInto(folder, { sourcemap }) {
   return true;
 }
 
-/** Compiles src/net as tsc does. It runs in this process, so that it ends with this process. */
-function compileModule(outDir) {
+/** Checks src/net and writes its declarations, as tsc does. It runs in this process, so that it ends with this process. */
+function declareModule(outDir) {
   const config = join(root, 'tsconfig.net.json');
   const { options, fileNames, errors } = ts.getParsedCommandLineOfConfigFile(config, { outDir }, ts.sys);
   const program = ts.createProgram({ rootNames: fileNames, options });
@@ -45,4 +48,14 @@ function compileModule(outDir) {
   const format = { getCanonicalFileName: (name) => name, getCurrentDirectory: () => root, getNewLine: () => '\n' };
   process.stderr.write(ts.formatDiagnostics(all, format));
   return all.length === 0;
+}
+
+/** Removes the declarations that `index.d.ts` does not reach: no program can use them. */
+async function removeHidden(folder) {
+  const { options } = ts.getParsedCommandLineOfConfigFile(join(root, 'tsconfig.net.json'), {}, ts.sys);
+  const program = ts.createProgram({ rootNames: [join(folder, 'index.d.ts')], options });
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && program.getSourceFile(path) === undefined) await rm(path);
+  }
 }

@@ -1,8 +1,8 @@
-// Bundles the command into one CommonJS file. Each package that it loads on demand becomes a file of its own.
+// Bundles the command into one CommonJS file, and each package that it loads on demand into another. Bundles the module.
 import { readFile, rm } from 'node:fs/promises';
-import { createRequire, isBuiltin } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -15,44 +15,53 @@ const shared = {
   format: 'cjs',
   minifyWhitespace: true,
   minifySyntax: true,
+  // Each run reads main.cjs. With long names it is a third larger, and a run has one garbage collection more.
+  minifyIdentifiers: true,
   // licences.mjs writes the licences into a file of their own.
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
 };
 
+/** The packages that `import` finds when udpcat runs, because they are installed with it. */
+const outsideOf = ({ dependencies, optionalDependencies }) => Object.keys({ ...dependencies, ...optionalDependencies });
+
+const readManifest = async () => JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+
+/**
+ * Bundles `src/net`, the module that the package exports, to `<outdir>/index.js`; the linux engine, which is loaded on
+ * demand, becomes a file of its own. Names stay, so that stack traces tell where an error comes from.
+ *
+ * @param {object} options
+ * @param {string} options.outdir folder of the result
+ * @param {boolean} options.sourcemap write source maps too
+ */
+export async function bundleModule({ outdir, sourcemap }) {
+  await esbuild.build({
+    ...shared,
+    entryPoints: ['src/net/index.ts'],
+    outdir,
+    sourcemap,
+    format: 'esm',
+    splitting: true,
+    minifyIdentifiers: false,
+    external: outsideOf(await readManifest()),
+  });
+}
+
 /** Whether a specifier names an installed package, and not a file or a module of Node. */
 const isPackage = (specifier) => /^[^./#]/.test(specifier) && !specifier.includes(':') && !isBuiltin(specifier);
 
-/** The name of the file of a package in `vendor`, without its ending. */
-const vendorName = (specifier) => specifier.replaceAll('/', '__');
-
-/** Bundles one package into one file. Resolves to its metafile and to the names that `import()` of it has. */
-async function bundlePackage(specifier, outfile, sourcemap) {
-  const require = createRequire(join(root, 'package.json'));
-  const { metafile } = await esbuild.build({ ...shared, sourcemap, entryPoints: [specifier], outfile });
-  const entry = Object.values(metafile.outputs).find((output) => output.entryPoint)?.entryPoint;
-  // The bundle must have the same names as the package has in Node.
-  const namespace = await import(pathToFileURL(join(root, entry)).href).catch(() => require(specifier));
-  const names = Object.keys(namespace).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
-  return { metafile, names, isEsm: metafile.inputs[entry].format === 'esm' };
-}
-
-/** Returns the code of an ES module that loads the vendor file and exports the names that `import()` of the package has. */
-function standIn(specifier, { names, isEsm }) {
-  const lines = [`const loaded = require('./vendor/${vendorName(specifier)}.cjs');`];
-  for (const [index, name] of names.entries()) {
-    const value = name === 'default' && !isEsm ? 'loaded' : `loaded[${JSON.stringify(name)}]`;
-    lines.push(`const value${index} = ${value};`, `export { value${index} as ${name} };`);
-  }
-  return lines.join('\n');
-}
+/** Matches `./vendor/NAME.js`: a module of src that only exports the parts of a package that udpcat uses. */
+const SELECTION = /^\.\/vendor\/([\w-]+)\.js$/;
 
 /**
  * Bundles `bin/main.ts` to `<outdir>/main.cjs`, `bin/udpcat.ts`, which starts it, to `udpcat.cjs`, and `bin/examine.ts`,
- * the code of its thread, to `examine.cjs`. A package with a static import becomes part of these files. A package with
- * `import('package')` only becomes `<outdir>/vendor/<package>.cjs`. The `dependencies` and `optionalDependencies` of
- * package.json are not bundled.
+ * the code of its thread, to `examine.cjs`. A package with a static import becomes part of these files. `import('package')`
+ * and `import('./vendor/NAME.js')` become `<outdir>/vendor/<package or NAME>.cjs`. The `dependencies` and
+ * `optionalDependencies` of package.json are not bundled.
+ *
+ * `import()` becomes `require()`, so the default export of a package is its whole `module.exports`.
  *
  * @param {object} options
  * @param {string} options.outdir folder of the result; it is emptied first
@@ -62,25 +71,22 @@ function standIn(specifier, { names, isEsm }) {
  * @returns {Promise<esbuild.Metafile[]>} for each file, the list of its inputs
  */
 export async function bundle({ outdir, sourcemap = false, banner = '', plugins = [] }) {
-  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-  const outside = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+  const manifest = await readManifest();
+  const outside = outsideOf(manifest);
   await rm(outdir, { recursive: true, force: true });
 
-  const packages = new Map();
+  /** The entry points of the files in `vendor`, by the name of the file without its ending. */
+  const vendors = new Map();
   const lazyPackages = {
     name: 'lazy-packages',
     setup(build) {
-      build.onResolve({ filter: /.*/ }, ({ path, kind, namespace }) => {
-        if (namespace === 'lazy-package') return { path, external: true };
-        if (kind !== 'dynamic-import' || !isPackage(path)) return undefined;
-        if (outside.some((name) => path === name || path.startsWith(`${name}/`))) return { path, external: true };
-        return { path, namespace: 'lazy-package', sideEffects: false };
-      });
-      build.onLoad({ filter: /.*/, namespace: 'lazy-package' }, async ({ path }) => {
-        const outfile = join(outdir, 'vendor', `${vendorName(path)}.cjs`);
-        const result = await bundlePackage(path, outfile, sourcemap);
-        packages.set(path, result);
-        return { contents: standIn(path, result), loader: 'js', resolveDir: dirname(outfile) };
+      build.onResolve({ filter: /.*/ }, ({ path, kind, resolveDir }) => {
+        if (kind !== 'dynamic-import' || outside.includes(path)) return undefined;
+        const [, selection] = SELECTION.exec(path) ?? [];
+        if (selection === undefined && !isPackage(path)) return undefined;
+        const name = selection ?? path.replaceAll('/', '__');
+        vendors.set(name, selection === undefined ? path : join(resolveDir, 'vendor', `${name}.ts`));
+        return { path: `./vendor/${name}.cjs`, external: true };
       });
     },
   };
@@ -94,8 +100,6 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
   const { metafile } = await esbuild.build({
     ...shared,
     entryPoints: ['bin/main.ts', 'bin/examine.ts'],
-    // Each run reads the file. With long names it is a third larger, and a run has one garbage collection more.
-    minifyIdentifiers: true,
     outdir,
     outExtension: { '.js': '.cjs' },
     sourcemap,
@@ -106,5 +110,18 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     external: outside,
     plugins: [...plugins, lazyPackages],
   });
-  return [metafile, ...[...packages.values()].map((result) => result.metafile)];
+  const { metafile: ofVendors } = await esbuild.build({
+    ...shared,
+    entryPoints: Object.fromEntries(vendors),
+    outdir: join(outdir, 'vendor'),
+    outExtension: { '.js': '.cjs' },
+    sourcemap,
+    alias: {
+      // The ES modules of yaml, of which esbuild leaves out the unused parts.
+      yaml: join(root, 'node_modules/yaml/browser/index.js'),
+      // pino writes its lines in another thread if it is asked to. udpcat never asks.
+      'thread-stream': join(root, 'scripts/no-threads.cjs'),
+    },
+  });
+  return [metafile, ofVendors];
 }

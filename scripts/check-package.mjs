@@ -1,10 +1,12 @@
-// npm run check:package: packs the package, installs it into an empty folder, and uses it there.
+// npm run check:package: packs the package, installs it with every installer, and uses it. It needs a registry.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './bundle.mjs';
+import { checkInstallers } from './check-installers.mjs';
+import { stage } from './stage.mjs';
 
 /** The files that the package may have. Any other file fails the check. */
 const ALLOWED = [
@@ -29,13 +31,18 @@ const REQUIRED = [
   'dist/net/index.d.ts',
 ];
 
+/** The most bytes that the tarball may have. */
+const MOST_PACKED = 320 * 1024;
+
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-package-'));
 const user = join(folder, 'user');
 mkdirSync(user);
 
 // The environment of a plain shell, without the settings of npm and the programs of this project.
 const env = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(npm_(?!config_(cache|userconfig))|NODE_|INIT_CWD)/i.test(name)),
+  Object.entries(process.env).filter(
+    ([name]) => !/^(npm_(?!config_(cache|userconfig))|NODE_(?!EXTRA_CA_CERTS)|INIT_CWD)/i.test(name),
+  ),
 );
 env.PATH = env.PATH.split(':')
   .filter((entry) => !entry.includes('node_modules'))
@@ -72,9 +79,26 @@ async function echoesBack(command) {
   }
 }
 
+/** Has a program of the registry judge the tarball. Skips it by name if the program cannot be had. */
+function judge(name, args) {
+  const npx = ['--yes', '--loglevel=error', '--package', name, '--'];
+  try {
+    run('npx', [...npx, args[0], '--version']);
+  } catch (error) {
+    console.log(`skipped: ${name} cannot be had: ${error.message.split('\n', 1).join('')}`);
+    return;
+  }
+  run('npx', [...npx, ...args]);
+  check(`${name} finds nothing wrong`, true);
+}
+
 try {
-  const [{ filename, files }] = JSON.parse(
-    run('npm', ['pack', '--json', '--loglevel=error', '--ignore-scripts', '--pack-destination', folder], { cwd: root }),
+  const staged = join(folder, 'package');
+  const { version, repository, scripts, devDependencies } = stage(staged);
+  check('the manifest has no scripts and no devDependencies', scripts === undefined && devDependencies === undefined);
+  if (repository === undefined) console.log('missing: the address of the repository, "repository" in package.json');
+  const [{ filename, files, size }] = JSON.parse(
+    run('npm', ['pack', staged, '--json', '--loglevel=error', '--pack-destination', folder], { cwd: root }),
   );
   const paths = files.map(({ path }) => path);
   for (const path of paths) console.log(`    ${path}`);
@@ -83,9 +107,13 @@ try {
   const missing = REQUIRED.filter((path) => !paths.includes(path));
   check('the package has every file that it needs', missing.length === 0, missing.join(', '));
 
+  check(`the tarball has at most ${MOST_PACKED} bytes`, size <= MOST_PACKED, size);
+
   const tarball = join(folder, filename);
+  judge('publint', ['publint', 'run', tarball, '--strict']);
+  // The module is for import only: Node 20.19 and later can require it all the same.
+  judge('@arethetypeswrong/cli', ['attw', tarball, '--profile', 'esm-only']);
   const offline = ['--offline', '--yes', '--loglevel=error'];
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const shown = run('npx', [...offline, '--package', `file:${tarball}`, 'udpcat', '--version']);
   check('npx runs it without a network', shown.trim() === version, shown);
 
@@ -132,6 +160,10 @@ try {
     { stdio: ['ignore', 'inherit', 'inherit'] },
   );
   check('its types fit a program that uses it', true);
+
+  const installers = join(folder, 'installers');
+  mkdirSync(installers);
+  checkInstallers({ folder: installers, tarball, env, check });
 } catch (error) {
   console.error(`npm run check:package: ${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}`);
   process.exitCode = 1;

@@ -39,8 +39,9 @@ export interface DatagramSocketOptions extends SocketOptions {
    *
    * - `node`: `node:dgram`. Runs everywhere.
    * - `linux`: many datagrams in one system call, and some options that only it has, see {@link SocketOptions}. Needs
-   *   Linux on x64 or arm64, the optional package `koffi`, and the main thread. Elsewhere, for example in a `Worker`,
-   *   opening fails with `UNSUPPORTED`. Loading takes about 20 ms, once in a process, so it pays for much traffic.
+   *   Linux on x64 or arm64, the optional package `@koromix/koffi-linux-x64` or `@koromix/koffi-linux-arm64`, and the
+   *   main thread. Elsewhere, for example in a `Worker`, opening fails with `UNSUPPORTED`. Loading takes about 20 ms,
+   *   once in a process, so it pays for much traffic.
    * - `auto`: `linux` if it is available and can open the socket, otherwise `node`.
    *
    * Default: `node`.

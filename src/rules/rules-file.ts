@@ -32,8 +32,8 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
     throw new UsageError(`${path}: it is larger than 1 MiB, the limit of a file of rules`);
   if (!isUtf8(bytes)) throw new UsageError(`${path}: it is not UTF-8 text`);
   const [{ LineCounter, parseDocument, visit }, { safeParse }, schema] = await Promise.all([
-    import('yaml'),
-    import('valibot'),
+    import('./vendor/yaml.js'),
+    import('./vendor/valibot.js'),
     makeSchema(),
   ]);
   const lines = new LineCounter();
@@ -136,7 +136,7 @@ class RulesSource {
 
 /** Makes the schema of the file: which keys there are. The texts in them are read after this check. */
 async function makeSchema() {
-  const v = await import('valibot');
+  const v = await import('./vendor/valibot.js');
   const text = v.string('it must be text');
   const listOf = <Item extends Parameters<typeof v.array>[0]>(item: Item) => v.array(item, 'it must be a list');
   /** A mapping with these keys and no others. */

@@ -1,6 +1,7 @@
 /** Runs code that uses src/net in a network namespace of its own. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,18 +13,18 @@ import { HANG_MS } from './limits.js';
 const bundled = new Map<string, Promise<string>>();
 
 /**
- * Bundles src/net into one file and returns its path. Only the package `koffi` stays outside: the file imports it by
- * its path or, `without koffi`, by its name, which is not found there.
+ * Bundles src/net into one file and returns its path. Only the packages of koffi stay outside: the file
+ * imports them by path or, `without koffi`, by name, which is not found there.
  */
 export function bundledNet(native: 'with koffi' | 'without koffi' = 'with koffi'): Promise<string> {
   let found = bundled.get(native);
-  if (found === undefined) bundled.set(native, (found = bundle(native === 'with koffi' ? koffiPath : 'koffi')));
+  if (found === undefined) bundled.set(native, (found = bundle(native)));
   return found;
 }
 
-const koffiPath = fileURLToPath(new URL('../../node_modules/koffi/index.js', import.meta.url));
+const { resolve } = createRequire(import.meta.url);
 
-async function bundle(koffi: string): Promise<string> {
+async function bundle(native: 'with koffi' | 'without koffi'): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'udpcat-module-'));
   folders.push(folder);
   const outfile = join(folder, 'net.mjs');
@@ -38,7 +39,11 @@ async function bundle(koffi: string): Promise<string> {
       {
         name: 'native-package',
         setup: (plugins) => {
-          plugins.onResolve({ filter: /^koffi$/ }, () => ({ path: koffi, external: true }));
+          const own = `@koromix/koffi-linux-${process.arch}`;
+          plugins.onResolve({ filter: /^@koromix\// }, ({ path }) => ({
+            path: native === 'with koffi' && path === own ? resolve(path) : path,
+            external: true,
+          }));
         },
       },
     ],

@@ -4,7 +4,7 @@ import type { Membership } from '../address/membership.js';
 import type { DatagramError } from '../errors.js';
 
 /**
- * `node` uses `node:dgram` and runs everywhere. `linux` makes the system calls of Linux through the package `koffi`.
+ * `node` uses `node:dgram` and runs everywhere. `linux` makes the system calls of Linux through an optional package of koffi.
  */
 export type EngineName = 'node' | 'linux';
 

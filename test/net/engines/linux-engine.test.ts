@@ -412,8 +412,8 @@ describe('where the linux engine cannot run', () => {
       `,
       'without koffi',
     );
-  const why =
-    'the linux engine is not available: the package koffi is not installed, or does not load; npm install koffi';
+  const name = `@koromix/koffi-linux-${process.arch}`;
+  const why = `the linux engine is not available: the package ${name} is not installed, or does not load; npm install ${name}`;
 
   test('it is an error that says why, auto takes the node engine and knows why, and node does not ask', async () => {
     expect(await tryOut('linux')).toBe(`UNSUPPORTED ${why} ERR_MODULE_NOT_FOUND\n`);

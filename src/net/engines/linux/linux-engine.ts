@@ -10,7 +10,7 @@ function load(): Promise<Machinery> {
 }
 
 /**
- * Loads the engine that makes the system calls of Linux itself, through the optional package `koffi`. It moves many
+ * Loads the engine that makes the system calls of Linux itself, through an optional package of koffi. It moves many
  * datagrams with one call and supports options that `node:dgram` lacks. Loading happens once in a process.
  *
  * @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here. The message says why.

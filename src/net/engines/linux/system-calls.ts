@@ -1,4 +1,3 @@
-import type * as Koffi from 'koffi';
 import { arch, endianness, platform } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
@@ -13,6 +12,7 @@ import {
   SOCK_NONBLOCK,
   SOL_SOCKET,
 } from './constants.js';
+import { type Koffi, loadKoffi, packageFor, type Processor } from './koffi.js';
 import { CMSGHDR, IOVEC, Messages, MMSGHDR } from './messages.js';
 import { Memory } from './memory.js';
 
@@ -79,26 +79,28 @@ export interface SystemCalls {
 const OTHER_RUNTIMES = ['Bun', 'Deno'] as const;
 
 /**
- * Loads `koffi`, finds the functions, and checks that the structures of this system have the layout that the engine
+ * Loads koffi, finds the functions, and checks that the structures of this system have the layout that the engine
  * expects.
  *
  * @throws {DatagramError} `UNSUPPORTED` if the engine cannot run here. The message says why.
  */
 export async function loadSystemCalls(): Promise<SystemCalls> {
   if (platform() !== 'linux') throw unavailable(`this system is ${platform()}`);
-  if (!['x64', 'arm64'].includes(arch()) || endianness() !== 'LE') {
-    throw unavailable(`it supports x64 and arm64, not ${arch()}`);
+  const processor = arch();
+  if (!isSupported(processor) || endianness() !== 'LE') {
+    throw unavailable(`it supports x64 and arm64, not ${processor}`);
   }
   const other = OTHER_RUNTIMES.find((name) => name in globalThis);
   if (other !== undefined) throw unavailable(`it needs the event loop of Node, and this is ${other}`);
   // When a worker thread is terminated, its handles are closed after its JavaScript has ended. koffi's watch would
   // still call JavaScript and crash the process.
   if (!isMainThread) throw unavailable('it runs in the main thread only, and this is a worker thread');
-  let koffi: typeof Koffi;
+  let koffi: Koffi;
   try {
-    koffi = await import('koffi');
+    koffi = await loadKoffi(processor);
   } catch (cause) {
-    throw unavailable('the package koffi is not installed, or does not load; npm install koffi', cause);
+    const name = packageFor(processor);
+    throw unavailable(`the package ${name} is not installed, or does not load; npm install ${name}`, cause);
   }
   let calls: SystemCalls;
   try {
@@ -116,16 +118,19 @@ function unavailable(why: string, cause?: unknown): DatagramError {
   return new DatagramError('UNSUPPORTED', `the linux engine is not available: ${why}`, { cause });
 }
 
-function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCalls {
-  // The types of koffi have `node.poll`, its documentation does not.
-  if (typeof node.poll !== 'function') throw new Error('koffi.node.poll is missing');
+function isSupported(processor: string): processor is Processor {
+  return processor === 'x64' || processor === 'arm64';
+}
+
+function findFunctions({ load, address, errno, node: { poll } }: Koffi): SystemCalls {
+  if (typeof poll !== 'function') throw new Error('koffi.node.poll is missing');
   const library = load(null);
   const find = (name: string, result: string, ...parameters: readonly string[]): never =>
-    library.func(name, result, [...parameters]) as never;
+    library.func(name, result, parameters) as never;
   return {
     errno,
     addressOf: (buffer) => Number(address(buffer)),
-    watch: (fd, readiness, callback) => node.poll(fd, readiness, callback as never) as unknown as Watch,
+    watch: (fd, readiness, callback) => poll(fd, readiness, callback) as Watch,
     socket: find('socket', 'int', 'int', 'int', 'int'),
     socketpair: find('socketpair', 'int', 'int', 'int', 'int', 'uintptr_t'),
     bind: find('bind', 'int', 'int', 'uintptr_t', 'uint32_t'),
@@ -145,7 +150,7 @@ function findFunctions({ load, address, errno, node }: typeof Koffi): SystemCall
 }
 
 /** Compares the layout of structures with the one that koffi computes for this processor. */
-function checkSizes({ struct, sizeof, offsetof }: typeof Koffi): void {
+function checkSizes({ struct, sizeof, offsetof }: Koffi): void {
   const iovec = struct({ base: 'void *', length: 'size_t' });
   const msghdr = struct({
     name: 'void *',
