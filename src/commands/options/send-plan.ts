@@ -3,7 +3,7 @@ import type { Expectation } from '../../check/expectation.js';
 import type { WrittenExpectations } from '../../check/written-expectations.js';
 import { checkDestination } from '../../net/address/address.js';
 import { parseSourceAddress, parseWithDefaultPort } from '../../net/address/parse.js';
-import { type Address, familyOf } from '../../net/index.js';
+import { type Address, familyOf, parseAddress } from '../../net/index.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import type { ProbeSession } from '../../probes/session.js';
 import type { Io } from '../../run/context.js';
