@@ -217,7 +217,9 @@ export class Hearing {
   /** The round-trip time of the reply that was judged last, in milliseconds. Undefined if it is not known. */
   #rttOf(datagram: Datagram): number | undefined {
     const { measurement } = this.#options;
-    return measurement === undefined ? this.#firstMatch.sinceLastSent(datagram) : measurement.lastRttMs;
+    // With several requests, only the measurement knows to which of them a reply belongs.
+    const isMeasured = measurement !== undefined && measurement.requests > 1;
+    return isMeasured ? measurement.lastRttMs : this.#firstMatch.sinceLastSent(datagram);
   }
 
   /** Examines a reply in the thread. Resolves to false if the time for it was over first. */

@@ -1,4 +1,4 @@
-import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from 'node:readline';
+import { clearScreenDown, createInterface, cursorTo, type Interface, type Key, moveCursor } from 'node:readline';
 import type { TypedLineHandlers, TypedLines } from '../input/typed-lines.js';
 import type { BottomLine } from '../output/status-line.js';
 import { decode, type Encoding, EncodingError } from '../text/encoding.js';
@@ -23,6 +23,7 @@ export function readEditedLines(context: Context, encoding: Encoding, handlers: 
     log.keepBelow(undefined);
     // Lines that came together with the last one are not read any more.
     reader.off('line', onLine);
+    stdin.off('keypress', onKey);
     reader.close();
     // An open stdin would keep the process from ending.
     stdin.destroy();
@@ -38,10 +39,13 @@ export function readEditedLines(context: Context, encoding: Encoding, handlers: 
   reader.on('close', () => {
     if (stopped) return;
     stop();
-    // Ctrl-D leaves the cursor behind the prompt.
-    stderr.write('\n');
     handlers.end();
   });
+  // A Ctrl-D that was typed before the reader began arrives as NUL: the terminal took it for the end of its input.
+  const onKey = (_text: string | undefined, { sequence }: Key): void => {
+    if (sequence === '\0' && reader.line === '') reader.close();
+  };
+  stdin.on('keypress', onKey);
   log.keepBelow(new TypedLine(reader, stderr));
   return { stop };
 }

@@ -53,6 +53,13 @@ export class Report {
     this.event({ type: 'error', message: error.message, ...details });
   }
 
+  /** Reports an error that came back for an answer. If the client has gone, that is counted, and told with `-v` only. */
+  answerError(error: DatagramError): void {
+    const isGone = error.code === 'REFUSED' || error.code === 'UNREACHABLE';
+    if (isGone) this.totals.refused += 1;
+    this.peerError(error, isGone ? 'debug' : 'warn');
+  }
+
   /** Counts a failure of the system to receive, because it had no memory. Reports the first one. */
   receiveError(error: DatagramError): void {
     this.totals.receiveErrors += 1;

@@ -157,7 +157,7 @@ class ServiceRun {
     };
     server.on('drop', onDrop);
     server.on('peerError', (error) => {
-      report.peerError(error);
+      report.answerError(error);
     });
     server.on('receiveError', (error) => {
       report.receiveError(error);

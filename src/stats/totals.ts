@@ -27,6 +27,8 @@ export class Totals {
   denied = 0;
   /** Requests without a response: a guard declined them, or the response could not be made or sent. */
   unanswered = 0;
+  /** Answers that were refused, because the client has gone. The kernel may report fewer than were refused. */
+  refused = 0;
   /** Datagrams from other addresses than the one asked. */
   strays = 0;
   /** The content of a recording that was not sent. */
@@ -64,6 +66,7 @@ export class Totals {
       ...(this.unrecorded > 0 && { unrecorded: this.unrecorded }),
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
+      ...(this.refused > 0 && { refused: this.refused }),
       ...(this.strays > 0 && { strays: this.strays }),
       ...(this.notSent.length > 0 && { notSent: this.notSent }),
       ...(this.receiveErrors > 0 && { receiveErrors: this.receiveErrors }),
@@ -79,6 +82,7 @@ export class Totals {
       { count: this.unrecorded, says: 'sent but not recorded' },
       { count: this.denied, says: 'denied' },
       { count: this.unanswered, says: 'not answered' },
+      { count: this.refused, says: this.refused === 1 ? 'answer refused' : 'answers refused' },
       { count: this.strays, says: 'from strangers' },
       { count: receiveErrors, says: receiveErrors === 1 ? 'failure to receive' : 'failures to receive' },
     ]);

@@ -1,11 +1,17 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { describeWith } from '../support/peers.js';
 import { screen } from '../support/screen.js';
 import { answeringServer, arrivals, closedPort, echoServer, silentServer } from '../support/sockets.js';
-import { type Terminal, terminal, udpcat } from '../support/udpcat.js';
+import { commandLine, type Terminal, terminal, udpcat } from '../support/udpcat.js';
 
 /** Ctrl-D at the beginning of a line. */
 const END = '\x04';
+
+const PROMPT = '> ';
+const [UP, RIGHT, LEFT] = ['\x1b[A', '\x1b[C', '\x1b[D'];
 
 /** Responds with other bytes than the request, because the terminal also shows the typed request. */
 const loud = (data: Buffer): string[] => [data.toString().toUpperCase()];
@@ -25,6 +31,99 @@ describeWith('script', 'send at a terminal', () => {
     running.type(END);
     expect(await running.outcome).toMatchObject({ status: 0 });
     expect(await arrivals(server)).toEqual(['one', 'two']);
+  });
+
+  test.each([4, 6] as const)(
+    'says over IPv%d with whom, and shows apart what is typed and what comes',
+    async (family) => {
+      await using server = await answeringServer(loud, family);
+      await using running = atTerminal(['send', server.address]);
+      await running.until('Ctrl-D ends\r\n');
+      await running.until(PROMPT);
+      running.type('one\r');
+      await running.until(/ ms: ONE\r\n/);
+      running.type(END);
+      const rows = screen((await running.outcome).stdout.toString());
+      expect(rows).toEqual([
+        `udpcat: talking to ${server.address}; each line is one datagram; Ctrl-D ends`,
+        '> one',
+        expect.stringMatching(/^[\d.]+ ms: ONE$/),
+        expect.stringMatching(/^udpcat: 1 received, 1 sent in/),
+        '',
+      ]);
+    },
+  );
+
+  test('has line editing and the earlier lines', async () => {
+    await using server = await answeringServer(loud);
+    await using running = atTerminal(['send', server.address]);
+    await running.until(PROMPT);
+    running.type(`wrod${LEFT}\x7f${END}o${RIGHT}r${LEFT}${LEFT}\x7fo\r`);
+    await server.collect(1);
+    running.type(`${UP}!\r`);
+    await server.collect(2);
+    running.type(END);
+    expect(await running.outcome).toMatchObject({ status: 0 });
+    const [first = '', second] = await arrivals(server);
+    expect(second).toBe(`${first}!`);
+    expect(first).not.toBe('wrod');
+  });
+
+  test('keeps a line that is being typed whole and below a reply', async () => {
+    await using server = await silentServer();
+    await using running = atTerminal(['send', server.address]);
+    await running.until(PROMPT);
+    running.type('one\r');
+    const [question] = await server.collect(1);
+    running.type('half a li');
+    await running.until('half a li');
+    await server.send('reply', question?.from ?? '');
+    // eslint-disable-next-line no-control-regex -- the line is drawn again
+    await running.until(/reply\r\n[^\n]*> half a li\x1b\[\d+G/);
+    running.type('ne\r');
+    expect((await server.collect(2))[1]?.data.toString()).toBe('half a line');
+    running.type(END);
+    const rows = screen((await running.outcome).stdout.toString());
+    expect(rows.slice(1, 4)).toEqual(['> one', expect.stringMatching(/^[\d.]+ ms: reply$/), '> half a line']);
+  });
+
+  test('ends by Ctrl-C as by the signal, and gives the terminal back', async () => {
+    await using server = await silentServer();
+    const line = commandLine(['send', server.address]);
+    await using running = terminal(`trap : INT; ${line}; echo "status $?"; stty -a`, { env: { NO_COLOR: '1' } });
+    await running.until(PROMPT);
+    running.type('unfinished\x03');
+    const { stdout } = await running.outcome;
+    expect(stdout.toString()).toContain('status 130\r\n');
+    expect(stdout.toString()).toMatch(/ icanon/);
+    expect(await arrivals(server)).toEqual([]);
+  });
+
+  test('has no line editing on a terminal that cannot show it, and still sends each line', async () => {
+    await using server = await answeringServer(loud);
+    await using running = terminal(['send', server.address], { env: { TERM: 'dumb' } });
+    await running.until('Ctrl-D ends\r\n');
+    running.type('one\r');
+    await running.until(/ ms: ONE\r\n/);
+    running.type(END);
+    const { stdout, status } = await running.outcome;
+    expect(stdout.toString()).not.toContain('\x1b');
+    expect(status).toBe(0);
+  });
+
+  test('writes replies alone to a file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'udpcat-typing-'));
+    try {
+      await using server = await answeringServer(loud);
+      const file = join(folder, 'stdout');
+      await using running = terminal(['send', server.address, '-n', '1'], { stdout: file });
+      await running.until(PROMPT);
+      running.type('one\r');
+      expect(await running.outcome).toMatchObject({ status: 0 });
+      expect(readFileSync(file, 'utf8')).toBe('ONE\n');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('shows a refusal as a line and goes on', async () => {
@@ -188,6 +287,43 @@ describeWith('script', 'a one-way send at a terminal', () => {
     const { stderr, status } = await udpcat(['send', server.address, 'one', '--stats']);
     expect(stderr).toMatch(/^udpcat: 0 received, 1 sent in \S+ s\n$/);
     expect(status).toBe(0);
+  });
+});
+
+describeWith('script', 'a reply at a terminal', () => {
+  test.each([
+    ['utf8', [], /^[\d.]+ ms: ONE$/],
+    ['utf8 and --meta', ['--meta'], /^\S+Z \S+ > \S+ 3 bytes, [\d.]+ ms: ONE$/],
+    ['utf8 and --no-meta', ['--no-meta'], /^ONE$/],
+    ['hex', ['-o', 'hex'], /^[\d.]+ ms: 4f4e45$/],
+    ['dump', ['-o', 'dump'], /^\S+Z \S+ > \S+ 3 bytes, [\d.]+ ms$/],
+    ['json', ['-o', 'json'], /^\{"v":1,"type":"datagram",.*"data":"ONE"\}$/],
+  ])('has its round-trip time with %s', async (_title, args, expected) => {
+    await using server = await answeringServer(loud);
+    await using running = atTerminal(['send', server.address, 'one', '-w', '1h', '--no-stats', ...args]);
+    const [first] = screen((await running.outcome).stdout.toString());
+    expect(first).toMatch(expected);
+  });
+
+  test('has the time from its own request, if there are several', async () => {
+    await using server = await echoServer();
+    const args = [
+      'send',
+      server.address,
+      'x',
+      '-c',
+      '2',
+      '--interval',
+      '700ms',
+      '-w',
+      '1h',
+      '--no-stats',
+      '-o',
+      'utf8',
+    ];
+    await using running = atTerminal([...args, '--log-level', 'error']);
+    const rows = screen((await running.outcome).stdout.toString());
+    expect(rows).toEqual([expect.stringMatching(/^[\d.]+ ms: x$/), expect.stringMatching(/^[\d.]+ ms: x$/), '']);
   });
 });
 

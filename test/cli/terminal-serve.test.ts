@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { testWithLinuxEngine } from '../support/engines.js';
 import { describeWith, testWith } from '../support/peers.js';
 import { screen } from '../support/screen.js';
 import { drained, sendAll } from '../support/service.js';
@@ -260,6 +261,33 @@ describeWith('script', 'typing into serve at a terminal', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
+  test('with -i says to whom it goes, and has line editing below the datagrams', async () => {
+    await using running = terminal(['serve', '-i', '--no-color', '--no-meta', '--no-stats']);
+    const address = await listeningAt(running);
+    await running.until('Ctrl-D ends the typing\r\n');
+    await running.until('> ');
+    await using peer = await silentServer();
+    await peer.send('first', address);
+    await running.until('first\r\n');
+    running.type('answ');
+    await running.until('answ');
+    await peer.send('second', address);
+    await running.until(/second\r\n[^\n]*> answ/);
+    running.type('er\r');
+    expect((await peer.collect(1))[0]?.data.toString()).toBe('answer');
+    running.type('\x03');
+    const { stdout, status } = await running.outcome;
+    expect(screen(stdout.toString())).toEqual([
+      `udpcat: listening on ${address}`,
+      'udpcat: each typed line goes to the peer that spoke last; Ctrl-D ends the typing',
+      'first',
+      'second',
+      '> answer',
+      '',
+    ]);
+    expect(status).toBe(0);
+  });
+
   test('does nothing with --no-interactive', async () => {
     await using running = terminal([...ARGS, '--no-interactive']);
     const address = await listeningAt(running);
@@ -307,6 +335,29 @@ describe('serve with a pipe for its stdin', () => {
     await running.until('two\n');
     running.kill('SIGINT');
     expect(await running.outcome).toMatchObject({ status: 0, stdout: Buffer.from('one\ntwo\n') });
+  });
+
+  testWithLinuxEngine('counts an answer to a client that has gone, and tells it with -v only', async () => {
+    for (const { args, told } of [
+      { args: [], told: false },
+      { args: ['-v'], told: true },
+    ]) {
+      await using running = start(['serve', '-i', '-o', 'json', '--stats', '--engine', 'linux', ...args]);
+      const address = await running.listening();
+      {
+        await using client = await silentServer();
+        await client.send('one', address);
+        await running.until('"data":"one"');
+      }
+      running.stdin.write('too late\n');
+      await running.until('"code":"REFUSED"');
+      running.kill('SIGTERM');
+      const { stderr, stdout } = await running.outcome;
+      expect(/127\.0\.0\.1:\d+ refused/.test(stderr)).toBe(told);
+      expect(stderr).not.toContain('warning');
+      expect(stderr).toMatch(/1 received, 1 sent, 1 answer refused in/);
+      expect(stdout.toString()).toMatch(/"type":"summary".*"refused":1[,}]/);
+    }
   });
 
   test('ends in time with -i though stdin stays open', async () => {

@@ -84,7 +84,7 @@ testInNamespaces('hosts answer a question to all, each shown with its address', 
   // The first reply ends the wait of the test.
   const asking = broadcast!.replace('-n all -w 1s', '-n 1 -w 200s');
   const { status, lines } = await place.run(asking);
-  expect(lines.join('\n')).toMatch(/ 192\.0\.2\.1:7000 > \S+ 4 bytes: here/);
+  expect(lines.join('\n')).toMatch(/ 192\.0\.2\.1:7000 > \S+ 4 bytes, [\d.]+ ms: here/);
   expect(status).toBe(0);
 });
 testInNamespaces('the question to the multicast group leaves, and nobody is there to answer', async () => {

@@ -49,7 +49,7 @@ testInNamespaces('the programs of the examples answer', async () => {
     await using place = await openPlace();
     await using server = place.start(line);
     await server.until('listening on');
-    const { lines, status } = await place.run('udpcat send 8000 hello --wait 60s --no-stats');
+    const { lines, status } = await place.run('udpcat send 8000 hello --wait 60s --no-stats --no-meta');
     expect({ line, lines, status }).toEqual({ line, lines: [answer], status: 0 });
   }
 });

@@ -2,16 +2,18 @@
 
 /**
  * Returns the rows that a terminal shows after `written` was written to it. The cursor is in the last row. Understands
- * printable characters, carriage return, newline, colours, and erasing a line from the cursor on.
+ * printable characters, carriage return, newline, colours, erasing from the cursor on, and moving the cursor to a column. Rows
+ * are as long as the text: the terminal has no width.
  */
 export function screen(written: string): string[] {
   const rows: string[][] = [[]];
   let column = 0;
   // eslint-disable-next-line no-control-regex -- control sequences of terminals
-  for (const [part, erase, color] of written.matchAll(/(\x1b\[K)|(\x1b\[\d*m)|[^]/gu)) {
+  for (const [part, erase, color, to] of written.matchAll(/(\x1b\[(?:K|0J))|(\x1b\[\d*m)|\x1b\[(\d+)G|[^]/gu)) {
     const row = rows.at(-1) ?? [];
     if (color !== undefined) continue;
     if (erase !== undefined) row.length = Math.min(row.length, column);
+    else if (to !== undefined) column = Number(to) - 1;
     else if (part === '\r') column = 0;
     else if (part === '\n') {
       rows.push([]);
