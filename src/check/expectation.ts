@@ -1,4 +1,4 @@
-import { decode, type Encoding, EncodingError } from '../text/encoding.js';
+import { decode, type Encoding, EncodingError, hexDigits } from '../text/encoding.js';
 import { ValueError } from '../net/errors.js';
 import { readSize } from '../text/size.js';
 
@@ -93,10 +93,7 @@ function readPattern(written: Uint8Array, encoding: Encoding): BytePattern {
 }
 
 function parseMaskedHex(text: string): BytePattern {
-  if (!/^[\t-\r ]*(?:(?:[\da-f]{2}|\?\?)[\t-\r ]*)*$/i.test(text)) {
-    throw new EncodingError('hex digits come in pairs, such as 0a ff, and ?? is any byte');
-  }
-  const pairs: readonly string[] = text.match(/[\da-f]{2}|\?\?/gi) ?? [];
+  const pairs: readonly string[] = hexDigits(text, true).match(/../g) ?? [];
   return pairs.map((pair) => (pair === '??' ? undefined : Number.parseInt(pair, 16)));
 }
 

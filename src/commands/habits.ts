@@ -53,6 +53,7 @@ export const FOREIGN_OPTIONS: readonly Habit[] = [
   everywhere(['--raw'], 'write -o raw'),
   everywhere(['--base64'], 'write -o base64, or -e base64 for messages'),
   everywhere(['--escaped'], 'write -e escaped'),
+  { words: ['-C', '--crlf'], sending: 'write --eol crlf' },
   {
     words: ['-z', '--scan', '--ping'],
     sending: 'only a reply shows that somebody listens; ask for one: udpcat send 127.0.0.1:8000 hello -w 1s',

@@ -1,6 +1,7 @@
 import type { Expectation } from '../check/expectation.js';
 import type { WrittenExpectations } from '../check/written-expectations.js';
 import { UsageError } from '../cli/usage-error.js';
+import type { Eol } from '../input/eol.js';
 import type { StreamFormat } from '../input/message-stream.js';
 import type { Address, DatagramSocketOptions } from '../net/index.js';
 import type { ProbeSession } from '../probes/session.js';
@@ -19,7 +20,7 @@ export type MessageSource =
   | { readonly kind: 'probe'; readonly probe: ProbeSession }
   | { readonly kind: 'replay'; readonly path: string }
   | { readonly kind: 'stream'; readonly format: StreamFormat }
-  | { readonly kind: 'typing' };
+  | { readonly kind: 'typing'; readonly eol?: Eol | undefined };
 
 /** How often messages are sent, and at which moments. A round sends each message once. */
 export interface PacePlan {

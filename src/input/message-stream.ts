@@ -1,5 +1,6 @@
 import { decode, type Encoding, EncodingError } from '../text/encoding.js';
 import { LocalFailure } from '../text/failure.js';
+import { type Eol, withEol } from './eol.js';
 import { createCutter, type Frame } from './framing.js';
 import { decodeJsonLine } from './json-datagram.js';
 
@@ -25,6 +26,8 @@ export interface StreamFormat {
   readonly frame: Frame;
   /** Encoding of each piece. Not used for JSON lines, which say how their payload is encoded. */
   readonly encoding: Encoding;
+  /** The end of line behind each piece, after it was decoded. Only for lines. Default: none. */
+  readonly eol?: Eol | undefined;
 }
 
 /**
@@ -83,8 +86,8 @@ class PieceDecoder {
   }
 
   #decodeOne(piece: Uint8Array): Uint8Array | undefined {
-    const { frame, encoding } = this.#format;
-    const message = frame.kind === 'json' ? decodeJsonLine(piece) : decode(piece, encoding);
+    const { frame, encoding, eol } = this.#format;
+    const message = frame.kind === 'json' ? decodeJsonLine(piece) : withEol(decode(piece, encoding), eol);
     if (message !== undefined && message.length > this.#limitBytes) {
       throw new EncodingError(`it has ${message.length} bytes, and the limit is ${this.#limitBytes}`);
     }

@@ -111,16 +111,20 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOPROTOOPT: 'the host does not speak UDP',
   ENOSPC: 'the disk is full',
   ENOTFOUND: 'no such name',
+  ENOTDIR: 'a part of the path is a file, not a folder',
   EPERM: 'not permitted, perhaps by a firewall',
   EPROTO: 'the host did not understand the packet',
 };
 
 /**
  * Describes a system error with its code: `the port is in use (EADDRINUSE)`. Returns the message of any other error.
+ *
+ * @param reasons Other words for codes that have a narrower meaning here. Default: none.
  */
-export function describeSystemError(error: unknown): string {
+export function describeSystemError(error: unknown, reasons: Readonly<Record<string, string>> = {}): string {
   const code = systemCode(error);
-  if (code !== undefined && code in REASONS) return `${REASONS[code] ?? ''} (${code})`;
+  const reason = code === undefined ? undefined : (reasons[code] ?? REASONS[code]);
+  if (code !== undefined && reason !== undefined) return `${reason} (${code})`;
   return types.isNativeError(error) ? error.message : String(error);
 }
 

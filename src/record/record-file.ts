@@ -94,7 +94,9 @@ function isThere(path: string): boolean {
 }
 
 function failureOf(path: string, cause: unknown): RecordError {
-  return new RecordError(`cannot record to ${path}: ${describeSystemError(cause)}`, { cause });
+  return new RecordError(`cannot record to ${path}: ${describeSystemError(cause, { ENOENT: 'no such folder' })}`, {
+    cause,
+  });
 }
 
 /**

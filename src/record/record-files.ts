@@ -159,7 +159,10 @@ export class FileRow implements RecordFiles {
     try {
       return this.#row.starts();
     } catch (cause) {
-      throw new RecordError(`cannot record to ${this.#path}: ${describeSystemError(cause)}`, { cause });
+      throw new RecordError(
+        `cannot record to ${this.#path}: ${describeSystemError(cause, { ENOENT: 'no such folder' })}`,
+        { cause },
+      );
     }
   }
 

@@ -152,5 +152,5 @@ async function checkProgram(file: string, path = ''): Promise<void> {
       if (systemCode(cause) === undefined || systemCode(error) === 'EACCES') cause = error;
     }
   }
-  throw new LocalFailure(`cannot run ${file}: ${describeSystemError(cause)}`, { cause });
+  throw new LocalFailure(`cannot run ${file}: ${describeSystemError(cause, { ENOENT: 'no such program' })}`, { cause });
 }

@@ -164,5 +164,8 @@ function start(program: Program, { env, control }: RunOptions): ChildProcess {
 }
 
 function cannotStart(cause: unknown): RunResult {
-  return { kind: 'failed', why: `the program cannot be started: ${describeSystemError(cause)}` };
+  return {
+    kind: 'failed',
+    why: `the program cannot be started: ${describeSystemError(cause, { ENOENT: 'no such program' })}`,
+  };
 }

@@ -62,6 +62,7 @@ export class RunOutput {
     this.#writer.format = createFormat(this.#plan.output, {
       meta: this.#plan.meta ?? meta,
       rttMs: this.#plan.meta === false ? undefined : rttMs,
+      header: this.#plan.meta,
       terminal: this.#context.terminals.stdout,
       palette: this.#context.palette,
       bound,

@@ -1,3 +1,4 @@
+import { platform } from 'node:os';
 import { systemCode } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
 
@@ -27,6 +28,9 @@ export function describeFailure(error: unknown): { readonly code: string; readon
 function remedy({ code, cause, message }: DatagramError): string {
   if (code === 'BROADCAST_FORBIDDEN') return '; allow it with --broadcast';
   if (code !== 'OPEN_FAILED' || !message.startsWith('cannot bind')) return '';
-  if (systemCode(cause) === 'EADDRINUSE') return '; choose another port, or 0 for a free one';
+  if (systemCode(cause) === 'EADDRINUSE') {
+    const list = platform() === 'linux' ? 'ss -ulpn' : 'lsof -nP -iUDP';
+    return `; choose another port, or 0 for a free one; ${list} shows which program holds it`;
+  }
   return systemCode(cause) === 'EACCES' ? '; ports below 1024 need privileges' : '';
 }

@@ -62,6 +62,16 @@ test.each([
   ['0AfF', '0aff'],
   [' 0a ff\t00\r\n', '0aff00'],
   ['\n', ''],
+  ['0xde', 'de'],
+  ['0XDEad', 'dead'],
+  ['0xde 0xad', 'dead'],
+  ['0xde,0xad', 'dead'],
+  ['0xde, 0xad,\n  0xbe', 'deadbe'],
+  ['\\xde\\xad', 'dead'],
+  ['de:ad:be', 'deadbe'],
+  ['de-ad-be', 'deadbe'],
+  ['de,ad', 'dead'],
+  ['dead:beef', 'deadbeef'],
 ])('hex takes %j', (written, bytes) => {
   expect(decoded(written, 'hex')).toBe(bytes);
 });
@@ -70,14 +80,29 @@ test.each([
   ['0', /pairs/],
   ['0a f', /pairs/],
   ['0 a', /pairs/],
-  ['0x0a', /"x" is not a hex digit/],
-  ['0a,ff', /"," is not a hex digit/],
+  ['0x', /pairs/],
+  ['0xd', /pairs/],
+  ['0x0x0a', /pairs/],
+  ['x0a', /"x" is not a hex digit/],
+  ['\\0a', /"\\\\" is not a hex digit/],
+  [':0a', /pairs/],
+  ['0a:', /pairs/],
+  ['0a::ff', /pairs/],
+  ['0a;ff', /";" is not a hex digit/],
   ['é0', /"é" is not a hex digit/],
   ['0a\u00a0ff', /not a hex digit/],
   ['😀', /"😀" is not a hex digit/],
   ['??', /"\?" is not a hex digit/],
 ])('hex refuses %j and says why', (written, why) => {
   expect(() => decoded(written, 'hex')).toThrow(why);
+});
+
+test('hex takes a megabyte of any form', () => {
+  const bytes = Buffer.alloc(100_000, 0xa5);
+  for (const byte of ['a5', 'a5 ', '0xa5,\n', '\\xa5']) {
+    expect(decode(Buffer.from(byte.repeat(bytes.length).replace(/,\n$/, '')), 'hex')).toEqual(bytes);
+  }
+  expect(() => decode(Buffer.from(`a5${' '.repeat(1_000_000)}x`), 'hex')).toThrow(EncodingError);
 });
 
 test('hex takes no byte for white space that is none in ASCII', () => {
@@ -100,7 +125,8 @@ test.each(['aGk==', 'aGl=', 'a', '=', '-_-_', 'aGk=aGk=', 'aGk!', 'aG\u00a0k'])(
 test.each([
   ['\\n\\r\\t\\\\\\0', '0a0d095c00'],
   ['a\\x0a\\xFFb', '610aff62'],
-  ['\\01', '0031'],
+  ['\\08', '0038'],
+  ['\\0x', '0078'],
   ['\\\\n', '5c6e'],
   ['é', 'c3a9'],
 ])('escaped takes %j', (written, bytes) => {
@@ -110,10 +136,18 @@ test.each([
 test.each([
   ['\\', /"\\" is not an escape/],
   ['a\\', /"\\" is not an escape/],
-  ['\\a', /"\\a" is not an escape/],
+  ['\\a', /"\\a" is not an escape.*; write \\x07$/],
+  ['\\e[0m', /"\\e" is not an escape.*; write \\x1b$/],
+  ['\\005', /"\\005" is octal, which is not accepted; write \\x05$/],
+  ['a\\05b', /"\\05" is octal.*write \\x05$/],
+  ['\\00', /"\\00" is octal.*write \\x00$/],
+  ['\\5', /"\\5" is octal.*write \\x05$/],
+  ['\\377', /"\\377" is octal.*write \\xff$/],
+  ['\\777', /"\\7" is not an escape/],
+  ['\\8', /"\\8" is not an escape/],
   ['\\N', /"\\N" is not an escape/],
   ['\\X41', /"\\X" is not an escape/],
-  ['\\x4', /"\\x" is not an escape/],
+  ['\\x4', /"\\x" is not an escape.*; write \\x04$/],
   ['\\x4g', /"\\x" is not an escape/],
   ['\\u0041', /"\\u" is not an escape/],
   ['\\é', /"\\é" is not an escape/],

@@ -1,6 +1,7 @@
 import { checkMaxLoss, checkRetry, type ExchangePlan, type MessageSource, STDIN } from '../../exchange/plan.js';
 import type { Expectation } from '../../check/expectation.js';
 import type { WrittenExpectations } from '../../check/written-expectations.js';
+import { withEol } from '../../input/eol.js';
 import { checkDestination } from '../../net/address/address.js';
 import { parseSourceAddress, parseWithDefaultPort } from '../../net/address/parse.js';
 import { type Address, familyOf, parseAddress } from '../../net/index.js';
@@ -173,6 +174,8 @@ function looksLikeAddress(message: string): boolean {
   }
 }
 
+const ARGUMENTS = 'messages as arguments';
+
 function planMessages(
   messages: readonly string[],
   values: SendValues,
@@ -180,7 +183,7 @@ function planMessages(
   io: Io,
 ): MessageSource {
   const sources = [
-    ...(messages.length > 0 ? ['messages as arguments'] : []),
+    ...(messages.length > 0 ? [ARGUMENTS] : []),
     ...(values.file === undefined ? [] : ['--file']),
     ...(values.size === undefined ? [] : ['--size']),
     ...(probe === undefined ? [] : ['--probe']),
@@ -190,8 +193,9 @@ function planMessages(
   if (sources.length > 1) throw new UsageError(`messages come from one source only, not from ${sources.join(' and ')}`);
   if ((values.file ?? []).filter((path) => path === STDIN).length > 1)
     throw new UsageError("option '--file': stdin can be read only once, and - is given more than once");
+  checkEol(values, sources);
   if (messages.length > 0) {
-    const payloads = messages.map((text) => readPayload(text, values.encoding, 'the message', io));
+    const payloads = messages.map((text) => withEol(readPayload(text, values.encoding, 'the message', io), values.eol));
     return { kind: 'payloads', payloads };
   }
   if (probe !== undefined) return { kind: 'probe', probe };
@@ -201,8 +205,16 @@ function planMessages(
   const { count, duration, retry, maxLoss } = values;
   const repeats = [count, duration, retry, maxLoss].some((value) => value !== undefined);
   const typing = !repeats && values.frame === undefined && io.terminals.stdin && io.isForeground();
-  if (typing) return { kind: 'typing' };
-  return { kind: 'stream', format: { frame: values.frame ?? { kind: 'lines' }, encoding: values.encoding } };
+  const { encoding, eol } = values;
+  if (typing) return { kind: 'typing', eol };
+  return { kind: 'stream', format: { frame: values.frame ?? { kind: 'lines' }, encoding, eol } };
+}
+
+/** Refuses `--eol` for messages that are no lines. @param sources the source of the messages, as the user wrote it */
+function checkEol({ eol, frame }: SendValues, [source]: readonly string[]): void {
+  if (eol === undefined || source === undefined || source === ARGUMENTS || frame?.kind === 'lines') return;
+  const what = frame === undefined ? source : `--frame ${frame.kind}`;
+  throw new UsageError(`option '--eol' is for messages as arguments and for lines, not for ${what}: leave it out`);
 }
 
 function isJudged(values: SendValues, messages: MessageSource, expectations: readonly Expectation[]): boolean {

@@ -1,5 +1,6 @@
 import { parseSizeRange } from '../../check/expectation.js';
 import { common, flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
+import { EOLS } from '../../input/eol.js';
 import { parseFrame } from '../../input/framing.js';
 import { parseReplayFilter } from '../../record/replay-filter.js';
 import { NUMBERINGS } from '../../run/exit-code.js';
@@ -19,6 +20,11 @@ export function sendOptions() {
         '--frame <frame>',
         'how to cut stdin into datagrams: lines, null, whole, chunk:N, length, json (default: lines)',
         parseFrame,
+      ),
+      eol: option(
+        '--eol <eol>',
+        `put this behind each message of the arguments and of lines: ${EOLS.join(', ')} (default: nothing)`,
+        oneOf(EOLS),
       ),
       probe: common(
         option('--probe <name[:args]>', 'check a known protocol; list and help:NAME tell more', parseProbeText),

@@ -29,7 +29,7 @@ export async function openSource(plan: ExchangePlan, options: SourceOptions): Pr
     }
     case 'typing': {
       const { TypedSource } = await import('./typed.js');
-      return TypedSource.of(plan.encoding, options);
+      return TypedSource.of(plan.encoding, messages.eol, options);
     }
     case 'probe': {
       const { ProbeSource } = await import('./probe.js');

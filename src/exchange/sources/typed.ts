@@ -1,3 +1,4 @@
+import { type Eol, withEol } from '../../input/eol.js';
 import { readTypedLines } from '../../input/typed-lines.js';
 import type { Encoding } from '../../text/encoding.js';
 import { unlessAborted } from '../../run/interruption.js';
@@ -10,13 +11,21 @@ export class TypedSource implements Source {
   readonly rounds = undefined;
   readonly measures = false;
   readonly #read: ReadTyping;
+  readonly #eol: Eol | undefined;
 
-  private constructor(read: ReadTyping) {
+  private constructor(read: ReadTyping, eol: Eol | undefined) {
     this.#read = read;
+    this.#eol = eol;
   }
 
-  static of(encoding: Encoding, { io, readTyping }: Pick<SourceOptions, 'io' | 'readTyping'>): TypedSource {
-    return new TypedSource(readTyping ?? ((handlers) => Promise.resolve(readTypedLines(io.stdin, encoding, handlers))));
+  /** @param eol the end of line behind each message. Default: none. */
+  static of(
+    encoding: Encoding,
+    eol: Eol | undefined,
+    { io, readTyping }: Pick<SourceOptions, 'io' | 'readTyping'>,
+  ): TypedSource {
+    const read = readTyping ?? ((handlers) => Promise.resolve(readTypedLines(io.stdin, encoding, handlers)));
+    return new TypedSource(read, eol);
   }
 
   /** Sends typed lines until stdin ends, enough replies came, or the run is interrupted. It does not throw. */
@@ -29,7 +38,7 @@ export class TypedSource implements Source {
     const reader = await this.#read({
       line: (payload) => {
         sending = sending
-          .then(() => exchange.send([payload]))
+          .then(() => exchange.send([withEol(payload, this.#eol)]))
           .catch((error: unknown) => {
             notes.warn(`not sent: ${error instanceof Error ? error.message : String(error)}`);
           });

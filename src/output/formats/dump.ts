@@ -1,11 +1,14 @@
 import type { ChunkBuilder } from '../chunk-builder.js';
 import { describe, type OutputFormat } from './format.js';
 
-/** Writes payloads as `hexdump -C -v` does, below a line with time, addresses and size. */
+/** Writes payloads as `hexdump -C -v` does, below a line with time, addresses and size, unless `header` is false. */
 export const dump: OutputFormat = {
   create: (options) => (datagram, chunk) => {
-    chunk.text(`${describe(datagram, options)}\n`);
+    const { header = true } = options;
+    if (header) chunk.text(`${describe(datagram, options)}\n`);
     writeDump(datagram.data, chunk);
+    // Without its header, an empty datagram would leave no trace.
+    if (!header && datagram.data.length === 0) chunk.text(`${formatOffset(0)}\n`);
   },
 };
 

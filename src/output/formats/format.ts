@@ -10,6 +10,8 @@ export type Format = (datagram: Datagram, chunk: ChunkBuilder) => void;
 export interface FormatOptions {
   /** Whether a text format writes time, addresses and size before each datagram. */
   readonly meta: boolean;
+  /** Whether `dump` writes its header line. Default: it does. */
+  readonly header?: boolean | undefined;
   /** Whether stdout is a terminal. Control characters are then escaped. */
   readonly terminal: boolean;
   readonly palette: Palette;
