@@ -10,6 +10,8 @@ export interface ArgumentSpec<Value> {
   readonly example: string;
   /** The text of its default. Undefined if the argument must be given. */
   readonly byDefault: string | undefined;
+  /** Whether it may be missing although it has no default. Its value is then undefined. */
+  readonly mayBeMissing?: true;
   /** Whether it is a secret. A secret can be given as `env:NAME`, and is never shown in messages. */
   readonly secret: boolean;
   /** Reads its text. @throws {ArgumentError} if the text is not accepted */
@@ -32,6 +34,15 @@ export function required<Value>(help: string, read: (text: string) => Value, exa
 /** Declares an argument with a default. @param byDefault the text of the default */
 export function optional<Value>(help: string, read: (text: string) => Value, byDefault: string): ArgumentSpec<Value> {
   return { help, example: byDefault, byDefault, secret: false, read };
+}
+
+/** Declares an argument without a default. If it is not given, its value is undefined. @param example an example of its text */
+export function optionalWithoutDefault<Value>(
+  help: string,
+  read: (text: string) => Value,
+  example: string,
+): ArgumentSpec<Value | undefined> {
+  return { help, example, byDefault: undefined, mayBeMissing: true, secret: false, read };
 }
 
 /**
@@ -59,6 +70,7 @@ export function readArguments<Table extends ArgumentTable>(
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(table)) {
     const written = given.get(name) ?? spec.byDefault;
+    if (written === undefined && spec.mayBeMissing === true) continue;
     if (written === undefined) throw new ArgumentError(`it needs its argument "${name}", such as ${spec.example}`);
     values[name] = readOne(name, spec, spec.secret ? fromEnvironment(name, written, env) : written);
   }

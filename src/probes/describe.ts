@@ -24,7 +24,7 @@ export async function describeProbe(name: string): Promise<string> {
   const args = Object.entries(probe.arguments);
   const width = Math.max(0, ...args.map(([argument]) => argument.length));
   const lines = args.map(([argument, spec]) => `  ${argument.padEnd(width)}  ${describeArgument(spec)}\n`);
-  const example = args.flatMap(([, { byDefault, example: value }]) => (byDefault === undefined ? [value] : []));
+  const example = args.flatMap(([, spec]) => (isRequired(spec) ? [spec.example] : []));
   const written = example.length === 0 ? name : `${name}:${example.join(',')}`;
   return `${usageOf(name, probe)}
 
@@ -37,14 +37,18 @@ Example: udpcat send HOST --probe ${written}
 `;
 }
 
-function describeArgument({ help, byDefault, example, secret }: ArgumentSpec<unknown>): string {
-  const stands = byDefault === undefined ? `required, such as ${example}` : `default: ${byDefault}`;
+function isRequired({ byDefault, mayBeMissing }: ArgumentSpec<unknown>): boolean {
+  return byDefault === undefined && mayBeMissing !== true;
+}
+
+function describeArgument(spec: ArgumentSpec<unknown>): string {
+  const { help, byDefault, example, secret } = spec;
+  const needed = isRequired(spec) ? 'required' : 'optional';
+  const stands = byDefault === undefined ? `${needed}, such as ${example}` : `default: ${byDefault}`;
   return `${help} (${stands})${secret ? '; env:NAME takes it from the environment' : ''}`;
 }
 
 function usageOf(name: string, { arguments: table }: Probe): string {
-  const args = Object.entries(table).map(([argument, { byDefault }]) =>
-    byDefault === undefined ? argument : `[${argument}]`,
-  );
+  const args = Object.entries(table).map(([argument, spec]) => (isRequired(spec) ? argument : `[${argument}]`));
   return args.length === 0 ? name : `${name}:${args.join(',')}`;
 }

@@ -2,13 +2,9 @@ import { randomInt } from 'node:crypto';
 import type * as DnsPacket from 'dns-packet';
 import type { Finding } from '../check/finding.js';
 import { ArgumentError } from './arguments.js';
+import type { RecordType } from './dns-types.js';
+import { isOfType } from './dns-value.js';
 import { MalformedReply, mismatch, type ProbeRun } from './probe.js';
-
-/** Record types that a probe can ask for (RFC 1035 section 3.2.2; the IANA registry "Resource Record TYPEs"). */
-export const RECORD_TYPES = [
-  ...['A', 'AAAA', 'CAA', 'CNAME', 'DNAME', 'DNSKEY', 'DS', 'HINFO', 'MX', 'NAPTR', 'NS', 'NSEC', 'NSEC3'],
-  ...['PTR', 'RP', 'RRSIG', 'SOA', 'SRV', 'SSHFP', 'TLSA', 'TXT'],
-] as const;
 
 /** The module `dns-packet`. It is loaded when the probe starts. */
 type DnsPacketLibrary = typeof DnsPacket;
@@ -16,7 +12,7 @@ type DnsPacketLibrary = typeof DnsPacket;
 /** The question of a query (RFC 1035 section 4.1.2). */
 export interface Question {
   readonly name: string;
-  readonly type: DnsPacket.RecordType;
+  readonly type: RecordType;
   readonly class: DnsPacket.RecordClass;
   /** Whether the query asks the server for recursion. */
   readonly recursion: boolean;
@@ -30,7 +26,7 @@ export interface DnsReply {
   readonly rcode: string;
   /** The records of the answer section. */
   readonly records: readonly DnsPacket.Answer[];
-  /** The records of the type that was asked for. */
+  /** The records of the type that was asked for. With the type ANY these are all records. */
   readonly fitting: readonly DnsPacket.Answer[];
   /** Whether the server left out records that did not fit the datagram. */
   readonly truncated: boolean;
@@ -55,8 +51,10 @@ export async function ask(
     type: 'query',
     id,
     flags: recursion ? library.RECURSION_DESIRED : 0,
-    questions: [{ name, type, class: klass }],
+    questions: [{ name, type: 'A', class: klass }],
   });
+  // The library does not know all types. The question ends with its type and class, two bytes each.
+  request.writeUInt16BE(type.number, request.length - 4);
   return {
     request,
     judge: (data) => {
@@ -76,7 +74,7 @@ export async function ask(
       return judge({
         rcode,
         records,
-        fitting: records.filter((record) => record.type === type),
+        fitting: records.filter((record) => isOfType(record, type)),
         truncated: reply.flag_tc,
       });
     },
@@ -146,20 +144,4 @@ function nameReader(label: RegExp, accepted: string): (text: string) => string {
 /** Returns the number of records of the answer section in words: `1 answer`, `3 answers`. */
 export function countAnswers({ length }: readonly DnsPacket.Answer[]): string {
   return `${length} ${length === 1 ? 'answer' : 'answers'}`;
-}
-
-/** Returns the data of a record as text, for example `preference 5 exchange mail.example.com`. */
-export function describeData(record: DnsPacket.Answer): string {
-  const { data } = record as { readonly data?: unknown };
-  return describeValue(data);
-}
-
-function describeValue(value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
-  if (Array.isArray(value)) return value.map(describeValue).join(' ');
-  if (typeof value !== 'object' || value === null) return '';
-  return Object.entries(value)
-    .map(([name, part]) => `${name} ${describeValue(part)}`)
-    .join(' ');
 }

@@ -1,5 +1,7 @@
-import { optional, readOneOf } from './arguments.js';
-import { ask, countAnswers, describeData, readServiceName, RECORD_TYPES } from './dns-message.js';
+import { optional } from './arguments.js';
+import { ask, countAnswers, readServiceName } from './dns-message.js';
+import { readRecordType } from './dns-types.js';
+import { describeData } from './dns-value.js';
 import { defineProbe, match, mismatch } from './probe.js';
 
 /** The maximum number of records whose data are shown. All records are counted. */
@@ -22,10 +24,10 @@ export const mdns = defineProbe({
   repliesFrom: 'peer',
   arguments: {
     name: optional('the name to ask for', readServiceName, '_services._dns-sd._udp.local'),
-    type: optional('the type of record', readOneOf(RECORD_TYPES), 'PTR'),
+    type: optional('the type of record: a name, TYPE65, or a number', readRecordType, 'PTR'),
   },
   start({ name, type }) {
-    const question = `${name} ${type}`;
+    const question = `${name} ${type.name}`;
     const asked = { name, type, class: 'IN', recursion: false, maxReplyBytes: MAX_REPLY_BYTES } as const;
     return ask(asked, ({ rcode, fitting, truncated }) => {
       if (rcode !== 'NOERROR') return mismatch(`rcode ${rcode}`);

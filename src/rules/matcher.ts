@@ -1,10 +1,14 @@
+import type { Matcher as Matching, RE2JS } from 're2js';
 import { type Expectation, expectExact, expectSize, type SizeRange } from '../check/expectation.js';
 import { AccessList, type Cidr } from '../guard/access-list.js';
 import { EncodingError } from '../text/encoding.js';
-import type { RuleRequest } from './rule-request.js';
+import { charCodeOfByte, type RuleRequest } from './rule-request.js';
 
-/** What an expression captured: the whole match, then its groups. A group that took no part is undefined. */
-export type Captures = readonly (string | undefined)[];
+/**
+ * What an expression captured: the whole match, then its groups. A group that took no part is undefined. An expression for
+ * text captures text, and an expression for bytes captures bytes.
+ */
+export type Captures = readonly (string | Uint8Array | undefined)[];
 
 const NO_CAPTURES: Captures = [];
 
@@ -74,13 +78,61 @@ export interface RegexMatcher extends Matcher {
  */
 export async function matchRegex(source: string): Promise<RegexMatcher> {
   const { RE2JS } = await import('re2js');
+  return compile(() => RE2JS.compile(source), {
+    textOf: ({ text }) => text,
+    capture: (_request, matcher, group) => matcher.group(group) ?? undefined,
+  });
+}
+
+/**
+ * Matches a payload by an RE2 expression for bytes: each byte is one character, and `.` is any byte. Bytes from 80 on are written
+ * `\xNN` in the expression. `(?i)` makes only the letters A to Z equal to a to z.
+ *
+ * @throws {EncodingError} if the text is no RE2 expression, or has characters outside ASCII
+ */
+export async function matchRegexBytes(source: string): Promise<RegexMatcher> {
+  const { RE2JS } = await import('re2js');
+  const [stranger] = /[^\0-\x7f]/u.exec(source) ?? [];
+  if (stranger !== undefined) {
+    const bytes = Buffer.from(stranger, 'utf8').toString('hex').replace(/../g, '\\x$&');
+    throw new EncodingError(`"${stranger}" is no byte; the bytes of its UTF-8 are written ${bytes}`);
+  }
+  return compile(() => RE2JS.compile(withHighBytes(source), RE2JS.DOTALL), {
+    textOf: ({ byteText }) => byteText,
+    // A character of the text is a byte of the payload: the offsets are the same.
+    capture: ({ data }, matcher, group) => {
+      const start = matcher.start(group);
+      return start < 0 ? undefined : data.subarray(start, matcher.end(group));
+    },
+  });
+}
+
+/** Replaces `\xNN` and `\x{NN}` from 80 to ff by the characters that stand for these bytes in a text of bytes. */
+function withHighBytes(source: string): string {
+  return source.replace(
+    /\\(?:x([89a-f][\da-f])|x\{0*([89a-f][\da-f])\}|[^])/gi,
+    (escape, two?: string, braced?: string) => {
+      const digits = two ?? braced;
+      return digits === undefined ? escape : `\\x{${charCodeOfByte(Number.parseInt(digits, 16)).toString(16)}}`;
+    },
+  );
+}
+
+/** How an expression reads a request, and what it captures from it. */
+interface Reading {
+  readonly textOf: (request: RuleRequest) => string;
+  readonly capture: (request: RuleRequest, matcher: Matching, group: number) => Captures[number];
+}
+
+/** @throws {EncodingError} if `make` throws, because its text is no RE2 expression */
+function compile(make: () => RE2JS, { textOf, capture }: Reading): RegexMatcher {
   try {
-    const regex = RE2JS.compile(source);
+    const regex = make();
     const groupCount = regex.groupCount();
-    const match = ({ text }: RuleRequest): Captures | undefined => {
-      const matcher = regex.matcher(text);
+    const match = (request: RuleRequest): Captures | undefined => {
+      const matcher = regex.matcher(textOf(request));
       if (!matcher.find()) return undefined;
-      return Array.from({ length: groupCount + 1 }, (_, group) => matcher.group(group) ?? undefined);
+      return Array.from({ length: groupCount + 1 }, (_, group) => capture(request, matcher, group));
     };
     return { match, groupCount, namedGroups: regex.namedGroups() };
   } catch (error) {

@@ -15,6 +15,8 @@ export interface Rule {
   readonly matchers: readonly Matcher[];
   /** The responses, in the order in which they are sent. Empty: the request gets no response. */
   readonly responses: readonly RuleResponse[];
+  /** How many requests it matches at most, of all peers together. Undefined: no limit. */
+  readonly times?: number | undefined;
 }
 
 /** A rule that counts how often it has matched. */
@@ -28,6 +30,7 @@ export class CountedRule {
 
   /** Returns the payloads of all responses, in order. Undefined if the rule does not match the request. */
   payloadsFor(request: RuleRequest): readonly Uint8Array[] | undefined {
+    if (this.#rule.times !== undefined && this.#counter >= this.#rule.times) return undefined;
     let captures: Captures = [];
     for (const matcher of this.#rule.matchers) {
       const captured = matcher.match(request);

@@ -6,7 +6,16 @@ import { decodeBase64, EncodingError } from '../text/encoding.js';
 import { readPayloadFile } from '../input/payload.js';
 import { describeSystemError, ValueError } from '../net/errors.js';
 import { MAX_PAYLOAD_BYTES } from '../net/index.js';
-import { matchExact, matchHex, type Matcher, matchPeer, matchRegex, matchSize, type RegexMatcher } from './matcher.js';
+import {
+  matchExact,
+  matchHex,
+  type Matcher,
+  matchPeer,
+  matchRegex,
+  matchRegexBytes,
+  matchSize,
+  type RegexMatcher,
+} from './matcher.js';
 import type { Rule, RuleResponse } from './rule.js';
 import { checkPayloadSize, fixedTemplate, parseTemplate, type Template } from './template.js';
 import { LocalFailure } from '../text/failure.js';
@@ -14,6 +23,7 @@ import { UsageError } from '../cli/usage-error.js';
 import { parseSizeRange } from '../check/expectation.js';
 import { parseAddressBlock } from '../guard/access-list.js';
 import { parseDurationOrZero } from '../text/duration.js';
+import { parseCount } from '../text/number.js';
 
 /** A larger file is taken for a mistake, and is not read. */
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -169,12 +179,13 @@ async function makeSchema() {
   const RESPONSES = ['answer', 'answers', 'none'] as const;
   const hasOne = (given: Readonly<Record<string, unknown>>): boolean => countOf(given, RESPONSES) === 1;
   const one = `it needs one of ${RESPONSES.join(', ')}`;
-  const CONDITIONS = ['exact', 'hex', 'regex', 'size', 'peer'] as const;
+  const CONDITIONS = ['exact', 'hex', 'regex', 'regexBytes', 'size', 'peer'] as const;
   const when = v.pipe(
     mapping('a condition', {
       exact: v.optional(text),
       hex: v.optional(text),
       regex: v.optional(text),
+      regexBytes: v.optional(text),
       size: v.optional(text),
       peer: v.optional(
         v.union(
@@ -184,12 +195,16 @@ async function makeSchema() {
       ),
     }),
     v.check((given) => countOf(given, CONDITIONS) > 0, `it needs one of ${CONDITIONS.join(', ')}`),
+    v.check(
+      ({ regex, regexBytes }) => regex === undefined || regexBytes === undefined,
+      'it has regex and regexBytes; give one of them',
+    ),
   );
   return v.pipe(
     mapping('a file of rules', {
       rules: listOf(
         v.pipe(
-          mapping('a rule', { when, ...responses }),
+          mapping('a rule', { when, times: v.optional(text), ...responses }),
           v.check((given) => hasOne(given), one),
         ),
       ),
@@ -226,7 +241,7 @@ function rulesOf({ rules, default: otherwise }: Written, source: RulesSource): r
 }
 
 async function readRule(
-  { when, answer, answers = [] }: Omit<WrittenRule, 'when'> & Partial<WrittenRule>,
+  { when, times, answer, answers = [] }: Omit<WrittenRule, 'when'> & Partial<WrittenRule>,
   path: Path,
   source: RulesSource,
 ): Promise<Rule> {
@@ -236,12 +251,16 @@ async function readRule(
       ? answers.map((each, index) => ({ each, at: [...path, 'answers', index] }))
       : [{ each: answer, at: [...path, 'answer'] }];
   const read = written.map(({ each, at }) => readResponse(each, at, regex, source));
-  return { matchers, responses: await Promise.all(read) };
+  return {
+    matchers,
+    responses: await Promise.all(read),
+    times: times === undefined ? undefined : await source.read([...path, 'times'], () => parseCount(times)),
+  };
 }
 
 /** Makes the conditions of a rule. The cheapest come first, because the first that fails ends the check. */
 async function readConditions(
-  { exact, hex, regex, size, peer }: Partial<WrittenRule['when']>,
+  { exact, hex, regex, regexBytes, size, peer }: Partial<WrittenRule['when']>,
   path: Path,
   source: RulesSource,
 ): Promise<{ readonly matchers: readonly Matcher[]; readonly regex: RegexMatcher | undefined }> {
@@ -255,7 +274,9 @@ async function readConditions(
   if (peer !== undefined) await add('peer', () => matchPeer([peer].flat().map(parseAddressBlock)));
   if (exact !== undefined) await add('exact', () => matchExact(exact));
   if (hex !== undefined) await add('hex', () => matchHex(hex));
-  return { matchers, regex: regex === undefined ? undefined : await add('regex', () => matchRegex(regex)) };
+  if (regex !== undefined) return { matchers, regex: await add('regex', () => matchRegex(regex)) };
+  if (regexBytes === undefined) return { matchers, regex: undefined };
+  return { matchers, regex: await add('regexBytes', () => matchRegexBytes(regexBytes)) };
 }
 
 async function readResponse(

@@ -85,7 +85,7 @@ const FIELDS = '{1}, {NAME}, {data}, {data:2..5}, {counter}, {time}, {peer} and 
 function parseField(field: string, regex: RegexMatcher | undefined): Part {
   const [name = '', argument] = field.split(/:(.*)/s);
   const ofRegex = argument === undefined ? groupOf(name, regex) : undefined;
-  if (ofRegex !== undefined) return ({ captures }) => utf8(captures[ofRegex] ?? '');
+  if (ofRegex !== undefined) return ({ captures }) => bytesOf(captures[ofRegex] ?? '');
   switch (argument === undefined ? name : `${name}:`) {
     case 'data':
       return ({ request }) => request.data;
@@ -134,6 +134,10 @@ function parseRandom(field: string, written: string): Part {
     throw new EncodingError(`{${field}} is no count of bytes from 1 to ${MAX_PAYLOAD_BYTES[6]}, as in {random:8}`);
   }
   return () => randomBytes(count);
+}
+
+function bytesOf(captured: string | Uint8Array): Uint8Array {
+  return typeof captured === 'string' ? utf8(captured) : captured;
 }
 
 function utf8(text: string): Uint8Array {

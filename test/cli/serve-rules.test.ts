@@ -84,6 +84,43 @@ describe('serve --rules', () => {
     ]);
   });
 
+  test('with regexBytes captures the bytes themselves, whatever they are', async () => {
+    const { running, address } = await serving(`
+      rules:
+        - when: { regexBytes: '^(..)\\x00(?P<rest>.*)$' }
+          answer: { hex: '{rest} ff {1}' }
+    `);
+    await using server = running;
+    const ids = Array.from({ length: 256 }, (_, byte) => Buffer.of(byte, 0x0a ^ byte));
+    await using peer = await silentServer();
+    for (const id of ids) {
+      await peer.send(Buffer.concat([id, Buffer.of(0, 0xc3)]), address);
+      const { data } = (await peer.collect(peer.received.length + 1)).at(-1)!;
+      expect(data).toEqual(Buffer.concat([Buffer.of(0xc3, 0xff), id]));
+    }
+    expect(await summaryOf(server)).toMatchObject({ received: 256, sent: 256 });
+  });
+
+  test('with times matches only so many datagrams, of all peers together, and SIGHUP begins anew', async () => {
+    const rules = {
+      rules: [
+        { when: { regex: '^ping' }, times: '2', answer: 'early {counter}' },
+        { when: { exact: 'ping' }, times: '1', answer: 'then' },
+      ],
+      default: { answer: 'late' },
+    };
+    const { file, running, address, address6 } = await serving(rules);
+    await using server = running;
+    const both = async (): Promise<void> => {
+      expect(await ask(address, ['other', 'ping'], 2)).toEqual(['late', 'early 1']);
+      expect(await ask(address6, ['ping!', 'ping', 'ping'], 3)).toEqual(['early 2', 'then', 'late']);
+    };
+    await both();
+    server.kill('SIGHUP');
+    await server.until(`${file} was read again`, 'stderr');
+    await both();
+  });
+
   test('takes everything in YAML as text, as written', async () => {
     const { running, address } = await serving(`
       rules:
@@ -313,7 +350,15 @@ describe('a file of rules that is wrong', () => {
     { rules: 'rules: !!js/function x', line: 1, says: /tag/i },
     { rules: 'a: &a [x]\nrules: *b', line: 2, says: /no value before \*b is named &b/ },
     { rules: 'rules:\n- answer: x', line: 2, says: /rules\[1\].*needs "when"/ },
-    { rules: 'rules:\n- when: {}\n  answer: x', line: 2, says: /when: it needs one of exact, hex, regex, size, peer/ },
+    {
+      rules: 'rules:\n- when: {}\n  answer: x',
+      line: 2,
+      says: /when: it needs one of exact, hex, regex, regexBytes, size, peer/,
+    },
+    { rules: 'rules:\n- when: {regex: a, regexBytes: a}\n  none: true', line: 2, says: /has regex and regexBytes/ },
+    { rules: 'rules:\n- when: {regexBytes: (}\n  none: true', line: 2, says: /when\.regexBytes: "\(": .*closing/ },
+    { rules: 'rules:\n- when: {exact: a}\n  times: 0\n  none: true', line: 3, says: /times: "0": .*from 1/ },
+    { rules: 'rules: []\ndefault: {answer: x, times: 1}', line: 2, says: /"times" is no key of the default/ },
     { rules: 'rules:\n- when: {exact: x}', line: 2, says: /rules\[1\]: it needs one of answer, answers, none/ },
     { rules: 'rules:\n- when: {exact: x}\n  answer: y\n  none: true', line: 2, says: /needs one of/ },
     { rules: 'rules:\n- when: {exact: x}\n  none: yes', line: 3, says: /none: it must be true/ },

@@ -29,11 +29,46 @@ testInNamespaces('two terminals show what the page shows', async () => {
   await place.replay(...session);
 });
 
+const lossy = page.block('yaml', 'Conditions');
 const [dnsServer, dnsClient, doorServer, doorClient] = page.blocks('console', 'Rules');
 testInNamespaces('a name server of ten lines of rules answers as the page shows', async () => {
-  expect(dns.code.trimEnd().split('\n')).toHaveLength(10);
+  expect(dns.code.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
   await using place = await openPlace({ files: { 'dns.yaml': dns.code } });
   await place.replay(dnsServer, dnsClient!);
+});
+
+testInNamespaces(
+  'the name server of the page answers dig and kdig, with EDNS and without',
+  async () => {
+    await using place = await openPlace({ files: { 'dns.yaml': dns.code } });
+    await using server = place.start('udpcat serve 127.0.0.1:5300 --rules dns.yaml -o none --no-stats');
+    await server.until('listening on');
+    const dig = 'dig @127.0.0.1 -p 5300 +tries=1 +timeout=100';
+    const kdig = 'kdig @127.0.0.1 -p 5300 +retry=0 +timeout=100';
+    for (const client of [dig, `${dig} +noedns`, `${dig} +norecurse`, kdig, `${kdig} +edns`, `${kdig} +bufsize=4096`]) {
+      for (const [question, status, address] of [
+        ['example.com', 'NOERROR', '192.0.2.10'],
+        ['WWW.Example.com', 'NOERROR', '192.0.2.10'],
+        ['example.com AAAA', 'NOERROR', undefined],
+        ['example.com.org', 'NXDOMAIN', undefined],
+        ['.', 'NXDOMAIN', undefined],
+      ]) {
+        const { lines } = await place.run(`${client} ${question} | expand`);
+        const [, said] = /status: (\w+)/.exec(lines.join('\n')) ?? [];
+        const [, found] = /^[^;].*\sA\s+([\d.]+)$/m.exec(lines.join('\n')) ?? [];
+        expect({ client, question, status: said, address: found }).toEqual({ client, question, status, address });
+      }
+    }
+  },
+  ['dig', 'kdig'],
+);
+
+testInNamespaces('the server that answers only the third request does so', async () => {
+  await using place = await openPlace({ files: { 'lossy.yaml': lossy.code } });
+  await using server = place.start('udpcat serve 8000 --rules lossy.yaml -o none');
+  await server.until('listening on');
+  const { lines, status } = await place.run('udpcat send 8000 ping ping ping -n 1 --wait 60s --no-stats');
+  expect({ pong: lines.at(-1), status }).toEqual({ pong: expect.stringMatching(/pong$/), status: 0 });
 });
 testInNamespaces('rules of text answer as the page shows', async () => {
   await using place = await openPlace({ files: { 'door.yaml': door!.code } });

@@ -84,6 +84,14 @@ ns A 127.0.0.1
 @ A 192.0.2.2
 @ A 192.0.2.3
 www CNAME example.com.
+many HTTPS 1 . alpn=h2,h3 port=8443 ipv4hint=192.0.2.1
+many SVCB 2 svc.example.net. ipv6hint=2001:db8::1
+many TYPE65280 \\# 4 c0000201
+many MX 10 mail
+many TXT "v=spf1 include:a" ",b -all"
+many TXT "V=SPF1"
+many CAA 0 issue "ca.example"
+many AAAA 2001:db8::1
 long TXT ${'a'.repeat(200)}
 long TXT ${'b'.repeat(200)}
 long TXT ${'c'.repeat(200)}
@@ -125,6 +133,35 @@ describe.each<[Family, string]>([
       ],
       ['nobody.example.com,rcode=NXDOMAIN', /^nobody\.example\.com A, 0 answers, rcode NXDOMAIN$/],
       ['version.bind,TXT,CH', /^version\.bind TXT a test, 1 answer, rcode NOERROR$/],
+      ['example.com,answer=192.0.2.2', /^example\.com A 192\.0\.2\.2, 3 answers, rcode NOERROR$/],
+      [
+        'many.example.com,HTTPS',
+        /^many\.example\.com HTTPS 1 \. alpn=h2,h3 port=8443 ipv4hint=192\.0\.2\.1, 1 answer, /,
+      ],
+      [
+        'many.example.com,65,answer=1 . alpn="h2\\,h3" port=8443 ipv4hint=192.0.2.1',
+        /^many\.example\.com HTTPS 1 \. alpn/,
+      ],
+      ['many.example.com,TYPE64', /^many\.example\.com SVCB 2 svc\.example\.net ipv6hint=2001:db8::1, 1 answer, /],
+      ['many.example.com,TYPE65280', /^many\.example\.com TYPE65280 \\# 4 c0000201, 1 answer, rcode NOERROR$/],
+      ['many.example.com,65280,answer=\\\\# 4 C0000201', /^many\.example\.com TYPE65280 \\# 4 c0000201, 1 answer/],
+      ['many.example.com,ANY', /^many\.example\.com ANY .+, \d answers?, rcode NOERROR$/],
+      [
+        'many.example.com,MX,answer=10 mail.example.com.',
+        /^many\.example\.com MX preference 10 exchange mail\.example\.com, /,
+      ],
+      [
+        'many.example.com,TXT,answer=v=spf1 include:a\\,b -all',
+        /^many\.example\.com TXT v=spf1 include:a,b -all, 2 answers/,
+      ],
+      [
+        'many.example.com,CAA,answer=0 issue "ca.example"',
+        /^many\.example\.com CAA flags 0 tag issue value ca\.example, /,
+      ],
+      [
+        'many.example.com,AAAA,answer=2001:DB8:0::0:1',
+        /^many\.example\.com AAAA 2001:db8::1, 1 answer, rcode NOERROR$/,
+      ],
     ])('answers %s', async (args, says) => {
       const { status, stderr } = await probe(address, `dns:${args}`);
       expect(stderr.replace(/^udpcat: dns: |\n$/g, '')).toMatch(says);
@@ -137,11 +174,20 @@ describe.each<[Family, string]>([
       ['example.com,AAAA', 'example.com AAAA: 0 records of that type, fewer than 1, rcode NOERROR'],
       ['example.com,answers=4', 'example.com A: 3 records of that type, fewer than 4, rcode NOERROR'],
       ['example.com,rcode=NXDOMAIN', 'rcode NOERROR'],
+      ['many.example.com,TXT,answer=v=spf1', 'many.example.com TXT: no record of that type is v=spf1: '],
+      [
+        'many.example.com,A,answer=192.0.2.1',
+        'many.example.com A: 0 records of that type, fewer than 1, rcode NOERROR',
+      ],
+      [
+        'many.example.com,MX,answer=5 mail.example.com',
+        'many.example.com MX: no record of that type is 5 mail.example.com: preference 10 exchange mail.example.com',
+      ],
     ])('fails %s', async (args, says) => {
-      expect(await probe(address, `dns:${args}`, '3s')).toEqual({
-        status: 5,
-        stderr: `udpcat: dns: ${says} (${address})\n`,
-      });
+      const { status, stderr } = await probe(address, `dns:${args}`, '3s');
+      expect(stderr).toContain(`udpcat: dns: ${says}`);
+      expect(stderr).toMatch(new RegExp(`^[^\n]* \\(${address.replace(/[[\]]/g, '\\$&')}\\)\n$`));
+      expect(status).toBe(5);
     });
   });
 
@@ -270,6 +316,41 @@ describe('the probe dns', () => {
     expect(await judged((reply) => patched(reply.subarray(0, 29), [2, hex('87')], [7, hex('00')]))).toEqual({
       outcome: 'mismatch',
       says: 'dns: example.com A: 0 records of that type, fewer than 1, truncated',
+    });
+  });
+
+  test.each(['HTTPS', 'svcb', 'ANY', 'TYPE65', 'type64', '65', '1', '65535', 'OPENPGPKEY'])(
+    'asks for the type %s',
+    async (type) => {
+      const { request } = await startProbe(`dns:example.com,${type}`);
+      const numbers: Record<string, number> = { HTTPS: 65, svcb: 64, ANY: 255, OPENPGPKEY: 61 };
+      expect(request.readUInt16BE(request.length - 4)).toBe(
+        numbers[type] ?? Number(type.replace('TYPE', '').replace('type', '')),
+      );
+    },
+  );
+
+  test.each(['TYPE0', '0', '65536', 'TYPE', 'HTTP', 'UNKNOWN_65', 'constructor', ''])(
+    'knows no type %j',
+    async (type) => {
+      await expect(startProbe(`dns:example.com,type=${type}`)).rejects.toThrow(
+        'it must be a record type such as A, HTTPS',
+      );
+    },
+  );
+
+  test.each(['dns:example.com,answer=', 'dns:example.com,rcode=NXDOMAIN,answer=192.0.2.1'])(
+    'does not accept %s, which would be no check of a value',
+    async (text) => {
+      await expect(startProbe(text)).rejects.toThrow('"answer"');
+    },
+  );
+
+  test('takes a reply only with the value asked for', async () => {
+    expect(await judged((reply) => reply, ',answer=192.0.2.10')).toMatchObject({ outcome: 'match' });
+    expect(await judged((reply) => reply, ',answer=192.0.2.1')).toEqual({
+      outcome: 'mismatch',
+      says: 'dns: example.com A: no record of that type is 192.0.2.1: 192.0.2.10',
     });
   });
 

@@ -3,7 +3,15 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseCidr } from '../../src/guard/access-list.js';
 import { EncodingError } from '../../src/text/encoding.js';
-import { matchExact, matchHex, type Matcher, matchPeer, matchRegex, matchSize } from '../../src/rules/matcher.js';
+import {
+  matchExact,
+  matchHex,
+  type Matcher,
+  matchPeer,
+  matchRegex,
+  matchRegexBytes,
+  matchSize,
+} from '../../src/rules/matcher.js';
 import { RuleRequest } from '../../src/rules/rule-request.js';
 import { holds, holdsAsync, payloads } from '../support/property.js';
 
@@ -54,6 +62,49 @@ describe('a condition', () => {
     const blocks = ['192.0.2.0/24', '2001:db8::/32'].map((text) => parseCidr(text)!);
     const peers = ['192.0.2.200', '192.0.3.1', '2001:db8::5', '2001:db9::5'];
     expect(peers.map((peer) => matches(matchPeer(blocks), '', peer))).toEqual([true, false, true, false]);
+  });
+
+  test('on an expression for bytes takes each byte for one character, and captures bytes', async () => {
+    const matcher = await matchRegexBytes('^(?P<id>..)\\x80([\\xc0-\\xFF])(.*)$');
+    holds(
+      fc.property(payloads, fc.integer({ min: 0xc0, max: 0xff }), payloads, (start, byte, rest) => {
+        const id = Buffer.concat([start, Buffer.alloc(2)]).subarray(0, 2);
+        const data = Buffer.concat([id, Buffer.of(0x80, byte), rest]);
+        const captures = matcher.match(requestOf(data)) ?? [];
+        const bytes = [data, id, Buffer.of(byte), Buffer.from(rest)];
+        expect(captures.map((captured) => Buffer.from(captured ?? 'none'))).toEqual(bytes);
+        expect(matches(matcher, Buffer.concat([id, Buffer.of(0x81, byte)]))).toBe(false);
+        expect(matches(matcher, Buffer.concat([id, Buffer.of(0x80, byte ^ 0x80)]))).toBe(false);
+      }),
+    );
+    expect({ groups: matcher.groupCount, named: matcher.namedGroups }).toEqual({ groups: 3, named: { id: 1 } });
+  });
+
+  test('on an expression for bytes matches every byte by its number, and by no other', async () => {
+    for (let byte = 0; byte < 256; byte += 1) {
+      const hex = byte.toString(16).padStart(2, '0');
+      for (const source of [`(?i)^\\x${hex}$`, `(?i)^\\x{${hex}}$`, `(?i)^[\\x${hex}]$`]) {
+        const matcher = await matchRegexBytes(source);
+        const met = Array.from({ length: 256 }, (_, other) => other).filter((other) =>
+          matches(matcher, Buffer.of(other)),
+        );
+        const isLetter = /[a-z]/i.test(String.fromCharCode(byte));
+        expect(met).toEqual(isLetter ? [byte & ~0x20, byte | 0x20] : [byte]);
+      }
+    }
+  });
+
+  test('on an expression for bytes leaves a backslash before an x as it is', async () => {
+    expect(matches(await matchRegexBytes('^\\\\xe9$'), '\\xe9')).toBe(true);
+    expect(matches(await matchRegexBytes('^(a)?b$'), 'b')).toBe(true);
+    expect((await matchRegexBytes('^(a)?b$')).match(requestOf('b'))).toEqual([Buffer.from('b'), undefined]);
+  });
+
+  test.each([
+    ['caf\u00e9', '"\u00e9" is no byte; the bytes of its UTF-8 are written \\xc3\\xa9'],
+    ['(', 'error parsing regexp'],
+  ])('on an expression for bytes that is none is told so: %s', async (source, message) => {
+    await expect(matchRegexBytes(source)).rejects.toThrow(message);
   });
 
   test('on an expression gives what it captures', async () => {
