@@ -6,10 +6,13 @@ import type { Ending, Io, StopSignal } from '../src/run/context.js';
 import { ExitCode, numberingOf, statusIn } from '../src/run/exit-code.js';
 import { runCommandLine } from '../src/commands/program.js';
 import { FileStream } from '../src/output/file-stream.js';
+import { EVALUATE } from './evaluation.js';
 import { argumentBytes, endBySignal, interrupt, isForeground, isPiped, onSignal, programs } from './system.js';
 
 /** The version of the package. The build sets it. */
 declare const __UDPCAT_VERSION__: string;
+/** In a single executable, the code of bin/examine.ts as a module. Otherwise empty, and the code is a file. The build sets it. */
+declare const __UDPCAT_EXAMINER__: string;
 
 const stop = new AbortController();
 const force = new AbortController();
@@ -41,8 +44,11 @@ const io: Io = {
   env: process.env,
   version: __UDPCAT_VERSION__,
   pid: process.pid,
-  execPath: process.execPath,
-  examiner: join(__dirname, 'examine.cjs'),
+  evaluate: [process.execPath, __UDPCAT_EXAMINER__ === '' ? '-e' : EVALUATE],
+  examiner:
+    __UDPCAT_EXAMINER__ === ''
+      ? join(__dirname, 'examine.cjs')
+      : new URL(`data:text/javascript,${encodeURIComponent(__UDPCAT_EXAMINER__)}`),
   stop: stop.signal,
   force: force.signal,
   onReport: (listener) => {

@@ -23,6 +23,13 @@ const shared = {
   logLevel: 'warning',
 };
 
+const alias = {
+  // The ES modules of yaml, of which esbuild leaves out the unused parts.
+  yaml: join(root, 'node_modules/yaml/browser/index.js'),
+  // pino writes its lines in another thread if it is asked to. udpcat never asks.
+  'thread-stream': join(root, 'scripts/no-threads.cjs'),
+};
+
 /** The packages that `import` finds when udpcat runs, because they are installed with it. */
 const outsideOf = ({ dependencies, optionalDependencies }) => Object.keys({ ...dependencies, ...optionalDependencies });
 
@@ -103,7 +110,7 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     outdir,
     outExtension: { '.js': '.cjs' },
     sourcemap,
-    define: { __UDPCAT_VERSION__: JSON.stringify(manifest.version) },
+    define: { __UDPCAT_VERSION__: JSON.stringify(manifest.version), __UDPCAT_EXAMINER__: '""' },
     // import() becomes require(): it is faster, and it loads CommonJS without a wrapper.
     supported: { 'dynamic-import': false },
     banner: { js: banner },
@@ -116,12 +123,38 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     outdir: join(outdir, 'vendor'),
     outExtension: { '.js': '.cjs' },
     sourcemap,
-    alias: {
-      // The ES modules of yaml, of which esbuild leaves out the unused parts.
-      yaml: join(root, 'node_modules/yaml/browser/index.js'),
-      // pino writes its lines in another thread if it is asked to. udpcat never asks.
-      'thread-stream': join(root, 'scripts/no-threads.cjs'),
-    },
+    alias,
   });
   return [metafile, ofVendors];
+}
+
+/**
+ * Bundles the command with all its packages into one file, the program of a single executable. The packages with binaries
+ * stay outside: they are looked for in `node_modules` beside the executable and above.
+ *
+ * @param {string} outfile path of the result
+ */
+export async function bundleExecutable(outfile) {
+  const manifest = await readManifest();
+  const examiner = await esbuild.build({
+    ...shared,
+    entryPoints: ['bin/examine.ts'],
+    format: 'esm',
+    outfile: 'examine.mjs',
+    write: false,
+  });
+  await esbuild.build({
+    ...shared,
+    entryPoints: ['bin/executable.ts'],
+    outfile,
+    define: {
+      __UDPCAT_VERSION__: JSON.stringify(manifest.version),
+      __UDPCAT_EXAMINER__: JSON.stringify(examiner.outputFiles[0].text),
+    },
+    supported: { 'dynamic-import': false },
+    // In an executable, require() finds only the modules of Node.
+    banner: { js: "require = require('node:module').createRequire(process.execPath);" },
+    external: outsideOf(manifest),
+    alias,
+  });
 }

@@ -19,7 +19,7 @@ export interface Examination {
  * a search. The thread starts with the first reply.
  */
 export class Examiner {
-  readonly #file: string;
+  readonly #file: string | URL;
   readonly #task: ExaminerTask;
   #starting: Promise<Worker> | undefined;
   #ended = false;
@@ -27,8 +27,8 @@ export class Examiner {
   #found = (_examination: Examination | undefined): void => undefined;
   #failed = (_error: unknown): void => undefined;
 
-  /** @param file the path of the program that the thread runs: `bin/examine.ts`, bundled */
-  constructor(file: string, task: ExaminerTask) {
+  /** @param file the path or the `data:` URL of the program that the thread runs: `bin/examine.ts`, bundled */
+  constructor(file: string | URL, task: ExaminerTask) {
     this.#file = file;
     this.#task = task;
   }

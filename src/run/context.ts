@@ -19,10 +19,13 @@ export interface Io {
   readonly version: string;
   /** The id of this process. */
   readonly pid: number;
-  /** The path of the Node program that runs. */
-  readonly execPath: string;
-  /** The path of the program that the thread of `Examiner` runs. */
-  readonly examiner: string;
+  /**
+   * The command that runs a program in a new process. The program, as JavaScript text that may call `require`, and its
+   * arguments come behind it. With Node the command is `node -e`. A single executable of udpcat runs itself.
+   */
+  readonly evaluate: readonly [program: string, ...args: string[]];
+  /** The path of the program that the thread of `Examiner` runs, or a `data:` URL with it. */
+  readonly examiner: string | URL;
   /** Aborted by the first signal: the command flushes everything and ends. The reason is the {@link StopSignal}. */
   readonly stop: AbortSignal;
   /** Aborted by the second signal: the command ends at once. */

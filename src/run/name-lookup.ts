@@ -26,7 +26,10 @@ interface LookupResult {
  *
  * `localhost` is always the loopback, without a look-up (RFC 6761 section 6.3).
  */
-export function lookupInChild({ execPath, env }: Pick<Io, 'execPath' | 'env'>, signal: AbortSignal): Lookup {
+export function lookupInChild(
+  { evaluate: [program, ...args], env }: Pick<Io, 'evaluate' | 'env'>,
+  signal: AbortSignal,
+): Lookup {
   return async (name, family) => {
     if (/^(.+\.)?localhost\.?$/i.test(name)) {
       return [...(family === 4 ? [] : [{ address: '::1' }]), ...(family === 6 ? [] : [{ address: '127.0.0.1' }])];
@@ -34,7 +37,7 @@ export function lookupInChild({ execPath, env }: Pick<Io, 'execPath' | 'env'>, s
     const { execFile } = await import('node:child_process');
     const { NODE_OPTIONS: _meantForThisProcess, ...childEnv } = env;
     const options = { signal, killSignal: 'SIGKILL', env: childEnv, windowsHide: true } as const;
-    const { stdout } = await promisify(execFile)(execPath, ['-e', CHILD, name, String(family)], options);
+    const { stdout } = await promisify(execFile)(program, [...args, CHILD, name, String(family)], options);
     const { code, found = [] } = JSON.parse(stdout) as LookupResult;
     if (code !== undefined) throw Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code });
     return found;

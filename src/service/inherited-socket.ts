@@ -68,10 +68,10 @@ export async function findInherited(count: number, io: Io): Promise<InheritedSoc
   return { fd: FIRST_DESCRIPTOR, written };
 }
 
-async function look({ execPath, env }: Io): Promise<Found> {
+async function look({ evaluate: [program, ...args], env }: Io): Promise<Found> {
   const { spawnSync } = await import('node:child_process');
   const { NODE_OPTIONS: _meantForThisProcess, ...childEnv } = env;
-  const { stdout, error } = spawnSync(execPath, ['-e', CHILD], {
+  const { stdout, error } = spawnSync(program, [...args, CHILD], {
     stdio: ['ignore', 'pipe', 'ignore', FIRST_DESCRIPTOR],
     env: childEnv,
     encoding: 'utf8',

@@ -71,7 +71,7 @@ export function openIo(options: InProcessOptions = {}, args: readonly string[] =
     env: { PATH: process.env.PATH, TERM: 'xterm-256color' },
     version: '0.0.0',
     pid: process.pid,
-    execPath: process.execPath,
+    evaluate: [process.execPath, '-e'],
     examiner: join(dirname(COMMAND), 'examine.cjs'),
     stop,
     force,

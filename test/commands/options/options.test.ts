@@ -19,7 +19,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     terminals: { stdin: false, stdout: false, stderr: false },
     env: {},
     pid: process.pid,
-    execPath: process.execPath,
+    evaluate: [process.execPath, '-e'],
     examiner: '',
     version: '0.0.0',
     stop: new AbortController().signal,

@@ -1,3 +1,6 @@
+// eslint-disable-next-line @typescript-eslint/triple-slash-reference -- programs that compile this file alone find it, too
+/// <reference path="./koffi-packages.d.ts" />
+
 /** The functions of koffi that the engine calls (koffi.dev/functions). A type is written as in C. */
 export interface Koffi {
   readonly version: string;
