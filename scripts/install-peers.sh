@@ -11,6 +11,7 @@ peers=(
   bash:bash zsh:zsh fish:fish mandoc:mandoc groff:groff-base
   systemd-socket-activate:systemd systemd-notify:systemd systemd-analyze:systemd python3:python3
   # Services that the probes are tested against.
+  dig:bind9-dnsutils kdig:knot-dnsutils
   dnsmasq:dnsmasq-base named:bind9 unbound:unbound chronyd:chrony turnserver:coturn snmpd:snmpd
   coap-server-notls:libcoap3-bin memcached:memcached in.tftpd:tftpd-hpa freeradius:freeradius avahi-daemon:avahi-daemon
   # A C compiler, for a library that makes system calls fail. An emulator with the C library of arm64.

@@ -11,7 +11,8 @@ function compile(files: ReadonlyMap<string, string>): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
     config: object;
   };
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
+  const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
+  const declarations = fileNames.filter((path) => path.endsWith('.d.ts'));
   const host = ts.createCompilerHost(options);
   const onDisk = { ...host };
   host.fileExists = (path) => files.has(path) || onDisk.fileExists(path);
@@ -20,7 +21,11 @@ function compile(files: ReadonlyMap<string, string>): string[] {
     const text = files.get(path);
     return text === undefined ? onDisk.getSourceFile(path, target) : ts.createSourceFile(path, text, target);
   };
-  const program = ts.createProgram([...files.keys()], { ...options, noEmit: true, skipLibCheck: true }, host);
+  const program = ts.createProgram(
+    [...files.keys(), ...declarations],
+    { ...options, noEmit: true, skipLibCheck: true },
+    host,
+  );
   return ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
 }
 

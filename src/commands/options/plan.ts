@@ -44,7 +44,8 @@ function asUsage<Value>(option: string, check: () => Value): Value {
 /** Reads the address to bind. @throws {UsageError} also for the name of an interface */
 export function readLocalAddress(text: string, parse: (text: string) => Address, values: SharedValues): Address {
   const [, name = text, port = ''] = /^(.*):(\d+)$/s.exec(text) ?? [];
-  if (interfaceExists(name)) {
+  // The usual start, on a port or an address, does not ask for the interfaces of the host.
+  if (/^[a-z_]/i.test(name) && !name.includes(':') && interfaceExists(name)) {
     const [example] = addressesOf(name);
     const address = example === undefined ? '' : `one of its addresses, for example ${withPort(example, port)}, or `;
     throw new UsageError(`"${name}" is an interface; write ${address}an address and --bind-device ${name}`);
