@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Ending, Io, StopSignal } from '../src/run/context.js';
-import { ExitCode, numberingOf, statusIn } from '../src/run/exit-code.js';
+import { describeSystemError, systemCode } from '../src/net/errors.js';
+import { ExitCode, type Numbering, numberingOf, statusIn } from '../src/run/exit-code.js';
+import { formatPluginLine } from '../src/run/plugin-line.js';
 import { runCommandLine } from '../src/commands/program.js';
 import { FileStream } from '../src/output/file-stream.js';
 import { EVALUATE } from './evaluation.js';
@@ -23,6 +25,8 @@ let stderrIsOpen = false;
 let ending: Ending | undefined;
 let stdin: Readable | undefined;
 let stdout: Writable | undefined;
+/** The first error of stdout. */
+let stdoutError: Error | undefined;
 const reporters = new Set<() => void>();
 const reloaders = new Set<() => void>();
 
@@ -33,7 +37,7 @@ const io: Io = {
     return stdin;
   },
   get stdout() {
-    stdout ??= fstatSync(1).isFile() || isBlackHole(process.stdout) ? new FileStream(1) : process.stdout;
+    stdout ??= openStdout();
     return stdout;
   },
   get stderr() {
@@ -94,8 +98,14 @@ for (const signal of ['SIGUSR2', 'SIGINFO'] as const) onSignal(signal, onReport)
 
 /** Writes an error without the log, which may be the part that failed: without free descriptors it cannot be loaded. */
 function tellBluntly(error: unknown): Ending {
-  process.stderr.write(`udpcat: cannot run: ${error instanceof Error ? error.message.split('\n', 1).join('') : ''}\n`);
-  return statusIn(numberingOf(process.argv.slice(2)), ExitCode.failure);
+  const says = `cannot run: ${error instanceof Error ? error.message.split('\n', 1).join('') : ''}`;
+  if (numbering() === 'nagios') io.stdout.write(formatPluginLine('UNKNOWN', says));
+  else process.stderr.write(`udpcat: ${says}\n`);
+  return statusIn(numbering(), ExitCode.failure);
+}
+
+function numbering(): Numbering {
+  return numberingOf(process.argv.slice(2));
 }
 
 const run = runCommandLine(process.argv.slice(2), io).catch(tellBluntly);
@@ -103,8 +113,28 @@ void run.then(async (result) => {
   ending = result;
   const written = Promise.all([flushed(io.stdout), stderrIsOpen && flushed(process.stderr)]);
   if (leaveByMs > performance.now()) await Promise.race([written, forced(), momentOfLeaving()]);
-  leave(result);
+  leave(result === 0 ? unlessUnwritten() : result);
 });
+
+function openStdout(): Writable {
+  const opened = fstatSync(1).isFile() || isBlackHole(process.stdout) ? new FileStream(1) : process.stdout;
+  // An error without a listener would end the process.
+  return opened.on('error', (error) => {
+    stdoutError ??= error;
+  });
+}
+
+/**
+ * Returns status 0, or reports that stdout could not be written and returns the status of that. A closed pipe is no failure,
+ * because its reader had enough, as a pager that was quit.
+ */
+function unlessUnwritten(): number {
+  // A stream knows its error before it emits it, and Node's stdout forgets it afterwards.
+  const error = stdoutError ?? io.stdout.errored;
+  if (error === null || systemCode(error) === 'EPIPE') return ExitCode.ok;
+  if (numbering() !== 'nagios') process.stderr.write(`udpcat: cannot write to stdout: ${describeSystemError(error)}\n`);
+  return statusIn(numbering(), ExitCode.failure);
+}
 
 /** Whether Node has no stream for stdout, for example for a disk. It then gives a stream that discards everything. */
 function isBlackHole(stream: Writable): boolean {

@@ -41,6 +41,9 @@ try {
   launch();
 } catch (error) {
   // For example, there are too few descriptors to read a file. Nagios takes status 1 for a warning and 3 for "unknown".
-  process.stderr.write(`udpcat: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = process.argv.some((word) => /^(--exit-code=)?nagios$/.test(word)) ? 3 : 1;
+  const says = `cannot start: ${error instanceof Error ? error.message : String(error)}`;
+  const isPlugin = process.argv.some((word) => /^(--exit-code=)?nagios$/.test(word));
+  if (isPlugin) process.stdout.write(`UDPCAT UNKNOWN - ${says}\n`);
+  else process.stderr.write(`udpcat: ${says}\n`);
+  process.exitCode = isPlugin ? 3 : 1;
 }

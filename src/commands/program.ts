@@ -86,8 +86,6 @@ function createProgram(io: Io): CliCommand {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {
-        // A pager may close the pipe before it has read all of the help.
-        io.stdout.on('error', () => undefined);
         io.stdout.write(text);
       },
       // runCommandLine() tells every error.
@@ -105,7 +103,10 @@ function earlyLog(args: readonly string[], io: Io) {
   const json = args[at + 1] === 'json' ? at >= 0 : args.includes('--log-format=json');
   const color = args.includes('--no-color') ? false : args.includes('--color') || undefined;
   const format: LogFormat = json ? 'json' : 'pretty';
+  const options = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
+  const asksForDetails = options.some((word) => /^(-v|--verbose|--explain)$/.test(word));
   return createLog(() => io.stderr, {
+    isSilent: numberingOf(args) === 'nagios' && !asksForDetails,
     level: 'error',
     format,
     colored: wantsColor(color, io.env, io.terminals.stderr),
@@ -117,8 +118,6 @@ function end({ code, says }: Failed, numbering: Numbering, io: Io): number {
   // A check ends even if nobody reads its output.
   if (numbering !== 'udpcat') io.leaveBy(performance.now() + LAST_WORDS_MS);
   if (numbering === 'nagios') {
-    // A closed stdout is no error here.
-    io.stdout.on('error', () => undefined);
     io.stdout.write(formatPluginLine(pluginState(code), says));
   }
   return statusIn(numbering, code);

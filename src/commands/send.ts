@@ -18,6 +18,7 @@ import { lookupInChild } from '../run/name-lookup.js';
 import { addOptions } from '../cli/options.js';
 import { Report } from '../run/report.js';
 import { type PreparedTap, RunOutput } from '../run/tap.js';
+import { FORMATS } from '../output/formats/table.js';
 import type { JsonEvent } from '../output/json-lines.js';
 import { planOutput } from './options/plan.js';
 import { pathOfReplay } from './options/replay-plan.js';
@@ -179,8 +180,15 @@ function describe(plan: SendPlan, result: CheckResult): string {
   return describeResult(plan, result, Math.min(waitMs, deadline, idle));
 }
 
+/** Whether stdout is a terminal that shows the round-trip time of each reply. */
+function showsTimes({ output, meta }: SendPlan, { terminals }: Context): boolean {
+  const { hasEvents, isRaw } = FORMATS[output];
+  return terminals.stdout && output !== 'none' && hasEvents !== true && isRaw !== true && meta !== false;
+}
+
 /**
- * Logs the verdict, unless it is good or the user ended the run before it.
+ * Logs the verdict, unless the user ended the run before it. A good verdict is logged only at a terminal, for the time of
+ * the reply, and only if nothing else tells this time: the line of a probe, the summary of several requests, or stdout.
  *
  * @returns the event for `-o json`
  */
@@ -196,8 +204,16 @@ function tellVerdict(
   const says = describe(plan, result);
   const missed = verdict === 'silent' || verdict === 'stray';
   const givenUp = interrupted === 'signal' || (interrupted === 'output' && missed);
+  const tellsTime =
+    plan.judged &&
+    plan.stats !== false &&
+    context.terminals.stderr &&
+    result.sent === 1 &&
+    plan.messages.kind !== 'probe' &&
+    !showsTimes(plan, context);
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
   else if (couldWait(plan, context) && interrupted === undefined) log.info(ONE_WAY);
+  if (verdict === 'ok' && tellsTime) log.info(says, { verdict, peer });
   return {
     type: 'verdict',
     verdict,

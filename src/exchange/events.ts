@@ -3,6 +3,7 @@ import type { Datagram, DatagramClient, DatagramError, Endpoint } from '../net/i
 import type { Finding } from '../check/finding.js';
 import type { Measurement } from '../check/measurement.js';
 import type { LogFields } from '../output/log.js';
+import type { Flow } from '../stats/rate.js';
 import type { NotSent } from '../stats/totals.js';
 
 /**
@@ -143,6 +144,8 @@ export interface ObservedExchange {
   readonly transmitted: number;
   /** Replies, matching or not. */
   readonly received: number;
+  /** The messages that the kernel took, and the replies, with their bytes and times. */
+  readonly flows: { readonly sent: Flow; readonly received: Flow };
   /** Replies that the kernel dropped. Undefined where the system does not tell. */
   readonly kernelDropped: number | undefined;
   /** Whether the kernel may have dropped more. */

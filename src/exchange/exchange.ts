@@ -1,5 +1,5 @@
 import { wallClockMs } from '../net/clock.js';
-import type { DatagramClient, DatagramError, Endpoint, SendFailure } from '../net/index.js';
+import type { DatagramClient, DatagramError, Endpoint } from '../net/index.js';
 import type { Judge } from '../check/judge.js';
 import type { Measurement } from '../check/measurement.js';
 import { Alarm } from '../timing/alarm.js';
@@ -9,16 +9,13 @@ import { type ExchangeObserver, Observers } from './events.js';
 import { FirstMatch } from './first-match.js';
 import { FollowUps } from './follow-ups.js';
 import { Hearing, type HearingOptions } from './hearing.js';
+import { bytesOf, FlowMeter } from '../stats/flow-meter.js';
+import type { Flow } from '../stats/rate.js';
+import { withoutFailed } from './without-failed.js';
 import { Waiting, type WaitingOptions } from './waiting.js';
 
 /** After an interruption, the kernel has this time to take the datagrams that are being sent. */
 const GIVEN_UP_AFTER_MS = 100;
-
-function withoutFailed(payloads: readonly Uint8Array[], failures: readonly SendFailure[]): readonly Uint8Array[] {
-  if (failures.length === 0) return payloads;
-  const failed = new Set(failures.map(({ index }) => index));
-  return payloads.filter((_, index) => !failed.has(index));
-}
 
 /** Options of {@link Exchange}. */
 export interface ExchangeOptions extends ConnectionOptions, Omit<WaitingOptions, 'sent'> {
@@ -40,6 +37,7 @@ export class Exchange implements AsyncDisposable {
   readonly #waiting: Waiting;
   readonly #hearing: Hearing;
   readonly #counts = { sent: 0, retransmitted: 0 };
+  readonly #flow = new FlowMeter();
   #sending: Promise<void> = Promise.resolve();
   #isGiving = false;
   #closing: Promise<void> | undefined;
@@ -84,7 +82,7 @@ export class Exchange implements AsyncDisposable {
     return this.client.remote;
   }
 
-  /** The address of the socket. With many senders, the address of the first sender's socket. */
+  /** With many senders, the address of the first sender's socket. */
   get local(): Endpoint {
     return this.client.local;
   }
@@ -126,6 +124,11 @@ export class Exchange implements AsyncDisposable {
   /** Replies, matching or not. */
   get received(): number {
     return this.#hearing.received;
+  }
+
+  /** The messages that the kernel took, and the replies, with their bytes and times. */
+  get flows(): { readonly sent: Flow; readonly received: Flow } {
+    return { sent: this.#flow, received: this.#hearing.flow };
   }
 
   /** Replies that were dropped because the queue was full, or that were not judged in time. */
@@ -235,13 +238,15 @@ export class Exchange implements AsyncDisposable {
       this.#ending.throwFailure();
       return;
     }
-    this.#counts.sent += payloads.length - failures.length;
+    const taken = withoutFailed(payloads, failures);
+    this.#counts.sent += taken.length;
+    this.#flow.add(taken.length, bytesOf(taken), timeMs, wallClockMs());
     measurement?.notTaken(failures.length);
     judge.transmitted();
     this.#waiting.stillAlive();
     const [first] = failures;
     if (timesMs !== undefined) {
-      await this.#observers.tellTransmitted(withoutFailed(payloads, failures), 'message', client, timesMs);
+      await this.#observers.tellTransmitted(taken, 'message', client, timesMs);
     }
     if (first !== undefined) throw first.error;
   }

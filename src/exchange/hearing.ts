@@ -2,6 +2,8 @@ import type { Datagram, DatagramClient } from '../net/index.js';
 import type { Finding } from '../check/finding.js';
 import type { Judge } from '../check/judge.js';
 import type { Measurement } from '../check/measurement.js';
+import { FlowMeter } from '../stats/flow-meter.js';
+import type { Flow } from '../stats/rate.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Connection } from './connection.js';
 import type { Ending } from './ending.js';
@@ -49,6 +51,7 @@ export class Hearing {
   /** Settles when the replies of all sockets so far are judged and written. */
   #taking: Promise<unknown> = Promise.resolve();
   #received = 0;
+  readonly #flow = new FlowMeter();
   #dropped = 0;
   /** The time of judging after the time for replies was over. */
   #lateJudgingMs = 0;
@@ -74,6 +77,11 @@ export class Hearing {
   /** Replies, matching or not. */
   get received(): number {
     return this.#received;
+  }
+
+  /** The same replies, with their bytes and times. */
+  get flow(): Flow {
+    return this.#flow;
   }
 
   /** Replies that were dropped because the queue was full, or that were not judged in time. */
@@ -244,6 +252,7 @@ export class Hearing {
   #judge(datagram: Datagram, client: DatagramClient, inTime: boolean): Finding {
     const { judge, measurement, followUp } = this.#options;
     this.#received += 1;
+    this.#flow.add(1, datagram.data.length, datagram.timeMs);
     const finding = !inTime
       ? judge.leave(1)
       : measurement === undefined

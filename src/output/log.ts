@@ -58,6 +58,8 @@ export interface LogOptions {
   readonly colored: boolean;
   /** Whether there is a status line. Only for the pretty format on a terminal. Default: false. */
   readonly hasStatus?: boolean;
+  /** Whether nothing is written, whatever the level. Default: false. */
+  readonly isSilent?: boolean;
 }
 
 interface Line {
@@ -113,13 +115,14 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
     if (options.format === 'pretty') for (const detail of details) logger[level](detail);
   };
   const put = (line: Line): void => {
+    if (options.isSilent === true) return;
     if (target !== undefined) writeOut(line, target);
     else {
       waiting.push(line);
       loading ??= load();
     }
   };
-  const writes = (level: LogLevel): boolean => LOG_LEVELS.indexOf(level) >= threshold;
+  const writes = (level: LogLevel): boolean => options.isSilent !== true && LOG_LEVELS.indexOf(level) >= threshold;
   const at =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}): void => {

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type * as CoapPacket from 'coap-packet';
+import type { Finding } from '../check/finding.js';
 import { ArgumentError, optional } from './arguments.js';
 import { defineProbe, MalformedReply, match, mismatch, pending } from './probe.js';
 
@@ -37,6 +38,17 @@ const CODES: Readonly<Record<string, string>> = {
   '5.04': 'Gateway Timeout',
   '5.05': 'Proxying Not Supported',
 };
+
+/** Codes that say a success, and of no GET (RFC 7252 section 12.1.2; 2.31: RFC 7959 section 2.9.1). 2.00 is no code at all. */
+const NO_SUCCESS_OF_GET: Readonly<Record<string, string>> = {
+  '2.00': ', which is no code of a response',
+  '2.01': ' Created, which is no response to a GET',
+  '2.02': ' Deleted, which is no response to a GET',
+  '2.04': ' Changed, which is no response to a GET',
+  '2.31': ' Continue, which is no response to a GET',
+};
+const VERSION = 1;
+const HEADER_BYTES = 4;
 
 type Library = typeof CoapPacket;
 type Option = CoapPacket.NamedOption;
@@ -88,26 +100,37 @@ function get(library: Library, messageId: number, options: Option[]) {
       if (ack && code === EMPTY) return pending('acknowledged, and the response is to follow');
       if (!/^[245]/.test(code)) throw new MalformedReply(`its code is ${code}, which is no response`);
       if (!reply.token.equals(token)) return mismatch('the reply is to another request: its token differs');
-      const status = [code, CODES[code]].join(' ').trim();
-      const finding = code.startsWith('2') ? match(`${status}, ${reply.payload.length} bytes`) : mismatch(status);
+      const finding = judgeCode(code, reply.payload.length);
       if (!confirmable) return finding;
       return { ...finding, followUp: library.generate({ code: EMPTY, ack: true, messageId: reply.messageId }) };
     },
   };
 }
 
+/** An unknown code of class 2 is a success, too (RFC 7252 section 5.9). */
+function judgeCode(code: string, payloadBytes: number): Finding {
+  const wrong = NO_SUCCESS_OF_GET[code];
+  if (wrong !== undefined) return mismatch(`the code of the reply is ${code}${wrong}`);
+  const status = [code, CODES[code]].join(' ').trim();
+  return code.startsWith('2') ? match(`${status}, ${payloadBytes} bytes`) : mismatch(status);
+}
+
 /** Parses a message. @throws {MalformedReply} */
 function parseMessage({ generate, parse }: Library, data: Uint8Array): CoapPacket.ParsedPacket {
   if (data.length > MAX_MESSAGE_BYTES) throw new MalformedReply(`it has ${data.length} bytes, which no server sends`);
   const bytes = Buffer.from(data);
+  if (bytes.length < HEADER_BYTES) throw new MalformedReply(`it ends after ${bytes.length} bytes`);
+  const version = bytes.readUInt8(0) >> 6;
+  if (version !== VERSION) throw new MalformedReply(`its version is ${version}, not ${VERSION}`);
   let message: CoapPacket.ParsedPacket;
   let again: Buffer;
   try {
     message = parse(bytes);
     again = generate(message, Infinity);
-  } catch (error) {
-    // On bytes that are no message the library throws errors of any class, for example a RangeError.
-    throw new MalformedReply(error instanceof Error ? error.message : String(error));
+  } catch {
+    // On bytes that are no message the library throws errors of any class, for example a RangeError. Their texts are about
+    // the library, and not about the reply.
+    throw new MalformedReply('its token, its options or its payload cannot be read');
   }
   // The library accepts options and tokens that are cut off, and a payload marker without a payload. Each message has
   // only one encoding (section 3). So a message is encoded again: if the bytes differ, it was not valid.

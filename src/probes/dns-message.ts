@@ -87,9 +87,10 @@ type Message = DnsPacket.DecodedPacket & { readonly opcode: string; readonly rco
 function decodeMessage({ decode }: DnsPacketLibrary, data: Uint8Array): Message {
   try {
     return decode(Buffer.from(data)) as Message;
-  } catch (error) {
-    // On bytes that are no message the library throws errors of any class, for example a RangeError.
-    throw new MalformedReply(error instanceof Error ? error.message : String(error));
+  } catch {
+    // On bytes that are no message the library throws errors of any class, for example a RangeError. Their texts are about
+    // the library, and not about the reply.
+    throw new MalformedReply(`its ${data.length} bytes cannot be read as a DNS message`);
   }
 }
 

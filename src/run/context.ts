@@ -10,6 +10,7 @@ export type StopSignal = 'SIGINT' | 'SIGTERM';
 /** The process, as `bin` hands it to a command. A command reaches the process only through this. */
 export interface Io {
   readonly stdin: Readable;
+  /** Without a listener of the command, an error of stdout ends nothing: it changes the exit status at the end. */
   readonly stdout: Writable;
   readonly stderr: Writable;
   /** Whether each of the streams is a terminal. To read this does not open a stream. */
@@ -66,15 +67,23 @@ export interface Context extends Io {
 
 /** Makes the context of a command, with the log and the colours that the options ask for. */
 export async function createContext(io: Io, plan: LogPlan): Promise<Context> {
+  const isSilent = isPlugin(plan);
   const log = createLog(() => io.stderr, {
+    isSilent,
     level: logLevel(plan),
     format: plan.logFormat,
     colored: wantsColor(plan.color, io.env, io.terminals.stderr),
-    hasStatus: io.terminals.stderr && io.env.TERM !== 'dumb' && plan.logFormat === 'pretty' && plan.quiet !== true,
+    hasStatus:
+      !isSilent && io.terminals.stderr && io.env.TERM !== 'dumb' && plan.logFormat === 'pretty' && plan.quiet !== true,
   });
   const palette = await createPalette(wantsColor(plan.color, io.env, io.terminals.stdout));
   // A copy by spreading would read the property stdin, which opens it.
   return Object.assign(Object.create(io) as Io, { log, palette });
+}
+
+/** Whether stderr must be empty. Some schedulers read both streams of a monitoring plugin as one. */
+function isPlugin({ exitCode, verbose, logLevel: level, explain }: LogPlan): boolean {
+  return exitCode === 'nagios' && verbose !== true && level !== 'debug' && explain !== true;
 }
 
 function logLevel({ logLevel: level, verbose, quiet }: LogPlan): LogLevel {

@@ -1,5 +1,6 @@
 import type { FormatName } from '../output/formats/table.js';
 import type { LogFormat, LogLevel } from '../output/log.js';
+import type { Numbering } from './exit-code.js';
 import type { RecordPlan } from '../record/record-plan.js';
 
 /** The options of every run. */
@@ -25,6 +26,10 @@ export interface LogPlan {
   readonly verbose: true | undefined;
   /** Only errors and the listening line are written. */
   readonly quiet: true | undefined;
+  /** The numbering of exit statuses. With `nagios` stderr is empty, unless the user asked for details. Default: `udpcat`. */
+  readonly exitCode?: Numbering;
+  /** Whether the user asked for an explanation on stderr. */
+  readonly explain?: true | undefined;
   /** Whether stdout and stderr have colours. Default: each of them if it is a terminal. */
   readonly color: boolean | undefined;
 }

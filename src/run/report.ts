@@ -121,7 +121,12 @@ export class Report {
     const fields = { ...this.fields(), ...details.fields };
     this.event({ type: 'summary', ...fields });
     if (this.#tellsTotals) {
-      const lines = [this.totals.describe(), ...this.#roundTripLines(), ...details.lines];
+      const lines = [
+        this.totals.describe(),
+        ...this.totals.describeRates(),
+        ...this.#roundTripLines(),
+        ...details.lines,
+      ];
       const [first = '', ...others] = this.#fit(lines);
       this.#context.log.announce(first, fields, others);
     }

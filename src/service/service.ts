@@ -90,6 +90,7 @@ class ServiceRun {
       fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
       lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
     }));
+    this.#report.totals.receivedFlow = () => peers.flow;
     this.#manager = new ServiceManager(context, plan.socket.engine);
     this.#endings = new Endings(plan, AbortSignal.any([context.stop, outputEnded.signal]));
   }

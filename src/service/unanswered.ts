@@ -4,6 +4,7 @@ import { type Datagram, type DatagramError, type Endpoint, formatEndpoint } from
 import type { Grouped } from '../faults/faults.js';
 import type { Context } from '../run/context.js';
 import type { Report } from '../run/report.js';
+import { FlowMeter } from '../stats/flow-meter.js';
 import type { PeerTable } from '../stats/peers.js';
 import { MAX_WAITING, MAX_WAITING_BYTES } from '../timing/delay-line.js';
 
@@ -13,6 +14,8 @@ export class Unanswered {
   readonly #report: Report;
   readonly #peers: PeerTable;
   readonly #policy: ResponsePolicy;
+  /** The responses that the kernel took, for their rate. */
+  readonly #flow = new FlowMeter();
   readonly #reasons = new Set<string>();
   /** For each group of responses to one request: whether at least one was sent. */
   readonly #left = new WeakMap<object, boolean>();
@@ -28,6 +31,7 @@ export class Unanswered {
     this.#report = report;
     this.#peers = peers;
     this.#policy = policy;
+    report.totals.sentFlow = () => this.#flow;
   }
 
   /** Updates the totals. Call it after the policy has declined requests. */
@@ -38,10 +42,13 @@ export class Unanswered {
   /** Counts responses that the kernel took. Call {@link count} afterwards. */
   sent(responses: readonly Grouped[]): void {
     this.#report.totals.sent += responses.length;
-    for (const { remote, together } of responses) {
+    let bytes = 0;
+    for (const { remote, together, data } of responses) {
+      bytes += data.length;
       this.#peers.responded(remote);
       if (together !== undefined) this.#countLeft(together);
     }
+    this.#flow.add(responses.length, bytes, performance.now());
   }
 
   #countLeft(together: object): void {

@@ -1,6 +1,7 @@
 import { type Arrivals, type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
 import { formatRate } from '../text/quantity.js';
 import { formatTime } from '../text/time.js';
+import type { Flow } from './rate.js';
 
 /** How many peers have a row of their own, unless `--max-peers` sets another number. */
 export const MAX_PEERS = 1024;
@@ -186,6 +187,14 @@ export class PeerTable {
   /** Bytes of all payloads. */
   get bytes(): number {
     return this.#peers.reduce((sum, { bytes }) => sum + bytes, this.#others.bytes);
+  }
+
+  /** The datagrams of all peers together. */
+  get flow(): Flow {
+    const all = new Counts();
+    for (const counts of [this.#others, ...this.#peers]) all.add(counts);
+    const { received, bytes, firstMs, lastMs } = all;
+    return { count: received, bytes, durationMs: Math.max(0, lastMs - firstMs) };
   }
 
   /** The table for JSON. */

@@ -2,6 +2,8 @@ import type { Measurement } from '../check/measurement.js';
 import type { SummaryFields } from '../output/json-lines.js';
 import { describeCounts } from './counts-in-words.js';
 import { DropCounts } from './drop-counts.js';
+import { type Flow, type FlowRate, rateOf } from './rate.js';
+import { formatBits, formatRate } from '../text/quantity.js';
 
 /** Datagrams or packets of a recording that were not sent, for one reason. */
 export interface NotSent {
@@ -35,6 +37,10 @@ export class Totals {
   notSent: readonly NotSent[] = [];
   /** How often the system had no memory to receive with. */
   receiveErrors = 0;
+  /** Measures the sent datagrams, for their rate. Default: there is no rate. */
+  sentFlow: () => Flow | undefined = () => undefined;
+  /** Measures the received datagrams, for their rate. Default: there is no rate. */
+  receivedFlow: () => Flow | undefined = () => undefined;
   #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
 
@@ -62,7 +68,13 @@ export class Totals {
       received: this.measurement?.replied ?? this.received,
       dropped: { kernel, queue, output },
       ...(kernelIsLowerBound && { kernelIsLowerBound: true }),
-      durationMs: Math.round((performance.now() - this.#startMs) * 1000) / 1000,
+      durationMs: round(performance.now() - this.#startMs),
+      ...Object.fromEntries(
+        this.#rates().flatMap(([direction, { perSecond, bitsPerSecond }]) => [
+          [`${direction}PerSecond`, round(perSecond)],
+          [`${direction}BitsPerSecond`, Math.round(bitsPerSecond)],
+        ]),
+      ),
       ...(this.unrecorded > 0 && { unrecorded: this.unrecorded }),
       ...(this.denied > 0 && { denied: this.denied }),
       ...(this.unanswered > 0 && { unanswered: this.unanswered }),
@@ -72,6 +84,25 @@ export class Totals {
       ...(this.receiveErrors > 0 && { receiveErrors: this.receiveErrors }),
       ...this.measurement?.fields(),
     };
+  }
+
+  /** The rates of the directions that have one. */
+  #rates(): readonly (readonly ['sent' | 'received', FlowRate])[] {
+    const wholeMs = performance.now() - this.#startMs;
+    const flows = [['sent', this.sentFlow()] as const, ['received', this.receivedFlow()] as const];
+    return flows.flatMap(([direction, flow]) => {
+      const rate = flow && rateOf(flow, wholeMs);
+      return rate === undefined ? [] : [[direction, rate] as const];
+    });
+  }
+
+  /** The rates in a line for people: `sent 500/s, 800.0 kbit/s`. Empty if there are none. */
+  describeRates(): readonly string[] {
+    const rates = this.#rates().map(
+      ([direction, { perSecond, bitsPerSecond }]) =>
+        `${direction} ${formatRate(perSecond)}, ${formatBits(bitsPerSecond)}/s`,
+    );
+    return rates.length === 0 ? [] : [rates.join('; ')];
   }
 
   /** The totals in one line for people. */
@@ -91,4 +122,8 @@ export class Totals {
     const seconds = (durationMs / 1000).toFixed(durationMs < 10_000 ? 3 : 1);
     return `${all.join(', ')} in ${seconds} s`;
   }
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }

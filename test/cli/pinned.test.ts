@@ -175,7 +175,7 @@ function shown({ stdout, stderr, ending }: InProcessOutcome): string {
   const ports = new Map<string, string>();
   return `${stdout}${stderr}status ${ending}`
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replace(/"((?:\w*Ms|perSecond|bytesPerSecond|min|median|mean|max|p\d+)|stddev)":[\d.]+/g, '"$1":NUMBER')
+    .replace(/"((?:\w*Ms|perSecond|\w+PerSecond|min|median|mean|max|p\d+)|stddev)":[\d.]+/g, '"$1":NUMBER')
     .replace(/"histogram":\[\{.*?\}\]/g, '"histogram":HISTOGRAM')
     .replace(/(127\.0\.0\.1|\[::1\]):(\d{4,5})\b/g, (_all, host: string, port: string) => {
       if (!ports.has(port)) ports.set(port, `PORT${ports.size + 1}`);

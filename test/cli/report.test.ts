@@ -159,7 +159,7 @@ describe('SIGUSR2', () => {
     await running.until('two\n');
     running.kill('SIGUSR2');
     expect(await reported(running, 1)).toEqual([
-      expect.stringMatching(/^udpcat: 2 received, 2 sent, 0 lost in \d+\.\d{3} s$/),
+      expect.stringMatching(/^udpcat: 2 received, 2 sent, 0 lost \(0%\) in \d+\.\d{3} s$/),
     ]);
     running.stdin.write('three\n');
     await running.until('three\n');

@@ -204,7 +204,12 @@ describe('by order are matched', () => {
       'json',
     ]);
     expect(outcome.status).toBe(0);
-    expect(summaryOf(outcome)).toMatchObject({ received: 3, lost: 0, matchedBy: 'order' });
+    expect(summaryOf(outcome)).toMatchObject({
+      received: 3,
+      lost: 0,
+      sentPerSecond: expect.any(Number),
+      matchedBy: 'order',
+    });
   });
 
   test.concurrent('replies to arguments, and further replies are duplicates', async () => {
@@ -261,8 +266,9 @@ describe('the summary on stderr', () => {
     await using server = await answeringServer((data, nth) => (nth === 0 ? [] : [data]));
     const args = ['--size', '64', '-c', '5', '--interval', '10ms', '-w', SHORT, '-o', 'none', '--stats'];
     const { stderr } = await udpcat(['send', server.address, ...args]);
-    const [, counts, times, ...histogram] = stderr.trimEnd().split('\n');
-    expect(counts).toMatch(/^udpcat: 4 received, 5 sent, 1 lost in \d+\.\d{3} s$/);
+    const [, counts, rates, times, ...histogram] = stderr.trimEnd().split('\n');
+    expect(counts).toMatch(/^udpcat: 4 received, 5 sent, 1 lost \(20%\) in \d+\.\d{3} s$/);
+    expect(rates).toMatch(/^udpcat: sent [\d,.]+\/s, [\d.]+ [kM]?bit\/s; received [\d,.]+\/s, [\d.]+ [kM]?bit\/s$/);
     const ms = String.raw`\d+(\.\d+)?`;
     expect(times).toMatch(
       RegExp(
@@ -282,13 +288,21 @@ describe('the summary on stderr', () => {
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line) as unknown),
-    ).toEqual([expect.objectContaining({ received: 3, lost: 0, matchedBy: 'content', rtt: expect.any(Object) })]);
+    ).toEqual([
+      expect.objectContaining({
+        received: 3,
+        lost: 0,
+        sentPerSecond: expect.any(Number),
+        matchedBy: 'content',
+        rtt: expect.any(Object),
+      }),
+    ]);
   });
 
   test.concurrent('has no times without a reply', async () => {
     await using server = await silentServer();
     const args = ['a', 'b', '-w', '100ms', '--stats'];
     const { stderr } = await udpcat(['send', server.address, ...args]);
-    expect(stderr).toMatch(/\nudpcat: 0 received, 2 sent, 2 lost in \d+\.\d{3} s\n$/);
+    expect(stderr).toMatch(/\nudpcat: 0 received, 2 sent, 2 lost \(100%\) in \d+\.\d{3} s\nudpcat: sent [^;\n]+\n$/);
   });
 });

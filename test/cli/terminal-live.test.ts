@@ -44,6 +44,7 @@ describeWith('script', 'the live line', () => {
       expect(rows).toEqual([
         `udpcat: listening on ${address}`,
         expect.stringMatching(/^udpcat: 3 received, \d sent in/),
+        expect.stringMatching(/^udpcat: (sent .*; )?received [\d.,]+\/s, [\d.]+ [kMG]?bit\/s$/),
         expect.stringMatching(/^udpcat: from .*: 2 received/),
         expect.stringMatching(/^udpcat: from .*: 1 received/),
         '',
@@ -205,7 +206,8 @@ describeWith('script', 'the live line of send', () => {
       const rows = screen(stdout.toString());
       expect(rows.filter((row) => row.includes('of 4 sent'))).toEqual([]);
       expect(rows[0]).toMatch(/^udpcat: 4 received, 4 sent, 0 lost/);
-      expect(rows[1]).toMatch(/^udpcat: round-trip time: min /);
+      expect(rows[1]).toMatch(/^udpcat: sent .*bit\/s; received .*bit\/s$/);
+      expect(rows[2]).toMatch(/^udpcat: round-trip time: min /);
     },
   );
 

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
 /** Runs a probe against a service that replies. */
 async function probe(address: string, text: string, options: readonly string[] = ['-w', '1m']) {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', ...options]);
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 describeWith('coap-server-notls', 'coap-server-notls', () => {
@@ -69,8 +69,8 @@ describe('a ping', () => {
     ['6045 0000', 'it is no Reset, but 2.05'],
     ['7045 0000', 'it is a Reset that is not empty'],
     ['7800 0000', 'its options or its payload are cut short'],
-    ['7000 0000 00', 'Empty messages must be empty'],
-    ['b000 0000', 'Unsupported version'],
+    ['7000 0000 00', 'its token, its options or its payload cannot be read'],
+    ['b000 0000', 'its version is 2, not 1'],
   ])('fails with %s', async (reply, problem) => {
     expect(await judged(reply)).toEqual(['mismatch', `coap: the reply is no message of the protocol: ${problem}`]);
   });
@@ -134,6 +134,10 @@ describe('a GET', () => {
     ['6884 ID TOKEN ff 4e6f', '4.04 Not Found'],
     ['68a3 ID TOKEN', '5.03 Service Unavailable'],
     ['689f ID TOKEN', '4.31'],
+    ['6840 ID TOKEN', 'the code of the reply is 2.00, which is no code of a response'],
+    ['6841 ID TOKEN', 'the code of the reply is 2.01 Created, which is no response to a GET'],
+    ['6844 ID TOKEN ff 4e6f', 'the code of the reply is 2.04 Changed, which is no response to a GET'],
+    ['685f ID TOKEN', 'the code of the reply is 2.31 Continue, which is no response to a GET'],
     ['7000 ID', 'the request was rejected with a Reset'],
     ['6845 ID 0000000000000000', 'the reply is to another request: its token differs'],
     ['4845 1234 0000000000000000', 'the reply is to another request: its token differs'],
@@ -154,8 +158,8 @@ describe('a GET', () => {
     ['6845 ID TOKEN ff', 'its options or its payload are cut short'],
     ['6845 ID TOKEN c5 00', 'its options or its payload are cut short'],
     ['6845 ID', 'its options or its payload are cut short'],
-    ['6845 ID TOKEN f0', 'Wrong option delta'],
-    ['6845 ID TOKEN cf', 'Wrong option length'],
+    ['6845 ID TOKEN f0', 'its token, its options or its payload cannot be read'],
+    ['6845 ID TOKEN cf', 'its token, its options or its payload cannot be read'],
     ['6801 ID TOKEN', 'its code is 0.01, which is no response'],
     ['6865 ID TOKEN', 'its code is 3.05, which is no response'],
     ['4000 ID', 'its code is 0.00, which is no response'],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
 import { answeringServer, type Family, type Peer, written } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { dns } from './fixtures/dns.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
@@ -10,7 +10,7 @@ import { startProbe } from './session.js';
 /** Runs a probe against a service that replies. */
 async function probe(address: string, text: string, wait = '1m') {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 describeWith('dnsmasq', 'dnsmasq', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { shellOnTwoHosts, testInNamespaces } from '../support/namespaces.js';
 import { describeWith } from '../support/peers.js';
-import { commandLine, udpcat } from '../support/udpcat.js';
+import { commandLine, udpcat, untimed } from '../support/udpcat.js';
 import { patched } from './fixtures/fixture.js';
 import { mdns } from './fixtures/mdns.js';
 import { startProbe } from './session.js';
@@ -33,7 +33,7 @@ async function discover(...args: readonly string[]) {
   );
   await using running = shellOnTwoHosts(AVAHI, `${ready.join(' && ')} && ${commandLine(['send', ...args])}`);
   const { status, stdout, stderr } = await running.outcome;
-  return { status, stdout: stdout.toString(), stderr: stderr.trimEnd().split('\n').sort() };
+  return { status, stdout: stdout.toString(), stderr: untimed(stderr).trimEnd().split('\n').sort() };
 }
 
 describeWith('avahi-daemon', 'two hosts with Avahi', () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
 import { type Family, written } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { ntp } from './fixtures/ntp.js';
 import { startProbe } from './session.js';
@@ -24,7 +24,7 @@ function startChrony(host: string, ...lines: readonly string[]): Promise<Daemon>
 
 async function probe(address: string, text: string, wait = '1m') {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 describe.each<[Family, string]>([

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
 import { holdsAsync } from '../support/property.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { signedReply } from './fixtures/radius.js';
 import { startProbe } from './session.js';
@@ -55,7 +55,7 @@ function startRadius(kind: 'auth' | 'acct', policy: string): Promise<Daemon> {
 
 async function probe(address: string, text: string, { wait = '1m', env = {} } = {}) {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait], { env });
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 describeWith('freeradius', 'FreeRADIUS', () => {

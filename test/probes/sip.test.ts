@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ProbeSession } from '../../src/probes/session.js';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { sip } from './fixtures/sip.js';
 import { startProbe } from './session.js';
 
 /** Runs a probe against a service that replies. */
 async function probe(address: string, text: string, wait = '1m') {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 /** A server that replies 200 to all requests, except for the user "down". */

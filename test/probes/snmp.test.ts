@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { snmp } from './fixtures/snmp.js';
 import { startProbe } from './session.js';
 
 async function probe(address: string, text: string, wait = '1m') {
   const { status, stderr } = await udpcat(['send', address, '--probe', text, '-o', 'none', '-w', wait]);
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 describeWith('snmpd', 'snmpd of Net-SNMP', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { answeringServer } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { hex } from './fixtures/fixture.js';
 import { CHALLENGE, INFO } from './fixtures/source.js';
 import { startProbe } from './session.js';
@@ -9,7 +9,7 @@ const REQUEST = hex('ffffffff 54 536f7572636520456e67696e6520517565727900');
 
 async function probe(address: string, wait: string) {
   const { status, stderr } = await udpcat(['send', address, '--probe', 'source', '-o', 'none', '-w', wait]);
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 test('a game server that wants no challenge is asked once', async () => {

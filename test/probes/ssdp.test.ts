@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ssdp as probe } from '../../src/probes/ssdp.js';
 import { shellOnTwoHosts, testInNamespaces } from '../support/namespaces.js';
 import { describeWith } from '../support/peers.js';
-import { commandLine, udpcat } from '../support/udpcat.js';
+import { commandLine, udpcat, untimed } from '../support/udpcat.js';
 import { ssdp } from './fixtures/ssdp.js';
 import { startProbe } from './session.js';
 
@@ -22,7 +22,7 @@ async function discover(...args: readonly string[]) {
   );
   await using running = shellOnTwoHosts(MINIDLNA, `${ready.join(' && ')} && ${commandLine([...send, ...args])}`);
   const { status, stderr } = await running.outcome;
-  return { status, lines: stderr.trimEnd().split('\n').sort() };
+  return { status, lines: untimed(stderr).trimEnd().split('\n').sort() };
 }
 
 describeWith('minidlnad', 'two hosts with MiniDLNA', () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
 import { closedPort } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { hex } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
@@ -23,7 +23,7 @@ function startTurnServer(...more: readonly string[]): Promise<Daemon> {
 async function probe(address: string, more: readonly string[], wait = '1m') {
   const args = ['send', address, '--probe', 'stun', '-w', wait, '--retry', '200', ...more];
   const { status, stdout, stderr } = await udpcat(args);
-  return { status, stdout: stdout.toString(), stderr };
+  return { status, stdout: stdout.toString(), stderr: untimed(stderr) };
 }
 
 describeWith('turnserver', 'coturn', () => {

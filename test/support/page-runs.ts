@@ -199,7 +199,7 @@ export function comparable(lines: readonly string[]): string[] {
         .replaceAll(/"(\w+Ms)":[\d.]+/g, '"$1":N')
         .replaceAll(/(?<![\d.])\d+\.\d+(?![\d.]*\d)/g, 'N')
         .replaceAll(/\b[\d,]+\/s\b/g, 'N/s')
-        .replaceAll(/\b(?:\d+|N) (?=[kMG]?B\/s|m?s\b)/g, 'N ')
+        .replaceAll(/\b(?:\d+|N) (?=[kMG]?(?:B|bit)\/s|m?s\b)/g, 'N ')
         .trimEnd(),
     )
     .filter((line, index) => line !== '' || lines[index] !== '^C')

@@ -242,3 +242,8 @@ export function terminal(command: readonly string[] | string, options: TerminalO
     },
   });
 }
+
+/** Removes the round-trip times from what a probe says on stderr. */
+export function untimed(stderr: string): string {
+  return stderr.replaceAll(/; answered in [\d.]+ ms(?=\n)/g, '');
+}

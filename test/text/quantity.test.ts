@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { formatBytes, formatCount, formatRate } from '../../src/text/quantity.js';
+import { formatBits, formatBytes, formatCount, formatRate } from '../../src/text/quantity.js';
 import { holds } from '../support/property.js';
 
 describe('a count', () => {
@@ -36,6 +36,7 @@ describe('an amount of bytes', () => {
     [12_345e12, '12345.0 TB'],
   ])('%d is %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
+    expect(formatBits(bytes)).toBe(text.replace('B', 'bit'));
   });
 });
 

@@ -59,6 +59,9 @@ export function writeExchange(
     },
     opened: async (opened) => {
       ({ exchange } = opened);
+      const { sent, received } = exchange.flows;
+      totals.sentFlow = () => sent;
+      totals.receivedFlow = () => received;
       // `opening` is set before the first await, so that replies that come meanwhile wait for it.
       opening = prepared.open({
         bound: exchange.local,
