@@ -1,10 +1,10 @@
 import type { CliCommand } from '../cli/command.js';
 import type { Context, Ending, Io } from '../run/context.js';
 import type { COMMAND_NAMES } from './names.js';
-import type { RunPlan } from '../run/plan.js';
+import type { LogPlan } from '../run/plan.js';
 
 /** Makes the action of a command: a function that creates the context and runs the plan. */
-export type Running = <Plan extends RunPlan>(
+export type Running = <Plan extends LogPlan>(
   run: (plan: Plan, context: Context) => Promise<Ending>,
 ) => (plan: Plan) => Promise<void>;
 
@@ -46,6 +46,14 @@ export const COMMANDS: readonly {
     declare: async (command, io, running) => {
       const { declareEcho, runEcho } = await import('./echo.js');
       declareEcho(command, io, running(runEcho));
+    },
+  },
+  {
+    name: 'watch',
+    summary: 'repeat checks, tell when a target goes up or down',
+    declare: async (command, io, running) => {
+      const { declareWatch, runWatch } = await import('./watch.js');
+      declareWatch(command, io, running(runWatch));
     },
   },
   {

@@ -51,7 +51,7 @@ export interface SummaryFields {
 }
 
 /** Formats an event as a line, newline included. @param timeMs milliseconds since the epoch */
-export function formatEvent({ type, ...fields }: JsonEvent, timeMs: number): string {
+export function formatEvent({ type, ...fields }: JsonEvent | { readonly type: string }, timeMs: number): string {
   return `${escapeJson(JSON.stringify({ v: VERSION, type, time: formatTime(timeMs), ...fields }))}\n`;
 }
 

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import { escapeJson, escapeText } from '../text/escape.js';
 import { createPalette, type Palette } from './palette.js';
-import { type BottomLine, StatusLine } from './status-line.js';
+import { type BottomLine, type Status, StatusLine } from './status-line.js';
 
 /** How much is logged on stderr, from most to least. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -37,10 +37,10 @@ export interface Log {
   /** Whether there is a status line. */
   readonly hasStatus: boolean;
   /**
-   * Shows a text at the bottom of the terminal, below all lines. It changes at most four times a second. Undefined
-   * removes it. Without a status line this does nothing.
+   * Shows a text or rows at the bottom of the terminal, below all lines. They change at most four times a second. Undefined
+   * removes them. Without a status line this does nothing.
    */
-  status(text: string | undefined): void;
+  status(status: Status | undefined): void;
   /** Keeps a line below all lines, in place of the status line. Undefined removes it. */
   keepBelow(line: BottomLine | undefined): void;
   /** Removes the line at the bottom for a moment. Call it before something else is written to the terminal. */
@@ -142,8 +142,8 @@ export function createLog(stream: () => Writable, options: LogOptions): Log {
     announce: whatever(true),
     report: whatever(false),
     hasStatus: statusLine !== undefined,
-    status: (text) => {
-      statusLine?.set(text);
+    status: (status) => {
+      statusLine?.set(status);
     },
     keepBelow: (line) => {
       bottom?.erase();

@@ -1,13 +1,15 @@
 /** The styles that udpcat uses. Without colour each returns its text unchanged. */
 export interface Palette {
   readonly dim: (text: string) => string;
+  readonly green: (text: string) => string;
   readonly cyan: (text: string) => string;
   readonly yellow: (text: string) => string;
   readonly red: (text: string) => string;
 }
 
 const plain = (text: string): string => text;
-const PLAIN: Palette = { dim: plain, cyan: plain, yellow: plain, red: plain };
+/** No colours. */
+export const PLAIN: Palette = { dim: plain, green: plain, cyan: plain, yellow: plain, red: plain };
 
 /** Makes a palette. Loads chalk only if `colored` is true. */
 export async function createPalette(colored: boolean): Promise<Palette> {

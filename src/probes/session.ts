@@ -9,14 +9,16 @@ export class ProbeSession {
   readonly repliesFrom: Probe['repliesFrom'];
   /** The usual port of the service. */
   readonly port: number;
-  readonly #start: (scene: Scene) => ProbeRun | Promise<ProbeRun>;
+  readonly #probe: Probe;
+  readonly #values: Parameters<Probe['start']>[0];
   #run: ProbeRun | undefined;
 
   private constructor(name: string, probe: Probe, values: Parameters<Probe['start']>[0]) {
     this.name = name;
     this.repliesFrom = probe.repliesFrom;
     this.port = probe.port;
-    this.#start = (scene) => probe.start(values, scene);
+    this.#probe = probe;
+    this.#values = values;
   }
 
   /**
@@ -38,9 +40,14 @@ export class ProbeSession {
     }
   }
 
+  /** The same probe with the same arguments, for one more run. */
+  again(): ProbeSession {
+    return new ProbeSession(this.name, this.#probe, this.#values);
+  }
+
   /** Makes the request, with a new random id if the protocol has one. */
   async start(scene: Scene): Promise<Uint8Array> {
-    this.#run = await this.#start(scene);
+    this.#run = await this.#probe.start(this.#values, scene);
     return this.#run.request;
   }
 

@@ -118,7 +118,8 @@ export class LoadedResponder {
   }
 }
 
-function withoutServiceManager(env: Surroundings['env']): Surroundings['env'] {
+/** The environment of a program, without the variables of a service manager that are for this process. */
+export function withoutServiceManager(env: Surroundings['env']): Surroundings['env'] {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !FOR_THIS_PROCESS.has(name)));
 }
 
@@ -139,7 +140,7 @@ async function readReply(path: string): Promise<Uint8Array> {
 }
 
 /** Checks that a program exists and may be run. @throws {LocalFailure} if not */
-async function checkProgram(file: string, path = ''): Promise<void> {
+export async function checkProgram(file: string, path = ''): Promise<void> {
   // Windows also looks in other folders and adds endings: it is left to the first run.
   if (platform() === 'win32') return;
   const places = file.includes('/') ? [file] : path.split(delimiter).map((folder) => join(folder, file));

@@ -27,8 +27,11 @@ export interface RunOptions {
   readonly input: Uint8Array;
   /** The whole environment: the program inherits no other variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The maximum number of bytes that the program may write to stdout. If it writes more, it is killed. */
-  readonly maxOutputBytes: number;
+  /**
+   * The maximum number of bytes that the program may write to stdout. If it writes more, it is killed. Undefined: nobody
+   * reads stdout.
+   */
+  readonly maxOutputBytes: number | undefined;
   /**
    * Milliseconds until the program, and every process that it started, has closed stdout. Then all of them are killed.
    */
@@ -46,7 +49,7 @@ export type RunResult =
   /** The program ended by itself with this exit status. */
   | { readonly kind: 'ended'; readonly output: Uint8Array; readonly status: number }
   /** The program could not be started, was killed, or wrote too much. `why` tells the user which. */
-  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'failed'; readonly why: string; readonly timedOut?: true }
   /** `signal` killed it. */
   | { readonly kind: 'aborted' };
 
@@ -75,7 +78,7 @@ class Run {
     const what = this.#hasEnded
       ? `the program ended, but a process that it started held its output open for longer than ${limit}`
       : `the program ran for longer than ${limit}`;
-    this.#kill({ kind: 'failed', why: `${what} and was killed (--exec-timeout)` });
+    this.#kill({ kind: 'failed', why: `${what} and was killed (--exec-timeout)`, timedOut: true });
   });
 
   constructor(program: Program, options: RunOptions, resolve: (result: RunResult) => void) {
@@ -117,7 +120,7 @@ class Run {
 
   #collect(chunk: Uint8Array): void {
     this.#outputBytes += chunk.length;
-    const { maxOutputBytes } = this.#options;
+    const { maxOutputBytes = Infinity } = this.#options;
     if (this.#outputBytes <= maxOutputBytes) this.#output.push(chunk);
     else {
       const why = `the program wrote more than a datagram can hold, ${maxOutputBytes} bytes`;
@@ -157,8 +160,10 @@ class Run {
   }
 }
 
-function start(program: Program, { env, control }: RunOptions): ChildProcess {
-  const shared = { env, detached: control.detached, windowsHide: true, stdio: 'pipe' } as const;
+function start(program: Program, { env, control, maxOutputBytes }: RunOptions): ChildProcess {
+  const stdout = maxOutputBytes === undefined ? 'ignore' : 'pipe';
+  const stdio: ('pipe' | 'ignore')[] = ['pipe', stdout, 'pipe'];
+  const shared = { env, detached: control.detached, windowsHide: true, stdio };
   if (program.kind === 'shell') return spawn(program.line, { ...shared, shell: true });
   return spawn(program.file, program.args, shared);
 }

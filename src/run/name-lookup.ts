@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import type { Lookup } from '../net/index.js';
+import type { Family, Lookup } from '../net/index.js';
 import type { Io } from './context.js';
 
 /**
@@ -31,9 +31,8 @@ export function lookupInChild(
   signal: AbortSignal,
 ): Lookup {
   return async (name, family) => {
-    if (/^(.+\.)?localhost\.?$/i.test(name)) {
-      return [...(family === 4 ? [] : [{ address: '::1' }]), ...(family === 6 ? [] : [{ address: '127.0.0.1' }])];
-    }
+    const loopback = loopbackOf(name, family);
+    if (loopback !== undefined) return loopback;
     const { execFile } = await import('node:child_process');
     const { NODE_OPTIONS: _meantForThisProcess, ...childEnv } = env;
     const options = { signal, killSignal: 'SIGKILL', env: childEnv, windowsHide: true } as const;
@@ -42,4 +41,10 @@ export function lookupInChild(
     if (code !== undefined) throw Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code });
     return found;
   };
+}
+
+/** The addresses of `localhost` and the names below it; undefined for any other name. */
+export function loopbackOf(name: string, family: Family | 0): readonly { readonly address: string }[] | undefined {
+  if (!/^(.+\.)?localhost\.?$/i.test(name)) return undefined;
+  return [...(family === 4 ? [] : [{ address: '::1' }]), ...(family === 6 ? [] : [{ address: '127.0.0.1' }])];
 }

@@ -95,13 +95,18 @@ export function adviseShell(exec: string | undefined, shell: true | undefined): 
   return `--exec: "${sign}" goes to the program as it is, because no shell runs; add --shell for a shell`;
 }
 
-/** Splits a command into words by blanks and quotes, as a POSIX shell does. It knows no `$`, `|` or `*`. */
-async function splitWords(exec: string): Promise<Program> {
+/**
+ * Splits a command into words by blanks and quotes, as a POSIX shell does. It knows no `$`, `|` or `*`.
+ *
+ * @param option the option that an error names
+ * @throws {UsageError} for a quote that is not closed
+ */
+export async function splitWords(exec: string, option = '--exec'): Promise<Program> {
   const { split } = await import('shlex');
   try {
     const [file = '', ...args] = split(exec);
     return { kind: 'words', file, args };
   } catch {
-    throw new UsageError(`option '--exec': a quote is not closed in ${JSON.stringify(exec)}`);
+    throw new UsageError(`option '${option}': a quote is not closed in ${JSON.stringify(exec)}`);
   }
 }

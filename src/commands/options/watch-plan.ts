@@ -1,0 +1,64 @@
+import { UsageError } from '../../cli/usage-error.js';
+import type { Io } from '../../run/context.js';
+import type { TargetPlan, WatchPlan } from '../../watch/plan.js';
+import { planTarget, readTarget, type Surroundings } from './watch-target.js';
+import type { RunValues, TargetValues, WatchValues } from './watch.js';
+
+const DEFAULT_EXEC_CONCURRENCY = 16;
+
+/** Reads the command line of `udpcat watch`. @throws {UsageError} */
+export async function planWatch(addresses: readonly string[], values: WatchValues, io: Io): Promise<WatchPlan> {
+  const { config } = values;
+  if (config !== undefined) {
+    if (addresses.length > 0) {
+      throw new UsageError(`targets come from one source only: ${addresses[0] ?? ''}, or the file of --config`);
+    }
+    const { planFile } = await import('./watch-file.js');
+    const read = () => planFile(config, values, io);
+    const { targets, run } = await read();
+    return planRun(targets, run, { path: config, read: async () => (await read()).targets });
+  }
+  if (addresses.length === 0) throw new UsageError('no target: give addresses, such as 127.0.0.1:8000, or --config');
+  checkHookOptions(values);
+  const surroundings = { io, isAlone: addresses.length === 1, until: values.until };
+  const targets = await Promise.all(addresses.map((address) => planOperand(address, values, surroundings)));
+  const twice = findTwice(targets);
+  if (twice !== undefined) throw new UsageError(`two targets are called "${twice}": leave one out`);
+  return planRun(targets, values, undefined);
+}
+
+/** The first name that two targets have. */
+function findTwice(targets: readonly Pick<TargetPlan, 'name'>[]): string | undefined {
+  const seen = new Set<string>();
+  return targets.find(({ name }) => seen.size === seen.add(name).size)?.name;
+}
+
+function planRun(targets: readonly TargetPlan[], values: RunValues, file: WatchPlan['file']): WatchPlan {
+  const { output = targets.length === 1 ? 'checks' : 'states', execConcurrency = DEFAULT_EXEC_CONCURRENCY } = values;
+  return { ...values, targets, output, hookConcurrency: execConcurrency, file };
+}
+
+/** On the command line, a message is easily taken for a further address. */
+async function planOperand(text: string, values: TargetValues, surroundings: Surroundings): Promise<TargetPlan> {
+  if (values.probe === undefined) readOperand(text, values);
+  return planTarget({ address: text }, values, surroundings);
+}
+
+function readOperand(text: string, values: TargetValues): void {
+  try {
+    readTarget(text, values, undefined);
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${error.message}; a message is written --message`);
+    throw error;
+  }
+}
+
+function checkHookOptions({ onChange, shell, execTimeout, execConcurrency }: WatchValues): void {
+  if (onChange !== undefined) return;
+  const idle = Object.entries({
+    '--shell': shell,
+    '--exec-timeout': execTimeout,
+    '--exec-concurrency': execConcurrency,
+  }).find(([, value]) => value !== undefined);
+  if (idle !== undefined) throw new UsageError(`option '${idle[0]}' says how --on-change runs, which is not there`);
+}

@@ -1,0 +1,261 @@
+import { readAddress } from './plan.js';
+import { splitWords } from './responses.js';
+import { planSend } from './send-plan.js';
+import type { SendValues } from './send.js';
+import { familyOption } from './socket.js';
+import type { RunValues, TargetValues } from './watch.js';
+import { UsageError } from '../../cli/usage-error.js';
+import { STDIN } from '../../exchange/plan.js';
+import { checkDestination, formatAddress } from '../../net/address/address.js';
+import { endpointOf } from '../../net/address/resolve.js';
+import {
+  type Address,
+  DatagramError,
+  familyOf,
+  formatEndpoint,
+  MAX_PAYLOAD_BYTES,
+  parseAddress,
+} from '../../net/index.js';
+import type { Probe } from '../../probes/probe.js';
+import { checkProgram } from '../../responders/load.js';
+import type { Io } from '../../run/context.js';
+import { formatDuration } from '../../text/time.js';
+import type { HookPlan, TargetPlan } from '../../watch/plan.js';
+
+const DEFAULT_INTERVAL_MS = 10_000;
+/** The interval of one target at a terminal, as ping(8) has it. */
+const TERMINAL_INTERVAL_MS = 1000;
+const DEFAULT_RETRY_INTERVAL_MS = 1000;
+const DEFAULT_WAIT_MS = 2000;
+/** The default wait is at most this share of the interval. */
+const MAX_WAIT_SHARE = 0.8;
+/** The default deadline is this share of the interval. */
+const DEADLINE_SHARE = 0.95;
+/** From one datagram of a check to the next, unless `--rate` says otherwise. */
+const SPACING_MS = 20;
+const DEFAULT_BYTES = 32;
+const DEFAULT_RISE = 2;
+const DEFAULT_FALL = 3;
+const DEFAULT_EXEC_TIMEOUT_MS = 10_000;
+
+/** Values of a target, as one level of a file or the command line gives them. */
+export type TargetLevel = Partial<TargetValues>;
+
+/** A target as it is written. */
+export interface WrittenTarget {
+  readonly address: string;
+  /** Default: the address in canonical form. */
+  readonly name?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Default: true. */
+  readonly health?: boolean | undefined;
+}
+
+/** What the plan of a target depends on besides its own values. */
+export interface Surroundings {
+  readonly io: Io;
+  /** Whether it is the only one. */
+  readonly isAlone: boolean;
+  /** Whether the run ends when a state is reached: then one check decides. */
+  readonly until: RunValues['until'];
+}
+
+/**
+ * Plans one target.
+ *
+ * @param values the merged values of all levels
+ * @throws {UsageError} for values that contradict each other, or cannot be read
+ * @throws {LocalFailure} for a program that cannot be run
+ */
+export async function planTarget(
+  written: WrittenTarget,
+  values: TargetValues,
+  { io, isAlone, until }: Surroundings,
+): Promise<TargetPlan> {
+  checkFiles(values);
+  const probe = await findProbe(values.probe);
+  const destination = readTarget(written.address, values, probe);
+  const intervalMs = values.interval ?? (isAlone && io.terminals.stdout ? TERMINAL_INTERVAL_MS : DEFAULT_INTERVAL_MS);
+  const retryIntervalMs = values.retryInterval ?? Math.min(DEFAULT_RETRY_INTERVAL_MS, intervalMs);
+  checkShorter('--retry-interval', retryIntervalMs, intervalMs, 'longer');
+  const { waitMs, deadlineMs } = planTimes(values, intervalMs);
+  const isOneWay = probe?.repliesFrom === 'none';
+  const sending = sendValues(values, isOneWay ? values.wait : waitMs);
+  const exchange = await planSend(
+    formatAddress(destination),
+    values.message === undefined ? [] : [values.message],
+    sending,
+    io,
+  );
+  checkSize(exchange.messages, destination, values);
+  checkLoss(values, exchange.messages);
+  checkSpeed(values, exchange.judged);
+  const endpoint = endpointOf(destination, familyOption(values));
+  const address = endpoint === undefined ? formatAddress(destination) : formatEndpoint(endpoint);
+  const byDefault = until === undefined ? { rise: DEFAULT_RISE, fall: DEFAULT_FALL } : { rise: 1, fall: 1 };
+  return {
+    name: written.name ?? address,
+    address,
+    labels: written.labels ?? {},
+    health: written.health ?? true,
+    exchange: {
+      ...exchange,
+      interval: values.rate === undefined ? SPACING_MS : undefined,
+      rate: values.rate,
+      waitMs: exchange.waitMs ?? 0,
+    },
+    intervalMs,
+    retryIntervalMs,
+    deadlineMs,
+    warnMs: values.warn,
+    criticalMs: values.critical,
+    maxLoss: values.maxLoss ?? 0,
+    rise: values.rise ?? byDefault.rise,
+    fall: values.fall ?? byDefault.fall,
+    resolveMs: values.resolve,
+    hook: await planHook(values, io),
+  };
+}
+
+/** Undefined without a probe, and for one that does not exist: the reader of the option tells that. */
+async function findProbe(text: string | undefined): Promise<Probe | undefined> {
+  if (text === undefined) return undefined;
+  const { findProbe: find, splitName } = await import('../../probes/session.js');
+  return find(splitName(text)[0]).catch(() => undefined);
+}
+
+function checkFiles({ file = [] }: TargetValues): void {
+  if (!file.includes(STDIN)) return;
+  throw new UsageError("option '--file': stdin can be read only once, and every check sends it again: name a file");
+}
+
+/** A probe knows the port of its protocol. */
+export function readTarget(text: string, values: TargetValues, probe: Probe | undefined): Address {
+  const read = (written: string): Address =>
+    readAddress(written, (address) => checkDestination(parseAddress(address)), sendValues(values, undefined));
+  if (probe === undefined || isAddress(text)) return read(text);
+  const withPort = `${text}:${probe.port}`;
+  return read(isAddress(withPort) ? withPort : text);
+}
+
+function isAddress(text: string): boolean {
+  try {
+    parseAddress(text);
+    return true;
+  } catch (error) {
+    if (error instanceof DatagramError) return false;
+    throw error;
+  }
+}
+
+function planTimes(
+  { wait, deadline, count = 1, rate }: TargetValues,
+  intervalMs: number,
+): { readonly waitMs: number; readonly deadlineMs: number } {
+  if (wait !== undefined) checkShorter('-w, --wait', wait, intervalMs, 'not shorter');
+  if (deadline !== undefined) checkShorter('--deadline', deadline, intervalMs, 'not shorter');
+  const deadlineMs = deadline ?? intervalMs * DEADLINE_SHARE;
+  const sendingMs = (count - 1) * (rate === undefined ? SPACING_MS : 1000 / rate);
+  const byDefault = Math.min(DEFAULT_WAIT_MS, intervalMs * MAX_WAIT_SHARE, deadlineMs - sendingMs);
+  const waitMs = wait ?? byDefault;
+  if (waitMs <= 0 || sendingMs + waitMs > deadlineMs) {
+    const sending =
+      sendingMs > 0 ? `${count} datagrams take ${formatDuration(Math.ceil(sendingMs))}, and the wait` : 'the wait';
+    const after = wait === undefined ? 'nothing is left for a wait' : `${sending} takes ${formatDuration(wait)}`;
+    throw new UsageError(
+      `${after}, and the deadline of a check is ${formatDuration(deadlineMs)}: lengthen --interval or --deadline`,
+    );
+  }
+  return { waitMs, deadlineMs };
+}
+
+/** Checks of one target never overlap. */
+function checkShorter(option: string, ms: number, intervalMs: number, what: 'longer' | 'not shorter'): void {
+  if (what === 'longer' ? ms <= intervalMs : ms < intervalMs) return;
+  throw new UsageError(
+    `option '${option}' ${formatDuration(ms)} is ${what} than the interval of ${formatDuration(intervalMs)} (--interval)`,
+  );
+}
+
+/** A check is one run of `send` with these values. */
+function sendValues(values: TargetValues, wait: number | undefined): SendValues {
+  const { message, probe, file, size } = values;
+  const hasMessage = message !== undefined || probe !== undefined || file !== undefined || size !== undefined;
+  return {
+    ...values,
+    size: hasMessage ? size : DEFAULT_BYTES,
+    wait,
+    deadline: undefined,
+    interval: undefined,
+    rate: undefined,
+    duration: undefined,
+    idle: undefined,
+    frame: undefined,
+    replay: undefined,
+    replayFilter: undefined,
+    senders: undefined,
+    speed: undefined,
+    replies: undefined,
+    expectReplay: undefined,
+    exitCode: 'udpcat',
+    warn: undefined,
+    critical: undefined,
+    explain: undefined,
+    output: 'none',
+    meta: undefined,
+    force: undefined,
+    record: undefined,
+    recordReplace: undefined,
+    rotateSize: undefined,
+    rotateTime: undefined,
+    keep: undefined,
+    failOnDrop: undefined,
+    stats: undefined,
+    logLevel: undefined,
+    logFormat: 'pretty',
+    verbose: undefined,
+    quiet: undefined,
+    color: undefined,
+  };
+}
+
+/** A message that no datagram holds is told before the first check. The family of a name is not known yet. */
+function checkSize(messages: TargetPlan['exchange']['messages'], destination: Address, values: TargetValues): void {
+  const endpoint = endpointOf(destination, familyOption(values));
+  const limit = MAX_PAYLOAD_BYTES[endpoint === undefined ? (familyOption(values) ?? 6) : familyOf(endpoint.address)];
+  const [option, bytes] =
+    messages.kind === 'generated'
+      ? ['--size', messages.bytes]
+      : ['--message', messages.kind === 'payloads' ? (messages.payloads[0]?.length ?? 0) : 0];
+  if (bytes > limit) {
+    throw new UsageError(`option '${option}': ${bytes} bytes are more than a datagram to there holds, ${limit}`);
+  }
+}
+
+function checkLoss({ maxLoss, count = 1, rate }: TargetValues, messages: TargetPlan['exchange']['messages']): void {
+  const isMany = count > 1 || (messages.kind === 'files' && messages.paths.length > 1);
+  if (isMany) return;
+  if (maxLoss !== undefined) {
+    throw new UsageError("option '--max-loss' is for a check of several datagrams: add -c, such as -c 10");
+  }
+  if (rate !== undefined) throw new UsageError("option '--rate' is for a check of several datagrams: add -c");
+}
+
+function checkSpeed({ warn, critical }: TargetValues, judged: boolean): void {
+  const limit = warn !== undefined ? '--warn' : critical !== undefined ? '--critical' : undefined;
+  if (limit === undefined) return;
+  if (!judged) throw new UsageError(`option '${limit}' limits the time of a reply, and nothing answers this probe`);
+  if (warn !== undefined && critical !== undefined && critical < warn) {
+    throw new UsageError("option '--critical' is shorter than --warn: a reply would fail before it is slow");
+  }
+}
+
+async function planHook({ onChange, shell, execTimeout }: TargetValues, io: Io): Promise<HookPlan | undefined> {
+  if (onChange === undefined) return undefined;
+  if (onChange.trim() === '') throw new UsageError("option '--on-change' names no program");
+  const timeoutMs = execTimeout ?? DEFAULT_EXEC_TIMEOUT_MS;
+  if (shell === true) return { program: { kind: 'shell', line: onChange }, timeoutMs };
+  const program = await splitWords(onChange, '--on-change');
+  if (program.kind === 'words') await checkProgram(program.file, io.env.PATH);
+  return { program, timeoutMs };
+}

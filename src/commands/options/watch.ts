@@ -1,0 +1,146 @@
+import { parseSizeRange } from '../../check/expectation.js';
+import { flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
+import { ValueError } from '../../net/errors.js';
+import { parseDuration } from '../../text/duration.js';
+import { ENCODINGS } from '../../text/encoding.js';
+import { parseCount, parsePercentage, parseRate } from '../../text/number.js';
+import { parseSizeOrZero } from '../../text/size.js';
+import { oneOf, parsePath, parseText } from '../../text/value.js';
+import { WATCH_FORMATS } from '../../watch/plan.js';
+import { kernelOptions } from './kernel.js';
+import { parseProbeText } from './send.js';
+import { socketOptions } from './socket.js';
+import { stderrOptions } from './stderr.js';
+
+/** The shortest interval between two checks of a target, in milliseconds. */
+export const LEAST_INTERVAL_MS = 100;
+
+/** Reads an interval as {@link parseDuration} does, from 100 ms. */
+export function parseInterval(text: string): number {
+  const ms = parseDuration(text);
+  if (ms < LEAST_INTERVAL_MS) throw new ValueError('An interval is at least 100ms, as in 250ms, 1s, 1m.');
+  return ms;
+}
+
+/** The options of a target. They may stand on the command line, and in a file at every level. */
+export function targetOptions() {
+  const { failOnDrop: _ofDatagrams, ...socket } = socketOptions();
+  return {
+    ...grouped('Request:', {
+      message: option('--message <text>', 'send this text', parseText),
+      probe: option(
+        '--probe <name[:args]>',
+        'send the request of a known protocol and judge its reply; list shows them, help:NAME tells of one',
+        parseProbeText,
+      ),
+      file: repeatable('--file <path>', 'send the contents of a file as one datagram', parsePath),
+      size: option('--size <n>', 'send a generated payload of n bytes (default: 32, numbered)', parseSizeOrZero),
+      encoding: option(
+        '-e, --encoding <enc>',
+        `how payloads are written by you: ${ENCODINGS.join(', ')}`,
+        oneOf(ENCODINGS),
+        'utf8',
+      ),
+      hex: hexFlag(),
+      count: option('-c, --count <n>', 'datagrams in a check, 20 ms apart (default: 1)', parseCount),
+      rate: option('--rate <r>', 'datagrams a second within a check instead: 100/s, or max', parseRate),
+    }),
+    ...grouped('Replies:', {
+      expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
+      expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
+      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
+      expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
+      retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
+      anySource: flag('--any-source', 'take replies from any address'),
+      maxLoss: option(
+        '--max-loss <p>',
+        'a check of several datagrams passes with that share lost (default: 0%)',
+        parsePercentage,
+      ),
+      warn: option('--warn <d>', 'a slower reply is "slow", which passes; with -c the median counts', parseDuration),
+      critical: option('--critical <d>', 'a slower reply is "late", which fails', parseDuration),
+    }),
+    ...grouped('When to check:', {
+      interval: option(
+        '--interval <d>',
+        'from one check of a target to the next, from 100ms (default: 1s for one target at a terminal, else 10s)',
+        parseInterval,
+      ),
+      retryInterval: option(
+        '--retry-interval <d>',
+        'the same while a target is unknown, or fails and is not yet down (default: 1s, or the interval)',
+        parseInterval,
+      ),
+      wait: option(
+        '-w, --wait <d>',
+        'wait for replies at most so long (default: 2s, or 0.8 of the interval)',
+        parseDuration,
+      ),
+      deadline: option('--deadline <d>', 'bound on a whole check (default: the interval less 5 %)', parseDuration),
+      rise: option('--rise <n>', 'passing checks in a row that turn a target up (default: 2)', parseCount),
+      fall: option('--fall <n>', 'failing checks in a row that turn a target down (default: 3)', parseCount),
+      resolve: option('--resolve <d>', 'look a name up again after that long', parseDuration, 30_000),
+    }),
+    ...grouped('On a change of state:', {
+      onChange: option(
+        '--on-change <command>',
+        'run a program at each change: its stdin is the event as JSON, UDPCAT_STATE the new state',
+        parseText,
+      ),
+      shell: flag('--shell', 'have the shell run the command of --on-change'),
+      execTimeout: option('--exec-timeout <d>', 'kill what runs for longer (default: 10s)', parseDuration),
+    }),
+    ...socket,
+    ...kernelOptions(),
+  };
+}
+
+function hexFlag() {
+  const spec = flag('-x, --hex', 'the same as -e hex');
+  for (const declared of spec.options) declared.implies({ encoding: 'hex' });
+  return spec;
+}
+
+/** The options of a whole run. In a file they stand at its top. */
+export function runOptions() {
+  return {
+    ...grouped('Output:', {
+      output: option(
+        '-o, --output <format>',
+        `what is written to stdout: ${WATCH_FORMATS.join(', ')} (default: checks for one target, else states)`,
+        oneOf(WATCH_FORMATS),
+      ),
+    }),
+    ...grouped('On a change of state:', {
+      execConcurrency: option('--exec-concurrency <n>', 'programs that run at a time (default: 16)', parseCount),
+    }),
+    ...grouped('When to stop:', {
+      checks: option('--checks <n>', 'stop after n checks of every target', parseCount),
+      until: option('--until <state>', 'stop as soon as all targets are up, or down', oneOf(['up', 'down'])),
+      duration: option('--duration <d>', 'stop after that long: 250ms, 2s, 3m, 1h', parseDuration),
+    }),
+    ...stderrOptions(),
+  };
+}
+
+/** All options of `udpcat watch`. */
+export function watchOptions() {
+  return {
+    ...grouped('Targets:', {
+      config: option(
+        '--config <file>',
+        'targets and their checks from a YAML or JSON file, read again on SIGHUP',
+        parsePath,
+      ),
+    }),
+    ...targetOptions(),
+    ...runOptions(),
+  };
+}
+
+/** The options of a target, parsed. */
+export type TargetValues = ValuesOf<ReturnType<typeof targetOptions>>;
+/** The options of a run, parsed. */
+export type RunValues = ValuesOf<ReturnType<typeof runOptions>>;
+/** The options of `udpcat watch`, parsed. */
+export type WatchValues = ValuesOf<ReturnType<typeof watchOptions>>;

@@ -1,0 +1,123 @@
+import type { Measurement } from '../check/measurement.js';
+import { UsageError } from '../cli/usage-error.js';
+import { ask, type AskOptions, DeadlineError } from '../exchange/ask.js';
+import type { ExchangePlan } from '../exchange/plan.js';
+import { type CheckResult, describeResult } from '../exchange/result.js';
+import { DatagramError, formatEndpoint } from '../net/index.js';
+import { describeFailure } from '../text/failure.js';
+import { formatDuration, formatMs } from '../text/time.js';
+import type { CheckPlan } from './plan.js';
+import type { Verdict } from './verdict.js';
+
+/** What one check came to. */
+export interface Outcome {
+  readonly verdict: Verdict;
+  /** The same in words. */
+  readonly says: string;
+  /** The address that was asked; undefined if the check failed before one was known. */
+  readonly address: string | undefined;
+  /** The round-trip time in milliseconds; of several datagrams their median; undefined without a matching reply. */
+  readonly rttMs: number | undefined;
+  /** Requests that the kernel took. */
+  readonly sent: number;
+  /** Replies that came. */
+  readonly received: number;
+  /** Requests without a matching reply in time. */
+  readonly lost: number;
+}
+
+/** What a check stands on. */
+export interface CheckOptions extends Pick<AskOptions, 'io' | 'lookup'> {
+  /** Gives the check up. */
+  readonly signal: AbortSignal;
+}
+
+/** Checks a target once, from a fresh socket. Resolves to undefined if the check was given up. */
+export async function check(plan: CheckPlan, { io, lookup, signal }: CheckOptions): Promise<Outcome | undefined> {
+  let measurement: Measurement | undefined;
+  let received = 0;
+  const observer = {
+    measuring: (event: { readonly measurement: Measurement }): void => {
+      ({ measurement } = event);
+    },
+    replies: ({ batch }: { readonly batch: readonly unknown[] }): void => {
+      received += batch.length;
+    },
+  };
+  try {
+    const exchange = anew(plan.exchange);
+    const result = await ask(exchange, { io, lookup, signal, deadlineMs: plan.deadlineMs, observers: [observer] });
+    return signal.aborted ? undefined : judge(plan, result, measurement, received);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    return failed(error, plan);
+  }
+}
+
+/** A probe's request is unlike any other, so each check has its own run of the probe. */
+function anew(exchange: ExchangePlan): ExchangePlan {
+  const { messages } = exchange;
+  return messages.kind === 'probe'
+    ? { ...exchange, messages: { kind: 'probe', probe: messages.probe.again() } }
+    : exchange;
+}
+
+function judge(plan: CheckPlan, result: CheckResult, measurement: Measurement | undefined, received: number): Outcome {
+  const { exchange, deadlineMs, maxLoss } = plan;
+  const { sent } = result;
+  const lost = lostOf(plan, result, measurement);
+  const isWithinLoss = maxLoss > 0 && sent > 0 && lost <= maxLoss * sent;
+  const verdict = isWithinLoss ? 'ok' : result.verdict;
+  const rttMs = measurement?.roundTrips.summary()?.p50Ms ?? result.rttMs;
+  const common = { address: formatEndpoint(result.remote), rttMs, sent, received, lost };
+  if (verdict !== 'ok') {
+    return { ...common, verdict, says: describeResult(exchange, result, Math.min(exchange.waitMs, deadlineMs)) };
+  }
+  const says = describeResult(exchange, { ...result, verdict }, exchange.waitMs);
+  return { ...common, ...judgeSpeed(plan, rttMs, says) };
+}
+
+function lostOf(
+  { exchange }: CheckPlan,
+  { sent, matching }: CheckResult,
+  measurement: Measurement | undefined,
+): number {
+  if (!exchange.judged) return 0;
+  return Math.max(0, sent - matching, measurement === undefined ? 0 : measurement.lost + measurement.late);
+}
+
+function judgeSpeed(
+  { warnMs = Infinity, criticalMs = Infinity }: CheckPlan,
+  rttMs = 0,
+  says: string,
+): { readonly verdict: Verdict; readonly says: string } {
+  const slower = (limitMs: number): string =>
+    `the reply took ${formatMs(rttMs)} ms, slower than ${formatDuration(limitMs)}`;
+  if (rttMs > criticalMs) return { verdict: 'late', says: slower(criticalMs) };
+  return rttMs > warnMs ? { verdict: 'slow', says: slower(warnMs) } : { verdict: 'ok', says };
+}
+
+/** @throws the error itself, if it is a mistake in this program */
+function failed(error: unknown, { deadlineMs }: CheckPlan): Outcome {
+  const says = describe(error, deadlineMs);
+  if (says === undefined) throw error;
+  const peer = error instanceof DatagramError ? error.peer : undefined;
+  return {
+    verdict: 'error',
+    says,
+    address: peer && formatEndpoint(peer),
+    rttMs: undefined,
+    sent: 0,
+    received: 0,
+    lost: 0,
+  };
+}
+
+function describe(error: unknown, deadlineMs: number): string | undefined {
+  if (error instanceof DeadlineError) {
+    return `the deadline of ${formatDuration(deadlineMs)} came before ${error.milestone}`;
+  }
+  // Only the check shows some of them: a file that is larger than a datagram, a name that is this host's own address.
+  if (error instanceof UsageError) return error.message;
+  return describeFailure(error)?.message;
+}

@@ -1,0 +1,96 @@
+import type { Family, Lookup } from '../net/index.js';
+import { Alarm } from '../timing/alarm.js';
+
+/** Addresses are used for so many times as long as they are kept without being looked up again. */
+const MAX_AGE_FACTOR = 10;
+
+type Found = Awaited<ReturnType<Lookup>>;
+
+/** One name: its addresses, which are looked up again in the background. */
+class Name {
+  readonly #lookUp: () => Promise<Found>;
+  readonly #keepMs: number;
+  #found: Found | undefined;
+  #foundAtMs = 0;
+  /** The look-up under way, which all who ask share. */
+  #underWay: Promise<Found> | undefined;
+  readonly #refresh = new Alarm(() => {
+    this.#look().catch(() => {
+      // The addresses from before are used until they are too old.
+      this.#refresh.set(this.#keepMs);
+    });
+  });
+
+  constructor(lookUp: () => Promise<Found>, keepMs: number) {
+    this.#lookUp = lookUp;
+    this.#keepMs = keepMs;
+  }
+
+  addresses(): Promise<Found> {
+    const isFresh = performance.now() - this.#foundAtMs < this.#keepMs * MAX_AGE_FACTOR;
+    return this.#found !== undefined && isFresh ? Promise.resolve(this.#found) : this.#look();
+  }
+
+  #look(): Promise<Found> {
+    this.#underWay ??= this.#lookUp()
+      .then((found) => {
+        this.#found = found;
+        this.#foundAtMs = performance.now();
+        this.#refresh.set(this.#keepMs);
+        return found;
+      })
+      .finally(() => {
+        this.#underWay = undefined;
+      });
+    return this.#underWay;
+  }
+
+  stop(): void {
+    this.#refresh.stop();
+  }
+}
+
+/** Keeps the addresses of names, so that a check need not wait for the resolver. */
+export class Names implements Disposable {
+  readonly #lookup: Lookup;
+  readonly #names = new Map<string, Name>();
+  #ended = false;
+
+  /** @param lookup asks the resolver */
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup;
+  }
+
+  /**
+   * Looks names up for a target.
+   *
+   * @param keepMs after this time a name is looked up again in the background
+   */
+  lookupEvery(keepMs: number): Lookup {
+    return (name, family) => this.#nameOf(name, family, keepMs).addresses();
+  }
+
+  #nameOf(name: string, family: Family | 0, keepMs: number): Name {
+    const key = JSON.stringify([name.toLowerCase(), family, keepMs]);
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const added = new Name(async () => {
+      if (this.#ended) throw new Error('no name is looked up any more');
+      return this.#lookup(name, family);
+    }, keepMs);
+    this.#names.set(key, added);
+    return added;
+  }
+
+  /** Forgets all names, as when targets were replaced: those that are still asked for are looked up again. */
+  forget(): void {
+    for (const name of this.#names.values()) name.stop();
+    this.#names.clear();
+  }
+
+  /** Looks up no more. */
+  [Symbol.dispose](): void {
+    this.#ended = true;
+    this.forget();
+  }
+}

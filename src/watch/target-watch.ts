@@ -1,0 +1,135 @@
+import type { Io } from '../run/context.js';
+import { Alarm } from '../timing/alarm.js';
+import { check, type Outcome } from './check.js';
+import { type Change, Health } from './health.js';
+import { History } from './history.js';
+import type { HookResult } from './events.js';
+import type { Names } from './names.js';
+import type { TargetPlan } from './plan.js';
+import { Timetable } from './timetable.js';
+import { passes } from './verdict.js';
+
+/** What all targets share. */
+export interface SharedByTargets {
+  readonly io: Pick<Io, 'stdin' | 'examiner'>;
+  readonly names: Names;
+  /** Gives checks under way up. */
+  readonly signal: AbortSignal;
+  /** Checks of each target after which it is checked no more. Default: no limit. */
+  readonly checks: number | undefined;
+  /** A target was checked. */
+  readonly checked: (target: TargetWatch, outcome: Outcome, change: Change | undefined) => void;
+  /** A mistake in this program. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** One target, checked at its moments until it is stopped. Its checks never overlap. */
+export class TargetWatch {
+  readonly health: Health;
+  readonly history = new History();
+  readonly hooks: Record<HookResult, number> = { ok: 0, failed: 0, timeout: 0, superseded: 0 };
+  readonly #shared: SharedByTargets;
+  #plan: TargetPlan;
+  #timetable: Timetable;
+  /** Moments that were missed under earlier plans. */
+  #skippedBefore = 0;
+  /** When the last check began. */
+  #beganMs = 0;
+  /** Whether the next check is off the timetable. */
+  #isRetry = false;
+  /** The check under way. */
+  #checking: Promise<void> | undefined;
+  #stopped = false;
+  readonly #alarm = new Alarm(() => {
+    this.#begin();
+  });
+
+  /** @param firstMs when it is checked first, by `performance.now()` */
+  constructor(plan: TargetPlan, shared: SharedByTargets, firstMs: number) {
+    this.#plan = plan;
+    this.#shared = shared;
+    this.health = new Health(plan, performance.now());
+    this.#timetable = new Timetable(firstMs, plan.intervalMs);
+  }
+
+  get plan(): TargetPlan {
+    return this.#plan;
+  }
+
+  /** The address that was asked last; before the first check the configured one. */
+  get address(): string {
+    return this.history.last?.address ?? this.#plan.address;
+  }
+
+  /** Moments that were missed because this process was held up. */
+  get skipped(): number {
+    return this.#skippedBefore + this.#timetable.skipped;
+  }
+
+  /** Whether it has had all checks that it is to have. */
+  get isDone(): boolean {
+    return this.history.checks >= (this.#shared.checks ?? Infinity);
+  }
+
+  /** Sets the alarm for the first check. */
+  start(): void {
+    this.#wait(performance.now());
+  }
+
+  /**
+   * Another plan holds from the next check on. State and history stay.
+   *
+   * @param firstMs a moment of the new timetable; it is used if the interval changed
+   */
+  replace(plan: TargetPlan, firstMs: number): void {
+    if (plan.intervalMs !== this.#plan.intervalMs) {
+      this.#skippedBefore += this.#timetable.skipped;
+      this.#timetable = new Timetable(firstMs, plan.intervalMs);
+      this.#timetable.resume(performance.now());
+    }
+    this.#plan = plan;
+    this.health.limits = plan;
+    if (this.#checking === undefined && !this.isDone) this.#wait(performance.now());
+  }
+
+  /** Checks no more. A check under way is given up by the shared signal, or its outcome counts for nothing. */
+  stop(): void {
+    this.#stopped = true;
+    this.#alarm.stop();
+  }
+
+  /** Settles when no check is under way. */
+  async settled(): Promise<void> {
+    await this.#checking;
+  }
+
+  #begin(): void {
+    const nowMs = performance.now();
+    if (!this.#isRetry) this.#timetable.begin(nowMs);
+    this.#beganMs = nowMs;
+    this.#checking = this.#check().catch(this.#shared.failed);
+  }
+
+  async #check(): Promise<void> {
+    const { io, names, signal } = this.#shared;
+    const plan = this.#plan;
+    const outcome = await check(plan, { io, signal, lookup: () => names.lookupEvery(plan.resolveMs) });
+    this.#checking = undefined;
+    if (outcome === undefined || this.#stopped) return;
+    const nowMs = performance.now();
+    this.history.take(outcome);
+    const change = this.health.take(passes(outcome.verdict), nowMs);
+    this.#shared.checked(this, outcome, change);
+    if (!this.isDone) this.#wait(nowMs);
+  }
+
+  /** Sets the alarm for the next check. */
+  #wait(nowMs: number): void {
+    if (this.#stopped) return;
+    const wasRetry = this.#isRetry;
+    this.#isRetry = this.history.checks > 0 && this.health.isUndecided;
+    if (wasRetry && !this.#isRetry) this.#timetable.resume(nowMs);
+    const dueMs = this.#isRetry ? this.#beganMs + this.#plan.retryIntervalMs : this.#timetable.dueMs;
+    this.#alarm.set(dueMs - nowMs);
+  }
+}
