@@ -137,6 +137,19 @@ export function answeringServer(
   return peer(family, answer, port);
 }
 
+/** Answers each datagram with the reply that `respond` makes of it. Undefined is no reply. */
+export function respondingServer(
+  respond: (data: Buffer) => Buffer | undefined | Promise<Buffer | undefined>,
+  family: Family = 4,
+  port = 0,
+): Promise<Peer> {
+  const answer = async (data: Buffer, from: RemoteInfo, socket: Socket): Promise<void> => {
+    const reply = await respond(data);
+    if (reply !== undefined) await sent(socket, reply, from.port, from.address);
+  };
+  return peer(family, answer, port);
+}
+
 /** Returns all payloads that had arrived at a peer before this call, as latin1, a character for each byte. */
 export async function arrivals(peer: Peer): Promise<string[]> {
   // Datagrams on the loopback arrive in order, so all others are there when this one is.
