@@ -77,7 +77,8 @@ export class LineWriter {
 
   /** Resolves when the stream has taken everything, takes no more, or {@link abandon} is called. */
   async finish(): Promise<void> {
-    if (this.#closed || this.#abandoned || this.#stream.writableLength === 0) return;
+    const isWritten = this.#stream.writableLength === 0 && this.#stream.errored === null;
+    if (this.#closed || this.#abandoned || isWritten) return;
     await new Promise<void>((resolve) => {
       this.#giveUp = resolve;
       // The error of the last write is told after its callback.

@@ -27,6 +27,37 @@ describe('the status line', () => {
     expect(shown()).toEqual(['']);
   });
 
+  test('may have several rows, each cut to the width, which are replaced in place', async () => {
+    const { stream, shown } = createTerminal(10);
+    const line = new StatusLine(() => stream);
+    line.set(() => [[{ text: 'first' }, { text: ' row and more' }], [{ text: 'second' }], [{ text: 'third' }]]);
+    expect(shown()).toEqual(['first row', 'second', 'third']);
+    line.set(() => [[{ text: 'one' }], [{ text: 'two' }]]);
+    await once(stream, 'data');
+    expect(shown()).toEqual(['one', 'two']);
+    line.erase();
+    stream.write('a line\n');
+    line.draw();
+    expect(shown()).toEqual(['a line', 'one', 'two']);
+    line.set(undefined);
+    expect(shown()).toEqual(['a line', '']);
+  });
+
+  test('has colours that take no room, and nothing else that acts on the terminal', () => {
+    const { stream, written, shown } = createTerminal(6);
+    const line = new StatusLine(() => stream);
+    const paint = (text: string): string => `\x1b[31m${text}\x1b[39m`;
+    line.set(() => [
+      [
+        { text: 'red', paint },
+        { text: '\x1b[2J', paint },
+        { text: 'cut off', paint },
+      ],
+    ]);
+    expect(shown()).toEqual(['red\\x']);
+    expect(written()).not.toContain('\x1b[2J');
+  });
+
   test('changes at most four times a second, and shows the latest text then', async () => {
     const { stream, written, shown } = createTerminal(80);
     const line = new StatusLine(() => stream);

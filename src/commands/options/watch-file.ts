@@ -44,8 +44,8 @@ export async function planFile(path: string, values: WatchValues, io: Io): Promi
     const level = file.mapping(['modules', name], written, 'a module');
     modules.set(name, file.readLevel(['modules', name], level, targetOptions(), 'refuse'));
   }
-  if (!Array.isArray(writtenTargets)) throw file.source.error(['targets'], 'targets is a list, which has one at least');
-  if (writtenTargets.length === 0) throw file.source.error(['targets'], 'it is empty: there is nothing to check');
+  if (!Array.isArray(writtenTargets)) throw file.source.error(['targets'], 'it must be a list of targets');
+  if (writtenTargets.length === 0) throw file.source.error(['targets'], 'the list is empty');
   const isAlone = writtenTargets.length === 1;
   const targets: TargetPlan[] = [];
   const places = new Map<string, Path>();

@@ -1,0 +1,17 @@
+/** Processes of the system, by their numbers. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Whether a process runs. One that has ended, and that nobody waited for, does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Resolves when a process has ended: nothing tells that of a process that is not a child. */
+export async function ended(pid: number): Promise<void> {
+  while (isRunning(pid)) await delay(10);
+}
