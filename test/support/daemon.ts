@@ -26,11 +26,13 @@ export interface DaemonOptions {
   readonly files?: (place: Place) => Readonly<Record<string, string>>;
   readonly args: (place: Place) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Default: a free port. */
+  readonly port?: number;
 }
 
 /** The port and the folder of a service. */
 export interface Place {
-  /** A free port. */
+  /** The port that it is to bind. */
   readonly port: number;
   /** A folder that every user can write to, because the service may change its user. It is removed at the end. */
   readonly folder: string;
@@ -39,8 +41,8 @@ export interface Place {
 /**
  * Starts a service in the foreground. Resolves when its UDP port is bound; rejects with its output if it ends before.
  */
-export async function startDaemon({ program, files, args, env = {} }: DaemonOptions): Promise<Daemon> {
-  const place = { port: await closedPort(), folder: mkdtempSync(join(tmpdir(), 'udpcat-daemon-')) };
+export async function startDaemon({ program, files, args, env = {}, port }: DaemonOptions): Promise<Daemon> {
+  const place = { port: port ?? (await closedPort()), folder: mkdtempSync(join(tmpdir(), 'udpcat-daemon-')) };
   chmodSync(place.folder, 0o777);
   for (const [name, text] of Object.entries(files?.(place) ?? {})) {
     const path = join(place.folder, name);
