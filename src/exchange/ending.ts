@@ -3,14 +3,20 @@
  * that reached the socket before are still read. Then everything is over.
  */
 export class Ending {
-  readonly #timeOver = new AbortController();
   readonly #over = new AbortController();
-  readonly #enough = new AbortController();
+  // Few exchanges ask for these two signals, and a check that is made a thousand times a second pays for each.
+  #timeOver: AbortController | undefined;
+  #enough: AbortController | undefined;
+  #hasEnough = false;
   #overSinceMs = Infinity;
   #failure: Error | undefined;
 
   /** Aborted when the time for replies is over. Replies that reached the socket before still count. */
   get timeOver(): AbortSignal {
+    if (this.#timeOver === undefined) {
+      this.#timeOver = new AbortController();
+      if (this.#overSinceMs < Infinity) this.#timeOver.abort('time over');
+    }
     return this.#timeOver.signal;
   }
 
@@ -26,6 +32,10 @@ export class Ending {
 
   /** Aborted when sending can end early: enough replies came, or the exchange failed. */
   get enough(): AbortSignal {
+    if (this.#enough === undefined) {
+      this.#enough = new AbortController();
+      if (this.#hasEnough) this.#enough.abort('enough');
+    }
     return this.#enough.signal;
   }
 
@@ -40,7 +50,7 @@ export class Ending {
   endTime(): void {
     if (this.#overSinceMs < Infinity) return;
     this.#overSinceMs = performance.now();
-    this.#timeOver.abort('time over');
+    this.#timeOver?.abort('time over');
   }
 
   /** The exchange waits for nothing more. Further calls do nothing. */
@@ -51,13 +61,14 @@ export class Ending {
 
   /** Enough replies came. Further calls do nothing. */
   endSending(): void {
-    this.#enough.abort('enough');
+    this.#hasEnough = true;
+    this.#enough?.abort('enough');
   }
 
   /** An error ends the exchange. */
   fail(error: Error): void {
     this.#failure = error;
-    this.#enough.abort('failed');
+    this.endSending();
     this.end();
   }
 

@@ -12,6 +12,8 @@ export class Interruption extends Error {
     this.interrupt('deadline');
   });
   #reason: InterruptionReason | undefined;
+  /** Each of them ends one wait of {@link orThrow}. */
+  readonly #waits = new Set<() => void>();
   /** The step that the run is at, in words that follow "the deadline came before". */
   milestone = 'everything was sent';
 
@@ -20,7 +22,11 @@ export class Interruption extends Error {
    * @param deadlineMs interrupts the run after this time. Undefined: there is no deadline.
    */
   constructor(stop: AbortSignal, deadlineMs?: number) {
+    // Without a stack, which nobody reads: to capture it takes longer than all the rest, and each exchange makes one.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super('interrupted');
+    Error.stackTraceLimit = stackTraceLimit;
     this.#stop = stop;
     if (deadlineMs !== undefined) {
       if (deadlineMs > 0) this.#deadline.set(deadlineMs);
@@ -48,12 +54,23 @@ export class Interruption extends Error {
   interrupt(reason: InterruptionReason): void {
     this.#reason ??= reason;
     this.#controller.abort(this);
+    for (const end of this.#waits) end();
   }
 
   /** Settles as the promise does. Throws this object if the interruption comes first; then the promise is ignored. */
   async orThrow<Value>(promise: Promise<Value>): Promise<Value> {
-    return unlessAborted(promise, [this.signal], () => {
-      throw this;
+    if (this.#reason !== undefined) {
+      return unlessAborted(promise, [this.signal], () => {
+        throw this;
+      });
+    }
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#waits.delete(end);
+        reject(this);
+      };
+      this.#waits.add(end);
+      promise.then(resolve, reject).finally(() => this.#waits.delete(end));
     });
   }
 

@@ -182,7 +182,7 @@ describe('SIGUSR2', () => {
     await running.until(/ up after/);
     running.kill('SIGUSR2');
     await running.until(
-      /udpcat: 2 checks of 1 target\nudpcat: \S+  up \w+  last [\d.]+ ms  median [\d.]+ ms  loss 0%  \.\.\n/,
+      /udpcat: 2 checks of 1 target\nudpcat: \S+ {2}up \w+ {2}last [\d.]+ ms {2}median [\d.]+ ms {2}loss 0% {2}\.\.\n/,
       'stderr',
     );
     running.kill();

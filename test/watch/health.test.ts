@@ -3,7 +3,7 @@ import { Health } from '../../src/watch/health.js';
 
 /** Takes checks, one a second, written `+` for one that passes and `-` for one that fails. Returns the changes. */
 function changes(health: Health, checks: string): string[] {
-  return [...checks].flatMap((check, index) => {
+  return Array.from(checks).flatMap((check, index) => {
     const change = health.take(check === '+', (index + 1) * 1000);
     return change === undefined
       ? []

@@ -3,7 +3,7 @@ import type { Datagram } from '../../datagram.js';
 import { DatagramError, systemCode } from '../../errors.js';
 import { broadcastSource } from '../broadcast-source.js';
 import type { Engine, EngineEvents, EngineSocket, OpenRequest } from '../engine.js';
-import { openSocket } from './open.js';
+import { findFreePort, openSocket } from './open.js';
 import { NodeSocket, SocketPair } from './socket.js';
 
 /** How often {@link openPair} tries another port, if another socket took the free one meanwhile. */
@@ -29,9 +29,7 @@ async function openOne(request: OpenRequest, events: EngineEvents): Promise<Engi
 async function openPair(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
   const alone = { ...request, options: { ...request.options, join: undefined } };
   for (let attempt = 1; ; attempt += 1) {
-    const scout = await openSocket({ ...alone, remote: undefined }, request.local, false);
-    await scout.close();
-    const { local } = scout;
+    const local = { ...request.local, port: await findFreePort(request) };
     let connected: EngineSocket | undefined;
     try {
       const source = { ...broadcastSource(request), port: local.port };

@@ -59,16 +59,7 @@ export class OpenedSocket {
  * @throws {DatagramError} like `Engine.open`. Then nothing stays open.
  */
 export async function openSocket(request: OpenRequest, local: Endpoint, shared: boolean): Promise<OpenedSocket> {
-  const family = familyOf(request.local.address);
-  const socket = createSocket({
-    type: family === 6 ? 'udp6' : 'udp4',
-    ipv6Only: family === 6 && !request.dualStack,
-    reuseAddr: shared,
-    // The addresses are literals. Without this, Node would call the resolver for each datagram.
-    lookup: (address, _options, callback) => {
-      callback(null, address, family);
-    },
-  });
+  const socket = createSocketOf(request, shared);
   const { remote, fd, options } = request;
   try {
     await settled(socket, 'listening', () =>
@@ -86,6 +77,35 @@ export async function openSocket(request: OpenRequest, local: Endpoint, shared: 
   } catch (error) {
     await close(socket);
     throw openError(error, request, local);
+  }
+}
+
+function createSocketOf({ local, dualStack }: OpenRequest, shared: boolean): Socket {
+  const family = familyOf(local.address);
+  return createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    ipv6Only: family === 6 && !dualStack,
+    reuseAddr: shared,
+    // The addresses are literals. Without this, Node would call the resolver for each datagram.
+    lookup: (address, _options, callback) => {
+      callback(null, address, family);
+    },
+  });
+}
+
+/** Returns a port of the address of a request that no other socket has now. @throws {DatagramError} like {@link openSocket} */
+export async function findFreePort(request: OpenRequest): Promise<number> {
+  const { local } = request;
+  const socket = createSocketOf(request, false);
+  try {
+    await settled(socket, 'listening', () =>
+      socket.bind({ port: local.port, address: local.address, exclusive: true }),
+    );
+    return socket.address().port;
+  } catch (error) {
+    throw openError(error, request, local);
+  } finally {
+    await close(socket);
   }
 }
 
