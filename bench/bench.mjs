@@ -17,6 +17,7 @@ import { rememberingRows } from './remembering.mjs';
 import { sendingRows } from './sending.mjs';
 import { startingRows } from './starting.mjs';
 import { describeTarget, digits, median, quantity, reaches, tableLines } from './table.mjs';
+import { watchingRows } from './watching.mjs';
 
 /** Each figure is the median of this many rounds. In a round each contender is measured once. */
 const ROUNDS = 5;
@@ -86,7 +87,7 @@ const setting = {
   /** How long a measurement takes, in seconds: `full`, or a tenth of it with --quick. */
   seconds: (full) => (isQuick ? full / 10 : full),
 };
-const rows = [sendingRows, receivingRows, echoingRows, rememberingRows, startingRows]
+const rows = [sendingRows, receivingRows, echoingRows, rememberingRows, startingRows, watchingRows]
   .flatMap((rowsOf) => rowsOf(setting))
   .filter(({ title }) => words.every((word) => title.includes(word)));
 const programs = await compile();

@@ -8,6 +8,8 @@ type Found = Awaited<ReturnType<Lookup>>;
 
 /** One name: its addresses, which are looked up again in the background. */
 class Name {
+  /** In lower case. */
+  readonly name: string;
   readonly #lookUp: () => Promise<Found>;
   readonly #keepMs: number;
   #found: Found | undefined;
@@ -21,7 +23,8 @@ class Name {
     });
   });
 
-  constructor(lookUp: () => Promise<Found>, keepMs: number) {
+  constructor(name: string, lookUp: () => Promise<Found>, keepMs: number) {
+    this.name = name;
     this.#lookUp = lookUp;
     this.#keepMs = keepMs;
   }
@@ -71,26 +74,32 @@ export class Names implements Disposable {
   }
 
   #nameOf(name: string, family: Family | 0, keepMs: number): Name {
-    const key = JSON.stringify([name.toLowerCase(), family, keepMs]);
+    const lower = name.toLowerCase();
+    const key = JSON.stringify([lower, family, keepMs]);
     const known = this.#names.get(key);
     if (known !== undefined) return known;
-    const added = new Name(async () => {
+    const lookUp = async (): Promise<Found> => {
       if (this.#ended) throw new Error('no name is looked up any more');
       return this.#lookup(name, family);
-    }, keepMs);
+    };
+    const added = new Name(lower, lookUp, keepMs);
     this.#names.set(key, added);
     return added;
   }
 
-  /** Forgets all names, as when targets were replaced: those that are still asked for are looked up again. */
-  forget(): void {
-    for (const name of this.#names.values()) name.stop();
-    this.#names.clear();
+  /** Forgets all names but these, which are compared without regard to case. */
+  keepOnly(names: readonly string[]): void {
+    const kept = new Set(names.map((name) => name.toLowerCase()));
+    for (const [key, name] of this.#names) {
+      if (kept.has(name.name)) continue;
+      name.stop();
+      this.#names.delete(key);
+    }
   }
 
   /** Looks up no more. */
   [Symbol.dispose](): void {
     this.#ended = true;
-    this.forget();
+    this.keepOnly([]);
   }
 }

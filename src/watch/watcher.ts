@@ -192,8 +192,9 @@ class Watcher {
     try {
       const plans = await file.read();
       if (this.#isOver) return;
-      this.#names.forget();
       this.#replaceTargets(plans);
+      const hosts = plans.map(({ exchange }) => exchange.destination.host);
+      this.#names.keepOnly(hosts.flatMap((host) => (host.kind === 'name' ? [host.name] : [])));
       this.#drawTable();
       log.info(`${file.path} was read again: ${plans.length} ${plans.length === 1 ? 'target' : 'targets'}`);
     } catch (error) {

@@ -87,4 +87,24 @@ describe('the addresses of a name', () => {
     expect(await second).toEqual([{ address: '192.0.2.1' }]);
     expect(asked).toHaveLength(2);
   });
+
+  test('are kept for names that are still asked for, and forgotten for others', async () => {
+    const { asked, lookup, next } = createResolver();
+    using names = new Names(lookup);
+    const lookUp = names.lookupEvery(KEEP_MS);
+    for (const name of ['a.example', 'b.example']) {
+      const found = lookUp(name, 0);
+      next()?.resolve(['192.0.2.1']);
+      await found;
+    }
+    names.keepOnly(['A.example']);
+    expect(await lookUp('a.example', 0)).toEqual([{ address: '192.0.2.1' }]);
+    expect(asked).toHaveLength(2);
+    void lookUp('b.example', 0);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(asked).toHaveLength(3);
+    // Only the name that was kept is looked up again, and the one that is being looked up anew.
+    await jest.advanceTimersByTimeAsync(KEEP_MS + 1);
+    expect(asked).toHaveLength(4);
+  });
 });
