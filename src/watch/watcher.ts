@@ -225,7 +225,8 @@ class Watcher {
       return drawTable([...this.#targets.values()], {
         // One row is left for lines above the table.
         maxRows: Math.max(2, (rows > 0 ? rows : DEFAULT_SIZE.rows) - 1),
-        columns: columns > 0 ? columns : DEFAULT_SIZE.columns,
+        // The terminal echoes Ctrl-C as ^C behind the last row, which must not go on in the next.
+        columns: (columns > 0 ? columns : DEFAULT_SIZE.columns) - '^C'.length,
         palette,
         nowMs: performance.now(),
       });

@@ -1,7 +1,7 @@
 import { UsageError } from '../../cli/usage-error.js';
 import type { Io } from '../../run/context.js';
 import type { TargetPlan, WatchPlan } from '../../watch/plan.js';
-import { planTarget, readTarget, type Surroundings } from './watch-target.js';
+import { isAddress, planTarget, type Surroundings } from './watch-target.js';
 import type { RunValues, TargetValues, WatchValues } from './watch.js';
 
 const DEFAULT_EXEC_CONCURRENCY = 16;
@@ -18,7 +18,7 @@ export async function planWatch(addresses: readonly string[], values: WatchValue
     const { targets, run } = await read();
     return planRun(targets, run, { path: config, read: async () => (await read()).targets });
   }
-  if (addresses.length === 0) throw new UsageError('no target: give addresses, such as 127.0.0.1:8000, or --config');
+  if (addresses.length === 0) throw new UsageError('no target: give an address, such as 127.0.0.1:8000, or --config');
   checkHookOptions(values);
   const surroundings = { io, isAlone: addresses.length === 1, until: values.until };
   const targets = await Promise.all(addresses.map((address) => planOperand(address, values, surroundings)));
@@ -38,18 +38,13 @@ function planRun(targets: readonly TargetPlan[], values: RunValues, file: WatchP
   return { ...values, targets, output, hookConcurrency: execConcurrency, file };
 }
 
-/** On the command line, a message is easily taken for a further address. */
+/** On the command line, a message is easily taken for one more address. */
 async function planOperand(text: string, values: TargetValues, surroundings: Surroundings): Promise<TargetPlan> {
-  if (values.probe === undefined) readOperand(text, values);
-  return planTarget({ address: text }, values, surroundings);
-}
-
-function readOperand(text: string, values: TargetValues): void {
   try {
-    readTarget(text, values, undefined);
+    return await planTarget({ address: text }, values, surroundings);
   } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`${error.message}; a message is written --message`);
-    throw error;
+    if (!(error instanceof UsageError) || values.probe !== undefined || isAddress(text)) throw error;
+    throw new UsageError(`${error.message}; a message is written --message`);
   }
 }
 

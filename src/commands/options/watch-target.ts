@@ -73,6 +73,7 @@ export async function planTarget(
   { io, isAlone, until }: Surroundings,
 ): Promise<TargetPlan> {
   checkFiles(values);
+  checkSources(values);
   const probe = await findProbe(values.probe);
   const destination = readTarget(written.address, values, probe);
   const intervalMs = values.interval ?? (isAlone && io.terminals.stdout ? TERMINAL_INTERVAL_MS : DEFAULT_INTERVAL_MS);
@@ -129,8 +130,15 @@ function checkFiles({ file = [] }: TargetValues): void {
   throw new UsageError("option '--file': stdin can be read only once, and every check sends it again: name a file");
 }
 
+function checkSources({ message, probe, file, size }: TargetValues): void {
+  const others = Object.entries({ '--probe': probe, '--file': file, '--size': size });
+  const [other] = others.find(([, value]) => value !== undefined) ?? [];
+  if (message === undefined || other === undefined) return;
+  throw new UsageError(`messages come from one source only, not from --message and ${other}`);
+}
+
 /** A probe knows the port of its protocol. */
-export function readTarget(text: string, values: TargetValues, probe: Probe | undefined): Address {
+function readTarget(text: string, values: TargetValues, probe: Probe | undefined): Address {
   const read = (written: string): Address =>
     readAddress(written, (address) => checkDestination(parseAddress(address)), sendValues(values, undefined));
   if (probe === undefined || isAddress(text)) return read(text);
@@ -138,7 +146,8 @@ export function readTarget(text: string, values: TargetValues, probe: Probe | un
   return read(isAddress(withPort) ? withPort : text);
 }
 
-function isAddress(text: string): boolean {
+/** Whether a text can be an address with a port. */
+export function isAddress(text: string): boolean {
   try {
     parseAddress(text);
     return true;
@@ -159,11 +168,13 @@ function planTimes(
   const byDefault = Math.min(DEFAULT_WAIT_MS, intervalMs * MAX_WAIT_SHARE, deadlineMs - sendingMs);
   const waitMs = wait ?? byDefault;
   if (waitMs <= 0 || sendingMs + waitMs > deadlineMs) {
-    const sending =
-      sendingMs > 0 ? `${count} datagrams take ${formatDuration(Math.ceil(sendingMs))}, and the wait` : 'the wait';
-    const after = wait === undefined ? 'nothing is left for a wait' : `${sending} takes ${formatDuration(wait)}`;
+    const excess =
+      sendingMs === 0
+        ? `option '-w, --wait' ${formatDuration(waitMs)} is`
+        : `option '-c, --count': ${count} datagrams take ${formatDuration(Math.ceil(sendingMs))}` +
+          (wait === undefined ? ', which is' : ` and the wait ${formatDuration(wait)}, which is`);
     throw new UsageError(
-      `${after}, and the deadline of a check is ${formatDuration(deadlineMs)}: lengthen --interval or --deadline`,
+      `${excess} longer than the deadline of a check, ${formatDuration(deadlineMs)}: lengthen --interval or --deadline`,
     );
   }
   return { waitMs, deadlineMs };
