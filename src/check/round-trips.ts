@@ -87,6 +87,13 @@ export class RoundTrips {
     this.#lastMs = undefined;
   }
 
+  /** The median so far, also before {@link load}; undefined if there is none. */
+  get medianMs(): number | undefined {
+    if (this.#histogram !== undefined) return this.summary()?.p50Ms;
+    const sorted = this.#early.toSorted((a, b) => a - b);
+    return sorted[(sorted.length - 1) >> 1];
+  }
+
   /** The summary so far; undefined without a time, and before {@link load}. */
   summary(): RoundTripSummary | undefined {
     const histogram = this.#histogram;

@@ -35,6 +35,8 @@ export interface AskOptions {
    * this process, which cannot be stopped before the resolver replies.
    */
   readonly lookup?: ((signal: AbortSignal) => Lookup) | undefined;
+  /** Whether only the median of the round-trip times is wanted, which needs no histogram. Default: false. */
+  readonly wantsMedianOnly?: boolean;
 }
 
 /** The deadline came before everything was sent. So the exchange says nothing about the peer. */
@@ -100,7 +102,7 @@ async function askUntil(
   const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
   const examiner = new Examiner(options.io.examiner, { written: plan.written, encoding: plan.encoding });
   const judge = new Judge(plan.expectations, (expected ?? probe)?.judge, examiner);
-  const measurement = await interruption.orThrow(planMeasurement(plan, candidates[0], source));
+  const measurement = await interruption.orThrow(planMeasurement(plan, options, candidates[0], source));
   if (measurement !== undefined) observers.tell({ type: 'measuring', measurement });
   await using exchange = await open(plan.source, interruption, {
     candidates,
@@ -208,6 +210,7 @@ function rewriteOf({ messages }: ExchangePlan): ExchangeOptions['rewrite'] {
  */
 async function planMeasurement(
   { judged, waitMs = Infinity, socket, messages, maxLoss }: ExchangePlan,
+  { wantsMedianOnly = false }: AskOptions,
   { address }: Endpoint,
   { measures, numbered, rounds }: Source,
 ): Promise<Measurement | undefined> {
@@ -220,7 +223,7 @@ async function planMeasurement(
   const measurement = new Measuring({ numbered, lateMs: waitMs });
   // A stream may turn out to have a single message: then the code of the measurement is not needed.
   const isStream = messages.kind === 'stream' && rounds === undefined;
-  if (!isStream) await measurement.roundTrips.load();
+  if (!isStream && !wantsMedianOnly) await measurement.roundTrips.load();
   return measurement;
 }
 

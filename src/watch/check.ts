@@ -46,7 +46,9 @@ export async function check(plan: CheckPlan, { io, lookup, signal }: CheckOption
   };
   try {
     const exchange = anew(plan.exchange);
-    const result = await ask(exchange, { io, lookup, signal, deadlineMs: plan.deadlineMs, observers: [observer] });
+    const { deadlineMs } = plan;
+    const options = { io, lookup, signal, deadlineMs, observers: [observer], wantsMedianOnly: true };
+    const result = await ask(exchange, options);
     return signal.aborted ? undefined : judge(plan, result, measurement, received);
   } catch (error) {
     if (signal.aborted) return undefined;
@@ -68,7 +70,7 @@ function judge(plan: CheckPlan, result: CheckResult, measurement: Measurement | 
   const lost = lostOf(plan, result, measurement);
   const isWithinLoss = maxLoss > 0 && sent > 0 && lost <= maxLoss * sent;
   const verdict = isWithinLoss ? 'ok' : result.verdict;
-  const rttMs = measurement?.roundTrips.summary()?.p50Ms ?? result.rttMs;
+  const rttMs = measurement?.roundTrips.medianMs ?? result.rttMs;
   const common = { address: formatEndpoint(result.remote), rttMs, sent, received, lost };
   if (verdict !== 'ok') {
     return { ...common, verdict, says: describeResult(exchange, result, Math.min(exchange.waitMs, deadlineMs)) };

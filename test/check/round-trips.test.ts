@@ -31,6 +31,18 @@ describe('round-trip times', () => {
     expect((await of([5, 5, 5])).summary()?.jitterMs).toBe(0);
   });
 
+  test('have a median before they are counted, too', async () => {
+    const times = new RoundTrips();
+    expect(times.medianMs).toBeUndefined();
+    for (const ms of [9, 1, 5]) times.record(ms);
+    expect(times.medianMs).toBe(5);
+    times.record(7);
+    expect(times.medianMs).toBe(5);
+    await times.load();
+    // The histogram has three digits.
+    expect(times.medianMs).toBeCloseTo(5, 2);
+  });
+
   test('have no summary if there are none', async () => {
     const roundTrips = await of([]);
     expect(roundTrips.summary()).toBeUndefined();
