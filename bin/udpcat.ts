@@ -3,15 +3,15 @@ import './ignore-signals.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
-import { COMMAND_NAMES } from '../src/commands/names.js';
+import { COMMAND_NAMES, CORE_COMMANDS } from '../src/commands/names.js';
 import { nameOf, readKept, writeKept } from './kept-code.js';
 
 /**
- * Runs `main.cjs` with the compiled code that an earlier run has kept, because compiling takes longer than all the rest
+ * Runs `main.cjs` or `main-all.cjs` with the compiled code that an earlier run has kept, because compiling takes longer than all the rest
  * of a `send` of one datagram. Without kept code the command is compiled anew, and the code is kept at the end.
  */
 function launch(): void {
-  const file = join(__dirname, 'main.cjs');
+  const file = join(__dirname, isCore(process.argv) ? 'main.cjs' : 'main-all.cjs');
   const program = readFileSync(file);
   const name = nameOf(kindOf(process.argv), program);
   const cachedData = name && readKept(name);
@@ -23,6 +23,11 @@ function launch(): void {
   }
   const main = script.runInThisContext() as (require: NodeJS.Require, directory: string) => void;
   main(require, __dirname);
+}
+
+/** Whether a command is in `main.cjs`. Each run reads the whole file, so other commands are in `main-all.cjs` only. */
+function isCore([, , command]: readonly string[]): boolean {
+  return CORE_COMMANDS.some((name) => name === command);
 }
 
 /** Matches the options with which `send` sends more than once, mostly with the linux engine. */

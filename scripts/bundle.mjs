@@ -1,4 +1,4 @@
-// Bundles the command into one CommonJS file, and each package that it loads on demand into another. Bundles the module.
+// Bundles the command into CommonJS files, and each package that it loads on demand into another. Bundles the module.
 import { readFile, rm } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
@@ -62,8 +62,20 @@ const isPackage = (specifier) => /^[^./#]/.test(specifier) && !specifier.include
 /** Matches `./vendor/NAME.js`: a module of src that only exports the parts of a package that udpcat uses. */
 const SELECTION = /^\.\/vendor\/([\w-]+)\.js$/;
 
+/** Leaves out commands that `bin/udpcat.ts` starts from `main-all.cjs`: every run of the others would read their code. */
+const withoutCommands = {
+  name: 'without-commands',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/(watch|completion)\.js$/ }, ({ path, importer, kind }) => {
+      if (kind !== 'dynamic-import' || !/[\\/]src[\\/]commands[\\/]index\.ts$/.test(importer)) return undefined;
+      return { path, namespace: 'left-out' };
+    });
+    build.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export {};' }));
+  },
+};
+
 /**
- * Bundles `bin/main.ts` to `<outdir>/main.cjs`, `bin/udpcat.ts`, which starts it, to `udpcat.cjs`, and `bin/examine.ts`,
+ * Bundles `bin/main.ts` to `<outdir>/main.cjs` (without `watch` and `completion`) and to `main-all.cjs` (all commands), `bin/udpcat.ts`, which starts it, to `udpcat.cjs`, and `bin/examine.ts`,
  * the code of its thread, to `examine.cjs`. A package with a static import becomes part of these files. `import('package')`
  * and `import('./vendor/NAME.js')` become `<outdir>/vendor/<package or NAME>.cjs`. The `dependencies` and
  * `optionalDependencies` of package.json are not bundled.
@@ -104,9 +116,8 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     outfile: join(outdir, 'udpcat.cjs'),
     banner: { js: '#!/usr/bin/env node' },
   });
-  const { metafile } = await esbuild.build({
+  const command = {
     ...shared,
-    entryPoints: ['bin/main.ts', 'bin/examine.ts'],
     outdir,
     outExtension: { '.js': '.cjs' },
     sourcemap,
@@ -115,6 +126,15 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     supported: { 'dynamic-import': false },
     banner: { js: banner },
     external: outside,
+  };
+  const { metafile } = await esbuild.build({
+    ...command,
+    entryPoints: ['bin/main.ts', 'bin/examine.ts'],
+    plugins: [...plugins, withoutCommands, lazyPackages],
+  });
+  const { metafile: ofAll } = await esbuild.build({
+    ...command,
+    entryPoints: { 'main-all': 'bin/main.ts' },
     plugins: [...plugins, lazyPackages],
   });
   const { metafile: ofVendors } = await esbuild.build({
@@ -125,7 +145,7 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     sourcemap,
     alias,
   });
-  return [metafile, ofVendors];
+  return [metafile, ofAll, ofVendors];
 }
 
 /**

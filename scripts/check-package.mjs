@@ -24,6 +24,7 @@ const REQUIRED = [
   'README.md',
   'LICENSE',
   'dist/bin/udpcat.cjs',
+  'dist/bin/main-all.cjs',
   'dist/bin/main.cjs',
   'dist/bin/examine.cjs',
   'dist/udpcat.1',

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { CliCommand, Example } from '../cli/command.js';
 import { addOptions } from '../cli/options.js';
 import type { Context, Ending, Io } from '../run/context.js';
 import type { WatchPlan } from '../watch/plan.js';
@@ -7,25 +7,21 @@ import { describeProbes } from './options/send-plan.js';
 import { planWatch } from './options/watch-plan.js';
 import { watchOptions, type WatchValues } from './options/watch.js';
 
-const EXAMPLES = `
-Examples:
-  udpcat watch 127.0.0.1:8000                                check once a second at a terminal, as ping does
-  udpcat watch 192.0.2.1 192.0.2.2 --probe dns:example.com   two name servers: a line for each change
-  udpcat watch --until up --duration 30s 127.0.0.1:53 --probe dns:example.com && ./deploy
-  udpcat watch --config targets.yaml -o json                 targets from a file, events as JSON
-  udpcat watch 127.0.0.1:8000 --message ping --expect pong --on-change ./notify
-`;
+const EXAMPLES: readonly Example[] = [
+  { line: 'udpcat watch 8000', says: 'check again and again, as ping' },
+  { line: 'udpcat watch a.example b.example --probe ntp', says: 'two time servers' },
+  { line: 'udpcat watch --until up 8000 && ./deploy', says: 'wait for a service' },
+  { line: 'udpcat watch --config targets.yaml -o json', says: 'targets from a file' },
+  { line: 'udpcat watch 8000 --on-change ./notify', says: 'tell changes' },
+];
 
-/** Declares `udpcat watch <address>...`; `run` receives the plan. */
-export function declareWatch(command: Command, io: Io, run: (plan: WatchPlan) => Promise<void>): void {
+/** Declares `udpcat watch <address>...`. Its action calls `run` with the plan. */
+export function declareWatch(command: CliCommand, io: Io, run: (plan: WatchPlan) => Promise<void>): void {
   command
-    .description('Repeats one check against each address, and tells when a target goes up or down.')
+    .description('Repeats a check against each address, and tells when a target goes up or down.')
     .usage('[options] <address>...')
-    .argument(
-      '[address...]',
-      'targets: 127.0.0.1:8000, [::1]:8000, name:8000, 8000; with --probe the port may be left out',
-    )
-    .addHelpText('after', EXAMPLES);
+    .argument('[address...]', '127.0.0.1:8000, [::1]:8000, name:8000, 8000 (loopback)');
+  command.examples = EXAMPLES;
   addOptions(command, watchOptions());
   command.action(async (addresses: string[], values: WatchValues) => {
     const description = await describeProbes(values.probe);
@@ -37,7 +33,7 @@ export function declareWatch(command: Command, io: Io, run: (plan: WatchPlan) =>
   });
 }
 
-/** Checks until told to end; resolves to the exit status, or to the signal by which to end. */
+/** Checks until an option or a signal ends it. Resolves to the exit status, or to the signal that ends the process. */
 export function runWatch(plan: WatchPlan, context: Context): Promise<Ending> {
   return watch(plan, context);
 }

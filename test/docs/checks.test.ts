@@ -165,4 +165,77 @@ describe('the recipe for', () => {
   });
 });
 
+describe('the recipe of repeated checks for', () => {
+  const ci = page.block('sh', 'Waiting in CI').code.replace('--duration 60s', '--duration 200s');
+  testInNamespaces('CI waits until the service, started later, answers', async () => {
+    await using place = await openPlace();
+    const waiting = place.startUnattended(ci);
+    await waiting.until(/ refused: /);
+    await startService(place, 'pong');
+    await waiting.until('run the tests\n');
+    expect((await waiting.outcome).status).toBe(0);
+  });
+  testInNamespaces('CI fails with the status of the last check', async () => {
+    const { status, stdout } = await run(ci.replace('--duration 200s', '--duration 2s'));
+    expect(status).toBe(4);
+    expect(stdout).not.toContain('run the tests');
+  });
+
+  const compose = parse(page.block('yaml', 'Waiting in docker compose').code) as {
+    services: { ready: { command: string[] } };
+  };
+  testInNamespaces(
+    'docker compose ends when the name server answers',
+    async () => {
+      // The name of the service is one of the network of docker.
+      const line = commandLineOf(compose.services.ready.command).replace('dns:53', '127.0.0.1:53');
+      expect(await run(line.replace('--duration 60s', '--duration 200s'), 'dns')).toMatchObject({ status: 0 });
+    },
+    ['dnsmasq'],
+  );
+
+  const webhook = page.block('sh', 'A webhook on each change').code;
+  testInNamespaces(
+    'a webhook hands it the event',
+    async () => {
+      await using place = await openPlace();
+      const server = `
+        require('node:http').createServer((request, response) => {
+          request.setEncoding('utf8').on('data', (text) => process.stdout.write(request.url + ' ' + text));
+          request.on('end', () => response.end());
+        }).listen(8080, '127.0.0.1', () => console.log('ready'));`;
+      const hook = place.startUnattended(`exec ${quote(process.execPath)} -e ${quote(server)}`);
+      await hook.until('ready');
+      const { status, stderr } = await place.startUnattended(`${webhook.trimEnd()} --until down`).outcome;
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      await hook.until(/^\/udp \{"v":1,"type":"state",.*"from":"unknown","to":"down","verdict":"refused"/m);
+    },
+    ['curl'],
+  );
+
+  const services = page.block('yaml', 'Five services in one terminal').code;
+  const five = page.block('sh', 'Five services in one terminal').code.trimEnd();
+  testInNamespaces(
+    'five services shows them in a table, and a change as a line',
+    async () => {
+      await using place = await openPlace({ files: { 'services.yaml': services } });
+      await startService(place, 'dns');
+      for (const port of [7001, 7002]) {
+        await place
+          .startUnattended(`exec udpcat serve 127.0.0.1:${port} --reply pong -o none`)
+          .until('listening on', 'stderr');
+      }
+      const running = place.start(`${five} --no-color`);
+      for (const name of ['dns-1', 'game-1', 'game-2']) {
+        await running.until(new RegExp(`${name} 127\\.0\\.0\\.1:\\d+ up after `));
+      }
+      await running.until(/game-3 127\.0\.0\.1:7003 down after \w+ unknown: refused, 3 of 3/);
+      await running.until(/game-3 +down \w+ +last -/);
+      running.type('\x03');
+      expect((await running.outcome).status).toBe(0);
+    },
+    ['dnsmasq'],
+  );
+});
+
 testAllTaken(page);

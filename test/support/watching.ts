@@ -1,12 +1,12 @@
 /** Plans of `udpcat watch` in the process of the test, and peers to be checked. */
-import { Command } from 'commander';
+import { CliCommand } from '../../src/cli/command.js';
 import { declareWatch } from '../../src/commands/watch.js';
 import type { TargetPlan, WatchPlan } from '../../src/watch/plan.js';
 import { openIo } from './in-process.js';
 
 /** The plan that a command line of `watch` becomes. Rejects as the command would fail. */
 export async function watchPlan(args: readonly string[]): Promise<WatchPlan> {
-  const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
+  const program = new CliCommand().exitOverride().configureOutput({ writeErr: () => undefined });
   let planned: WatchPlan | undefined;
   declareWatch(program.command('watch'), openIo({}, args).io, (plan) => {
     planned = plan;

@@ -1,5 +1,5 @@
 import { parseSizeRange } from '../../check/expectation.js';
-import { flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
+import { common, flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
 import { ValueError } from '../../net/errors.js';
 import { parseDuration } from '../../text/duration.js';
 import { ENCODINGS } from '../../text/encoding.js';
@@ -13,7 +13,7 @@ import { socketOptions } from './socket.js';
 import { stderrOptions } from './stderr.js';
 
 /** The shortest interval between two checks of a target, in milliseconds. */
-export const LEAST_INTERVAL_MS = 100;
+const LEAST_INTERVAL_MS = 100;
 
 /** Reads an interval as {@link parseDuration} does, from 100 ms. */
 export function parseInterval(text: string): number {
@@ -27,17 +27,15 @@ export function targetOptions() {
   const { failOnDrop: _ofDatagrams, ...socket } = socketOptions();
   return {
     ...grouped('Request:', {
-      message: option('--message <text>', 'send this text', parseText),
-      probe: option(
-        '--probe <name[:args]>',
-        'send the request of a known protocol and judge its reply; list shows them, help:NAME tells of one',
-        parseProbeText,
+      message: common(option('--message <text>', 'send this text', parseText)),
+      probe: common(
+        option('--probe <name[:args]>', 'check a known protocol; list and help:NAME tell more', parseProbeText),
       ),
-      file: repeatable('--file <path>', 'send the contents of a file as one datagram', parsePath),
+      file: repeatable('--file <path>', 'send a file as one datagram', parsePath),
       size: option('--size <n>', 'send a generated payload of n bytes (default: 32, numbered)', parseSizeOrZero),
       encoding: option(
         '-e, --encoding <enc>',
-        `how payloads are written by you: ${ENCODINGS.join(', ')}`,
+        `encoding of the payloads that you write: ${ENCODINGS.join(', ')}`,
         oneOf(ENCODINGS),
         'utf8',
       ),
@@ -46,11 +44,13 @@ export function targetOptions() {
       rate: option('--rate <r>', 'datagrams a second within a check instead: 100/s, or max', parseRate),
     }),
     ...grouped('Replies:', {
-      expect: repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
+      expect: common(
+        repeatable('--expect <text>', 'a reply must contain this; with -e hex, ?? is any byte', parseText),
+      ),
       expectExact: option('--expect-exact <text>', 'a reply must be exactly this', parseText),
-      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this, in RE2 syntax', parseText),
-      expectSize: option('--expect-size <range>', 'bytes that a reply must have: n, n.., ..m or n..m', parseSizeRange),
-      retry: option('--retry <n>', 'send again n times over the wait until a matching reply comes', parseCount),
+      expectRegex: repeatable('--expect-regex <re>', 'a reply must match this regular expression (RE2)', parseText),
+      expectSize: option('--expect-size <range>', 'size of a reply in bytes: n, n.., ..m or n..m', parseSizeRange),
+      retry: option('--retry <n>', 'send again up to n times until a matching reply comes', parseCount),
       anySource: flag('--any-source', 'take replies from any address'),
       maxLoss: option(
         '--max-loss <p>',
@@ -61,34 +61,30 @@ export function targetOptions() {
       critical: option('--critical <d>', 'a slower reply is "late", which fails', parseDuration),
     }),
     ...grouped('When to check:', {
-      interval: option(
-        '--interval <d>',
-        'from one check of a target to the next, from 100ms (default: 1s for one target at a terminal, else 10s)',
-        parseInterval,
+      interval: common(
+        option(
+          '--interval <d>',
+          'from check to check, from 100ms (default: 1s for one target at a terminal, else 10s)',
+          parseInterval,
+        ),
       ),
       retryInterval: option(
         '--retry-interval <d>',
         'the same while a target is unknown, or fails and is not yet down (default: 1s, or the interval)',
         parseInterval,
       ),
-      wait: option(
-        '-w, --wait <d>',
-        'wait for replies at most so long (default: 2s, or 0.8 of the interval)',
-        parseDuration,
-      ),
+      wait: common(option('-w, --wait <d>', 'wait for replies (default: 2s, or 0.8 of the interval)', parseDuration)),
       deadline: option('--deadline <d>', 'bound on a whole check (default: the interval less 5 %)', parseDuration),
       rise: option('--rise <n>', 'passing checks in a row that turn a target up (default: 2)', parseCount),
       fall: option('--fall <n>', 'failing checks in a row that turn a target down (default: 3)', parseCount),
-      resolve: option('--resolve <d>', 'look a name up again after that long', parseDuration, 30_000),
+      resolve: option('--resolve <d>', 'look a name up again after this time', parseDuration, 30_000),
     }),
     ...grouped('On a change of state:', {
-      onChange: option(
-        '--on-change <command>',
-        'run a program at each change: its stdin is the event as JSON, UDPCAT_STATE the new state',
-        parseText,
+      onChange: common(
+        option('--on-change <command>', 'run a program at each change, with the event on stdin', parseText),
       ),
       shell: flag('--shell', 'have the shell run the command of --on-change'),
-      execTimeout: option('--exec-timeout <d>', 'kill what runs for longer (default: 10s)', parseDuration),
+      execTimeout: option('--exec-timeout <d>', 'kill a program that runs for longer (default: 10s)', parseDuration),
     }),
     ...socket,
     ...kernelOptions(),
@@ -105,19 +101,21 @@ function hexFlag() {
 export function runOptions() {
   return {
     ...grouped('Output:', {
-      output: option(
-        '-o, --output <format>',
-        `what is written to stdout: ${WATCH_FORMATS.join(', ')} (default: checks for one target, else states)`,
-        oneOf(WATCH_FORMATS),
+      output: common(
+        option(
+          '-o, --output <format>',
+          `${WATCH_FORMATS.join(', ')} (default: checks for one target, else states)`,
+          oneOf(WATCH_FORMATS),
+        ),
       ),
     }),
     ...grouped('On a change of state:', {
       execConcurrency: option('--exec-concurrency <n>', 'programs that run at a time (default: 16)', parseCount),
     }),
     ...grouped('When to stop:', {
-      checks: option('--checks <n>', 'stop after n checks of every target', parseCount),
-      until: option('--until <state>', 'stop as soon as all targets are up, or down', oneOf(['up', 'down'])),
-      duration: option('--duration <d>', 'stop after that long: 250ms, 2s, 3m, 1h', parseDuration),
+      checks: common(option('--checks <n>', 'stop after n checks of every target', parseCount)),
+      until: common(option('--until <state>', 'stop when all targets are up, or down', oneOf(['up', 'down']))),
+      duration: common(option('--duration <d>', 'stop after this time: 250ms, 2s, 3m, 1h', parseDuration)),
     }),
     ...stderrOptions(),
   };
@@ -127,11 +125,7 @@ export function runOptions() {
 export function watchOptions() {
   return {
     ...grouped('Targets:', {
-      config: option(
-        '--config <file>',
-        'targets and their checks from a YAML or JSON file, read again on SIGHUP',
-        parsePath,
-      ),
+      config: common(option('--config <file>', 'targets from a YAML or JSON file, read again on SIGHUP', parsePath)),
     }),
     ...targetOptions(),
     ...runOptions(),
