@@ -3,7 +3,7 @@ import './ignore-signals.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
-import { COMMAND_NAMES, CORE_COMMANDS } from '../src/commands/names.js';
+import { COMMAND_NAMES, SEPARATE_COMMANDS } from '../src/commands/names.js';
 import { nameOf, readKept, writeKept } from './kept-code.js';
 
 /**
@@ -11,7 +11,7 @@ import { nameOf, readKept, writeKept } from './kept-code.js';
  * of a `send` of one datagram. Without kept code the command is compiled anew, and the code is kept at the end.
  */
 function launch(): void {
-  const file = join(__dirname, isCore(process.argv) ? 'main.cjs' : 'main-all.cjs');
+  const file = join(__dirname, isSeparate(process.argv) ? 'main-all.cjs' : 'main.cjs');
   const program = readFileSync(file);
   const name = nameOf(kindOf(process.argv), program);
   const cachedData = name && readKept(name);
@@ -25,9 +25,9 @@ function launch(): void {
   main(require, __dirname);
 }
 
-/** Whether a command is in `main.cjs`. Each run reads the whole file, so other commands are in `main-all.cjs` only. */
-function isCore([, , command]: readonly string[]): boolean {
-  return CORE_COMMANDS.some((name) => name === command);
+/** Whether `main-all.cjs` runs the command, see {@link SEPARATE_COMMANDS}. */
+function isSeparate([, , command]: readonly string[]): boolean {
+  return SEPARATE_COMMANDS.some((name) => name === command);
 }
 
 /** Matches the options with which `send` sends more than once, mostly with the linux engine. */

@@ -4,13 +4,13 @@ import { ValueError } from '../net/errors.js';
 import { EncodingError } from '../text/encoding.js';
 import { UsageError } from './usage-error.js';
 
-/** A place in a file: keys, and numbers in lists from 0, from the outermost on. */
+/** A place in a file, for example `['rules', 0, 'answer']`: keys, and indexes in lists from 0, from the outermost on. */
 export type Path = readonly (string | number)[];
 
-/** Aliases that are resolved at most: more would fill the memory. */
+/** The most aliases that are resolved: more would fill the memory. */
 const MAX_ALIASES = 100;
 
-/** A YAML or JSON file of a user, for errors that name the line and the key. Every value in it is text as it stands. */
+/** A parsed YAML or JSON file of the user. Every value in it is text. Its errors name the line and the key. */
 export class YamlFile {
   readonly path: string;
   readonly #document: Document;
@@ -23,15 +23,15 @@ export class YamlFile {
   }
 
   /**
-   * Parses a file that was read.
+   * Parses the bytes of a file.
    *
-   * @throws {UsageError} for bytes that are no YAML, with the line
+   * @throws {UsageError} if they are no YAML; the message names the line
    */
   static async parse(path: string, bytes: Uint8Array): Promise<YamlFile> {
     if (!isUtf8(bytes)) throw new UsageError(`${path}: it is not UTF-8 text`);
-    const { LineCounter, parseDocument, visit } = await import('yaml');
+    const { LineCounter, parseDocument, visit } = await import('./vendor/yaml.js');
     const lines = new LineCounter();
-    // The schema without types: 0102 is four digits, and no is a word.
+    // The schema "failsafe" reads every value as text. Others would read 0102 as a number, and "no" as false.
     const document = parseDocument(Buffer.from(bytes).toString('utf8'), {
       schema: 'failsafe',
       lineCounter: lines,
@@ -44,14 +44,13 @@ export class YamlFile {
     visit(document, {
       Alias: (_key, alias) => {
         if (alias.resolve(document) !== undefined) return;
-        const why = `*${alias.source} stands for nothing that was named &${alias.source} before`;
-        throw file.errorAt(alias.range?.[0] ?? 0, why);
+        throw file.errorAt(alias.range?.[0] ?? 0, `no value before *${alias.source} is named &${alias.source}`);
       },
     });
     return file;
   }
 
-  /** The content: texts, arrays and objects. @throws {UsageError} for aliases that would fill the memory */
+  /** Returns the contents: texts, arrays, objects. @throws {UsageError} if aliases multiply to more than memory should hold */
   values(): unknown {
     try {
       return this.#document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -60,25 +59,25 @@ export class YamlFile {
     }
   }
 
-  /** The error about a place: `FILE:LINE: rules[2].when.size: REASON`. */
+  /** Makes the error about a path: `FILE:LINE: rules[2].when.size: REASON`. */
   error(path: Path, reason: string): UsageError {
     const where = formatPath(path);
     return this.errorAt(this.#offsetOf(path), where === '' ? reason : `${where}: ${reason}`);
   }
 
-  /** A place in words, with its line: `targets[2] in line 7`. */
+  /** Describes a path and its line: `targets[2] in line 7`. */
   describe(path: Path): string {
     const { line } = this.#lines.linePos(this.#offsetOf(path));
     return `${formatPath(path)} in line ${line}`;
   }
 
-  /** The error about the line that holds a character of the text. */
+  /** Makes the error about the line at an offset. */
   errorAt(offset: number, reason: string): UsageError {
     const { line } = this.#lines.linePos(offset);
     return new UsageError(`${this.path}:${Math.max(line, 1)}: ${reason.replace(/\s*\n\s*/g, ' ')}`);
   }
 
-  /** Where the innermost part of a path begins that is there. A key stands for its pair, whatever its value. */
+  /** Returns the offset of the value at a path. If there is no such value, that of the innermost value around it. */
   #offsetOf(path: Path): number {
     for (let depth = path.length; depth >= 0; depth -= 1) {
       const node = this.#document.getIn(path.slice(0, depth), true) as { range?: readonly number[] } | undefined;
@@ -87,7 +86,7 @@ export class YamlFile {
     return 0;
   }
 
-  /** The text at a place, quoted, for an error about it; empty if there is no text. */
+  /** Returns the text at a path, shortened and in quotes, with a colon. Empty if the value there is no text. */
   #quote(path: Path): string {
     const value = this.#document.getIn(path);
     if (typeof value !== 'string') return '';
@@ -95,9 +94,9 @@ export class YamlFile {
   }
 
   /**
-   * Returns what `read` makes of a value.
+   * Returns what `read` returns.
    *
-   * @throws {UsageError} with the place, if `read` throws {@link ValueError} or {@link EncodingError}
+   * @throws {UsageError} if `read` throws {@link ValueError} or {@link EncodingError}; it names the path and its line
    */
   async read<Value>(path: Path, read: () => Value | Promise<Value>): Promise<Value> {
     try {
@@ -109,7 +108,7 @@ export class YamlFile {
   }
 }
 
-/** A place as users read it, with numbers from 1: `rules[2].when.size`. */
+/** Formats a path for users, who count from 1: `rules[2].when.size`. */
 function formatPath(path: Path): string {
   return path
     .map((key) => (typeof key === 'number' ? `[${key + 1}]` : `.${key}`))

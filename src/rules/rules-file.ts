@@ -1,10 +1,8 @@
-import { isUtf8 } from 'node:buffer';
 import { dirname, resolve } from 'node:path';
 import type { InferOutput } from 'valibot';
-import type { Document, LineCounter } from 'yaml';
-import { decodeBase64, EncodingError } from '../text/encoding.js';
+import { decodeBase64 } from '../text/encoding.js';
 import { readPayloadFile } from '../input/payload.js';
-import { describeSystemError, ValueError } from '../net/errors.js';
+import { describeSystemError } from '../net/errors.js';
 import { MAX_PAYLOAD_BYTES } from '../net/index.js';
 import {
   matchExact,
@@ -20,6 +18,7 @@ import type { Rule, RuleResponse } from './rule.js';
 import { checkPayloadSize, fixedTemplate, parseTemplate, type Template } from './template.js';
 import { LocalFailure } from '../text/failure.js';
 import { UsageError } from '../cli/usage-error.js';
+import { type Path, YamlFile } from '../cli/yaml-file.js';
 import { parseSizeRange } from '../check/expectation.js';
 import { parseAddressBlock } from '../guard/access-list.js';
 import { parseDurationOrZero } from '../text/duration.js';
@@ -40,29 +39,11 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
   const bytes = await readFile(path, MAX_FILE_BYTES);
   if (bytes.length > MAX_FILE_BYTES)
     throw new UsageError(`${path}: it is larger than 1 MiB, the limit of a file of rules`);
-  if (!isUtf8(bytes)) throw new UsageError(`${path}: it is not UTF-8 text`);
-  const [{ LineCounter, parseDocument, visit }, { safeParse }, schema] = await Promise.all([
-    import('./vendor/yaml.js'),
+  const [source, { safeParse }, schema] = await Promise.all([
+    YamlFile.parse(path, bytes),
     import('./vendor/valibot.js'),
     makeSchema(),
   ]);
-  const lines = new LineCounter();
-  // The schema "failsafe" reads every value as text. Others would read 0102 as a number, and "no" as false.
-  const document = parseDocument(Buffer.from(bytes).toString('utf8'), {
-    schema: 'failsafe',
-    lineCounter: lines,
-    prettyErrors: false,
-    logLevel: 'silent',
-  });
-  const source = new RulesSource(path, document, lines);
-  const [broken] = [...document.errors, ...document.warnings];
-  if (broken !== undefined) throw source.errorAt(broken.pos[0], broken.message);
-  visit(document, {
-    Alias: (_key, alias) => {
-      if (alias.resolve(document) !== undefined) return;
-      throw source.errorAt(alias.range?.[0] ?? 0, `no value before *${alias.source} is named &${alias.source}`);
-    },
-  });
   const { output, issues, success } = safeParse(schema, source.values(), { abortEarly: true });
   if (success) return Promise.all(rulesOf(output, source));
   const [issue] = issues;
@@ -78,69 +59,6 @@ async function readFile(path: string, limitBytes: number): Promise<Uint8Array> {
     return await readPayloadFile(path, limitBytes);
   } catch (cause) {
     throw new LocalFailure(`cannot read ${path}: ${describeSystemError(cause)}`, { cause });
-  }
-}
-
-/**
- * A place in the file, for example `['rules', 0, 'answer']`: keys, and indexes in lists from 0, from the outermost on.
- */
-type Path = readonly (string | number)[];
-
-/** The parsed file. It makes the errors, which name the line of the mistake. */
-class RulesSource {
-  readonly path: string;
-  readonly #document: Document;
-  readonly #lines: LineCounter;
-
-  constructor(path: string, document: Document, lines: LineCounter) {
-    this.path = path;
-    this.#document = document;
-    this.#lines = lines;
-  }
-
-  /** Returns the contents of the file. @throws {UsageError} if its aliases multiply to more than memory should hold */
-  values(): unknown {
-    try {
-      return this.#document.toJS({ maxAliasCount: 100 });
-    } catch (error) {
-      throw this.error([], error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  error(path: Path, reason: string): UsageError {
-    const where = path.map((key) => (typeof key === 'number' ? `[${key + 1}]` : `.${key}`)).join('');
-    return this.errorAt(this.#offsetOf(path), where === '' ? reason : `${where.slice(1)}: ${reason}`);
-  }
-
-  errorAt(offset: number, reason: string): UsageError {
-    const { line } = this.#lines.linePos(offset);
-    return new UsageError(`${this.path}:${Math.max(line, 1)}: ${reason.replace(/\s*\n\s*/g, ' ')}`);
-  }
-
-  /** Returns the offset of the value at a path. If there is no such value, that of the innermost value around it. */
-  #offsetOf(path: Path): number {
-    for (let depth = path.length; depth >= 0; depth -= 1) {
-      const node = this.#document.getIn(path.slice(0, depth), true) as { range?: readonly number[] } | undefined;
-      if (node?.range !== undefined) return node.range[0] ?? 0;
-    }
-    return 0;
-  }
-
-  /** Returns the text at a path, shortened and in quotes, with a colon. Empty if the value there is no text. */
-  #quote(path: Path): string {
-    const value = this.#document.getIn(path);
-    if (typeof value !== 'string') return '';
-    return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)}: `;
-  }
-
-  /** Returns what `read` returns. If `read` throws for a bad value, the error names the path and its line. */
-  async read<Value>(path: Path, read: () => Value | Promise<Value>): Promise<Value> {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof EncodingError || error instanceof ValueError)) throw error;
-      throw this.error(path, `${this.#quote(path)}${error.message}`);
-    }
   }
 }
 
@@ -233,7 +151,7 @@ type Written = InferOutput<Awaited<ReturnType<typeof makeSchema>>>;
 type WrittenRule = Written['rules'][number];
 type WrittenResponse = NonNullable<WrittenRule['answer']>;
 
-function rulesOf({ rules, default: otherwise }: Written, source: RulesSource): readonly Promise<Rule>[] {
+function rulesOf({ rules, default: otherwise }: Written, source: YamlFile): readonly Promise<Rule>[] {
   return [
     ...rules.map((rule, index) => readRule(rule, ['rules', index], source)),
     ...(otherwise === undefined ? [] : [readRule(otherwise, ['default'], source)]),
@@ -243,7 +161,7 @@ function rulesOf({ rules, default: otherwise }: Written, source: RulesSource): r
 async function readRule(
   { when, times, answer, answers = [] }: Omit<WrittenRule, 'when'> & Partial<WrittenRule>,
   path: Path,
-  source: RulesSource,
+  source: YamlFile,
 ): Promise<Rule> {
   const { matchers, regex } = await readConditions(when ?? {}, [...path, 'when'], source);
   const written =
@@ -262,7 +180,7 @@ async function readRule(
 async function readConditions(
   { exact, hex, regex, regexBytes, size, peer }: Partial<WrittenRule['when']>,
   path: Path,
-  source: RulesSource,
+  source: YamlFile,
 ): Promise<{ readonly matchers: readonly Matcher[]; readonly regex: RegexMatcher | undefined }> {
   const matchers: Matcher[] = [];
   const add = async <Kind extends Matcher>(key: string, make: () => Kind | Promise<Kind>): Promise<Kind> => {
@@ -283,7 +201,7 @@ async function readResponse(
   written: WrittenResponse,
   path: Path,
   regex: RegexMatcher | undefined,
-  source: RulesSource,
+  source: YamlFile,
 ): Promise<RuleResponse> {
   if (typeof written === 'string') {
     return { template: await source.read(path, () => parseTemplate(written, 'utf8', regex)), delayMs: 0 };
