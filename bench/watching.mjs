@@ -32,7 +32,7 @@ const SERVICE = `
     socket.bind(Number(process.argv[2] ?? 0), '127.0.0.1', () => resolve(socket.address().port));
   }));
   Promise.all(ports).then((all) => console.log(JSON.stringify(all)));
-  process.stdin.resume().on('end', () => console.log(JSON.stringify(times)) ?? process.exit());`;
+  process.stdin.resume().on('end', () => process.stdout.write(JSON.stringify(times) + '\\n', () => process.exit()));`;
 
 function startService(count, port) {
   const args = ['-e', SERVICE, String(count), ...(port === undefined ? [] : [String(port)])];
