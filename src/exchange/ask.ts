@@ -261,11 +261,11 @@ async function awaitReplies(
   { waitMs, retry }: ExchangePlan,
   { first }: Source,
   exchange: Exchange,
-  { signal }: Interruption,
+  { interrupted }: Interruption,
   endMs: number,
 ): Promise<void> {
   const end = (): void => void exchange.endOnTime();
-  signal.addEventListener('abort', end, { once: true });
+  interrupted.addEventListener('abort', end);
   await exchange.wait(waitMs ?? endMs - performance.now(), first, retry);
-  signal.removeEventListener('abort', end);
+  interrupted.removeEventListener('abort', end);
 }

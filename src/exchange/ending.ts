@@ -1,9 +1,11 @@
+import { type Abortable, OnceSignal } from '../timing/once-signal.js';
+
 /**
  * The end of an exchange, in steps. First, enough replies came, and sending ends. Then the time for replies is over: replies
  * that reached the socket before are still read. Then everything is over.
  */
 export class Ending {
-  readonly #over = new AbortController();
+  readonly #over = new OnceSignal();
   // Few exchanges ask for these two signals, and a check that is made a thousand times a second pays for each.
   #timeOver: AbortController | undefined;
   #enough: AbortController | undefined;
@@ -26,8 +28,8 @@ export class Ending {
   }
 
   /** Aborted when the exchange waits for nothing more. */
-  get over(): AbortSignal {
-    return this.#over.signal;
+  get over(): Abortable {
+    return this.#over;
   }
 
   /** Aborted when sending can end early: enough replies came, or the exchange failed. */
@@ -56,7 +58,7 @@ export class Ending {
   /** The exchange waits for nothing more. Further calls do nothing. */
   end(): void {
     this.endTime();
-    this.#over.abort('over');
+    this.#over.abort();
   }
 
   /** Enough replies came. Further calls do nothing. */

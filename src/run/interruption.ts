@@ -1,4 +1,5 @@
 import { Alarm } from '../timing/alarm.js';
+import { type Abortable, OnceSignal } from '../timing/once-signal.js';
 
 /** Why a run ends early: by a signal, by its deadline, or because its output takes no more data. */
 export type InterruptionReason = 'signal' | 'deadline' | 'output';
@@ -6,14 +7,15 @@ export type InterruptionReason = 'signal' | 'deadline' | 'output';
 /** Interrupts a run. An interrupted wait throws this object. */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
-  readonly #controller = new AbortController();
+  /** Aborted when the run is interrupted. */
+  readonly interrupted = new OnceSignal();
+  /** Only some runs need a real signal. */
+  #controller: AbortController | undefined;
   readonly #stop: AbortSignal;
   readonly #deadline = new Alarm(() => {
     this.interrupt('deadline');
   });
   #reason: InterruptionReason | undefined;
-  /** Each of them ends one wait of {@link orThrow}. */
-  readonly #waits = new Set<() => void>();
   /** The step that the run is at, in words that follow "the deadline came before". */
   milestone = 'everything was sent';
 
@@ -45,32 +47,37 @@ export class Interruption extends Error {
     return this.#reason;
   }
 
-  /** Aborted when the run is interrupted. */
+  /** The same as `interrupted`, for functions of Node. */
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this);
+    }
     return this.#controller.signal;
   }
 
   /** Interrupts the run. Only the first reason counts. */
   interrupt(reason: InterruptionReason): void {
     this.#reason ??= reason;
-    this.#controller.abort(this);
-    for (const end of this.#waits) end();
+    this.#controller?.abort(this);
+    this.interrupted.abort();
   }
 
   /** Settles as the promise does. Throws this object if the interruption comes first; then the promise is ignored. */
   async orThrow<Value>(promise: Promise<Value>): Promise<Value> {
     if (this.#reason !== undefined) {
-      return unlessAborted(promise, [this.signal], () => {
+      return unlessAborted(promise, [this.interrupted], () => {
         throw this;
       });
     }
     return new Promise((resolve, reject) => {
       const end = (): void => {
-        this.#waits.delete(end);
         reject(this);
       };
-      this.#waits.add(end);
-      promise.then(resolve, reject).finally(() => this.#waits.delete(end));
+      this.interrupted.addEventListener('abort', end);
+      promise.then(resolve, reject).finally(() => {
+        this.interrupted.removeEventListener('abort', end);
+      });
     });
   }
 
@@ -87,7 +94,7 @@ export class Interruption extends Error {
  */
 export async function unlessAborted<Value>(
   promise: Promise<Value>,
-  signals: readonly AbortSignal[],
+  signals: readonly Abortable[],
   otherwise: () => Value,
 ): Promise<Value> {
   let onAbort = (): void => undefined;

@@ -1,3 +1,5 @@
+import type { Abortable } from './once-signal.js';
+
 /** The longest delay of a Node timer. A timer with a longer delay fires after 1 ms. */
 const MAX_TIMER_MS = 0x7fff_ffff;
 
@@ -38,7 +40,7 @@ export class Alarm {
 }
 
 /** Waits until `performance.now()` reaches `dueMs` or the signal is aborted. Resolves in both cases. */
-export function waitUntil(dueMs: number, signal: AbortSignal): Promise<void> {
+export function waitUntil(dueMs: number, signal: Abortable): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {
       alarm.stop();

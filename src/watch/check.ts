@@ -47,13 +47,24 @@ export async function check(plan: CheckPlan, { io, lookup, signal }: CheckOption
   try {
     const exchange = anew(plan.exchange);
     const { deadlineMs } = plan;
-    const options = { io, lookup, signal, deadlineMs, observers: [observer], wantsMedianOnly: true };
+    const options = {
+      io,
+      lookup: usesName(plan) ? lookup : undefined,
+      signal,
+      deadlineMs,
+      observers: [observer],
+      wantsMedianOnly: true,
+    };
     const result = await ask(exchange, options);
     return signal.aborted ? undefined : judge(plan, result, measurement, received);
   } catch (error) {
     if (signal.aborted) return undefined;
     return failed(error, plan);
   }
+}
+
+function usesName({ exchange: { destination, source } }: CheckPlan): boolean {
+  return destination.host.kind === 'name' || source?.host.kind === 'name';
 }
 
 /** A probe's request is unlike any other, so each check has its own run of the probe. */

@@ -20,7 +20,7 @@ export interface HookCall {
 }
 
 /** What hooks stand on. */
-export type HookContext = Pick<Context, 'env' | 'force' | 'log'> & { killGroup(group: number): void };
+export type HookContext = Pick<Context, 'env' | 'force' | 'log' | 'programs'>;
 
 /**
  * Runs the programs of `--on-change`. A target has one program at a time. Of the changes that come meanwhile only the newest
@@ -94,9 +94,7 @@ export class Hooks {
       onErrorLine: (text) => {
         log.info(`${target}: ${text}`, { target });
       },
-      killGroup: (group) => {
-        this.#context.killGroup(group);
-      },
+      control: this.#context.programs,
     });
     done(...summarize(result, hook));
   }

@@ -39,12 +39,15 @@ function createHooks(concurrency = 16) {
     env: { PATH: process.env.PATH, NOTIFY_SOCKET: '/run/notify' },
     force: force.signal,
     log,
-    killGroup: (group) => {
-      try {
-        process.kill(-group, 'SIGKILL');
-      } catch {
-        // It has ended.
-      }
+    programs: {
+      detached: true,
+      killTree: (pid) => {
+        try {
+          process.kill(-pid, 'SIGKILL');
+        } catch {
+          // It has ended.
+        }
+      },
     },
   };
   const hooks = new Hooks(context, concurrency);

@@ -85,7 +85,7 @@ export async function sendRounds(
   { startMs, endMs, firstRound }: { readonly startMs: number; readonly endMs: number; readonly firstRound: number },
 ): Promise<void> {
   const { interruption } = pace;
-  const { signal } = interruption;
+  const { interrupted } = interruption;
   const { size } = messages;
   const schedule = createSchedule(pace, size, startMs);
   const portion = new Portion(pace.measurement);
@@ -100,8 +100,8 @@ export async function sendRounds(
     const tooLate = nowMs >= endMs && nowMs - dueMs >= graceMs;
     if (index > 0 && (dueMs >= endMs || tooLate)) return;
     // Without the test, each message would wait for a timer, which takes a millisecond even for a time in the past.
-    if (dueMs > nowMs) await waitUntil(dueMs, signal);
-    if (signal.aborted) return;
+    if (dueMs > nowMs) await waitUntil(dueMs, interrupted);
+    if (interrupted.aborted) return;
     const sentMs = performance.now();
     const due = Math.min(schedule.countDue(index, sentMs), end - index);
     const payloads = messages.take(index, Math.min(due, portion.size));
