@@ -76,17 +76,15 @@ function anew(exchange: ExchangePlan): ExchangePlan {
 }
 
 function judge(plan: CheckPlan, result: CheckResult, measurement: Measurement | undefined, received: number): Outcome {
-  const { exchange, deadlineMs, maxLoss } = plan;
-  const { sent } = result;
+  const { exchange, deadlineMs } = plan;
+  const { sent, verdict } = result;
   const lost = lostOf(plan, result, measurement);
-  const isWithinLoss = maxLoss > 0 && sent > 0 && lost <= maxLoss * sent;
-  const verdict = isWithinLoss ? 'ok' : result.verdict;
   const rttMs = measurement?.roundTrips.medianMs ?? result.rttMs;
   const common = { address: formatEndpoint(result.remote), rttMs, sent, received, lost };
   if (verdict !== 'ok') {
     return { ...common, verdict, says: describeResult(exchange, result, Math.min(exchange.waitMs, deadlineMs)) };
   }
-  const says = describeResult(exchange, { ...result, verdict }, exchange.waitMs);
+  const says = describeResult(exchange, result, exchange.waitMs);
   return { ...common, ...judgeSpeed(plan, rttMs, says) };
 }
 

@@ -26,8 +26,6 @@ export interface CheckPlan {
   readonly warnMs: number | undefined;
   /** A slower reply is `late`, in milliseconds. Default: none is. */
   readonly criticalMs: number | undefined;
-  /** The share of requests without a matching reply with which a check still passes, from 0 to 1. */
-  readonly maxLoss: number;
 }
 
 /** One target: whom it asks, when, and how its state follows from the checks. */

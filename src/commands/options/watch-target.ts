@@ -89,7 +89,7 @@ export async function planTarget(
     io,
   );
   checkSize(exchange.messages, destination, values);
-  checkLoss(values, exchange.messages);
+  checkRate(values, exchange.messages);
   checkSpeed(values, exchange.judged);
   const endpoint = endpointOf(destination, familyOption(values));
   const address = endpoint === undefined ? formatAddress(destination) : formatEndpoint(endpoint);
@@ -110,7 +110,6 @@ export async function planTarget(
     deadlineMs,
     warnMs: values.warn,
     criticalMs: values.critical,
-    maxLoss: values.maxLoss ?? 0,
     rise: values.rise ?? byDefault.rise,
     fall: values.fall ?? byDefault.fall,
     resolveMs: values.resolve,
@@ -243,13 +242,11 @@ function checkSize(messages: TargetPlan['exchange']['messages'], destination: Ad
   }
 }
 
-function checkLoss({ maxLoss, count = 1, rate }: TargetValues, messages: TargetPlan['exchange']['messages']): void {
+function checkRate({ count = 1, rate }: TargetValues, messages: TargetPlan['exchange']['messages']): void {
   const isMany = count > 1 || (messages.kind === 'files' && messages.paths.length > 1);
-  if (isMany) return;
-  if (maxLoss !== undefined) {
-    throw new UsageError("option '--max-loss' is for a check of several datagrams: add -c, such as -c 10");
+  if (!isMany && rate !== undefined) {
+    throw new UsageError("option '--rate' is for a check of several datagrams: add -c");
   }
-  if (rate !== undefined) throw new UsageError("option '--rate' is for a check of several datagrams: add -c");
 }
 
 function checkSpeed({ warn, critical }: TargetValues, judged: boolean): void {
