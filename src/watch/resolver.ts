@@ -8,8 +8,7 @@ const THREADS = 64;
 
 /**
  * The child's program: each line of its stdin is a request, each line of its stdout the response. It ends with its stdin.
- * Signals that ask for a report may be sent to the whole process group, and would kill it; those that end the parent are
- * the parent's.
+ * It ignores signals: they may go to the whole process group, and the parent decides what they mean.
  */
 const CHILD = `
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
@@ -42,13 +41,13 @@ interface Request {
  * process would not end before a resolver that does not respond is given up, in ten seconds or more.
  */
 export class Resolver implements Disposable {
-  readonly #io: Pick<Io, 'execPath' | 'env'>;
+  readonly #io: Pick<Io, 'evaluate' | 'env'>;
   readonly #requests = new Map<number, Request>();
   #starting: Promise<ChildProcess> | undefined;
   #lastId = 0;
   #ended = false;
 
-  constructor(io: Pick<Io, 'execPath' | 'env'>) {
+  constructor(io: Pick<Io, 'evaluate' | 'env'>) {
     this.#io = io;
   }
 
@@ -69,7 +68,8 @@ export class Resolver implements Disposable {
     if (this.#ended) throw new Error('no name is looked up any more');
     const { NODE_OPTIONS: _meantForThisProcess, ...inherited } = this.#io.env;
     const env = { ...inherited, UV_THREADPOOL_SIZE: String(THREADS) };
-    const child = spawn(this.#io.execPath, ['-e', CHILD], {
+    const [program, ...args] = this.#io.evaluate;
+    const child = spawn(program, [...args, CHILD], {
       env,
       stdio: ['pipe', 'pipe', 'ignore'],
       windowsHide: true,

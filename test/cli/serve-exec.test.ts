@@ -381,7 +381,10 @@ describe('a command line of --exec that is wrong', () => {
 
   test('is a local failure if there is no such program, before anything is bound', async () => {
     const outcome = await udpcat(['serve', '--exec', 'nosuchprogram --now']);
-    expect(outcome).toMatchObject({ status: 1, stderr: 'udpcat: cannot run nosuchprogram: no such program (ENOENT)\n' });
+    expect(outcome).toMatchObject({
+      status: 1,
+      stderr: 'udpcat: cannot run nosuchprogram: no such program (ENOENT)\n',
+    });
     const { status, stderr } = await udpcat(['serve', '--exec', '/etc/passwd']);
     expect({ status, stderr }).toMatchObject({
       status: 1,

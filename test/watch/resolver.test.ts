@@ -3,7 +3,10 @@ import { describe, expect, test } from '@jest/globals';
 import { Resolver } from '../../src/watch/resolver.js';
 import { ended } from '../support/processes.js';
 
-const IO = { execPath: process.execPath, env: { PATH: process.env.PATH, NODE_OPTIONS: '--no-such-option' } };
+const IO = {
+  evaluate: [process.execPath, '-e'] as const,
+  env: { PATH: process.env.PATH, NODE_OPTIONS: '--no-such-option' },
+};
 
 /** The children of this process. */
 function children(): number[] {

@@ -7,6 +7,7 @@ import type { RunValues, TargetValues } from './watch.js';
 import { UsageError } from '../../cli/usage-error.js';
 import { STDIN } from '../../exchange/plan.js';
 import { checkDestination, formatAddress } from '../../net/address/address.js';
+import { parseWithDefaultPort } from '../../net/address/parse.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import {
   type Address,
@@ -136,13 +137,10 @@ function checkSources({ message, probe, file, size }: TargetValues): void {
   throw new UsageError(`messages come from one source only, not from --message and ${other}`);
 }
 
-/** A probe knows the port of its protocol. */
+/** Reads the address of a target. A probe knows the port of its protocol. @throws {UsageError} */
 function readTarget(text: string, values: TargetValues, probe: Probe | undefined): Address {
-  const read = (written: string): Address =>
-    readAddress(written, (address) => checkDestination(parseAddress(address)), sendValues(values, undefined));
-  if (probe === undefined || isAddress(text)) return read(text);
-  const withPort = `${text}:${probe.port}`;
-  return read(isAddress(withPort) ? withPort : text);
+  const read = (address: string): Address => checkDestination(parseWithDefaultPort(address, probe?.port));
+  return readAddress(text, read, sendValues(values, undefined));
 }
 
 /** Whether a text can be an address with a port. */
@@ -201,6 +199,7 @@ function sendValues(values: TargetValues, wait: number | undefined): SendValues 
     duration: undefined,
     idle: undefined,
     frame: undefined,
+    eol: undefined,
     replay: undefined,
     replayFilter: undefined,
     senders: undefined,
