@@ -164,9 +164,9 @@ for (const engine of ENGINE_NAMES) {
       const joins = groups.flatMap((group) => ['--join', `${group}%lan0`]);
       const far = await serve(network, 'far', '*:7000', ...joins, '-c', '2');
       for (const to of ['239.1.2.3:7000', '[ff02::4242]:7000']) {
-        await send(network, 'near', to, to, '--interface', 'lan0');
+        await send(network, 'near', to, `to ${to}`, '--interface', 'lan0');
       }
-      expect(await heardBy(far)).toEqual(['239.1.2.3:7000', '[ff02::4242]:7000']);
+      expect(await heardBy(far)).toEqual(['to 239.1.2.3:7000', 'to [ff02::4242]:7000']);
     });
 
     testInNamespaces('--interface chooses the link of a broadcast, against the routes', async () => {
