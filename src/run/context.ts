@@ -63,22 +63,26 @@ export interface Context extends Io {
   readonly log: Log;
   /** The colours of stdout. */
   readonly palette: Palette;
+  /** The colours of live lines and of the prompt on stderr. */
+  readonly stderrPalette: Palette;
 }
 
 /** Makes the context of a command, with the log and the colours that the options ask for. */
 export async function createContext(io: Io, plan: LogPlan): Promise<Context> {
   const isSilent = isPlugin(plan);
+  const colored = wantsColor(plan.color, io.env, io.terminals.stderr);
   const log = createLog(() => io.stderr, {
     isSilent,
     level: logLevel(plan),
     format: plan.logFormat,
-    colored: wantsColor(plan.color, io.env, io.terminals.stderr),
+    colored,
     hasStatus:
       !isSilent && io.terminals.stderr && io.env.TERM !== 'dumb' && plan.logFormat === 'pretty' && plan.quiet !== true,
   });
   const palette = await createPalette(wantsColor(plan.color, io.env, io.terminals.stdout));
+  const stderrPalette = await createPalette(colored && log.hasStatus);
   // A copy by spreading would read the property stdin, which opens it.
-  return Object.assign(Object.create(io) as Io, { log, palette });
+  return Object.assign(Object.create(io) as Io, { log, palette, stderrPalette });
 }
 
 /** Whether stderr must be empty. Some schedulers read both streams of a monitoring plugin as one. */

@@ -4,7 +4,7 @@ import type { BottomLine } from '../output/status-line.js';
 import { decode, type Encoding, EncodingError } from '../text/encoding.js';
 import type { Context } from './context.js';
 
-/** Stands before the line that the user types, so that it looks different from received datagrams. */
+/** Stands before the line that the user types. It is dim, so that the line looks different from received datagrams. */
 const PROMPT = '> ';
 /** Stands for bytes that Node could not decode. */
 const REPLACEMENT = '\u{fffd}';
@@ -14,8 +14,8 @@ const REPLACEMENT = '\u{fffd}';
  * other output. Ctrl-C interrupts the command.
  */
 export function readEditedLines(context: Context, encoding: Encoding, handlers: TypedLineHandlers): TypedLines {
-  const { stdin, stderr, log } = context;
-  const reader = createInterface({ input: stdin, output: stderr, terminal: true, prompt: PROMPT });
+  const { stdin, stderr, log, stderrPalette } = context;
+  const reader = createInterface({ input: stdin, output: stderr, terminal: true, prompt: stderrPalette.dim(PROMPT) });
   let stopped = false;
   const stop = (): void => {
     if (stopped) return;

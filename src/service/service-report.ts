@@ -4,7 +4,9 @@ import { formatDuration } from '../text/time.js';
 import type { PeerTable } from '../stats/peers.js';
 import { type Rate, rateBetween, type Traffic } from '../stats/rate.js';
 import type { Context } from '../run/context.js';
+import { countPart, type LivePart, shareOf, showLiveLine, timeLeftPart, troublePart } from '../run/live-line.js';
 import type { Report } from '../run/report.js';
+import type { ServicePlan } from './plan.js';
 
 /** How often the live line is updated. */
 const TICK_MS = 250;
@@ -16,6 +18,7 @@ export class ServingReport {
   readonly #context: Context;
   readonly #summary: Report;
   readonly #peers: PeerTable;
+  readonly #end: Pick<ServicePlan, 'count' | 'duration'>;
   readonly #start: Traffic;
   readonly #endReports: () => void;
   /** The traffic at the last ticks, the oldest first. */
@@ -23,11 +26,21 @@ export class ServingReport {
   #ticker: NodeJS.Timeout | undefined;
   #lastReport: Traffic | undefined;
 
-  /** @param live whether to show the live line */
-  constructor(context: Context, summary: Report, peers: PeerTable, live: boolean) {
+  /**
+   * @param end when the service ends
+   * @param live whether to show the live line
+   */
+  constructor(
+    context: Context,
+    summary: Report,
+    peers: PeerTable,
+    end: Pick<ServicePlan, 'count' | 'duration'>,
+    live: boolean,
+  ) {
     this.#context = context;
     this.#summary = summary;
     this.#peers = peers;
+    this.#end = end;
     this.#start = this.#traffic();
     this.#endReports = context.onReport(() => {
       this.#report();
@@ -60,17 +73,28 @@ export class ServingReport {
     const now = this.#traffic();
     this.#ticks.push(now);
     if (this.#ticks.length > TICKS_OF_RATE + 1) this.#ticks.shift();
-    // A background job must not write over the output of the shell.
-    if (!this.#context.isForeground()) return;
     const { perSecond, bytesPerSecond } = rateBetween(this.#ticks[0] ?? now, now);
     const { kernel, queue, output } = this.#summary.fields().dropped;
     const { size, isFull } = this.#peers;
-    const peers = `${isFull ? 'more than ' : ''}${formatCount(size)} ${size === 1 ? 'peer' : 'peers'}`;
-    const dropped = formatCount((kernel ?? 0) + queue + output);
-    this.#context.log.status(
-      `${formatCount(now.received)} received (${formatRate(perSecond)}, ${formatBytes(bytesPerSecond)}/s), ` +
-        `${peers}, ${dropped} dropped`,
-    );
+    const { count, duration } = this.#end;
+    const elapsedMs = now.timeMs - this.#start.timeMs;
+    const parts: LivePart[] = [
+      countPart(now.received, count, 'received'),
+      {
+        text: `(${formatRate(perSecond)}, ${formatBytes(bytesPerSecond)}/s)`,
+        color: 'dim',
+        joint: ' ',
+        isMinor: true,
+      },
+      ...(duration === undefined ? [] : [timeLeftPart(duration - elapsedMs)]),
+      { text: `${isFull ? 'more than ' : ''}${formatCount(size)} ${size === 1 ? 'peer' : 'peers'}`, isMinor: true },
+      troublePart((kernel ?? 0) + queue + output, 'dropped'),
+    ];
+    const done = shareOf({
+      count: count === undefined ? undefined : { now: now.received, all: count },
+      time: duration === undefined ? undefined : { now: elapsedMs, all: duration },
+    });
+    showLiveLine(this.#context, { parts, done });
   }
 
   /** Ends the reports, and removes the live line. */

@@ -199,7 +199,7 @@ class ServiceRun {
       },
     });
     const stopService = this.#service.start?.(server, { report: this.#report, tap });
-    const serving = new ServingReport(this.#context, this.#report, this.#peers, this.#hasLiveLine);
+    const serving = new ServingReport(this.#context, this.#report, this.#peers, this.#plan, this.#hasLiveLine);
     return () => {
       this.#endings.stop();
       this.#manager.stopping();

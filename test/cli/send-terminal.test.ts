@@ -54,6 +54,17 @@ describeWith('script', 'send at a terminal', () => {
     },
   );
 
+  test('has a prompt in a colour of its own, which takes no room', async () => {
+    await using server = await answeringServer(loud);
+    await using running = terminal(['send', server.address]);
+    // The cursor stands behind the two characters of the prompt.
+    await running.until('\x1b[2m> \x1b[22m\x1b[3G');
+    running.type('one\r');
+    await running.until(/ms.*: ONE\r\n/);
+    running.type(END);
+    expect(screen((await running.outcome).stdout.toString())[1]).toBe('> one');
+  });
+
   test('has line editing and the earlier lines', async () => {
     await using server = await answeringServer(loud);
     await using running = atTerminal(['send', server.address]);

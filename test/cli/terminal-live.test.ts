@@ -39,8 +39,10 @@ describeWith('script', 'the live line', () => {
       running.type('\x03');
       const { stdout, status } = await running.outcome;
       expect(status).toBe(0);
-      const rows = screen(stdout.toString());
-      expect(rows.filter((row) => row.includes('dropped'))).toEqual([]);
+      const shown = screen(stdout.toString());
+      expect(shown.filter((row) => row.includes('dropped'))).toEqual([]);
+      // Lines of the summary that are longer than 80 characters go on in the next row.
+      const rows = shown.filter((row) => !row.startsWith('udpcat:   '));
       expect(rows).toEqual([
         `udpcat: listening on ${address}`,
         expect.stringMatching(/^udpcat: 3 received, \d sent in/),
@@ -94,12 +96,12 @@ describeWith('script', 'the live line', () => {
     const body = `exec ${commandLine(['serve', ...LIVE])}`;
     await using running = terminal(`sh -c 'echo pid $$; ${body}'`, { columns: 20 });
     const [, pid = ''] = await running.until(/pid (\d+)\r\n/);
-    await running.until('0 received (0/s, 0 ');
+    await running.until('\x1b[K0 received');
     process.kill(Number(pid), 'SIGUSR2');
     await running.until(/since the start\r\n\r\x1b\[K0 received/); // eslint-disable-line no-control-regex
     running.type('\x03');
     const { stdout } = await running.outcome;
-    expect(stdout.toString()).not.toContain('0 B/s), 0 peers');
+    expect(stdout.toString()).not.toContain('peers');
     expect(screen(stdout.toString()).filter((row) => row.startsWith('0 received'))).toEqual([]);
   });
 
@@ -113,7 +115,8 @@ describeWith('script', 'the live line', () => {
   test.each(without)('is not there $why', async ({ args }) => {
     await using running = terminal(['serve', '--no-color', '--duration', '600ms', ...args]);
     const { stdout } = await running.outcome;
-    expect(stdout.toString()).not.toContain('\x1b');
+    // The sequence clears the row of a live line. Line editing clears by another one.
+    expect(stdout.toString()).not.toContain('\x1b[K');
     expect(stdout.toString()).not.toContain('received (');
   });
 
@@ -137,7 +140,7 @@ describeWith('script', 'the live line', () => {
     const address = await listeningAt(live);
     await using peer = await silentServer();
     await peer.send('one', address);
-    await live.until('1 received (');
+    await live.until('1 of 2 received (');
     await peer.send('two', address);
     await live.outcome;
     expect(readFileSync(stdout, 'utf8')).toBe('one\ntwo\n');
@@ -148,6 +151,73 @@ describeWith('script', 'the live line', () => {
     await using peer = await silentServer();
     await peer.send('x', await listeningAt(running));
     expect((await running.outcome).status).toBe(0);
+  });
+});
+
+/** Commands with a bar in their live line, and the beginning of its text. They run until they are told to end. */
+const WITH_BAR = [
+  { title: 'serve with --count', args: ['serve', '--stats', '-c', '2'], says: '1 of 2 received', bar: '█████░░░░░' },
+  {
+    title: 'echo with --duration',
+    args: ['echo', '--stats', '--duration', '1h'],
+    says: '1 received',
+    bar: '░░░░░░░░░░',
+  },
+] as const;
+
+describeWith('script', 'the bar of the live line', () => {
+  const FULL = '\x1b[36m';
+  const EMPTY = '\x1b[2m';
+
+  test.each(WITH_BAR)('of $title has the colours of the text, and none with NO_COLOR and --no-color', async (row) => {
+    await using peer = await silentServer();
+    for (const [args, env] of [
+      [[], {}],
+      [['--no-color'], {}],
+      [[], { NO_COLOR: '1' }],
+    ] as const) {
+      const isPlain = args.length > 0 || 'NO_COLOR' in env;
+      await using running = terminal([...row.args, ...args, '-o', 'none'], { columns: 80, env });
+      const address = await listeningAt(running);
+      await peer.send('x', address);
+      await running.until(row.says);
+      running.type('\x03');
+      const shown = (await running.outcome).stdout.toString();
+      const line = shown.split('\x1b[K').find((text) => text.includes(row.says)) ?? '';
+      const colors = line.match(/\x1b\[\d+m/g) ?? []; // eslint-disable-line no-control-regex
+      if (isPlain) expect(colors).toEqual([]);
+      else {
+        // Foreground colours and dim, which look right on light and dark. No background.
+        expect(colors).toEqual(expect.arrayContaining([FULL, EMPTY]));
+        for (const color of colors) expect(['36', '39', '2', '22', '33']).toContain(/\d+/.exec(color)?.[0]);
+      }
+      expect(screen(line).join('')).toMatch(RegExp(`^${row.bar} ${row.says}`));
+      expect(screen(shown).filter((text) => text.includes('░'))).toEqual([]);
+    }
+  });
+
+  test.each([80, 40])('of send fits %d columns, and is full when everything was sent', async (columns) => {
+    await using server = await silentServer();
+    const args = ['send', server.address, 'x', '-c', '3', '--interval', '1s', '-w', '1h', '--no-color'];
+    await using running = terminal(args, { columns });
+    await running.until(/█░* [12] of 3 sent/);
+    await running.until(/\x1b\[K█+ 3 of 3 sent, 0 s left/); // eslint-disable-line no-control-regex
+    running.type('\x03');
+    const shown = (await running.outcome).stdout.toString();
+    const lines = shown.split(/[\r\n]+/).filter((text) => text.includes(' of 3 sent'));
+    // The echo of Ctrl-C stands behind the last line.
+    for (const line of lines) expect(screen(line).join('').length).toBeLessThan(columns);
+  });
+
+  test('is not there while the end is not known, nor on a terminal that cannot show it', async () => {
+    await using endless = terminal(['serve', '--stats', '--no-color', '--idle', '1h'], { columns: 80 });
+    await endless.until(/0 received .*dropped$/);
+    endless.type('\x03');
+    expect((await endless.outcome).stdout.toString()).not.toMatch(/[█░]/);
+    await using dumb = terminal(['serve', '--stats', '--duration', '600ms'], { env: { TERM: 'dumb' } });
+    const { stdout } = await dumb.outcome;
+    expect(stdout.toString()).toContain('0 received');
+    expect(stdout.toString()).not.toMatch(/[█░\x1b]/); // eslint-disable-line no-control-regex
   });
 });
 
@@ -213,7 +283,7 @@ describeWith('script', 'the live line of send', () => {
 
   test.concurrent('shows the time that is left first, for narrow terminals', async () => {
     await using server = await echoServer();
-    const args = ['send', server.address, 'x', '-c', '4', '--interval', '1s', '-w', '1h', '-o', 'none'];
+    const args = ['send', server.address, 'x', '-c', '4', '--interval', '1s', '-w', '1h', '-o', 'none', '--no-color'];
     await using running = terminal(args, { columns: 30 });
     await running.until(/[123] of 4 sent, [123] s left/);
     expect((await running.outcome).status).toBe(0);

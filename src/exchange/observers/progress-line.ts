@@ -1,8 +1,16 @@
 import type { ObservedExchange } from '../events.js';
-import { formatCount } from '../../text/quantity.js';
 import { formatMs } from '../../text/time.js';
 import type { Measurement } from '../../check/measurement.js';
 import type { Context } from '../../run/context.js';
+import {
+  countPart,
+  type LiveLine,
+  type LivePart,
+  shareOf,
+  showLiveLine,
+  timeLeftPart,
+  troublePart,
+} from '../../run/live-line.js';
 import type { PacePlan } from '../plan.js';
 
 /** How often the line is updated. A shorter run shows no line. */
@@ -18,15 +26,14 @@ export interface Progress {
 }
 
 /**
- * Shows the progress of a run of `send` at the bottom of the terminal, with the time left if the end is known. Returns a
- * function that removes the line.
+ * Shows the progress of a run of `send` at the bottom of the terminal, with the time left and a bar if the end is known.
+ * Returns a function that removes the line.
  */
 export function showProgress(plan: PacePlan, context: Context, progress: Progress): () => void {
   const { log } = context;
   const startMs = performance.now();
   const ticker = setInterval(() => {
-    // A background job must not write over the output of the shell.
-    if (context.isForeground()) log.status(describeProgress(plan, progress, startMs));
+    showLiveLine(context, describeProgress(plan, progress, performance.now() - startMs));
   }, TICK_MS).unref();
   return () => {
     clearInterval(ticker);
@@ -34,23 +41,27 @@ export function showProgress(plan: PacePlan, context: Context, progress: Progres
   };
 }
 
-function describeProgress(plan: PacePlan, { exchange, measurement, size }: Progress, startMs: number): string {
+function describeProgress(plan: PacePlan, { exchange, measurement, size }: Progress, elapsedMs: number): LiveLine {
   const { sent } = exchange;
-  const { count } = plan;
+  const { count, duration } = plan;
   const all = count === undefined || size === undefined ? undefined : count * size;
-  const parts = [`${formatCount(sent)}${all === undefined ? '' : ` of ${formatCount(all)}`} sent`];
-  // The time left comes early in the line, because a narrow terminal cuts off the end.
-  const leftMs = timeLeft(plan, { sent, all, size }, startMs);
-  if (leftMs !== undefined) parts.push(`${Math.ceil(leftMs / 1000)} s left`);
+  const parts: LivePart[] = [countPart(sent, all, 'sent')];
+  const leftMs = timeLeft(plan, { sent, all, size }, elapsedMs);
+  if (leftMs !== undefined) parts.push(timeLeftPart(leftMs));
   if (measurement !== undefined) {
     const { replied, requests, roundTrips } = measurement;
-    parts.push(`${formatCount(replied)} received, ${formatCount(requests - replied)} unanswered`);
+    parts.push({ ...countPart(replied, undefined, 'received'), isMinor: true });
+    parts.push(troublePart(requests - replied, 'unanswered'));
     const times = roundTrips.summary();
-    if (times !== undefined) parts.push(`median ${formatMs(times.p50Ms)} ms`);
+    if (times !== undefined) parts.push({ text: `median ${formatMs(times.p50Ms)} ms` });
   } else if (exchange.listens) {
-    parts.push(`${formatCount(exchange.received)} received`);
+    parts.push(countPart(exchange.received, undefined, 'received'));
   }
-  return parts.join(', ');
+  const done = shareOf({
+    count: all === undefined ? undefined : { now: sent, all },
+    time: duration === undefined ? undefined : { now: elapsedMs, all: duration },
+  });
+  return { parts, done };
 }
 
 /** The time until everything is sent, in milliseconds. Undefined if it is not known. */
@@ -61,12 +72,12 @@ function timeLeft(
     all,
     size = 1,
   }: { readonly sent: number; readonly all: number | undefined; readonly size: number | undefined },
-  startMs: number,
+  elapsedMs: number,
 ): number | undefined {
-  const untilEnd = duration === undefined ? Infinity : startMs + duration - performance.now();
+  const untilEnd = duration === undefined ? Infinity : duration - elapsedMs;
   const stepMs = rate === undefined ? interval / size : 1000 / rate;
   // At full speed (stepMs 0) the time is not known.
   const untilSent = all === undefined || stepMs === 0 ? Infinity : (all - sent) * stepMs;
   const leftMs = Math.min(untilEnd, untilSent);
-  return leftMs === Infinity ? undefined : Math.max(0, leftMs);
+  return leftMs === Infinity ? undefined : leftMs;
 }
