@@ -5,6 +5,8 @@ import { type Address } from './address/address.js';
 import { type Endpoint, familyOf, formatEndpoint } from './address/endpoint.js';
 import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engines/engine.js';
 import { DatagramError } from './errors.js';
+import { withInterfaceOf } from './address/group.js';
+import { refuseLoopbackSource } from './engines/own-address.js';
 import { toBytes } from './payload.js';
 import { resolveAddress, resolveDestination } from './address/resolve.js';
 import {
@@ -70,17 +72,19 @@ export class DatagramClient extends DatagramSocket {
   }
 
   /** See {@link openUdpConnection}. */
-  static async connect(address: AddressLike, options: ClientOptions): Promise<DatagramClient> {
-    checkOptions(options);
-    checkOneOf('strays', options.strays, STRAYS);
-    const { signal, lookup, strays = 'ignore' } = options;
-    const { localAddress: givenLocal } = options;
+  static async connect(address: AddressLike, given: ClientOptions): Promise<DatagramClient> {
+    checkOptions(given);
+    checkOneOf('strays', given.strays, STRAYS);
+    const { signal, lookup, strays = 'ignore' } = given;
+    const { localAddress: givenLocal } = given;
     const localAddress = givenLocal === undefined ? ANY : toAddress(givenLocal, 'localAddress');
     const ofLocal = localAddress.host.kind === 'literal' ? familyOf(localAddress.host.address) : undefined;
-    const candidates = await resolveDestination(toAddress(address), options.family ?? ofLocal, signal, lookup);
+    const candidates = await resolveDestination(toAddress(address), given.family ?? ofLocal, signal, lookup);
     for (const [index, remote] of candidates.entries()) {
       try {
+        const options = withInterfaceOf(remote, given);
         const [local] = await resolveAddress(localAddress, familyOf(remote.address), signal, lookup);
+        refuseLoopbackSource(local, remote, options);
         const client = new DatagramClient(remote, options);
         // A connected socket does not receive from a multicast group, not even the datagrams of its peer.
         const hearStrays = strays !== 'ignore' || (options.join ?? []).length > 0;

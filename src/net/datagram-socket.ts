@@ -14,7 +14,7 @@ import type {
 } from './engines/engine.js';
 import type { Chosen, EngineChoice } from './engines/choice.js';
 import { DatagramError } from './errors.js';
-import { checkJoinable } from './address/membership.js';
+import { checkJoinable, type Membership, membershipsOf } from './address/membership.js';
 import { ownAddresses } from './engines/own-address.js';
 import { openSocket } from './opening.js';
 import { ReceiveQueue } from './receive-queue.js';
@@ -46,6 +46,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   #socket!: EngineSocket;
   /** Source addresses of the socket's own datagrams, which come back when it sends to a group or broadcasts. */
   #own: ReadonlySet<string> = new Set();
+  #memberships: readonly Membership[] = [];
   #sends = new Set<Promise<unknown>>();
   #state: 'open' | 'closing' | 'aborted' = 'open';
   /** Whether `close` still reads the datagrams in the kernel's buffer. `stopReceiving` clears it. */
@@ -127,6 +128,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     };
     const opened = await openSocket(engine ?? this.#engine, request, events, this.#signal);
     ({ chosen: this.#chosen, socket: this.#socket } = opened);
+    this.#memberships = membershipsOf(request.options);
     if (request.hearStrays) this.#own = ownAddresses(request.local, this.local);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted === true) {
@@ -164,6 +166,11 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
    */
   get missingFeatures(): readonly MissingFeature[] {
     return this.#socket.missing;
+  }
+
+  /** The groups that the socket has joined. Without an interface, the system has chosen it. */
+  get memberships(): readonly Membership[] {
+    return this.#memberships;
   }
 
   /** Sizes of the kernel's buffers as granted, which may be less than the options asked for. */

@@ -12,6 +12,7 @@ import {
 import { DatagramSocket } from './datagram-socket.js';
 import { checkDestination, checkFamily } from './address/address.js';
 import { type Endpoint, type Family, familyOf } from './address/endpoint.js';
+import { joiningItself, refuseOtherInterface } from './address/group.js';
 import { canonicalAddress } from './address/literal.js';
 import { checkPort } from './address/parse.js';
 import type { EngineOutgoing, SendBatchOptions, SendFailure } from './engines/engine.js';
@@ -49,7 +50,8 @@ export interface ServerOptions extends DatagramSocketOptions {
  *
  * @param address Where to bind: `127.0.0.1:8000`, `8000` (loopback), `localhost:8000`. `*:8000` and `[::]:8000` bind
  * every interface, for IPv4 and IPv6 on one socket; on a host without IPv6 for IPv4 alone. With port 0 the kernel
- * chooses the port, see `local`. Of a name's addresses the first that can be bound is used.
+ * chooses the port, see `local`. A server that is bound to a multicast group joins it, on the interface of its zone, of
+ * `multicastInterface`, or the system's choice. Of a name's addresses the first that can be bound is used.
  * @throws {DatagramError} `INVALID_ADDRESS`, `INVALID_OPTION`, `UNSUPPORTED`, `NOT_FOUND`, `OPEN_FAILED`
  * @throws The reason of `options.signal` once it is aborted.
  */
@@ -71,25 +73,29 @@ export class DatagramServer extends DatagramSocket {
   /** The family of addresses that it can send to; undefined for both. */
   #family: Family | undefined;
   #lookup: Lookup | undefined;
+  #multicastInterface: string | undefined;
   #lastRemote = { given: NOWHERE, checked: NOWHERE };
   #lastLocal = { given: NOWHERE, checked: NOWHERE };
 
   /** See {@link startUdpServer}. */
-  static async start(address: AddressLike, options: ServerOptions): Promise<DatagramServer> {
-    checkOptions(options);
-    checkRange('fd', options.fd, 1, 0x7fff_ffff);
-    checkFunction('onArrivals', options.onArrivals);
+  static async start(address: AddressLike, given: ServerOptions): Promise<DatagramServer> {
+    checkOptions(given);
+    checkRange('fd', given.fd, 1, 0x7fff_ffff);
+    checkFunction('onArrivals', given.onArrivals);
     const wanted = toAddress(address);
-    const everywhere = wanted.host.kind === 'any' && options.family === undefined;
-    const candidates: Endpoint[] = [...(await resolveAddress(wanted, options.family, options.signal, options.lookup))];
+    const everywhere = wanted.host.kind === 'any' && given.family === undefined;
+    const candidates: Endpoint[] = [...(await resolveAddress(wanted, given.family, given.signal, given.lookup))];
     if (everywhere) candidates.push({ address: '0.0.0.0', port: wanted.port });
-    for (const [index, local] of candidates.entries()) {
+    for (const [index, candidate] of candidates.entries()) {
+      const { local, options } =
+        given.fd === undefined ? joiningItself(candidate, given) : { local: candidate, options: given };
       const server = new DatagramServer(options);
       try {
         const dualStack = everywhere && local.address === '::';
         const request = { local, dualStack, hearStrays: false, fd: options.fd, options };
         await server.open(request, { onArrivals: options.onArrivals });
         server.#lookup = options.lookup;
+        server.#multicastInterface = options.multicastInterface;
         server.#family = dualStack ? undefined : familyOf(local.address);
         return server;
       } catch (error) {
@@ -181,7 +187,10 @@ export class DatagramServer extends DatagramSocket {
     if (isEndpoint(address)) return to(this.#check(address));
     const wanted = checkDestination(toAddress(address));
     const remote = endpointOf(wanted, this.#family);
-    if (remote !== undefined) return to(remote);
+    if (remote !== undefined) {
+      refuseOtherInterface(remote, this.#multicastInterface);
+      return to(remote);
+    }
     return resolveDestination(wanted, this.#family, undefined, this.#lookup).then(([first]) => to(first));
   }
 
@@ -192,6 +201,7 @@ export class DatagramServer extends DatagramSocket {
     if (!isEndpoint(remote)) throw noEndpoint(remote, 'remote');
     const endpoint = this.#canonical(remote);
     checkDestination({ host: { kind: 'literal', address: endpoint.address }, port: endpoint.port });
+    refuseOtherInterface(endpoint, this.#multicastInterface);
     this.#lastRemote = { given: { ...remote }, checked: endpoint };
     return endpoint;
   }

@@ -94,6 +94,7 @@ export const SOCKET_OPTIONS = {
   dontFragment: only('linux', { check: checkBoolean }),
   bindDevice: only('linux', { check: checkInterface }),
   reusePort: only('linux', { check: checkBoolean }),
+  reuseAddress: { check: checkBoolean },
   exactDrops: { check: checkBoolean },
   multicastInterface: { check: checkInterface },
   lookup: { check: checkFunction },

@@ -9,7 +9,12 @@ const VERSION = 1;
 /** An event, written as a line of its own. `formatEvent` adds the time. */
 export type JsonEvent =
   /** The server is bound to `address`. `seed` is that of the faults, if responses have faults. */
-  | { readonly type: 'listening'; readonly address: string; readonly seed?: number }
+  | {
+      readonly type: 'listening';
+      readonly address: string;
+      readonly joined?: readonly string[];
+      readonly seed?: number;
+    }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly peer?: string }
   | {
       readonly type: 'stray';

@@ -7,12 +7,19 @@ import type { ServicePlan } from './plan.js';
 /**
  * Tells on stderr where the service listens.
  *
+ * @param joined the groups that it has joined, which `-v` tells
  * @param seed the seed of its faults, which is told too; undefined if it has none
  */
-export function announce(server: DatagramServer, plan: ServicePlan, context: Context, seed: number | undefined): void {
+export function announce(
+  server: DatagramServer,
+  plan: ServicePlan,
+  context: Context,
+  { joined, seed }: { readonly joined: readonly string[]; readonly seed: number | undefined },
+): void {
   reportEngine(server, context);
   reportBuffers(plan, server.kernelBuffers, context);
   const address = formatEndpoint(server.local);
+  for (const group of joined) context.log.debug(`joined ${group}`, { group });
   context.log.announce(`listening on ${address}`, { address });
   if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} repeats them`, { seed });
 }

@@ -13,6 +13,7 @@ import {
 import type { Responder } from '../responders/responder.js';
 import type { Context } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
+import { joinedGroups } from '../run/joined-groups.js';
 import { Report, type WrittenReport } from '../run/report.js';
 import { type PreparedTap, RunOutput, type Tap } from '../run/tap.js';
 import { PeerTable } from '../stats/peers.js';
@@ -170,9 +171,15 @@ class ServiceRun {
 
   async #announce(server: DatagramServer): Promise<void> {
     const seed = this.#faults?.seed;
-    announce(server, this.#plan, this.#context, seed);
+    const joined = await joinedGroups(server);
+    announce(server, this.#plan, this.#context, { joined, seed });
     const address = formatEndpoint(server.local);
-    this.#report.event({ type: 'listening', address, ...(seed !== undefined && { seed }) });
+    this.#report.event({
+      type: 'listening',
+      address,
+      ...(joined.length > 0 && { joined }),
+      ...(seed !== undefined && { seed }),
+    });
     if (this.#service.responder !== undefined) warnResponding(server, this.#plan, this.#context);
     await this.#context.log.flush();
     this.#manager.ready();

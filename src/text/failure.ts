@@ -1,4 +1,6 @@
 import { platform } from 'node:os';
+import { isMulticast, LIMITED_BROADCAST } from '../net/address/endpoint.js';
+import { anyInterface } from '../net/address/interfaces.js';
 import { systemCode } from '../net/errors.js';
 import { DatagramError } from '../net/index.js';
 
@@ -25,12 +27,21 @@ export function describeFailure(error: unknown): { readonly code: string; readon
   return undefined;
 }
 
-function remedy({ code, cause, message }: DatagramError): string {
+function remedy({ code, cause, message, peer }: DatagramError): string {
   if (code === 'BROADCAST_FORBIDDEN') return '; allow it with --broadcast';
+  if (systemCode(cause) === 'ENETUNREACH' && peer !== undefined && isForMany(peer.address)) {
+    return `; name the interface by which it leaves: --interface ${anyInterface()}`;
+  }
+  if (message.startsWith('cannot join') && systemCode(cause) === 'ENODEV') return `, or --interface ${anyInterface()}`;
   if (code !== 'OPEN_FAILED' || !message.startsWith('cannot bind')) return '';
   if (systemCode(cause) === 'EADDRINUSE') {
     const list = platform() === 'linux' ? 'ss -ulpn' : 'lsof -nP -iUDP';
     return `; choose another port, or 0 for a free one; ${list} shows which program holds it`;
   }
   return systemCode(cause) === 'EACCES' ? '; ports below 1024 need privileges' : '';
+}
+
+/** Whether a route alone says by which interface datagrams to the address leave: a group without a zone, or 255.255.255.255. */
+function isForMany(address: string): boolean {
+  return (isMulticast(address) && !address.includes('%')) || address === LIMITED_BROADCAST;
 }

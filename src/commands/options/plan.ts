@@ -10,8 +10,10 @@ import {
   familyOf,
   type SocketOptions,
 } from '../../net/index.js';
+import { withInterfaceOf } from '../../net/address/group.js';
 import { checkJoinable, checkMemberships } from '../../net/address/membership.js';
 import { endpointOf } from '../../net/address/resolve.js';
+import { refuseLoopbackSource } from '../../net/engines/own-address.js';
 import { hasOption } from '../../net/socket-options.js';
 import { decode, type Encoding, EncodingError } from '../../text/encoding.js';
 import { FORMATS } from '../../output/formats/table.js';
@@ -200,6 +202,7 @@ export function socketOptions(values: SharedValues, { pays }: { readonly pays: b
     dscp: values.dscp,
     dontFragment: values.dontFragment,
     bindDevice: values.bindDevice,
+    reuseAddress: values.reuseAddress,
     reusePort: values.reusePort,
     exactDrops: values.exactDrops,
     maxReadQueue: values.queueSize,
@@ -213,12 +216,19 @@ export function socketOptions(values: SharedValues, { pays }: { readonly pays: b
   };
 }
 
-/** Checks that source and destination have one family. @throws {UsageError} */
+/** Checks that source and destination have one family, and that the source is no loopback address if the destination is foreign. @throws {UsageError} */
 export function checkSource(source: Address, destination: Address, values: SharedValues): void {
   if (source.host.kind !== 'literal') return;
+  const { address: from } = source.host;
   const to = literalOf(destination, values);
-  if (to === undefined || familyOf(source.host.address) === familyOf(to)) return;
-  throw new UsageError(`option '-b, --bind': ${source.host.address} is not of the family of ${to}`);
+  if (to === undefined) return;
+  if (familyOf(from) !== familyOf(to)) {
+    throw new UsageError(`option '-b, --bind': ${from} is not of the family of ${to}`);
+  }
+  const remote = { address: to, port: destination.port };
+  asUsage("option '-b, --bind': ", () => {
+    refuseLoopbackSource({ address: from, port: source.port }, remote, withInterfaceOf(remote, joinOptions(values)));
+  });
 }
 
 function literalOf({ host }: Address, values: SharedValues): string | undefined {

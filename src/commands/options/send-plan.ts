@@ -10,6 +10,7 @@ import type { ProbeSession } from '../../probes/session.js';
 import type { Io } from '../../run/context.js';
 import { readExpectations } from './expectations.js';
 import type { SendValues } from './send.js';
+import { checkGroup, checkSharedSource } from './groups.js';
 import { familyOption } from './socket.js';
 import {
   checkJoins,
@@ -75,6 +76,8 @@ export async function planSend(
   const probe = writtenProbe === undefined ? undefined : await readProbe(writtenProbe, io);
   const destination = readDestination(address, messages, probe, values);
   const source = values.bind === undefined ? undefined : readBind(values.bind, parseSourceAddress, values);
+  checkGroup(destination, values, source);
+  checkSharedSource(source, destination, values);
   if (source !== undefined) checkSource(source, destination, values);
   checkHearing(source, destination, values);
   const written = { expect, expectExact, expectRegex, expectSize };

@@ -28,6 +28,7 @@ export function socketOptions() {
     sendBuffer: option('--send-buffer <size>', "size of the kernel's send buffer", parseBufferSize),
     ttl: option('--ttl <n>', `hop limit of sent datagrams, ${rangeOf('ttl')}`, parseTtl),
     broadcast: flag('--broadcast', 'allow sending to broadcast addresses'),
+    reuseAddress: flag('--reuse-address', 'share the port with other programs that do so: for groups and broadcasts'),
     join: repeatable('--join <group[%iface]>', 'join a multicast group; SOURCE@GROUP hears one source only', parseJoin),
     interface: option(
       '--interface <name>',

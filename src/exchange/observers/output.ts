@@ -4,6 +4,7 @@ import type { RecordTarget } from '../../record/target.js';
 import type { Context } from '../../run/context.js';
 import type { BufferPlan } from '../../run/plan.js';
 import type { Report } from '../../run/report.js';
+import { joinedGroups } from '../../run/joined-groups.js';
 import { reportBuffers, reportEngine } from '../../run/socket-report.js';
 import type { PreparedTap, Tap } from '../../run/tap.js';
 import type { ExchangeObserver, JudgedEvent, ObservedExchange, TransmittedEvent } from '../events.js';
@@ -72,6 +73,7 @@ export function writeExchange(
       if (exchange.listens) drops.watchKernel(exchange);
       askKernel();
       reportEngine(exchange.client, context);
+      for (const group of await joinedGroups(exchange.client)) log.debug(`joined ${group}`, { group });
       reportBuffers(plan, exchange.client.kernelBuffers, context);
       if (plan.messages.kind === 'typing') {
         log.info(`talking to ${formatEndpoint(exchange.remote)}; each line is one datagram; Ctrl-D ends`);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces, platform } from 'node:os';
 import { DatagramError } from '../errors.js';
+import { isLoopback } from './endpoint.js';
 
 /**
  * Returns the first IPv4 address of an interface.
@@ -34,6 +35,20 @@ export function noInterface(name: string): string {
 /** Returns the addresses of an interface. None for text that is no interface of this host. */
 export function addressesOf(interfaceName: string): readonly string[] {
   return networkInterfaces()[interfaceName]?.map(({ address }) => address) ?? [];
+}
+
+/** Whether an address belongs to an interface of this host. The zone counts. */
+export function isOwnAddress(address: string): boolean {
+  return isLoopback(address) || interfaceAddresses().includes(address);
+}
+
+/** Returns the addresses of this host's interfaces in the canonical form of `Endpoint`. */
+export function interfaceAddresses(): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
+    entries.map(({ address, scopeid = 0 }) =>
+      scopeid === 0 || address.includes('%') ? address : `${address}%${name}`,
+    ),
+  );
 }
 
 /** Whether this host has a network interface of that name. */

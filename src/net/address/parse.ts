@@ -4,7 +4,8 @@ import { DatagramError } from '../errors.js';
 import { type Address, type Host, invalidAddress, isAddress, noAddress } from './address.js';
 import type { Endpoint } from './endpoint.js';
 import { inBrackets, refuseForeign } from './foreign.js';
-import { canonicalAddress, isIPv6, ONLY_LINK_LOCAL, splitZone } from './literal.js';
+import { isOwnAddress } from './interfaces.js';
+import { canonicalAddress, isIPv6, noZone, splitZone } from './literal.js';
 
 /**
  * Reads an address without looking names up.
@@ -51,9 +52,23 @@ export function parseSourceAddress(text: string): Address {
   const rest = withoutScheme(text);
   refuseForeign(rest);
   if (/^\d+$/.test(rest)) return { host: { kind: 'any' }, port: parsePort(rest, text) };
-  if (isIPv6(splitZone(rest).bare)) return { host: literalOrAny(rest), port: 0 };
+  if (isIPv6(splitZone(rest).bare)) {
+    refuseAmbiguous(rest);
+    return { host: literalOrAny(rest), port: 0 };
+  }
   const { host, port } = splitHostPort(rest, text);
   return { host, port: port === undefined ? 0 : parsePort(port, text) };
+}
+
+/**
+ * Refuses an address without brackets whose last group may be meant as the port: `::1:5000`. An address of this host passes.
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS`
+ */
+function refuseAmbiguous(text: string): void {
+  const withPort = inBrackets(text);
+  if (withPort === undefined || withPort.endsWith(':PORT') || isOwnAddress(canonicalAddress(text))) return;
+  throw invalidAddress(text, `write ${withPort}; the address without a port is [${text}]`);
 }
 
 function withoutScheme(text: string): string {
@@ -89,7 +104,8 @@ function literalOrAny(literal: string, written = literal): Host {
 
 function parseHost(host: string, text: string): Host {
   if (isIPv4(host)) return { kind: 'literal', address: host };
-  if (isIPv4(splitZone(host).bare)) throw invalidAddress(text, ONLY_LINK_LOCAL);
+  const { bare, zone } = splitZone(host);
+  if (isIPv4(bare)) throw invalidAddress(text, noZone(bare, zone));
   // The resolver reads digits of other scripts, for example "１", as ASCII digits. NFKC does the same.
   const lastLabel = host.normalize('NFKC').replace(/\.$/, '').split('.').at(-1) ?? '';
   // A host that ends in a number is never a name. inet_aton(3) reads "127.1" as 127.0.0.1 and "010.0.0.1" as 8.0.0.1.

@@ -105,6 +105,12 @@ export interface SocketOptions {
    */
   readonly reusePort?: boolean | undefined;
   /**
+   * Shares the address and port with other sockets that set it, too (`SO_REUSEADDR`, socket(7)). Groups and broadcasts reach all
+   * of them. Of the datagrams to one host, on Linux the socket that was bound last gets all and the others get none. Has no
+   * effect with port 0. Default: only a socket bound to a group shares its address.
+   */
+  readonly reuseAddress?: boolean | undefined;
+  /**
    * Makes `kernelDropped` of the linux engine exact and its receiving slower. Without this option the kernel coalesces
    * datagrams, and counts coalesced datagrams that it drops as one. Default: false. The node engine is always exact.
    */
@@ -239,4 +245,9 @@ export interface EngineSocket {
 
   /** Closes the socket. Datagrams of `send` that the kernel has not taken fail with `CLOSED`. May be called twice. */
   close(): Promise<void>;
+}
+
+/** Whether the socket shares its address. With port 0 the system might choose a port that is in use. */
+export function reusesAddress({ local, options }: OpenRequest): boolean {
+  return options.reuseAddress === true && local.port !== 0;
 }

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { type Endpoint, familyOf, formatEndpoint, isBroadcast, MAX_PAYLOAD_BYTES } from '../address/endpoint.js';
+import { isLinkLocalGroup, needsInterface } from '../address/group.js';
 import { anyInterface } from '../address/interfaces.js';
 import type { EngineOutgoing, OpenRequest } from './engine.js';
 import { DatagramError, describeSystemError, systemCode } from '../errors.js';
@@ -14,7 +15,7 @@ export function openError(cause: unknown, { remote, fd }: OpenRequest, local: En
   const syscall = types.isNativeError(cause) && 'syscall' in cause ? cause.syscall : undefined;
   if (syscall === 'connect' && remote !== undefined) {
     const forbidden = code === 'EACCES' && isBroadcast(remote.address);
-    const why = forbidden ? NO_BROADCAST : describeSystemError(cause);
+    const why = forbidden ? NO_BROADCAST : describeRefusedAddress(cause, remote);
     return new DatagramError(
       forbidden ? 'BROADCAST_FORBIDDEN' : 'OPEN_FAILED',
       `cannot send to ${formatEndpoint(remote)}: ${why}`,
@@ -24,8 +25,13 @@ export function openError(cause: unknown, { remote, fd }: OpenRequest, local: En
   const opening = fd === undefined ? 'bind' : `adopt descriptor ${fd} as`;
   const what = syscall === 'bind' || code === 'ERR_INVALID_FD_TYPE' ? opening : 'set the options of a socket on';
   const lacksOption = syscall === 'setsockopt' && code === 'ENOPROTOOPT';
-  const why = lacksOption ? `the system lacks one (${code})` : describeSystemError(cause);
+  const why = lacksOption ? `the system lacks one (${code})` : describeRefusedAddress(cause, local);
   return new DatagramError('OPEN_FAILED', `cannot ${what} ${formatEndpoint(local)}: ${why}`, { cause });
+}
+
+function describeRefusedAddress(cause: unknown, { address }: Endpoint): string {
+  if (systemCode(cause) === 'EINVAL' && isLinkLocalGroup(address)) return needsInterface(address);
+  return describeSystemError(cause);
 }
 
 /** Makes the error of a group that the system did not let the socket join. */

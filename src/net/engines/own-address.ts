@@ -1,12 +1,15 @@
-import { networkInterfaces } from 'node:os';
 import {
   type Endpoint,
+  familyOf,
   formatEndpoint,
   isBroadcast,
   isLoopback,
   isMulticast,
   isWildcard,
+  LIMITED_BROADCAST,
 } from '../address/endpoint.js';
+import { addressesOf, interfaceAddresses, isOwnAddress } from '../address/interfaces.js';
+import type { JoinOptions } from '../address/membership.js';
 import type { Engine, EngineEvents, EngineSocket, OpenRequest } from './engine.js';
 import { DatagramError } from '../errors.js';
 
@@ -52,26 +55,34 @@ export function sendsToItself(local: Endpoint, remote: Endpoint): DatagramError 
 }
 
 /**
+ * Refuses a client on a loopback address whose peer is not on this host. Linux refuses such a client for IPv4 (`EINVAL`). For
+ * IPv6 it takes the datagrams, and no host accepts them (RFC 4291 section 2.5.3).
+ *
+ * @throws {DatagramError} `INVALID_ADDRESS`
+ */
+export function refuseLoopbackSource(
+  local: Endpoint,
+  remote: Endpoint,
+  { multicastInterface: name }: JoinOptions,
+): void {
+  if (!isLoopback(local.address) || isOwnAddress(remote.address)) return;
+  const leaves = isMulticast(remote.address) || remote.address === LIMITED_BROADCAST;
+  // Without an interface, IPv4 groups and broadcasts from a loopback address stay on the loopback interface.
+  if (leaves && (name === undefined ? familyOf(local.address) === 4 : addressesOf(name).some(isLoopback))) return;
+  throw new DatagramError(
+    'INVALID_ADDRESS',
+    `cannot send to ${formatEndpoint(remote)} from ${local.address}: a loopback address reaches only this host; choose another local address, or none`,
+    { peer: remote },
+  );
+}
+
+/**
  * Whether a socket bound to `local` would receive what it sends to `remote`, and nobody else would. False for a group
  * and a broadcast address: other hosts receive them too, and may reply from the same port.
  */
 export function isSelf(local: Endpoint, remote: Endpoint): boolean {
   if (local.port !== remote.port || isMulticast(remote.address) || isBroadcast(remote.address)) return false;
   return local.address === remote.address || (isWildcard(local.address) && isOwnAddress(remote.address));
-}
-
-/** Whether an address belongs to an interface of this host. The zone counts. */
-function isOwnAddress(address: string): boolean {
-  return isLoopback(address) || interfaceAddresses().includes(address);
-}
-
-/** Returns the addresses of this host's interfaces in the canonical form of {@link Endpoint}. */
-function interfaceAddresses(): string[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
-    entries.map(({ address, scopeid = 0 }) =>
-      scopeid === 0 || address.includes('%') ? address : `${address}%${name}`,
-    ),
-  );
 }
 
 /**

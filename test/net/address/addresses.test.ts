@@ -119,6 +119,7 @@ describe('parseAddress', () => {
     ['example.1.:53', /full decimal form/],
     // Full-width digits: the resolver would read them as 127.1.
     ['１２７.１:53', /full decimal form/],
+    ['239.1.2.3%lo:53', /an IPv4 group has no zone; write 239\.1\.2\.3, and --interface lo$/],
     ['127.0.0.1%lo:53', /only a link-local address has a zone/],
     [`[2001:db8::1%${ZONE}]:53`, /only a link-local address has a zone/],
     ['[fe80::1]:53', /a link-local address needs its interface: fe80::1%\S+/],

@@ -2,7 +2,7 @@ import { joinError } from '../errors.js';
 import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
 import { type Family, familyOf, isMulticast } from '../../address/endpoint.js';
 import { ipv4Of } from '../../address/interfaces.js';
-import type { KernelBuffers, MissingFeature, OpenRequest } from '../engine.js';
+import { type KernelBuffers, type MissingFeature, type OpenRequest, reusesAddress } from '../engine.js';
 import { DatagramError } from '../../errors.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';
 import { AddressWriter } from './addresses.js';
@@ -83,12 +83,13 @@ export class SocketOptionCalls {
   }
 
   /** Sets the options that must be set before bind(2). @throws the system's error, or a {@link DatagramError} */
-  beforeBind(fd: number, { local, dualStack, options }: OpenRequest): void {
+  beforeBind(fd: number, request: OpenRequest): void {
+    const { local, dualStack, options } = request;
     const family = familyOf(local.address);
     if (family === 6) this.#set(fd, SOL_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
     // All sockets that are bound to a group receive its datagrams. So sharing the address takes nothing from the
     // others.
-    if (isMulticast(local.address)) this.#set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (isMulticast(local.address) || reusesAddress(request)) this.#set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (options.reusePort === true) this.#set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (options.bindDevice !== undefined) this.#bindToDevice(fd, options.bindDevice);
   }

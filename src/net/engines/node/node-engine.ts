@@ -2,7 +2,7 @@ import { isMulticast, sameEndpoint } from '../../address/endpoint.js';
 import type { Datagram } from '../../datagram.js';
 import { DatagramError, systemCode } from '../../errors.js';
 import { broadcastSource } from '../broadcast-source.js';
-import type { Engine, EngineEvents, EngineSocket, OpenRequest } from '../engine.js';
+import { type Engine, type EngineEvents, type EngineSocket, type OpenRequest, reusesAddress } from '../engine.js';
 import { findFreePort, openSocket } from './open.js';
 import { NodeSocket, SocketPair } from './socket.js';
 
@@ -18,7 +18,7 @@ export const nodeEngine: Engine = {
 
 async function openOne(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
   // All sockets that are bound to a group receive its datagrams. So sharing the address takes nothing from the others.
-  const shared = isMulticast(request.local.address);
+  const shared = isMulticast(request.local.address) || reusesAddress(request);
   return new NodeSocket(await openSocket(request, broadcastSource(request), shared), events);
 }
 

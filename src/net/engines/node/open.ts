@@ -7,10 +7,11 @@ import {
   isWildcard,
   sameEndpoint,
 } from '../../address/endpoint.js';
+import { isLinkLocalGroup } from '../../address/group.js';
 import { ipv4Of } from '../../address/interfaces.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';
 import { DatagramError } from '../../errors.js';
-import type { KernelBuffers, OpenRequest } from '../engine.js';
+import { type KernelBuffers, type OpenRequest, reusesAddress } from '../engine.js';
 import { joinError, openError } from '../errors.js';
 import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
 
@@ -32,7 +33,8 @@ export class OpenedSocket {
     this.socket = socket;
     this.request = request;
     this.family = familyOf(request.local.address);
-    this.local = { address, port };
+    // Node leaves out the zone of a group.
+    this.local = { address: isLinkLocalGroup(address) ? request.local.address : address, port };
     this.isWildcard = isWildcard(address);
     this.buffers = {
       recvBytes: socket.getRecvBufferSize() / KERNEL_FACTOR,
@@ -96,7 +98,7 @@ function createSocketOf({ local, dualStack }: OpenRequest, shared: boolean): Soc
 /** Returns a port of the address of a request that no other socket has now. @throws {DatagramError} like {@link openSocket} */
 export async function findFreePort(request: OpenRequest): Promise<number> {
   const { local } = request;
-  const socket = createSocketOf(request, false);
+  const socket = createSocketOf(request, reusesAddress(request));
   try {
     await settled(socket, 'listening', () =>
       socket.bind({ port: local.port, address: local.address, exclusive: true }),
