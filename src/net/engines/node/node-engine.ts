@@ -29,7 +29,8 @@ async function openOne(request: OpenRequest, events: EngineEvents): Promise<Engi
 async function openPair(request: OpenRequest, events: EngineEvents): Promise<EngineSocket> {
   const alone = { ...request, options: { ...request.options, join: undefined } };
   for (let attempt = 1; ; attempt += 1) {
-    const local = { ...request.local, port: await findFreePort(request) };
+    const port = reusesAddress(request) ? request.local.port : await findFreePort(request);
+    const local = { ...request.local, port };
     let connected: EngineSocket | undefined;
     try {
       const source = { ...broadcastSource(request), port: local.port };

@@ -11,7 +11,7 @@ import { isLinkLocalGroup } from '../../address/group.js';
 import { ipv4Of } from '../../address/interfaces.js';
 import { type Membership, membershipsOf } from '../../address/membership.js';
 import { DatagramError } from '../../errors.js';
-import { type KernelBuffers, type OpenRequest, reusesAddress } from '../engine.js';
+import type { KernelBuffers, OpenRequest } from '../engine.js';
 import { joinError, openError } from '../errors.js';
 import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
 
@@ -98,7 +98,7 @@ function createSocketOf({ local, dualStack }: OpenRequest, shared: boolean): Soc
 /** Returns a port of the address of a request that no other socket has now. @throws {DatagramError} like {@link openSocket} */
 export async function findFreePort(request: OpenRequest): Promise<number> {
   const { local } = request;
-  const socket = createSocketOf(request, reusesAddress(request));
+  const socket = createSocketOf(request, false);
   try {
     await settled(socket, 'listening', () =>
       socket.bind({ port: local.port, address: local.address, exclusive: true }),
