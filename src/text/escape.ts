@@ -9,13 +9,14 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 
 /**
  * Escapes the characters of text that could control a terminal: as `\n`, `\r`, `\t`, `\0`, or as `\xNN` for each byte
- * of their UTF-8.
+ * of their UTF-8. Before a digit, `\0` would look like an octal escape: there it is `\x00`.
  */
 export function escapeText(text: string): string {
-  return text.replace(
-    UNSAFE,
-    (character) => SHORT[character] ?? Array.from(Buffer.from(character), escapeByte).join(''),
-  );
+  return text.replace(UNSAFE, (character, offset: number) => {
+    const isBeforeDigit = character === '\0' && /^[0-7]/.test(text.slice(offset + 1, offset + 2));
+    const short = isBeforeDigit ? undefined : SHORT[character];
+    return short ?? Array.from(Buffer.from(character), escapeByte).join('');
+  });
 }
 
 /**

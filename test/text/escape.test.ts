@@ -51,6 +51,10 @@ describe('an escaped payload', () => {
     );
   });
 
+  test('has no NUL that looks like an octal escape', () => {
+    expect(escapePayload(Buffer.from('\x000\x007\x008\0'))).toBe('\\x000\\x007\\08\\0');
+  });
+
   test('leaves text as it is that does nothing', () => {
     const text = 'plain, Grüße, 漢字, 👩‍👩‍👧, العربية, \\n';
     expect(escapePayload(Buffer.from(text))).toBe(text);
