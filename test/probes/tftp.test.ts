@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat, untimed } from '../support/udpcat.js';
 import { hex } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 
@@ -10,7 +10,7 @@ const DATA_ONLY = ['-e', 'hex', '--expect', '00030001'];
 async function probe(address: string, file: string, ...options: readonly string[]) {
   const args = ['send', address, '--probe', `tftp:${file}`, '-o', 'none', ...options];
   const { status, stderr } = await udpcat(args);
-  return { status, stderr };
+  return { status, stderr: untimed(stderr) };
 }
 
 /** The server changes to another user for each transfer. That needs root. */
