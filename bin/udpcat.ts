@@ -7,8 +7,9 @@ import { COMMAND_NAMES, SEPARATE_COMMANDS } from '../src/commands/names.js';
 import { nameOf, readKept, writeKept } from './kept-code.js';
 
 /**
- * Runs `main.cjs` or `main-all.cjs` with the compiled code that an earlier run has kept, because compiling takes longer than all the rest
- * of a `send` of one datagram. Without kept code the command is compiled anew, and the code is kept at the end.
+ * Runs `main.cjs` or `main-all.cjs` with the compiled code that an earlier run has kept, because compiling takes longer
+ * than all the rest of a `send` of one datagram. Without kept code the command is compiled anew, and the code is kept at
+ * the end.
  */
 function launch(): void {
   const file = join(__dirname, isSeparate(process.argv) ? 'main-all.cjs' : 'main.cjs');

@@ -70,13 +70,16 @@ const withoutCommands = {
       if (kind !== 'dynamic-import' || !/[\\/]src[\\/]commands[\\/]index\.ts$/.test(importer)) return undefined;
       return { path, namespace: 'left-out' };
     });
-    build.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export {};' }));
+    // A usage error of another command declares all commands, to name the one that has the option. These then have none.
+    build.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+      contents: 'export const declareWatch = () => {}, declareCompletion = () => {}, runWatch = undefined;',
+    }));
   },
 };
 
 /**
- * Bundles `bin/main.ts` to `<outdir>/main.cjs` (without `watch` and `completion`) and to `main-all.cjs` (all commands), `bin/udpcat.ts`, which starts it, to `udpcat.cjs`, and `bin/examine.ts`,
- * the code of its thread, to `examine.cjs`. A package with a static import becomes part of these files. `import('package')`
+ * Bundles `bin/main.ts` to `<outdir>/main.cjs` (without `watch` and `completion`) and to `main-all.cjs` (all commands),
+ * `bin/udpcat.ts`, which starts one of them, to `udpcat.cjs`, and `bin/examine.ts`, the code of a thread, to `examine.cjs`. A package with a static import becomes part of these files. `import('package')`
  * and `import('./vendor/NAME.js')` become `<outdir>/vendor/<package or NAME>.cjs`. The `dependencies` and
  * `optionalDependencies` of package.json are not bundled.
  *
