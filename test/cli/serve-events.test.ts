@@ -29,6 +29,8 @@ describe('the JSON lines of serve', () => {
         received: 2,
         dropped: { kernel: 0, queue: 0, output: 0 },
         durationMs: expect.any(Number),
+        receivedPerSecond: expect.any(Number),
+        receivedBitsPerSecond: expect.any(Number),
         peers: [
           {
             peer: from,
