@@ -212,7 +212,7 @@ describe('--record -', () => {
   test.each([
     [['serve', '-o', 'json', '--record', '-'], 'either -o json or --record -'],
     [
-      ['send', '127.0.0.1:9', 'x', '-n', '1', '--exit-code', 'nagios', '--record', '-'],
+      ['send', '127.0.0.1:9', 'x', '-n', '1', '-v', '--exit-code', 'nagios', '--record', '-'],
       'either --record - or --exit-code nagios',
     ],
   ])('with another output to stdout is a usage error: %j', async (args, message) => {
