@@ -40,11 +40,13 @@ export function checkGroup(address: Address, values: SharedValues, source?: Addr
  * @throws {UsageError} which says what would happen
  */
 export function checkSharing(local: Address, values: SharedValues): void {
+  // Only the option asks for the interfaces of the host, which the system may refuse.
+  if (values.reuseAddress === undefined) return;
   const { host } = local;
   const isEverywhere = host.kind === 'any' || (host.kind === 'literal' && host.address === '0.0.0.0');
   const hearsBroadcasts = isEverywhere && familyOption(values) !== 6;
   const hears = hearsBroadcasts || (isEverywhere && values.join !== undefined) || isForMany(local);
-  checkReuse(local, hears, values);
+  checkReuse(local, hears);
 }
 
 /**
@@ -54,12 +56,12 @@ export function checkSharing(local: Address, values: SharedValues): void {
  * @throws {UsageError} which says what would happen
  */
 export function checkSharedSource(source: Address | undefined, destination: Address, values: SharedValues): void {
+  if (values.reuseAddress === undefined) return;
   const local: Address = source ?? { host: { kind: 'any' }, port: 0 };
-  checkReuse(local, isForMany(destination) || values.join !== undefined, values);
+  checkReuse(local, isForMany(destination) || values.join !== undefined);
 }
 
-function checkReuse(local: Address, isForMany: boolean, { reuseAddress }: SharedValues): void {
-  if (reuseAddress === undefined) return;
+function checkReuse(local: Address, isForMany: boolean): void {
   if (local.port === 0) {
     throw new UsageError("option '--reuse-address' shares a port, and the system chooses a free one: name the port");
   }
