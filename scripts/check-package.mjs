@@ -16,7 +16,7 @@ const ALLOWED = [
   /^CHANGELOG\.md$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/udpcat\.1$/,
-  /^dist\/bin\/(udpcat|main|examine)\.cjs$/,
+  /^dist\/bin\/(udpcat|main|main-all|examine)\.cjs$/,
   /^dist\/bin\/vendor\/[\w.@-]+\.cjs$/,
   /^dist\/net\/[\w/-]+\.(js|d\.ts)$/,
 ];
