@@ -36,8 +36,7 @@ export class Exchange implements AsyncDisposable {
   readonly #followUps: FollowUps;
   readonly #waiting: Waiting;
   readonly #hearing: Hearing;
-  readonly #counts = { sent: 0, retransmitted: 0 };
-  readonly #flow = new FlowMeter();
+  readonly #counts = { sent: 0, retransmitted: 0, flow: new FlowMeter() };
   #sending: Promise<void> = Promise.resolve();
   #isGiving = false;
   #closing: Promise<void> | undefined;
@@ -128,7 +127,7 @@ export class Exchange implements AsyncDisposable {
 
   /** The messages that the kernel took, and the replies, with their bytes and times. */
   get flows(): { readonly sent: Flow; readonly received: Flow } {
-    return { sent: this.#flow, received: this.#hearing.flow };
+    return { sent: this.#counts.flow, received: this.#hearing.flow };
   }
 
   /** Replies that were dropped because the queue was full, or that were not judged in time. */
@@ -240,7 +239,7 @@ export class Exchange implements AsyncDisposable {
     }
     const taken = withoutFailed(payloads, failures);
     this.#counts.sent += taken.length;
-    this.#flow.add(taken.length, bytesOf(taken), timeMs, wallClockMs());
+    this.#counts.flow.add(taken.length, bytesOf(taken), timeMs, wallClockMs());
     measurement?.notTaken(failures.length);
     judge.transmitted();
     this.#waiting.stillAlive();

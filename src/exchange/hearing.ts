@@ -50,7 +50,6 @@ export class Hearing {
   readonly #receiving: Promise<void>[] = [];
   /** Settles when the replies of all sockets so far are judged and written. */
   #taking: Promise<unknown> = Promise.resolve();
-  #received = 0;
   readonly #flow = new FlowMeter();
   #dropped = 0;
   /** The time of judging after the time for replies was over. */
@@ -76,7 +75,7 @@ export class Hearing {
 
   /** Replies, matching or not. */
   get received(): number {
-    return this.#received;
+    return this.#flow.count;
   }
 
   /** The same replies, with their bytes and times. */
@@ -251,7 +250,6 @@ export class Hearing {
   /** Judges one reply, unless it could not be examined in time. */
   #judge(datagram: Datagram, client: DatagramClient, inTime: boolean): Finding {
     const { judge, measurement, followUp } = this.#options;
-    this.#received += 1;
     this.#flow.add(1, datagram.data.length, datagram.timeMs);
     const finding = !inTime
       ? judge.leave(1)

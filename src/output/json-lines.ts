@@ -28,6 +28,8 @@ export type JsonEvent =
       readonly type: 'verdict';
       readonly verdict: string;
       readonly replies: number;
+      /** Replies that came in time and were not judged in time. Absent if there are none. */
+      readonly unjudged?: number;
       readonly rttMs?: number;
       readonly address: string;
       /** The name of the probe. */

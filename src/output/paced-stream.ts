@@ -68,9 +68,7 @@ export class PacedStream {
       };
       this.#beforeWrite?.();
       this.#stream.write(chunk, (error) => {
-        // A stream that was destroyed before the write emits no 'error' event for it.
-        if (error !== null && error !== undefined) this.#onError(error);
-        else resolve(true);
+        if (!this.#failed(error)) resolve(true);
       });
     });
   }
@@ -78,7 +76,16 @@ export class PacedStream {
   /** Writes a text behind everything written so far, and does not wait. */
   writeBehind(text: string): void {
     this.#beforeWrite?.();
-    this.#stream.write(text);
+    this.#stream.write(text, (error) => {
+      this.#failed(error);
+    });
+  }
+
+  /** Takes the error of a write. A stream that was destroyed before the write emits no 'error' event for it. */
+  #failed(error: Error | null | undefined): boolean {
+    if (error === null || error === undefined) return false;
+    this.#onError(error);
+    return true;
   }
 
   /** Resolves when the stream has taken everything written so far, or takes no more. */

@@ -91,7 +91,7 @@ class ServiceRun {
       fields: { ...peers.fields(), ...(faults && { faults: faults.fields() }) },
       lines: [...(faults ? [faults.describe()] : []), ...peers.describe()],
     }));
-    this.#report.totals.receivedFlow = () => peers.flow;
+    this.#report.totals.flows.received = () => peers.flow;
     this.#manager = new ServiceManager(context, plan.socket.engine);
     this.#endings = new Endings(plan, AbortSignal.any([context.stop, outputEnded.signal]));
   }

@@ -31,7 +31,7 @@ export class Unanswered {
     this.#report = report;
     this.#peers = peers;
     this.#policy = policy;
-    report.totals.sentFlow = () => this.#flow;
+    report.totals.flows.sent = () => this.#flow;
   }
 
   /** Updates the totals. Call it after the policy has declined requests. */

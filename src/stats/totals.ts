@@ -37,10 +37,8 @@ export class Totals {
   notSent: readonly NotSent[] = [];
   /** How often the system had no memory to receive with. */
   receiveErrors = 0;
-  /** Measures the sent datagrams, for their rate. Default: there is no rate. */
-  sentFlow: () => Flow | undefined = () => undefined;
-  /** Measures the received datagrams, for their rate. Default: there is no rate. */
-  receivedFlow: () => Flow | undefined = () => undefined;
+  /** Return the datagrams of a direction, for its rate. Default: the direction has no rate. */
+  readonly flows: { sent?: () => Flow; received?: () => Flow } = {};
   #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
 
@@ -89,7 +87,7 @@ export class Totals {
   /** The rates of the directions that have one. */
   #rates(): readonly (readonly ['sent' | 'received', FlowRate])[] {
     const wholeMs = performance.now() - this.#startMs;
-    const flows = [['sent', this.sentFlow()] as const, ['received', this.receivedFlow()] as const];
+    const flows = [['sent', this.flows.sent?.()] as const, ['received', this.flows.received?.()] as const];
     return flows.flatMap(([direction, flow]) => {
       const rate = flow && rateOf(flow, wholeMs);
       return rate === undefined ? [] : [[direction, rate] as const];

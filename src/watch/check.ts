@@ -9,10 +9,10 @@ import { formatDuration, formatMs } from '../text/time.js';
 import type { CheckPlan } from './plan.js';
 import type { Verdict } from './verdict.js';
 
-/** What one check came to. */
+/** The outcome of one check. */
 export interface Outcome {
   readonly verdict: Verdict;
-  /** The same in words. */
+  /** The verdict in words. */
   readonly says: string;
   /** The address that was asked; undefined if the check failed before one was known. */
   readonly address: string | undefined;
@@ -20,15 +20,15 @@ export interface Outcome {
   readonly rttMs: number | undefined;
   /** Requests that the kernel took. */
   readonly sent: number;
-  /** Replies that came. */
+  /** Replies that came, matching or not. */
   readonly received: number;
   /** Requests without a matching reply in time. */
   readonly lost: number;
 }
 
-/** What a check stands on. */
+/** Options of {@link check}. */
 export interface CheckOptions extends Pick<AskOptions, 'io' | 'lookup'> {
-  /** Gives the check up. */
+  /** Aborted when the check is given up. */
   readonly signal: AbortSignal;
 }
 
@@ -67,7 +67,7 @@ function usesName({ exchange: { destination, source } }: CheckPlan): boolean {
   return destination.host.kind === 'name' || source?.host.kind === 'name';
 }
 
-/** A probe's request is unlike any other, so each check has its own run of the probe. */
+/** Returns the plan for one more check. Each check has a run of the probe of its own, because no two requests are the same. */
 function anew(exchange: ExchangePlan): ExchangePlan {
   const { messages } = exchange;
   return messages.kind === 'probe'
@@ -108,7 +108,7 @@ function judgeSpeed(
   return rttMs > warnMs ? { verdict: 'slow', says: slower(warnMs) } : { verdict: 'ok', says };
 }
 
-/** @throws the error itself, if it is a mistake in this program */
+/** Returns the outcome of a check that failed on this host. @throws the error itself, if it is a mistake in this program */
 function failed(error: unknown, { deadlineMs }: CheckPlan): Outcome {
   const says = describe(error, deadlineMs);
   if (says === undefined) throw error;

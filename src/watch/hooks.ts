@@ -15,11 +15,11 @@ export interface HookCall {
   /** The event as a line of JSON, which is the program's stdin. */
   readonly line: string;
   readonly verdict: Verdict;
-  /** Called once with what became of it. */
+  /** Called once, when the program has ended or a newer change replaced this one. `why` says why it failed. */
   readonly done: (result: HookResult, why?: string) => void;
 }
 
-/** What hooks stand on. */
+/** The parts of the context that hooks use. */
 export type HookContext = Pick<Context, 'env' | 'force' | 'log' | 'programs'>;
 
 /**

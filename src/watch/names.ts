@@ -1,12 +1,12 @@
 import type { Family, Lookup } from '../net/index.js';
 import { Alarm } from '../timing/alarm.js';
 
-/** Addresses are used for so many times as long as they are kept without being looked up again. */
+/** Addresses are used for at most this many times the time of `--resolve`, if they cannot be looked up again. */
 const MAX_AGE_FACTOR = 10;
 
 type Found = Awaited<ReturnType<Lookup>>;
 
-/** One name: its addresses, which are looked up again in the background. */
+/** The addresses of one name. They are looked up again in the background. */
 class Name {
   /** In lower case. */
   readonly name: string;
@@ -14,11 +14,11 @@ class Name {
   readonly #keepMs: number;
   #found: Found | undefined;
   #foundAtMs = 0;
-  /** The look-up under way, which all who ask share. */
+  /** The look-up that has not ended. All checks that need the name wait for it. */
   #underWay: Promise<Found> | undefined;
   readonly #refresh = new Alarm(() => {
     this.#look().catch(() => {
-      // The addresses from before are used until they are too old.
+      // The known addresses are used until they are too old.
       this.#refresh.set(this.#keepMs);
     });
   });
@@ -53,7 +53,7 @@ class Name {
   }
 }
 
-/** Keeps the addresses of names, so that a check need not wait for the resolver. */
+/** Keeps the addresses of names, so that only the first check of a name waits for the resolver. */
 export class Names implements Disposable {
   readonly #lookup: Lookup;
   readonly #names = new Map<string, Name>();
@@ -87,7 +87,7 @@ export class Names implements Disposable {
     return added;
   }
 
-  /** Forgets all names but these, which are compared without regard to case. */
+  /** Forgets all other names. The case of a name does not matter. */
   keepOnly(names: readonly string[]): void {
     const kept = new Set(names.map((name) => name.toLowerCase()));
     for (const [key, name] of this.#names) {
@@ -97,7 +97,7 @@ export class Names implements Disposable {
     }
   }
 
-  /** Looks up no more. */
+  /** Begins no more look-ups. */
   [Symbol.dispose](): void {
     this.#ended = true;
     this.keepOnly([]);

@@ -6,7 +6,7 @@ import type { CheckEvent, StateEvent, WatchSummaryEvent } from './events.js';
 import { formatCheck, formatState } from './lines.js';
 import type { WatchFormat } from './plan.js';
 
-/** An error that does not end the run, as it stands in JSON. */
+/** An error that does not end the run: an event of `-o json`. */
 interface ErrorEvent {
   readonly type: 'error';
   readonly code: string;
@@ -14,7 +14,7 @@ interface ErrorEvent {
   readonly target?: string;
 }
 
-/** What stands on stdout: checks and states, as lines or as JSON. */
+/** Writes checks and changes of state to stdout, as lines or as JSON. */
 export class WatchOutput {
   readonly #format: WatchFormat;
   readonly #context: Context;
@@ -43,7 +43,7 @@ export class WatchOutput {
     else if (this.#format === 'checks') this.#writer.write(formatCheck(event, wallClockMs(), this.#context.palette));
   }
 
-  /** @param streak how many checks in a row turned the target */
+  /** @param streak the number of equal checks in a row that changed the state, from 1 */
   state(event: StateEvent, streak: number): void {
     if (this.#format === 'json') this.#json(event);
     else if (this.#format !== 'none') {
@@ -55,7 +55,7 @@ export class WatchOutput {
     if (this.#format === 'json') this.#json(event);
   }
 
-  /** The last line; only JSON has it. */
+  /** Writes the last line. Only JSON has one. */
   summary(event: WatchSummaryEvent): void {
     if (this.#format === 'json') this.#writer.write(formatEvent(event, wallClockMs()), true);
   }
@@ -64,7 +64,7 @@ export class WatchOutput {
     this.#writer.write(formatEvent(event, wallClockMs()));
   }
 
-  /** Lines that were left out because nobody read those before them. */
+  /** The number of lines that were left out because nobody read the lines before them. */
   get leftOut(): number {
     return this.#writer.leftOut;
   }

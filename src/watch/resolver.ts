@@ -3,7 +3,7 @@ import type { Lookup } from '../net/index.js';
 import { loopbackOf } from '../run/name-lookup.js';
 import type { Io } from '../run/context.js';
 
-/** The child may ask so many names at once. In Node there are four such threads, which files share, unless told otherwise. */
+/** The number of names that the child looks up at a time. Node has 4 threads for this by default. */
 const THREADS = 64;
 
 /**

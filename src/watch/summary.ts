@@ -1,3 +1,4 @@
+import { percentOf } from '../check/percent.js';
 import { escapeText } from '../text/escape.js';
 import { formatCount } from '../text/quantity.js';
 import { formatMs } from '../text/time.js';
@@ -41,7 +42,7 @@ export function describeSummary({ targets }: WatchSummaryEvent): { readonly line
 
 function describeTarget({ target, state, checks, skipped, verdicts, rtt, hooks }: TargetSummary): string {
   const shares = VERDICTS.filter((verdict) => verdicts[verdict] > 0).map(
-    (verdict) => `${verdict} ${percent(verdicts[verdict], checks)}`,
+    (verdict) => `${verdict} ${percentOf(verdicts[verdict], checks)}%`,
   );
   const times = rtt && [rtt.minMs, rtt.p50Ms, rtt.p99Ms, rtt.maxMs].map(formatMs).join('/');
   const ran = Object.entries(hooks ?? {}).filter(([, times]) => times > 0);
@@ -56,9 +57,4 @@ function describeTarget({ target, state, checks, skipped, verdicts, rtt, hooks }
 
 function count(number: number, what: string): string {
   return `${formatCount(number)} ${what}${number === 1 ? '' : 's'}`;
-}
-
-/** A share with as many digits as tell it from all and from none: `100%`, `99.98%`. */
-function percent(part: number, whole: number): string {
-  return `${Number(((part / whole) * 100).toFixed(2))}%`;
 }

@@ -9,17 +9,17 @@ import type { TargetPlan } from './plan.js';
 import { Timetable } from './timetable.js';
 import { passes } from './verdict.js';
 
-/** What all targets share. */
+/** The parts of a run that all targets use. */
 export interface SharedByTargets {
   readonly io: Pick<Io, 'stdin' | 'examiner'>;
   readonly names: Names;
-  /** Gives checks under way up. */
+  /** Aborted at the end of the run. Checks that have not ended are given up then. */
   readonly signal: AbortSignal;
   /** Checks of each target after which it is checked no more. Default: no limit. */
   readonly checks: number | undefined;
-  /** A target was checked. */
+  /** Called after each check. `change` is undefined if the state stays. */
   readonly checked: (target: TargetWatch, outcome: Outcome, change: Change | undefined) => void;
-  /** A mistake in this program. */
+  /** Called with an error that is a mistake in this program. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -35,9 +35,9 @@ export class TargetWatch {
   #skippedBefore = 0;
   /** When the last check began. */
   #beganMs = 0;
-  /** Whether the next check is off the timetable. */
+  /** Whether the next check is a retry, which is no moment of the timetable. */
   #isRetry = false;
-  /** The check under way. */
+  /** The check that has not ended. Undefined between two checks. */
   #checking: Promise<void> | undefined;
   #stopped = false;
   readonly #alarm = new Alarm(() => {
@@ -66,7 +66,7 @@ export class TargetWatch {
     return this.#skippedBefore + this.#timetable.skipped;
   }
 
-  /** Whether it has had all checks that it is to have. */
+  /** Whether the target had all checks of `--checks`. */
   get isDone(): boolean {
     return this.history.checks >= (this.#shared.checks ?? Infinity);
   }
@@ -77,7 +77,7 @@ export class TargetWatch {
   }
 
   /**
-   * Another plan holds from the next check on. State and history stay.
+   * Replaces the plan from the next check on. State and history stay.
    *
    * @param firstMs a moment of the new timetable; it is used if the interval changed
    */
@@ -92,13 +92,13 @@ export class TargetWatch {
     if (this.#checking === undefined && !this.isDone) this.#wait(performance.now());
   }
 
-  /** Checks no more. A check under way is given up by the shared signal, or its outcome counts for nothing. */
+  /** Begins no more checks. The outcome of a check that has not ended does not count. */
   stop(): void {
     this.#stopped = true;
     this.#alarm.stop();
   }
 
-  /** Settles when no check is under way. */
+  /** Settles when the check that has not ended has ended. */
   async settled(): Promise<void> {
     await this.#checking;
   }

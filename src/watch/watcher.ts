@@ -1,8 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { WriteStream } from 'node:tty';
 import { formatEvent } from '../output/json-lines.js';
-import { createPalette, PLAIN, wantsColor } from '../output/palette.js';
-import type { StatusRow } from '../output/status-line.js';
 import { wallClockMs } from '../net/clock.js';
 import { describeSystemError } from '../net/errors.js';
 import type { Context, Ending, StopSignal } from '../run/context.js';
@@ -18,18 +15,16 @@ import { Names } from './names.js';
 import { WatchOutput } from './output.js';
 import type { TargetPlan, WatchPlan } from './plan.js';
 import { Resolver } from './resolver.js';
-import { describeSummary, summarize } from './summary.js';
-import { drawTable } from './table.js';
+import { Overview } from './overview.js';
 import { type SharedByTargets, TargetWatch } from './target-watch.js';
 import { statusOfFailed } from './verdict.js';
 
-/** Why a run ends. */
-type Reason = 'signal' | 'stdout' | 'duration' | 'checks' | 'until' | 'mistake';
+/** Why a run ends. A mistake of this program is thrown at the end. */
+type Reason =
+  | { readonly kind: 'signal' | 'stdout' | 'duration' | 'checks' | 'until' }
+  | { readonly kind: 'mistake'; readonly error: unknown };
 
-/** For a terminal that does not know its size. */
-const DEFAULT_SIZE = { rows: 24, columns: 80 };
-
-/** Checks targets until told to end. Resolves to the exit status, or to the signal by which to end. */
+/** Checks targets until something ends the run. Resolves to the exit status, or to the signal by which the process ends. */
 export async function watch(plan: WatchPlan, context: Context): Promise<Ending> {
   return new Watcher(plan, context).run();
 }
@@ -40,20 +35,18 @@ class Watcher {
   readonly #output: WatchOutput;
   readonly #hooks: Hooks;
   readonly #resolver: Resolver;
-  readonly #names: Names;
   readonly #shared: SharedByTargets;
-  readonly #startMs = performance.now();
-  /** Aborted at the end: checks under way are given up. */
+  readonly #overview: Overview;
+  /** Aborted at the end: the checks that have not ended are given up. */
   readonly #over = new AbortController();
   readonly #ended: Promise<Reason>;
   #end!: (reason: Reason) => void;
-  #mistake: unknown;
+  /** The targets by name. */
   #targets = new Map<string, TargetWatch>();
-  /** Targets that were removed while a check was under way. */
-  readonly #removed: TargetWatch[] = [];
-  /** The readings of the file, one after the other, so that the last one holds. */
+  /** The last checks of targets that were removed. */
+  readonly #removed = new Set<Promise<void>>();
+  /** Settles when the file was read as often as the user asked. Two readings do not overlap: the last one counts. */
   #reloading = Promise.resolve();
-  #rows: () => readonly StatusRow[] = () => [];
 
   constructor(plan: WatchPlan, context: Context) {
     this.#plan = plan;
@@ -62,24 +55,23 @@ class Watcher {
       this.#end = resolve;
     });
     this.#output = new WatchOutput(plan.output, context, () => {
-      this.#end('stdout');
+      this.#end({ kind: 'stdout' });
     });
     this.#hooks = new Hooks(context, plan.hookConcurrency);
     this.#resolver = new Resolver(context);
-    this.#names = new Names(this.#resolver.lookup);
-    // Each check under way listens.
+    this.#overview = new Overview(plan, context, () => [...this.#targets.values()]);
+    // Each check listens to this signal. Node would warn of a leak otherwise.
     setMaxListeners(0, this.#over.signal);
     this.#shared = {
       io: context,
-      names: this.#names,
+      names: new Names(this.#resolver.lookup),
       signal: this.#over.signal,
       checks: plan.checks,
       checked: (target, outcome, change) => {
         this.#onChecked(target, outcome, change);
       },
       failed: (error) => {
-        this.#mistake = error;
-        this.#end('mistake');
+        this.#end({ kind: 'mistake', error });
       },
     };
   }
@@ -87,16 +79,16 @@ class Watcher {
   async run(): Promise<Ending> {
     const { stop } = this.#context;
     const onStop = (): void => {
-      this.#end('signal');
+      this.#end({ kind: 'signal' });
     };
     const duration = new Alarm(() => {
-      this.#end('duration');
+      this.#end({ kind: 'duration' });
     });
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
     if (this.#plan.duration !== undefined) duration.set(this.#plan.duration);
     const endReports = this.#context.onReport(() => {
-      this.#report();
+      this.#overview.report();
     });
     const endReloads =
       this.#plan.file === undefined
@@ -104,9 +96,9 @@ class Watcher {
         : this.#context.onReload(() => {
             this.#reloading = this.#reloading.then(() => this.#reload());
           });
-    await this.#prepareTable();
+    await this.#overview.prepare();
     this.#replaceTargets(this.#plan.targets);
-    this.#drawTable();
+    this.#overview.draw();
     const reason = await this.#ended;
     duration.stop();
     stop.removeEventListener('abort', onStop);
@@ -115,7 +107,7 @@ class Watcher {
     return this.#close(reason);
   }
 
-  /** Takes in the plans of all targets. Targets of the same name and address go on. */
+  /** Replaces the plans of all targets. A target of the same name and address keeps its state and history. */
   #replaceTargets(plans: readonly TargetPlan[]): void {
     const before = this.#targets;
     const baseMs = performance.now();
@@ -135,7 +127,9 @@ class Watcher {
     }
     for (const target of before.values()) {
       target.stop();
-      this.#removed.push(target);
+      const settled = target.settled();
+      this.#removed.add(settled);
+      void settled.then(() => this.#removed.delete(settled));
     }
   }
 
@@ -143,11 +137,12 @@ class Watcher {
     if (this.#over.signal.aborted) return;
     this.#output.check(checkEvent(target, outcome));
     if (change !== undefined) this.#tellChange(target, outcome, change);
-    this.#drawTable();
+    this.#overview.draw();
     const { until, checks } = this.#plan;
     if (until !== undefined && change?.to === until && this.#every(({ health }) => health.state === until)) {
-      this.#end('until');
-    } else if (checks !== undefined && target.isDone && this.#every(({ isDone }) => isDone)) this.#end('checks');
+      this.#end({ kind: 'until' });
+    } else if (checks !== undefined && target.isDone && this.#every(({ isDone }) => isDone))
+      this.#end({ kind: 'checks' });
   }
 
   #every(holds: (target: TargetWatch) => boolean): boolean {
@@ -194,8 +189,8 @@ class Watcher {
       if (this.#isOver) return;
       this.#replaceTargets(plans);
       const hosts = plans.map(({ exchange }) => exchange.destination.host);
-      this.#names.keepOnly(hosts.flatMap((host) => (host.kind === 'name' ? [host.name] : [])));
-      this.#drawTable();
+      this.#shared.names.keepOnly(hosts.flatMap((host) => (host.kind === 'name' ? [host.name] : [])));
+      this.#overview.draw();
       log.info(`${file.path} was read again: ${plans.length} ${plans.length === 1 ? 'target' : 'targets'}`);
     } catch (error) {
       const failure = error instanceof UsageError ? { code: 'USAGE', message: error.message } : describeFailure(error);
@@ -212,66 +207,21 @@ class Watcher {
     return this.#over.signal.aborted;
   }
 
-  get #tellsTotals(): boolean {
-    const { stats, quiet } = this.#plan;
-    return stats ?? (this.#context.terminals.stderr && quiet !== true);
-  }
-
-  async #prepareTable(): Promise<void> {
-    const { env, terminals } = this.#context;
-    const palette = await createPalette(wantsColor(this.#plan.color, env, terminals.stderr));
-    this.#rows = () => {
-      const { rows = 0, columns = 0 } = this.#context.stderr as Partial<WriteStream>;
-      return drawTable([...this.#targets.values()], {
-        // One row is left for lines above the table.
-        maxRows: Math.max(2, (rows > 0 ? rows : DEFAULT_SIZE.rows) - 1),
-        // The terminal echoes Ctrl-C as ^C behind the last row, which must not go on in the next.
-        columns: (columns > 0 ? columns : DEFAULT_SIZE.columns) - '^C'.length,
-        palette,
-        nowMs: performance.now(),
-      });
-    };
-  }
-
-  /** Redraws the table, if there is one: several targets, at a terminal. */
-  #drawTable(): void {
-    const { log } = this.#context;
-    if (log.hasStatus && this.#tellsTotals && this.#targets.size > 1) log.status(this.#rows);
-  }
-
-  /** Prints the table once, because the user asked by a signal. */
-  #report(): void {
-    const targets = [...this.#targets.values()];
-    const options = { maxRows: Infinity, columns: DEFAULT_SIZE.columns + 100, nowMs: performance.now() };
-    const rows = drawTable(targets, { ...options, palette: PLAIN });
-    const summary = summarize(targets, performance.now() - this.#startMs);
-    const lines = rows.map((row) =>
-      row
-        .map(({ text }) => text)
-        .join('')
-        .trimEnd(),
-    );
-    this.#context.log.report(describeSummary(summary).line, { targets: summary.targets }, lines);
-  }
-
   async #close(reason: Reason): Promise<Ending> {
     const { log, stop } = this.#context;
     const targets = [...this.#targets.values()];
     for (const target of targets) target.stop();
     this.#over.abort('over');
-    this.#names[Symbol.dispose]();
+    this.#shared.names[Symbol.dispose]();
     this.#resolver[Symbol.dispose]();
-    await Promise.all([...targets, ...this.#removed].map((target) => target.settled()));
+    await Promise.all([...targets.map((target) => target.settled()), ...this.#removed]);
     await this.#reloading;
     await this.#hooks.settled(Math.max(0, ...targets.map(({ plan }) => plan.hook?.timeoutMs ?? 0)));
-    log.status(undefined);
-    if (reason === 'mistake') throw this.#mistake;
-    const summary = summarize(targets, performance.now() - this.#startMs);
-    this.#output.summary(summary);
-    if (this.#tellsTotals) {
-      const { line, details } = describeSummary(summary);
-      log.announce(line, { targets: summary.targets, durationMs: summary.durationMs }, details);
+    if (reason.kind === 'mistake') {
+      log.status(undefined);
+      throw reason.error;
     }
+    this.#output.summary(this.#overview.finish());
     const failure = await this.#output.finish();
     if (failure !== undefined) {
       log.error(`cannot write to stdout: ${describeSystemError(failure)}`);
@@ -279,7 +229,7 @@ class Watcher {
     }
     const { checks, until } = this.#plan;
     if (checks === undefined && until === undefined) return ExitCode.ok;
-    if (reason === 'signal') return stop.reason as StopSignal;
+    if (reason.kind === 'signal') return stop.reason as StopSignal;
     return this.#judge(targets);
   }
 

@@ -41,6 +41,21 @@ interface ResponseValues extends Omit<ValuesOf<ReturnType<typeof responseOptions
   readonly ipv6: true | undefined;
 }
 
+/**
+ * Refuses the options that say how a program runs. Call it if no program is to run.
+ *
+ * @param owner the option that would name the program
+ * @throws {UsageError}
+ */
+export function refuseIdle(
+  { shell, execTimeout, execConcurrency }: Pick<ResponseValues, 'shell' | 'execTimeout' | 'execConcurrency'>,
+  owner: string,
+): void {
+  const options = { '--shell': shell, '--exec-timeout': execTimeout, '--exec-concurrency': execConcurrency };
+  const [idle] = Object.entries(options).find(([, value]) => value !== undefined) ?? [];
+  if (idle !== undefined) throw new UsageError(`option '${idle}' is about ${owner}: add it`);
+}
+
 const EXEC_TIMEOUT_MS = 5000;
 const EXEC_CONCURRENCY = 16;
 
@@ -53,13 +68,7 @@ export async function planResponse(values: ResponseValues, local: Address, io: I
     throw new UsageError(`option '${first ?? ''}' and option '${second}' both give the answer; give one of them`);
   }
   if (exec !== undefined) return planProgram(exec, values, io);
-  const { shell, execTimeout, execConcurrency } = values;
-  const idle = Object.entries({
-    '--shell': shell,
-    '--exec-timeout': execTimeout,
-    '--exec-concurrency': execConcurrency,
-  }).find(([, value]) => value !== undefined);
-  if (idle !== undefined) throw new UsageError(`option '${idle[0]}' is about --exec: add it`);
+  refuseIdle(values, '--exec');
   if (rules !== undefined) return { kind: 'rules', path: rules };
   const family = replyFamily(local, values);
   if (replyFile !== undefined) return { kind: 'file', path: replyFile, family };

@@ -2,9 +2,8 @@ import { UsageError } from '../../cli/usage-error.js';
 import type { Io } from '../../run/context.js';
 import type { TargetPlan, WatchPlan } from '../../watch/plan.js';
 import { isAddress, planTarget, type Surroundings } from './watch-target.js';
-import type { RunValues, TargetValues, WatchValues } from './watch.js';
-
-const DEFAULT_EXEC_CONCURRENCY = 16;
+import { refuseIdle } from './responses.js';
+import { DEFAULTS, type RunValues, type TargetValues, type WatchValues } from './watch.js';
 
 /** Reads the command line of `udpcat watch`. @throws {UsageError} */
 export async function planWatch(addresses: readonly string[], values: WatchValues, io: Io): Promise<WatchPlan> {
@@ -19,7 +18,7 @@ export async function planWatch(addresses: readonly string[], values: WatchValue
     return planRun(targets, run, { path: config, read: async () => (await read()).targets });
   }
   if (addresses.length === 0) throw new UsageError('no target: give an address, such as 127.0.0.1:8000, or --config');
-  checkHookOptions(values);
+  if (values.onChange === undefined) refuseIdle(values, '--on-change');
   const surroundings = { io, isAlone: addresses.length === 1, until: values.until };
   const targets = await Promise.all(addresses.map((address) => planOperand(address, values, surroundings)));
   const twice = findTwice(targets);
@@ -27,18 +26,18 @@ export async function planWatch(addresses: readonly string[], values: WatchValue
   return planRun(targets, values, undefined);
 }
 
-/** The first name that two targets have. */
+/** Returns the first name that two targets have. Undefined: all names differ. */
 function findTwice(targets: readonly Pick<TargetPlan, 'name'>[]): string | undefined {
   const seen = new Set<string>();
   return targets.find(({ name }) => seen.size === seen.add(name).size)?.name;
 }
 
 function planRun(targets: readonly TargetPlan[], values: RunValues, file: WatchPlan['file']): WatchPlan {
-  const { output = targets.length === 1 ? 'checks' : 'states', execConcurrency = DEFAULT_EXEC_CONCURRENCY } = values;
+  const { output = targets.length === 1 ? 'checks' : 'states', execConcurrency = DEFAULTS.execConcurrency } = values;
   return { ...values, targets, output, hookConcurrency: execConcurrency, file };
 }
 
-/** On the command line, a message is easily taken for one more address. */
+/** Plans a target of the command line. If it cannot be an address, the error also says how a message is written. */
 async function planOperand(text: string, values: TargetValues, surroundings: Surroundings): Promise<TargetPlan> {
   try {
     return await planTarget({ address: text }, values, surroundings);
@@ -46,14 +45,4 @@ async function planOperand(text: string, values: TargetValues, surroundings: Sur
     if (!(error instanceof UsageError) || values.probe !== undefined || isAddress(text)) throw error;
     throw new UsageError(`${error.message}; a message is written --message`);
   }
-}
-
-function checkHookOptions({ onChange, shell, execTimeout, execConcurrency }: WatchValues): void {
-  if (onChange !== undefined) return;
-  const idle = Object.entries({
-    '--shell': shell,
-    '--exec-timeout': execTimeout,
-    '--exec-concurrency': execConcurrency,
-  }).find(([, value]) => value !== undefined);
-  if (idle !== undefined) throw new UsageError(`option '${idle[0]}' says how --on-change runs, which is not there`);
 }

@@ -3,7 +3,7 @@ import { splitWords } from './responses.js';
 import { planSend } from './send-plan.js';
 import type { SendValues } from './send.js';
 import { familyOption } from './socket.js';
-import type { RunValues, TargetValues } from './watch.js';
+import { DEFAULTS, SPACING_MS, type RunValues, type TargetValues } from './watch.js';
 import { UsageError } from '../../cli/usage-error.js';
 import { STDIN } from '../../exchange/plan.js';
 import { checkDestination, formatAddress } from '../../net/address/address.js';
@@ -23,26 +23,10 @@ import type { Io } from '../../run/context.js';
 import { formatDuration } from '../../text/time.js';
 import type { HookPlan, TargetPlan } from '../../watch/plan.js';
 
-const DEFAULT_INTERVAL_MS = 10_000;
-/** The interval of one target at a terminal, as ping(8) has it. */
-const TERMINAL_INTERVAL_MS = 1000;
-const DEFAULT_RETRY_INTERVAL_MS = 1000;
-const DEFAULT_WAIT_MS = 2000;
-/** The default wait is at most this share of the interval. */
-const MAX_WAIT_SHARE = 0.8;
-/** The default deadline is this share of the interval. */
-const DEADLINE_SHARE = 0.95;
-/** From one datagram of a check to the next, unless `--rate` says otherwise. */
-const SPACING_MS = 20;
-const DEFAULT_BYTES = 32;
-const DEFAULT_RISE = 2;
-const DEFAULT_FALL = 3;
-const DEFAULT_EXEC_TIMEOUT_MS = 10_000;
-
-/** Values of a target, as one level of a file or the command line gives them. */
+/** The values of a target that one level has: the command line, or the top, a module or a target of a file. */
 export type TargetLevel = Partial<TargetValues>;
 
-/** A target as it is written. */
+/** A target of the command line or the file, before its values are read. */
 export interface WrittenTarget {
   readonly address: string;
   /** Default: the address in canonical form. */
@@ -52,12 +36,12 @@ export interface WrittenTarget {
   readonly health?: boolean | undefined;
 }
 
-/** What the plan of a target depends on besides its own values. */
+/** The facts of the run that decide the plan of a target. */
 export interface Surroundings {
   readonly io: Io;
-  /** Whether it is the only one. */
+  /** Whether the run has only this target. */
   readonly isAlone: boolean;
-  /** Whether the run ends when a state is reached: then one check decides. */
+  /** The state that ends the run. With it, one check decides unless `--rise` and `--fall` are given. */
   readonly until: RunValues['until'];
 }
 
@@ -77,8 +61,9 @@ export async function planTarget(
   checkSources(values);
   const probe = await findProbe(values.probe);
   const destination = readTarget(written.address, values, probe);
-  const intervalMs = values.interval ?? (isAlone && io.terminals.stdout ? TERMINAL_INTERVAL_MS : DEFAULT_INTERVAL_MS);
-  const retryIntervalMs = values.retryInterval ?? Math.min(DEFAULT_RETRY_INTERVAL_MS, intervalMs);
+  const intervalMs =
+    values.interval ?? (isAlone && io.terminals.stdout ? DEFAULTS.terminalIntervalMs : DEFAULTS.intervalMs);
+  const retryIntervalMs = values.retryInterval ?? Math.min(DEFAULTS.retryIntervalMs, intervalMs);
   checkShorter('--retry-interval', retryIntervalMs, intervalMs, 'longer');
   const { waitMs, deadlineMs } = planTimes(values, intervalMs);
   const isOneWay = probe?.repliesFrom === 'none';
@@ -94,7 +79,7 @@ export async function planTarget(
   checkSpeed(values, exchange.judged);
   const endpoint = endpointOf(destination, familyOption(values));
   const address = endpoint === undefined ? formatAddress(destination) : formatEndpoint(endpoint);
-  const byDefault = until === undefined ? { rise: DEFAULT_RISE, fall: DEFAULT_FALL } : { rise: 1, fall: 1 };
+  const byDefault = until === undefined ? { rise: DEFAULTS.rise, fall: DEFAULTS.fall } : { rise: 1, fall: 1 };
   return {
     name: written.name ?? address,
     address,
@@ -118,7 +103,7 @@ export async function planTarget(
   };
 }
 
-/** Undefined without a probe, and for one that does not exist: the reader of the option tells that. */
+/** Returns the probe. Undefined without one, and for an unknown name, which `planSend` refuses. */
 async function findProbe(text: string | undefined): Promise<Probe | undefined> {
   if (text === undefined) return undefined;
   const { findProbe: find, splitName } = await import('../../probes/session.js');
@@ -160,9 +145,9 @@ function planTimes(
 ): { readonly waitMs: number; readonly deadlineMs: number } {
   if (wait !== undefined) checkShorter('-w, --wait', wait, intervalMs, 'not shorter');
   if (deadline !== undefined) checkShorter('--deadline', deadline, intervalMs, 'not shorter');
-  const deadlineMs = deadline ?? intervalMs * DEADLINE_SHARE;
+  const deadlineMs = deadline ?? intervalMs * DEFAULTS.deadlineShare;
   const sendingMs = (count - 1) * (rate === undefined ? SPACING_MS : 1000 / rate);
-  const byDefault = Math.min(DEFAULT_WAIT_MS, intervalMs * MAX_WAIT_SHARE, deadlineMs - sendingMs);
+  const byDefault = Math.min(DEFAULTS.waitMs, intervalMs * DEFAULTS.waitShare, deadlineMs - sendingMs);
   const waitMs = wait ?? byDefault;
   if (waitMs <= 0 || sendingMs + waitMs > deadlineMs) {
     const excess =
@@ -177,7 +162,7 @@ function planTimes(
   return { waitMs, deadlineMs };
 }
 
-/** Checks of one target never overlap. */
+/** Refuses a time that is too long for the interval, because two checks of one target must not overlap. @throws {UsageError} */
 function checkShorter(option: string, ms: number, intervalMs: number, what: 'longer' | 'not shorter'): void {
   if (what === 'longer' ? ms <= intervalMs : ms < intervalMs) return;
   throw new UsageError(
@@ -185,13 +170,13 @@ function checkShorter(option: string, ms: number, intervalMs: number, what: 'lon
   );
 }
 
-/** A check is one run of `send` with these values. */
+/** Returns the values of `send` for one check. */
 function sendValues(values: TargetValues, wait: number | undefined): SendValues {
   const { message, probe, file, size } = values;
   const hasMessage = message !== undefined || probe !== undefined || file !== undefined || size !== undefined;
   return {
     ...values,
-    size: hasMessage ? size : DEFAULT_BYTES,
+    size: hasMessage ? size : DEFAULTS.bytes,
     wait,
     deadline: undefined,
     interval: undefined,
@@ -228,7 +213,7 @@ function sendValues(values: TargetValues, wait: number | undefined): SendValues 
   };
 }
 
-/** A message that no datagram holds is told before the first check. The family of a name is not known yet. */
+/** Refuses a message that no datagram holds. For a name without `-4` or `-6`, the limit is that of IPv6. @throws {UsageError} */
 function checkSize(messages: TargetPlan['exchange']['messages'], destination: Address, values: TargetValues): void {
   const endpoint = endpointOf(destination, familyOption(values));
   const limit = MAX_PAYLOAD_BYTES[endpoint === undefined ? (familyOption(values) ?? 6) : familyOf(endpoint.address)];
@@ -260,7 +245,7 @@ function checkSpeed({ warn, critical }: TargetValues, judged: boolean): void {
 async function planHook({ onChange, shell, execTimeout }: TargetValues, io: Io): Promise<HookPlan | undefined> {
   if (onChange === undefined) return undefined;
   if (onChange.trim() === '') throw new UsageError("option '--on-change' names no program");
-  const timeoutMs = execTimeout ?? DEFAULT_EXEC_TIMEOUT_MS;
+  const timeoutMs = execTimeout ?? DEFAULTS.execTimeoutMs;
   if (shell === true) return { program: { kind: 'shell', line: onChange }, timeoutMs };
   const program = await splitWords(onChange, '--on-change');
   if (program.kind === 'words') await checkProgram(program.file, io.env.PATH);

@@ -5,6 +5,7 @@ import { parseDuration } from '../../text/duration.js';
 import { ENCODINGS } from '../../text/encoding.js';
 import { parseCount, parsePercentage, parseRate } from '../../text/number.js';
 import { parseSizeOrZero } from '../../text/size.js';
+import { formatDuration } from '../../text/time.js';
 import { oneOf, parsePath, parseText } from '../../text/value.js';
 import { WATCH_FORMATS } from '../../watch/plan.js';
 import { kernelOptions } from './kernel.js';
@@ -12,13 +13,38 @@ import { parseProbeText } from './send.js';
 import { socketOptions } from './socket.js';
 import { stderrOptions } from './stderr.js';
 
+/** The defaults of `udpcat watch`. The help names them. */
+export const DEFAULTS = {
+  /** From one check of a target to the next, and the same for one target at a terminal, as ping(8) has it. */
+  intervalMs: 10_000,
+  terminalIntervalMs: 1000,
+  /** At most the interval. */
+  retryIntervalMs: 1000,
+  /** At most `waitShare` of the interval. */
+  waitMs: 2000,
+  waitShare: 0.8,
+  /** The deadline of a check, as a share of the interval. */
+  deadlineShare: 0.95,
+  /** The size of a generated message. */
+  bytes: 32,
+  rise: 2,
+  fall: 3,
+  resolveMs: 30_000,
+  execTimeoutMs: 10_000,
+  execConcurrency: 16,
+} as const;
+
+/** From one datagram of a check to the next, unless `--rate` says otherwise. */
+export const SPACING_MS = 20;
+
 /** The shortest interval between two checks of a target, in milliseconds. */
 const LEAST_INTERVAL_MS = 100;
 
 /** Reads an interval as {@link parseDuration} does, from 100 ms. */
 export function parseInterval(text: string): number {
   const ms = parseDuration(text);
-  if (ms < LEAST_INTERVAL_MS) throw new ValueError('An interval is at least 100ms, as in 250ms, 1s, 1m.');
+  if (ms < LEAST_INTERVAL_MS)
+    throw new ValueError(`An interval is at least ${formatDuration(LEAST_INTERVAL_MS)}, as in 250ms, 1s, 1m.`);
   return ms;
 }
 
@@ -32,7 +58,11 @@ export function targetOptions() {
         option('--probe <name[:args]>', 'check a known protocol; list and help:NAME tell more', parseProbeText),
       ),
       file: repeatable('--file <path>', 'send a file as one datagram', parsePath),
-      size: option('--size <n>', 'send a generated payload of n bytes (default: 32, numbered)', parseSizeOrZero),
+      size: option(
+        '--size <n>',
+        `send a generated payload of n bytes (default: ${DEFAULTS.bytes}, numbered)`,
+        parseSizeOrZero,
+      ),
       encoding: option(
         '-e, --encoding <enc>',
         `encoding of the payloads that you write: ${ENCODINGS.join(', ')}`,
@@ -40,7 +70,7 @@ export function targetOptions() {
         'utf8',
       ),
       hex: hexFlag(),
-      count: option('-c, --count <n>', 'datagrams in a check, 20 ms apart (default: 1)', parseCount),
+      count: option('-c, --count <n>', `datagrams in a check, ${SPACING_MS} ms apart (default: 1)`, parseCount),
       rate: option('--rate <r>', 'datagrams a second within a check instead: 100/s, or max', parseRate),
     }),
     ...grouped('Replies:', {
@@ -64,27 +94,49 @@ export function targetOptions() {
       interval: common(
         option(
           '--interval <d>',
-          'from check to check, from 100ms (default: 1s for one target at a terminal, else 10s)',
+          `from check to check, from ${formatDuration(LEAST_INTERVAL_MS)} (default: ${formatDuration(DEFAULTS.terminalIntervalMs)} for one target at a terminal, else ${formatDuration(DEFAULTS.intervalMs)})`,
           parseInterval,
         ),
       ),
       retryInterval: option(
         '--retry-interval <d>',
-        'the same while a target is unknown, or fails and is not yet down (default: 1s, or the interval)',
+        `the same while a target is unknown, or fails and is not yet down (default: ${formatDuration(DEFAULTS.retryIntervalMs)}, or the interval)`,
         parseInterval,
       ),
-      wait: common(option('-w, --wait <d>', 'wait for replies (default: 2s, or 0.8 of the interval)', parseDuration)),
-      deadline: option('--deadline <d>', 'bound on a whole check (default: the interval less 5 %)', parseDuration),
-      rise: option('--rise <n>', 'passing checks in a row that turn a target up (default: 2)', parseCount),
-      fall: option('--fall <n>', 'failing checks in a row that turn a target down (default: 3)', parseCount),
-      resolve: option('--resolve <d>', 'look a name up again after this time', parseDuration, 30_000),
+      wait: common(
+        option(
+          '-w, --wait <d>',
+          `wait for replies (default: ${formatDuration(DEFAULTS.waitMs)}, or ${DEFAULTS.waitShare} of the interval)`,
+          parseDuration,
+        ),
+      ),
+      deadline: option(
+        '--deadline <d>',
+        `bound on a whole check (default: the interval less ${Math.round(100 * (1 - DEFAULTS.deadlineShare))} %)`,
+        parseDuration,
+      ),
+      rise: option(
+        '--rise <n>',
+        `passing checks in a row that turn a target up (default: ${DEFAULTS.rise})`,
+        parseCount,
+      ),
+      fall: option(
+        '--fall <n>',
+        `failing checks in a row that turn a target down (default: ${DEFAULTS.fall})`,
+        parseCount,
+      ),
+      resolve: option('--resolve <d>', 'look a name up again after this time', parseDuration, DEFAULTS.resolveMs),
     }),
     ...grouped('On a change of state:', {
       onChange: common(
         option('--on-change <command>', 'run a program at each change, with the event on stdin', parseText),
       ),
       shell: flag('--shell', 'have the shell run the command of --on-change'),
-      execTimeout: option('--exec-timeout <d>', 'kill a program that runs for longer (default: 10s)', parseDuration),
+      execTimeout: option(
+        '--exec-timeout <d>',
+        `kill a program that runs for longer (default: ${formatDuration(DEFAULTS.execTimeoutMs)})`,
+        parseDuration,
+      ),
     }),
     ...socket,
     ...kernelOptions(),
@@ -110,7 +162,11 @@ export function runOptions() {
       ),
     }),
     ...grouped('On a change of state:', {
-      execConcurrency: option('--exec-concurrency <n>', 'programs that run at a time (default: 16)', parseCount),
+      execConcurrency: option(
+        '--exec-concurrency <n>',
+        `programs that run at a time (default: ${DEFAULTS.execConcurrency})`,
+        parseCount,
+      ),
     }),
     ...grouped('When to stop:', {
       checks: common(option('--checks <n>', 'stop after n checks of every target', parseCount)),

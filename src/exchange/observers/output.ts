@@ -61,8 +61,8 @@ export function writeExchange(
     opened: async (opened) => {
       ({ exchange } = opened);
       const { sent, received } = exchange.flows;
-      totals.sentFlow = () => sent;
-      totals.receivedFlow = () => received;
+      totals.flows.sent = () => sent;
+      totals.flows.received = () => received;
       // `opening` is set before the first await, so that replies that come meanwhile wait for it.
       opening = prepared.open({
         bound: exchange.local,

@@ -70,14 +70,14 @@ class StreamSource implements Source {
     const kept = new KeptMessages();
     const ends = [exchange.enough, interruption.signal, timeOver.signal];
     const endMs = endOf(pace, startMs);
-    const paced = new PacedStream(exchange, pace, { startMs, endMs, ends });
+    const sender = new StreamSender(exchange, pace, { startMs, endMs, ends });
     try {
       for (;;) {
         const askedMs = performance.now();
         const batch = await unlessAborted(messages.next(), ends, () => undefined);
         if (batch === undefined || batch.done === true) break;
         if (pace.duration !== undefined) kept.add(batch.value);
-        await paced.send(batch.value, askedMs);
+        await sender.send(batch.value, askedMs);
       }
     } finally {
       duration.stop();
@@ -86,7 +86,7 @@ class StreamSource implements Source {
     }
     // With --duration, a stream that ended earlier is sent again until the time is over.
     if (pace.duration !== undefined && !ends.some(({ aborted }) => aborted)) {
-      await sendRounds(new ListedRounds(kept.all()), exchange, pace, { startMs: paced.startMs, endMs, firstRound: 1 });
+      await sendRounds(new ListedRounds(kept.all()), exchange, pace, { startMs: sender.startMs, endMs, firstRound: 1 });
     }
     if (exchange.enough.aborted && exchange.failure === undefined)
       notes.info('enough replies came: the rest of the input was not sent');
@@ -94,7 +94,7 @@ class StreamSource implements Source {
 }
 
 /** Sends the messages of a stream, as they come or at the pace of `--rate`. */
-class PacedStream {
+class StreamSender {
   readonly #exchange: Exchange;
   readonly #pace: Pace;
   readonly #startMs: number;
