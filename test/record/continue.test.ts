@@ -35,12 +35,13 @@ describe.each(FORMATS)('a recording that is continued, as %s', (name) => {
           const records = await recordBytes(name, first);
           let at = (await loadFormat(name)).header.length;
           // A line without its newline is also whole.
-          const ends = records.map(({ length }) => (at += length) - (name === 'jsonl' ? 1 : 0));
+          const newlineBytes = name === 'jsonl' ? 1 : 0;
+          const ends = records.map(({ length }) => (at += length) - newlineBytes);
           const whole = ends.filter((end) => end <= cut).length;
           const files = await oneFile(path, name);
           await record(files, name, [second]);
           expect(await payloadsIn(path)).toEqual([...first.slice(0, whole), ...second].map(hex));
-          const boundaries = [0, ...ends, ...ends.map((end) => end + 1)];
+          const boundaries = [0, ...ends, ...ends.map((end) => end + newlineBytes)];
           const isInHeader = name === 'pcap' && cut <= 24;
           if (!isInHeader) expect(files.told).toHaveLength(boundaries.includes(cut) ? 0 : 1);
         }),
