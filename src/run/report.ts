@@ -5,7 +5,7 @@ import type { JsonEvent, SummaryFields } from '../output/json-lines.js';
 import type { LogFields } from '../output/log.js';
 import { describeRoundTrips, drawHistogram, LEAST_OF_HISTOGRAM } from '../stats/round-trip-lines.js';
 import { Totals } from '../stats/totals.js';
-import { fold } from '../text/fold.js';
+import { fold, SUMMARY_COLUMNS } from '../text/fold.js';
 import type { Context } from './context.js';
 import { DropWatch } from './drop-watch.js';
 import { describeFailure } from '../text/failure.js';
@@ -17,9 +17,6 @@ export interface Details {
   readonly fields: LogFields;
   readonly lines: readonly string[];
 }
-
-/** The width of a summary at a terminal of 80 columns, where each line begins with `udpcat: `. */
-const SUMMARY_COLUMNS = 80 - 'udpcat: '.length;
 
 const NO_DETAILS: Details = { fields: {}, lines: [] };
 

@@ -1,5 +1,8 @@
 const INDENT = '  ';
 
+/** The width of a summary at a terminal of 80 columns, where each line begins with `udpcat: `. */
+export const SUMMARY_COLUMNS = 80 - 'udpcat: '.length;
+
 /**
  * Breaks a line after commas and semicolons, so that no part is longer than `width` characters. All parts but the first are
  * indented by two blanks. A text without a comma or semicolon is not broken.

@@ -1,6 +1,7 @@
 import type { WriteStream } from 'node:tty';
 import { createPalette, PLAIN, type Palette, wantsColor } from '../output/palette.js';
 import type { Context } from '../run/context.js';
+import { fold, SUMMARY_COLUMNS } from '../text/fold.js';
 import type { WatchSummaryEvent } from './events.js';
 import type { WatchPlan } from './plan.js';
 import { describeSummary, summarize } from './summary.js';
@@ -16,7 +17,7 @@ const RESERVED = '^C'.length;
 
 /** Shows on stderr how all targets are: the table at a terminal, the report that a signal asks for, and the summary at the end. */
 export class Overview {
-  readonly #plan: Pick<WatchPlan, 'stats' | 'quiet' | 'color'>;
+  readonly #plan: Pick<WatchPlan, 'stats' | 'quiet' | 'color' | 'logFormat'>;
   readonly #context: Context;
   readonly #targets: () => readonly TargetWatch[];
   readonly #startMs = performance.now();
@@ -24,7 +25,7 @@ export class Overview {
 
   /** @param targets returns the targets that are checked now */
   constructor(
-    plan: Pick<WatchPlan, 'stats' | 'quiet' | 'color'>,
+    plan: Pick<WatchPlan, 'stats' | 'quiet' | 'color' | 'logFormat'>,
     context: Context,
     targets: () => readonly TargetWatch[],
   ) {
@@ -76,7 +77,9 @@ export class Overview {
     const summary = this.#summarize();
     if (this.#tellsTotals) {
       const { line, details } = describeSummary(summary);
-      log.announce(line, { targets: summary.targets, durationMs: summary.durationMs }, details);
+      const isShown = this.#context.terminals.stderr && this.#plan.logFormat === 'pretty';
+      const lines = isShown ? details.flatMap((detail) => fold(detail, SUMMARY_COLUMNS)) : details;
+      log.announce(line, { targets: summary.targets, durationMs: summary.durationMs }, lines);
     }
     return summary;
   }
