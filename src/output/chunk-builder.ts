@@ -33,6 +33,19 @@ export class ChunkBuilder {
     return at;
   }
 
+  /**
+   * Makes room for at most `most` bytes, and returns their offset in {@link buffer}. Call {@link end} when they are written.
+   */
+  begin(most: number): number {
+    this.#reserve(most);
+    return this.#length;
+  }
+
+  /** Ends what {@link begin} began. @param at the offset behind the last byte that was written */
+  end(at: number): void {
+    this.#length = at;
+  }
+
   /** Appends bytes. */
   bytes(data: Uint8Array): void {
     const at = this.extend(data.length);
@@ -44,6 +57,12 @@ export class ChunkBuilder {
     // A UTF-16 unit takes at most three bytes of UTF-8.
     this.#reserve(text.length * 3);
     this.#length += this.#buffer.write(text, this.#length, 'utf8');
+  }
+
+  /** Appends a text of ASCII characters. Other characters become others. */
+  ascii(text: string): void {
+    const at = this.extend(text.length);
+    this.#buffer.write(text, at, 'latin1');
   }
 
   /** Appends one byte. */

@@ -1,10 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
 import { escapeJson } from '../text/escape.js';
 import { formatTime } from '../text/time.js';
 
 /** The version of the lines. New fields and types can be added to a version. No field changes its meaning. */
-const VERSION = 1;
+export const JSON_LINES_VERSION = 1;
 
 /** An event, written as a line of its own. `formatEvent` adds the time. */
 export type JsonEvent =
@@ -59,29 +58,7 @@ export interface SummaryFields {
 
 /** Formats an event as a line, newline included. @param timeMs milliseconds since the epoch */
 export function formatEvent({ type, ...fields }: JsonEvent | { readonly type: string }, timeMs: number): string {
-  return `${escapeJson(JSON.stringify({ v: VERSION, type, time: formatTime(timeMs), ...fields }))}\n`;
-}
-
-/**
- * Formats a datagram as a line, newline included.
- *
- * @param bound The bound address. It is written as `local` if the datagram's own local address is not known.
- */
-export function formatDatagram(datagram: Datagram, dir: 'in' | 'out', bound: Endpoint): string {
-  const { data, remote, local, timeMs } = datagram;
-  const peer = `"${dir === 'in' ? 'from' : 'to'}":"${formatEndpoint(remote)}"`;
-  const own =
-    local === undefined
-      ? `"local":"${formatEndpoint(bound)}"`
-      : `"${dir === 'in' ? 'to' : 'from'}":"${formatEndpoint(local)}"`;
-  const time = formatTime(timeMs);
-  const payload = payloadMember(data);
-  return `{"v":${VERSION},"type":"datagram","time":"${time}","dir":"${dir}",${peer},${own},"size":${data.length},${payload}}\n`;
-}
-
-function payloadMember(data: Uint8Array): string {
-  const { data: text, base64 = '' } = payloadFields(data);
-  return text === undefined ? `"base64":"${base64}"` : `"data":${escapeJson(JSON.stringify(text))}`;
+  return `${escapeJson(JSON.stringify({ v: JSON_LINES_VERSION, type, time: formatTime(timeMs), ...fields }))}\n`;
 }
 
 /** Encodes a payload: as the text `data` if it is valid UTF-8, otherwise as `base64`. So every payload is exact. */

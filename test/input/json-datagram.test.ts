@@ -4,7 +4,7 @@ import { EncodingError } from '../../src/text/encoding.js';
 import { decodeJsonLine } from '../../src/input/json-datagram.js';
 import { readMessages } from '../../src/input/message-stream.js';
 import type { Datagram } from '../../src/net/index.js';
-import { formatDatagram } from '../../src/output/json-lines.js';
+import { formatDatagram } from '../support/json-lines.js';
 import { holdsAsync, payloads, textPayloads } from '../support/property.js';
 
 const BOUND = { address: '::1', port: 8000 };

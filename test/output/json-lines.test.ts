@@ -2,7 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Datagram } from '../../src/net/index.js';
-import { formatDatagram, formatEvent, payloadFields } from '../../src/output/json-lines.js';
+import { ChunkBuilder } from '../../src/output/chunk-builder.js';
+import { JsonDatagrams } from '../../src/output/json-datagrams.js';
+import { formatEvent, payloadFields } from '../../src/output/json-lines.js';
+import { formatDatagram } from '../support/json-lines.js';
 import { holds, payloads, textPayloads } from '../support/property.js';
 
 const bound = { address: '::', port: 8000 };
@@ -46,6 +49,17 @@ describe('a datagram as a JSON line', () => {
     );
   });
 
+  test('has exactly its payload', () => {
+    const ascii = fc.string({ unit: 'binary-ascii' }).map((text) => Buffer.from(text));
+    holds(
+      fc.property(fc.oneof(ascii, payloads, textPayloads), (payload) => {
+        const line = formatDatagram(datagram(payload), 'in', bound);
+        const { data, base64 } = JSON.parse(line) as { data?: string; base64?: string };
+        expect(Buffer.from(data ?? base64 ?? '', data === undefined ? 'base64' : 'utf8').equals(payload)).toBe(true);
+      }),
+    );
+  });
+
   test('is one line without a raw control character, separator or mark of direction', () => {
     const marks = Buffer.from('\u202e\u2066\u200f\u061c\u2028\ufeff\x1b\x7f\x85\n\r');
     holds(
@@ -57,6 +71,26 @@ describe('a datagram as a JSON line', () => {
       }),
     );
   });
+});
+
+test('lines of many peers, sizes and times follow one another in a chunk', () => {
+  const chunk = new ChunkBuilder();
+  const lines = new JsonDatagrams('in', bound);
+  const peers = [40_000, 1, 65_535].map((port) => ({ address: '2001:db8::1', port }));
+  const locals = [undefined, { address: '2001:db8::2', port: 7 }];
+  const given = [0, 9, 10, 99, 100, 65_507].flatMap((size, nth) =>
+    peers.flatMap((remote) =>
+      locals.map((local) => ({ data: Buffer.alloc(size, 'a"'), remote, local, timeMs: 1000 * nth + 0.001 * nth })),
+    ),
+  );
+  for (const one of [...given, ...given]) lines.write(one, chunk);
+  const expected = given.map(({ data, remote, local, timeMs }, index) => {
+    const own = local === undefined ? { local: '[::]:8000' } : { to: '[2001:db8::2]:7' };
+    const time = `1970-01-01T00:00:0${(timeMs / 1000) | 0}.00000${Math.floor(index / 6)}Z`;
+    const ends = { from: `[2001:db8::1]:${remote.port}`, ...own };
+    return JSON.stringify({ v: 1, type: 'datagram', time, dir: 'in', ...ends, size: data.length, data: String(data) });
+  });
+  expect(chunk.take().toString().split('\n')).toEqual([...expected, ...expected, '']);
 });
 
 test('an event has version, type and time before its own fields, and hostile text in them is escaped', () => {

@@ -1,10 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
-import { jsonlRecord } from '../../src/record/formats/jsonl-writer.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { readCapture } from '../../src/record/reader.js';
-import { Blocks, comparable, pcapFile, pcapRecord, readAll } from './files.js';
+import { Blocks, comparable, jsonlRecord, pcapFile, pcapRecord, readAll } from './files.js';
 
 const datagrams = ['', 'hello', 'the last'].map((text, n) => ({
   timeMs: 1_800_000_000_000 + n,

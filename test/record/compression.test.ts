@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
-import { jsonlRecord } from '../../src/record/formats/jsonl-writer.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { readCapture } from '../../src/record/reader.js';
 import { SkipTally } from '../../src/record/skip-tally.js';
@@ -9,7 +8,7 @@ import { filter } from '../support/capturing.js';
 import { testWith } from '../support/peers.js';
 import { holdsAsync } from '../support/property.js';
 import { datagrams } from './arbitraries.js';
-import { comparable, pcapRecord, readAll } from './files.js';
+import { comparable, jsonlRecord, pcapRecord, readAll } from './files.js';
 
 // The declarations are those of Node 20, which has no zstd.
 const { zstdCompressSync } = zlib as { zstdCompressSync?: (data: Uint8Array) => Buffer };

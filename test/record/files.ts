@@ -1,6 +1,7 @@
 /** Makes recordings byte by byte, and reads them with udpcat's reader. */
 import { CaptureError } from '../../src/record/capture-error.js';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
+import { jsonlFormat } from '../../src/record/formats/jsonl-writer.js';
 import { PcapRecords } from '../../src/record/formats/pcap-writer.js';
 import { readCapture } from '../../src/record/reader.js';
 import { type Skipped, SkipTally } from '../../src/record/skip-tally.js';
@@ -11,6 +12,14 @@ export function pcapRecord(datagram: CapturedDatagram): Buffer {
   const chunk = new ChunkBuilder();
   new PcapRecords().write(datagram, chunk);
   return chunk.take();
+}
+
+/** Returns a datagram as a line of a `.jsonl` recording. */
+export function jsonlRecord({ timeMs, source, destination, data }: CapturedDatagram, dir: 'in' | 'out'): string {
+  const [remote, bound] = dir === 'in' ? [source, destination] : [destination, source];
+  const chunk = new ChunkBuilder();
+  jsonlFormat(dir, bound)({ timeMs, data, remote, local: undefined }, chunk);
+  return chunk.take().toString();
 }
 
 /** The result of reading a recording. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { jsonlRecord } from '../../src/record/formats/jsonl-writer.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { cpuTimeMs } from '../support/cpu-time.js';
 import { HANG_MS } from '../support/limits.js';
@@ -12,11 +11,12 @@ import {
   fragmentHeader,
   ipv4,
   ipv6,
+  jsonlRecord,
   pcapFile,
-  type PcapOptions,
   pcapRecord,
   readAll,
   tag,
+  type PcapOptions,
   udp,
 } from './files.js';
 

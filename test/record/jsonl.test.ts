@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { jsonlRecord } from '../../src/record/formats/jsonl-writer.js';
 import { holdsAsync } from '../support/property.js';
 import { datagrams } from './arbitraries.js';
-import { comparable, readAll } from './files.js';
+import { comparable, jsonlRecord, readAll } from './files.js';
 
 const line = (fields: object): Buffer =>
   Buffer.from(

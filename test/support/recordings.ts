@@ -6,10 +6,9 @@ import { afterAll } from '@jest/globals';
 import { formatEndpoint } from '../../src/net/index.js';
 import { CaptureError } from '../../src/record/capture-error.js';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
-import { jsonlRecord } from '../../src/record/formats/jsonl-writer.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { readCapture } from '../../src/record/reader.js';
-import { pcapRecord } from '../record/files.js';
+import { jsonlRecord, pcapRecord } from '../record/files.js';
 import type { Family } from './sockets.js';
 
 const END = { client: ['192.0.2.7', '2001:db8::7'], server: ['192.0.2.53', '2001:db8::53'] } as const;

@@ -1,50 +1,71 @@
 import type { ChunkBuilder } from '../chunk-builder.js';
-import { describe, type OutputFormat } from './format.js';
+import { Header, type OutputFormat } from './format.js';
 
 /** Writes payloads as `hexdump -C -v` does, below a line with time, addresses and size, unless `header` is false. */
 export const dump: OutputFormat = {
-  create: (options) => (datagram, chunk) => {
-    const { header = true } = options;
-    if (header) chunk.text(`${describe(datagram, options)}\n`);
-    writeDump(datagram.data, chunk);
-    // Without its header, an empty datagram would leave no trace.
-    if (!header && datagram.data.length === 0) chunk.text(`${formatOffset(0)}\n`);
+  create: (options) => {
+    const header = options.header === false ? undefined : new Header(options);
+    return (datagram, chunk) => {
+      header?.write(datagram, chunk);
+      if (header !== undefined) chunk.byte(NEWLINE);
+      writeDump(datagram.data, chunk);
+      // Without its header, an empty datagram would leave no trace.
+      if (header === undefined && datagram.data.length === 0) writeOffset(0, chunk);
+    };
   },
 };
 
 const NEWLINE = 0x0a;
 const BYTES_A_LINE = 16;
+const OFFSET_DIGITS = 8;
 /** First column of the bytes. Each byte takes three columns, and a space separates the two halves of the line. */
 const BYTES_COLUMN = 10;
 /** First column of the printable characters. */
 const GUTTER_COLUMN = 60;
-const HEX_DIGITS = Buffer.from('0123456789abcdef');
-const [SPACE, DOT, BAR, TILDE] = [0x20, 0x2e, 0x7c, 0x7e];
-
-/** The current line. Its memory is reused for all lines. */
-const dumpLine = Buffer.alloc(GUTTER_COLUMN + BYTES_A_LINE + '||\n'.length);
+const BAR = 0x7c;
+/** A line without digits and characters. */
+const BLANK_LINE = Buffer.alloc(GUTTER_COLUMN + BYTES_A_LINE + '||\n'.length, ' ');
 
 /** Writes lines of an offset, two groups of eight bytes, and printable ASCII. The last line is the length. */
 function writeDump(data: Uint8Array, chunk: ChunkBuilder): void {
-  for (let offset = 0; offset < data.length; offset += BYTES_A_LINE) {
-    dumpLine.fill(SPACE);
-    dumpLine.write(formatOffset(offset), 'latin1');
-    let column = BYTES_COLUMN;
-    let gutter = GUTTER_COLUMN;
-    dumpLine[gutter++] = BAR;
-    for (const byte of data.subarray(offset, offset + BYTES_A_LINE)) {
-      dumpLine[column] = HEX_DIGITS[byte >> 4] ?? 0;
-      dumpLine[column + 1] = HEX_DIGITS[byte & 0xf] ?? 0;
-      column += gutter === GUTTER_COLUMN + BYTES_A_LINE / 2 ? 4 : 3;
-      dumpLine[gutter++] = byte >= SPACE && byte <= TILDE ? byte : DOT;
-    }
-    dumpLine[gutter++] = BAR;
-    dumpLine[gutter++] = NEWLINE;
-    chunk.bytes(dumpLine.subarray(0, gutter));
-  }
-  if (data.length > 0) chunk.text(`${formatOffset(data.length)}\n`);
+  for (let offset = 0; offset < data.length; offset += BYTES_A_LINE) writeLine(data, offset, chunk);
+  if (data.length > 0) writeOffset(data.length, chunk);
 }
 
-function formatOffset(offset: number): string {
-  return offset.toString(16).padStart(8, '0');
+function writeLine(data: Uint8Array, offset: number, chunk: ChunkBuilder): void {
+  const from = chunk.begin(BLANK_LINE.length);
+  const { buffer } = chunk;
+  buffer.set(BLANK_LINE, from);
+  writeHex(offset, OFFSET_DIGITS, buffer, from);
+  let column = from + BYTES_COLUMN;
+  let gutter = from + GUTTER_COLUMN;
+  buffer[gutter++] = BAR;
+  const end = Math.min(data.length, offset + BYTES_A_LINE);
+  for (let nth = offset; nth < end; nth += 1) {
+    const byte = data[nth] as number;
+    buffer[column] = hexDigit(byte >> 4);
+    buffer[column + 1] = hexDigit(byte & 0xf);
+    column += nth === offset + BYTES_A_LINE / 2 - 1 ? 4 : 3;
+    buffer[gutter++] = byte >= 0x20 && byte <= 0x7e ? byte : 0x2e;
+  }
+  buffer[gutter++] = BAR;
+  buffer[gutter++] = NEWLINE;
+  chunk.end(gutter);
+}
+
+function writeOffset(offset: number, chunk: ChunkBuilder): void {
+  const at = chunk.begin(OFFSET_DIGITS);
+  chunk.end(writeHex(offset, OFFSET_DIGITS, chunk.buffer, at));
+  chunk.byte(NEWLINE);
+}
+
+/** Writes a whole number in hex with as many digits. Returns the offset behind it. */
+function writeHex(value: number, digits: number, buffer: Uint8Array, at: number): number {
+  for (let nth = 0; nth < digits; nth += 1) buffer[at + nth] = hexDigit((value >> (4 * (digits - 1 - nth))) & 0xf);
+  return at + digits;
+}
+
+/** The ASCII code of a hex digit, 0 to 15. */
+function hexDigit(value: number): number {
+  return value + (value < 10 ? 0x30 : 0x57);
 }

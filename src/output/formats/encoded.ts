@@ -1,6 +1,8 @@
 import { type OutputFormat, withMeta } from './format.js';
 
 /** Writes a line of hex digits for each datagram. */
+const NEWLINE = 0x0a;
+
 export const hex: OutputFormat = encoded('hex');
 
 /** Writes a line of base64 for each datagram. */
@@ -10,7 +12,8 @@ function encoded(encoding: 'hex' | 'base64'): OutputFormat {
   return {
     create: (options) =>
       withMeta(({ data }, chunk) => {
-        chunk.text(`${asBuffer(data).toString(encoding)}\n`);
+        chunk.ascii(asBuffer(data).toString(encoding));
+        chunk.byte(NEWLINE);
       }, options),
   };
 }

@@ -1,7 +1,12 @@
 import { type Datagram, type Endpoint, formatEndpoint } from '../../net/index.js';
-import { formatMs, formatTime } from '../../text/time.js';
+import { writeNumber } from '../../text/digits.js';
+import { formatMs, TIME_BYTES, writeTime } from '../../text/time.js';
 import type { ChunkBuilder } from '../chunk-builder.js';
+import { PairTexts } from '../pair-texts.js';
 import type { Palette } from '../palette.js';
+
+/** The digits of the largest size of a payload. */
+const MOST_DIGITS = 5;
 
 /** Writes one datagram into a chunk. */
 export type Format = (datagram: Datagram, chunk: ChunkBuilder) => void;
@@ -48,19 +53,46 @@ export function withMeta(write: Format, options: FormatOptions): Format {
       write(datagram, chunk);
     };
   }
+  const header = new Header(options);
   return (datagram, chunk) => {
-    chunk.text(`${describe(datagram, options)}: `);
+    header.write(datagram, chunk);
+    chunk.ascii(': ');
     write(datagram, chunk);
   };
 }
 
-/** Returns the time, addresses, size and, if known, round-trip time of a datagram as one line, without a newline. */
-export function describe(datagram: Datagram, options: FormatOptions): string {
-  const { remote, local, data, timeMs } = datagram;
-  const { bound, palette } = options;
-  const rtt = describeRtt(datagram, options);
-  const addresses = `${formatEndpoint(remote)} > ${formatEndpoint(local ?? bound)}`;
-  return `${palette.dim(formatTime(timeMs))} ${palette.cyan(addresses)} ${data.length} ${data.length === 1 ? 'byte' : 'bytes'}${rtt === '' ? '' : `, ${rtt}`}`;
+/** Writes the time, addresses, size and, if known, round-trip time of datagrams. */
+export class Header {
+  readonly #options: FormatOptions;
+  /** Time, of which only the place is known, and addresses. */
+  readonly #heads: PairTexts;
+  /** The offset of the time in a head: the codes of its colour stand before it. */
+  readonly #timeAt: number;
+
+  constructor(options: FormatOptions) {
+    this.#options = options;
+    const { bound, palette } = options;
+    const blanks = ' '.repeat(TIME_BYTES);
+    const time = palette.dim(blanks);
+    this.#timeAt = time.indexOf(blanks);
+    this.#heads = new PairTexts((remote, local = bound) => {
+      return `${time} ${palette.cyan(`${formatEndpoint(remote)} > ${formatEndpoint(local)}`)} `;
+    });
+  }
+
+  /** Writes the header of a datagram, without a newline. */
+  write(datagram: Datagram, chunk: ChunkBuilder): void {
+    const { remote, local, data, timeMs } = datagram;
+    const head = this.#heads.of(remote, local);
+    const at = chunk.begin(head.length + MOST_DIGITS);
+    const { buffer } = chunk;
+    buffer.set(head, at);
+    writeTime(timeMs, buffer, at + this.#timeAt);
+    chunk.end(writeNumber(data.length, buffer, at + head.length));
+    chunk.ascii(data.length === 1 ? ' byte' : ' bytes');
+    const rtt = describeRtt(datagram, this.#options);
+    if (rtt !== '') chunk.ascii(`, ${rtt}`);
+  }
 }
 
 function describeRtt(datagram: Datagram, { rttMs }: FormatOptions): string {

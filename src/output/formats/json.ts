@@ -1,12 +1,13 @@
-import { formatDatagram } from '../json-lines.js';
+import { JsonDatagrams } from '../json-datagrams.js';
 import type { OutputFormat } from './format.js';
 
 /** Writes a line of JSON for each datagram, and for each event between them. */
 export const json: OutputFormat = {
-  create:
-    ({ bound }) =>
-    (datagram, chunk) => {
-      chunk.text(formatDatagram(datagram, 'in', bound));
-    },
+  create: ({ bound }) => {
+    const lines = new JsonDatagrams('in', bound);
+    return (datagram, chunk) => {
+      lines.write(datagram, chunk);
+    };
+  },
   hasEvents: true,
 };

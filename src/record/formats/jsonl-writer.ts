@@ -1,15 +1,16 @@
+import { isWildcard } from '../../net/address/endpoint.js';
 import type { Endpoint } from '../../net/index.js';
-import { formatDatagram } from '../../output/json-lines.js';
-import type { CapturedDatagram } from '../captured-datagram.js';
+import type { Format } from '../../output/formats/format.js';
+import { JsonDatagrams } from '../../output/json-datagrams.js';
 
 /**
- * Formats a datagram as a line of a `.jsonl` recording, newline included. A wildcard address becomes the field `local`.
+ * Makes a writer of datagrams as lines of a `.jsonl` recording. A datagram without its own local address has the bound one. A
+ * wildcard address becomes the field `local`.
  */
-export function jsonlRecord({ timeMs, source, destination, data }: CapturedDatagram, dir: 'in' | 'out'): string {
-  const [remote, own] = dir === 'in' ? [source, destination] : [destination, source];
-  return formatDatagram({ data, remote, local: isWildcard(own) ? undefined : own, timeMs }, dir, own);
-}
-
-function isWildcard({ address }: Endpoint): boolean {
-  return address === '::' || address === '0.0.0.0';
+export function jsonlFormat(dir: 'in' | 'out', bound: Endpoint): Format {
+  const lines = new JsonDatagrams(dir, bound);
+  const known = isWildcard(bound.address) ? undefined : bound;
+  return ({ data, remote, local = known, timeMs }, chunk) => {
+    lines.write({ data, remote, local, timeMs }, chunk);
+  };
 }

@@ -50,17 +50,10 @@ async function loadPcap(): Promise<RecordFormat> {
 }
 
 async function loadJsonl(): Promise<RecordFormat> {
-  const { jsonlRecord } = await import('./jsonl-writer.js');
+  const { jsonlFormat } = await import('./jsonl-writer.js');
   return {
     header: new Uint8Array(),
-    formats: (bound) => ({
-      in: ({ timeMs, data, remote, local = bound }, chunk) => {
-        chunk.text(jsonlRecord({ timeMs, data, source: remote, destination: local }, 'in'));
-      },
-      out: ({ timeMs, data, remote, local = bound }, chunk) => {
-        chunk.text(jsonlRecord({ timeMs, data, source: local, destination: remote }, 'out'));
-      },
-    }),
+    formats: (bound) => ({ in: jsonlFormat('in', bound), out: jsonlFormat('out', bound) }),
     examine: async (view, from) => (await import('./jsonl-examination.js')).examineJsonl(view, from),
   };
 }
