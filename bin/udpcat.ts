@@ -3,16 +3,16 @@ import './ignore-signals.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
-import { COMMAND_NAMES, SEPARATE_COMMANDS } from '../src/commands/names.js';
+import { COMMAND_NAMES } from '../src/commands/names.js';
 import { nameOf, readKept, writeKept } from './kept-code.js';
 
 /**
- * Runs `main.cjs` or `main-all.cjs` with the compiled code that an earlier run has kept, because compiling takes longer
+ * Runs `main.cjs` with the compiled code that an earlier run has kept, because compiling takes longer
  * than all the rest of a `send` of one datagram. Without kept code the command is compiled anew, and the code is kept at
  * the end.
  */
 function launch(): void {
-  const file = join(__dirname, isSeparate(process.argv) ? 'main-all.cjs' : 'main.cjs');
+  const file = join(__dirname, 'main.cjs');
   const program = readFileSync(file);
   const name = nameOf(kindOf(process.argv), program);
   const cachedData = name && readKept(name);
@@ -24,11 +24,6 @@ function launch(): void {
   }
   const main = script.runInThisContext() as (require: NodeJS.Require, directory: string) => void;
   main(require, __dirname);
-}
-
-/** Whether `main-all.cjs` runs the command, see {@link SEPARATE_COMMANDS}. */
-function isSeparate([, , command]: readonly string[]): boolean {
-  return SEPARATE_COMMANDS.some((name) => name === command);
 }
 
 /** Matches the options with which `send` sends more than once, mostly with the linux engine. */

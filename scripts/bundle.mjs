@@ -4,6 +4,7 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
+import { bundleSeparately } from './separate.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -62,28 +63,17 @@ const isPackage = (specifier) => /^[^./#]/.test(specifier) && !specifier.include
 /** Matches `./vendor/NAME.js`: a module of src that only exports the parts of a package that udpcat uses. */
 const SELECTION = /^\.\/vendor\/([\w-]+)\.js$/;
 
-/** Leaves out commands that `bin/udpcat.ts` starts from `main-all.cjs`: every run of the others would read their code. */
-const withoutCommands = {
-  name: 'without-commands',
-  setup(build) {
-    build.onResolve({ filter: /^\.\/(watch|completion)\.js$/ }, ({ path, importer, kind }) => {
-      if (kind !== 'dynamic-import' || !/[\\/]src[\\/]commands[\\/]index\.ts$/.test(importer)) return undefined;
-      return { path, namespace: 'left-out' };
-    });
-    // A usage error of another command declares all commands, to name the one that has the option. These then have none.
-    build.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
-      contents: 'export const declareWatch = () => {}, declareCompletion = () => {}, runWatch = undefined;',
-    }));
-  },
-};
-
 /**
- * Bundles `bin/main.ts` to `<outdir>/main.cjs` (without `watch` and `completion`) and to `main-all.cjs` (all commands),
- * `bin/udpcat.ts`, which starts one of them, to `udpcat.cjs`, and `bin/examine.ts`, the code of a thread, to `examine.cjs`. A package with a static import becomes part of these files. `import('package')`
- * and `import('./vendor/NAME.js')` become `<outdir>/vendor/<package or NAME>.cjs`. The `dependencies` and
- * `optionalDependencies` of package.json are not bundled.
+ * Bundles these files:
  *
- * `import()` becomes `require()`, so the default export of a package is its whole `module.exports`.
+ * - `bin/udpcat.ts`, which starts the command, to `<outdir>/udpcat.cjs`;
+ * - `bin/main.ts`, the command, to `main.cjs`, and the code of its separate commands to `separate.cjs`, see separate.mjs;
+ * - `bin/examine.ts`, the code of a thread, to `examine.cjs`;
+ * - `import('package')` and `import('./vendor/NAME.js')` to `vendor/<package or NAME>.cjs`.
+ *
+ * A package with a static import becomes part of the files that import it. The `dependencies` and `optionalDependencies`
+ * of package.json are not bundled. `import()` becomes `require()`, so the default export of a package is its whole
+ * `module.exports`.
  *
  * @param {object} options
  * @param {string} options.outdir folder of the result; it is emptied first
@@ -129,17 +119,10 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     supported: { 'dynamic-import': false },
     banner: { js: banner },
     external: outside,
-  };
-  const { metafile } = await esbuild.build({
-    ...command,
-    entryPoints: ['bin/main.ts', 'bin/examine.ts'],
-    plugins: [...plugins, withoutCommands, lazyPackages],
-  });
-  const { metafile: ofAll } = await esbuild.build({
-    ...command,
-    entryPoints: { 'main-all': 'bin/main.ts' },
     plugins: [...plugins, lazyPackages],
-  });
+  };
+  const ofCommand = await bundleSeparately(command);
+  const { metafile: ofExaminer } = await esbuild.build({ ...command, entryPoints: ['bin/examine.ts'] });
   const { metafile: ofVendors } = await esbuild.build({
     ...shared,
     entryPoints: Object.fromEntries(vendors),
@@ -148,7 +131,7 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     sourcemap,
     alias,
   });
-  return [metafile, ofAll, ofVendors];
+  return [...ofCommand, ofExaminer, ofVendors];
 }
 
 /**

@@ -16,7 +16,7 @@ const ALLOWED = [
   /^CHANGELOG\.md$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/udpcat\.1$/,
-  /^dist\/bin\/(udpcat|main|main-all|examine)\.cjs$/,
+  /^dist\/bin\/(udpcat|main|separate|examine)\.cjs$/,
   /^dist\/bin\/vendor\/[\w.@-]+\.cjs$/,
   /^dist\/net\/[\w/-]+\.(js|d\.ts)$/,
 ];
@@ -24,19 +24,16 @@ const REQUIRED = [
   'README.md',
   'LICENSE',
   'dist/bin/udpcat.cjs',
-  'dist/bin/main-all.cjs',
   'dist/bin/main.cjs',
+  'dist/bin/separate.cjs',
   'dist/bin/examine.cjs',
   'dist/udpcat.1',
   'dist/net/index.js',
   'dist/net/index.d.ts',
 ];
 
-/**
- * The most bytes that the tarball may have. `main-all.cjs` holds the code of `main.cjs` a second time, with that of `watch`:
- * about 160 KiB, so that no other command reads the code of `watch` when it starts.
- */
-const MOST_PACKED = 512 * 1024;
+/** The most bytes that the tarball may have. */
+const MOST_PACKED = 352 * 1024;
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-package-'));
 const user = join(folder, 'user');

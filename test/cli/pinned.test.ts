@@ -75,6 +75,7 @@ describe('the error of', () => {
       ['serve', '--exec', 'no-such-program'],
       ['serve', '--rules', 'no/such/file'],
       ['echo', '--reply', 'x'],
+      ['serve', '--on-change', 'x'],
       ['send'],
       ['send', '8000x'],
       ['send', '*:8000', 'a'],
