@@ -7,11 +7,12 @@ const SEQUENCE_OFFSET = 10;
 const FIELD_BYTES = 6;
 /** Bytes of the header. A shorter payload has no header. */
 export const HEADER_BYTES = 16;
-const MAX_RUN = 2 ** 48;
+/** The numbers of runs and transmissions are below this. */
+const MAX_NUMBER = 2 ** 48;
 /** The maximum number of bytes of the payloads that one call of `take` returns. */
 const POOL_BYTES = 1024 * 1024;
-/** A reply with at least this many bytes of the run's number in their place is an echo, even if other bytes differ. */
-const LEAST_LIKENESS = 3;
+/** A payload with at least this many bytes of the run's number in their place is one of the run, even if other bytes differ. */
+export const LEAST_LIKENESS = 3;
 
 /** The header of a generated payload, decoded. */
 export interface PayloadHeader {
@@ -21,6 +22,8 @@ export interface PayloadHeader {
   readonly sequence: number;
   /** Whether the checksum is right: no byte of the payload was changed, added or cut off. */
   readonly intact: boolean;
+  /** CRC-32 of the bytes behind the header. */
+  readonly patternCheck: number;
 }
 
 /**
@@ -50,7 +53,7 @@ export class NumberedPayloads implements Rounds {
    * @param bytes Size of each payload.
    * @param run The number of the run, below 2^48. Default: random.
    */
-  constructor(bytes: number, run = Math.floor(Math.random() * MAX_RUN)) {
+  constructor(bytes: number, run = Math.floor(Math.random() * MAX_NUMBER)) {
     const numbered = bytes >= HEADER_BYTES;
     this.run = numbered ? run : undefined;
     const runBytes = Buffer.alloc(FIELD_BYTES);
@@ -79,8 +82,7 @@ export class NumberedPayloads implements Rounds {
 
   /** Whether a reply is an echo of this run, even a corrupted or shortened one. A service's own response is not. */
   resembles(reply: Uint8Array): boolean {
-    const same = this.#runBytes.filter((byte, index) => reply[RUN_OFFSET + index] === byte);
-    return this.run !== undefined && same.length >= LEAST_LIKENESS;
+    return this.run !== undefined && likenessTo(this.run, reply) >= LEAST_LIKENESS;
   }
 }
 
@@ -97,13 +99,61 @@ function createPayload(runBytes: Uint8Array, pattern: Uint8Array): Payload {
   return { bytes, numbers: bytes.subarray(RUN_OFFSET, HEADER_BYTES) };
 }
 
-function readHeader(data: Uint8Array): PayloadHeader | undefined {
+/** Decodes the header of a payload. Undefined if the payload is shorter than a header. */
+export function readHeader(data: Uint8Array): PayloadHeader | undefined {
   if (data.length < HEADER_BYTES) return undefined;
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  const check = crc32(bytes.subarray(RUN_OFFSET, HEADER_BYTES), crc32(bytes.subarray(HEADER_BYTES)));
+  const bytes = asBuffer(data);
+  const patternCheck = crc32(bytes.subarray(HEADER_BYTES));
   return {
     run: bytes.readUIntBE(RUN_OFFSET, FIELD_BYTES),
     sequence: bytes.readUIntBE(SEQUENCE_OFFSET, FIELD_BYTES),
-    intact: bytes.readUInt32BE(0) === check,
+    intact: bytes.readUInt32BE(0) === crc32(bytes.subarray(RUN_OFFSET, HEADER_BYTES), patternCheck),
+    patternCheck,
   };
+}
+
+/** How many of the six bytes of a run's number a payload has in their place. */
+export function likenessTo(run: number, data: Uint8Array): number {
+  let same = 0;
+  let rest = run;
+  for (let at = SEQUENCE_OFFSET - 1; at >= RUN_OFFSET; at -= 1) {
+    if (data[at] === rest % 256) same += 1;
+    rest = Math.floor(rest / 256);
+  }
+  return same;
+}
+
+/**
+ * Finds the sequence number of a payload with wrong bytes. The checksum of the sender, if it is intact, fits one number only.
+ *
+ * @param data the first 16 bytes of the payload, or more; fewer if it was cut off
+ * @param run the number of the run that sent it
+ * @param patternCheck CRC-32 of the bytes behind the header, as the sender sent them
+ * @param likely the first of `count` successive numbers, which are tried after the one in the payload
+ * @returns `certain` if the checksum fits the number. Otherwise the number in the payload: undefined if it was cut off.
+ */
+export function findSequence(
+  data: Uint8Array,
+  run: number,
+  patternCheck: number,
+  { from, count }: { readonly from: number; readonly count: number },
+): { readonly sequence: number | undefined; readonly certain: boolean } {
+  const bytes = asBuffer(data);
+  const written = bytes.length < HEADER_BYTES ? undefined : bytes.readUIntBE(SEQUENCE_OFFSET, FIELD_BYTES);
+  const check = bytes.readUInt32BE(0);
+  const numbers = Buffer.alloc(2 * FIELD_BYTES);
+  numbers.writeUIntBE(run, 0, FIELD_BYTES);
+  const fits = (sequence: number): boolean => {
+    numbers.writeUIntBE(sequence, FIELD_BYTES, FIELD_BYTES);
+    return crc32(numbers, patternCheck) === check;
+  };
+  if (written !== undefined && fits(written)) return { sequence: written, certain: true };
+  for (let sequence = from; sequence < from + count && sequence < MAX_NUMBER; sequence += 1) {
+    if (fits(sequence)) return { sequence, certain: true };
+  }
+  return { sequence: written, certain: false };
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -46,7 +46,7 @@ export interface Run {
   readonly timeMs: number;
 }
 
-/** Counts of datagrams of one peer that arrived together, without their payloads. See `ServerOptions.onArrivals`. */
+/** Counts of datagrams of one peer that arrived together. See `ServerOptions.onArrivals`. */
 export interface Arrivals {
   /** The sender's address, see {@link Datagram}. */
   readonly remote: Endpoint;
@@ -60,6 +60,11 @@ export interface Arrivals {
   readonly largest: number;
   /** The time of reception in milliseconds since the epoch, see {@link Datagram}. */
   readonly timeMs: number;
+  /**
+   * The payloads, one after another, each of `largest` bytes; the last may have fewer. The socket overwrites them after the
+   * call of `onArrivals`: copy what is needed later.
+   */
+  readonly payloads: Uint8Array;
 }
 
 /**

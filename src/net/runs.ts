@@ -31,5 +31,5 @@ export function countOf(runs: readonly Run[]): number {
 /** The counts of one datagram. */
 export function arrivalOf({ remote, data, timeMs }: Datagram): Arrivals {
   const { length } = data;
-  return { remote, count: 1, bytes: length, smallest: length, largest: length, timeMs };
+  return { remote, count: 1, bytes: length, smallest: length, largest: length, timeMs, payloads: data };
 }

@@ -1,6 +1,10 @@
 import { type Arrivals, type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
+import { percentOf } from '../check/percent.js';
 import { formatRate } from '../text/quantity.js';
 import { formatTime } from '../text/time.js';
+import { describeCounts } from './counts-in-words.js';
+import { addCounts, NumberedPeer } from './numbered-peer.js';
+import type { NumberedCounts } from './numbered-run.js';
 import type { Flow } from './rate.js';
 
 /** How many peers have a row of their own, unless `--max-peers` sets another number. */
@@ -13,6 +17,9 @@ const LOOKED_FOR_EVERY_MS = 1000;
 const PEERS_IN_WORDS = 10;
 /** How many peers stand in JSON. */
 const PEERS_IN_JSON = 100;
+/** How many gaps in the numbers of payloads are remembered for each run of a peer. With more peers than usual they are fewer. */
+const MAX_GAPS = 512;
+const MIN_GAPS = 16;
 
 /** The datagrams of one peer, or of several peers together. */
 class Counts {
@@ -27,6 +34,24 @@ class Counts {
   /** When the first and the last datagram came, in ms since the epoch. */
   firstMs = Infinity;
   lastMs = -Infinity;
+  /** A datagram that comes at this time or later is to be read by {@link read} before it is counted. */
+  readFromMs = Infinity;
+  /** Reads numbered payloads. Undefined: no datagram is read. */
+  protected numbers: NumberedPeer | undefined;
+  /** The counts of numbered payloads that {@link merge} added. */
+  #numbered: NumberedCounts | undefined;
+
+  /** What the numbers of payloads show. Undefined if no payload had a number. */
+  get numbered(): NumberedCounts | undefined {
+    return addCounts([this.#numbered, this.numbers?.counts]);
+  }
+
+  /** Reads a datagram that is not counted yet. @param together how many datagrams of its run were not counted either */
+  read(data: Uint8Array, timeMs: number, together = 0): void {
+    if (this.numbers === undefined) return;
+    const lastMs = together === 0 ? this.lastMs : timeMs;
+    this.readFromMs = this.numbers.read(data, timeMs, this.received + together, lastMs);
+  }
 
   count(size: number, timeMs: number): void {
     this.received += 1;
@@ -38,7 +63,8 @@ class Counts {
     if (timeMs > this.lastMs) this.lastMs = timeMs;
   }
 
-  add(other: Omit<Counts, 'count' | 'add' | 'perSecond'>): void {
+  /** Adds the counts of datagrams. */
+  add(other: Sums): void {
     this.received += other.received;
     this.bytes += other.bytes;
     this.responses += other.responses;
@@ -48,6 +74,12 @@ class Counts {
     this.lastMs = Math.max(this.lastMs, other.lastMs);
   }
 
+  /** Adds all counts of a peer. */
+  merge(other: Counts): void {
+    this.add(other);
+    this.#numbered = addCounts([this.#numbered, other.numbered]);
+  }
+
   /** Datagrams a second from the first to the last; undefined for a single one. */
   get perSecond(): number | undefined {
     const seconds = (this.lastMs - this.firstMs) / 1000;
@@ -55,12 +87,16 @@ class Counts {
   }
 }
 
+type Sums = Pick<Counts, 'received' | 'bytes' | 'responses' | 'smallest' | 'largest' | 'firstMs' | 'lastMs'>;
+
 class Peer extends Counts {
   readonly remote: Endpoint;
 
-  constructor(remote: Endpoint) {
+  constructor(remote: Endpoint, maxGaps: number) {
     super();
     this.remote = remote;
+    this.numbers = new NumberedPeer(maxGaps);
+    this.readFromMs = -Infinity;
   }
 }
 
@@ -78,6 +114,13 @@ export interface PeerFields {
   readonly last: string;
   /** Datagrams a second from the first to the last; absent for a single one. */
   readonly perSecond?: number;
+  /** Numbered payloads: see {@link NumberedCounts}. Absent if the peer sent none. */
+  readonly lost?: number;
+  /** The lost payloads in percent. */
+  readonly lossPercent?: number;
+  readonly duplicated?: number;
+  readonly reordered?: number;
+  readonly corrupted?: number;
 }
 
 /** The table as it stands in JSON. The rows add up to the totals of the run. */
@@ -101,6 +144,7 @@ export class PeerTable {
   /** By address and port. The formatted endpoint is no key, because to format it for every datagram takes too long. */
   readonly #known = new Map<string, Map<number, Peer>>();
   readonly #maxPeers: number;
+  readonly #maxGaps: number;
   #peers: Peer[] = [];
   #lookedForExpiredMs = -Infinity;
   /** All peers without a row of their own. */
@@ -115,6 +159,7 @@ export class PeerTable {
   constructor(responds: boolean, maxPeers = MAX_PEERS) {
     this.#responds = responds;
     this.#maxPeers = maxPeers;
+    this.#maxGaps = Math.max(MIN_GAPS, Math.min(MAX_GAPS, Math.floor((MAX_GAPS * MAX_PEERS) / maxPeers)));
   }
 
   /** How many peers have a row of their own. */
@@ -129,13 +174,24 @@ export class PeerTable {
 
   /** Counts received datagrams. */
   count(batch: readonly Datagram[]): void {
-    for (const { remote, data, timeMs } of batch) this.#of(remote, timeMs).count(data.length, timeMs);
+    for (const { remote, data, timeMs } of batch) {
+      const counts = this.#of(remote, timeMs);
+      if (timeMs >= counts.readFromMs) counts.read(data, timeMs);
+      counts.count(data.length, timeMs);
+    }
   }
 
-  /** Counts received datagrams of one peer that arrived together, without their payloads. */
-  countTogether({ remote, count, bytes, smallest, largest, timeMs }: Arrivals): void {
-    const counts = { received: count, bytes, responses: 0, smallest, largest, firstMs: timeMs, lastMs: timeMs };
-    this.#of(remote, timeMs).add(counts);
+  /** Counts received datagrams of one peer that arrived together. */
+  countTogether(arrivals: Arrivals): void {
+    const { remote, count, bytes, smallest, largest, timeMs } = arrivals;
+    const peer = this.#of(remote, timeMs);
+    if (timeMs >= peer.readFromMs) {
+      const { payloads } = arrivals;
+      for (let nth = 0; nth < count && timeMs >= peer.readFromMs; nth += 1) {
+        peer.read(payloads.subarray(nth * largest, (nth + 1) * largest), timeMs, nth);
+      }
+    }
+    peer.add({ received: count, bytes, responses: 0, smallest, largest, firstMs: timeMs, lastMs: timeMs });
   }
 
   /** Counts a response to a peer. */
@@ -159,7 +215,7 @@ export class PeerTable {
     if (timeMs === undefined) return this.#others;
     if (this.#peers.length >= this.#maxPeers) this.#expire(timeMs);
     if (this.#peers.length >= this.#maxPeers) return this.#others;
-    const peer = new Peer(remote);
+    const peer = new Peer(remote, this.#maxGaps);
     this.#peers.push(peer);
     this.#know(peer);
     return peer;
@@ -177,7 +233,7 @@ export class PeerTable {
     if (Math.abs(timeMs - this.#lookedForExpiredMs) < LOOKED_FOR_EVERY_MS) return;
     this.#lookedForExpiredMs = timeMs;
     const isExpired = ({ lastMs }: Peer): boolean => timeMs - lastMs >= EXPIRES_AFTER_MS;
-    for (const peer of this.#peers.filter(isExpired)) this.#others.add(peer);
+    for (const peer of this.#peers.filter(isExpired)) this.#others.merge(peer);
     this.#peers = this.#peers.filter((peer) => !isExpired(peer));
     this.#known.clear();
     for (const peer of this.#peers) this.#know(peer);
@@ -221,8 +277,8 @@ export class PeerTable {
   #ranked(most: number): { readonly first: readonly Peer[]; readonly others: Counts } {
     const ranked = this.#peers.toSorted((a, b) => b.received - a.received);
     const others = new Counts();
-    for (const peer of ranked.slice(most)) others.add(peer);
-    others.add(this.#others);
+    for (const peer of ranked.slice(most)) others.merge(peer);
+    others.merge(this.#others);
     return { first: ranked.slice(0, most), others };
   }
 
@@ -231,7 +287,7 @@ export class PeerTable {
   }
 
   #fieldsOf(counts: Counts): PeerFields {
-    const { received, bytes, responses, smallest, largest, firstMs, lastMs, perSecond } = counts;
+    const { received, bytes, responses, smallest, largest, firstMs, lastMs, perSecond, numbered } = counts;
     return {
       received,
       bytes,
@@ -241,19 +297,37 @@ export class PeerTable {
       first: formatTime(firstMs),
       last: formatTime(lastMs),
       ...(perSecond !== undefined && { perSecond: Math.round(perSecond * 1000) / 1000 }),
+      ...(numbered !== undefined && fieldsOfNumbered(numbered)),
     };
   }
 
   #describe(counts: Counts): string {
-    const { received, bytes, responses, smallest, largest, firstMs, lastMs, perSecond } = counts;
+    const { received, bytes, responses, smallest, largest, firstMs, lastMs, perSecond, numbered } = counts;
     const sizes = smallest === largest ? '' : ` (${smallest} to ${largest} each)`;
     const times = firstMs === lastMs ? formatTime(firstMs) : `${formatTime(firstMs)} to ${formatTime(lastMs)}`;
     return [
       `${received} received`,
       `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}${sizes}`,
       ...(this.#responds ? [`${responses} answered`] : []),
+      ...(numbered === undefined ? [] : describeNumbered(numbered)),
       ...(perSecond === undefined ? [] : [formatRate(perSecond)]),
       times,
     ].join(', ');
   }
+}
+
+function fieldsOfNumbered({ sent, lost, duplicated, reordered, corrupted }: NumberedCounts): Partial<PeerFields> {
+  return { lost, lossPercent: percentOf(lost, sent), duplicated, reordered, corrupted };
+}
+
+/** The lost payloads, and every other count above 0. */
+function describeNumbered({ sent, lost, duplicated, reordered, corrupted }: NumberedCounts): readonly string[] {
+  return [
+    `${lost} lost (${percentOf(lost, sent)}%)`,
+    ...describeCounts([
+      { count: duplicated, says: 'duplicated' },
+      { count: reordered, says: 'reordered' },
+      { count: corrupted, says: 'corrupted' },
+    ]),
+  ];
 }

@@ -27,7 +27,7 @@ describe('a numbered payload', () => {
         const payloads = new NumberedPayloads(size, run);
         const payload = one(payloads, sequence);
         expect(payload).toHaveLength(size);
-        expect(payloads.read(payload)).toEqual({ run, sequence, intact: true });
+        expect(payloads.read(payload)).toMatchObject({ run, sequence, intact: true });
       }),
     );
   });

@@ -60,12 +60,18 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
 
     test('only counts what arrives where that is asked for: every datagram, and the bytes of each', async () => {
       const told: Arrivals[] = [];
+      const payloads: Buffer[] = [];
       const beforeMs = Date.now();
-      await using server = await startUdpServer(local, { maxReadQueue: 1, onArrivals: (some) => told.push(some) });
+      const onArrivals = (some: Arrivals): void => {
+        told.push(some);
+        payloads.push(Buffer.from(some.payloads));
+      };
+      await using server = await startUdpServer(local, { maxReadQueue: 1, onArrivals });
       await using one = await openUdpConnection(server.local);
       await using other = await openUdpConnection(server.local);
       const sizes = [...Array<number>(40).fill(100), 7, 0, 2000, ...Array<number>(40).fill(3), 1];
-      for (const client of [one, other]) await client.sendBatch(sizes.map((size) => Buffer.alloc(size)));
+      const sent = sizes.map((size, nth) => Buffer.alloc(size, nth + 1));
+      for (const client of [one, other]) await client.sendBatch(sent);
       server.close();
       expect(await server.batches().next()).toEqual({ done: true, value: undefined });
       for (const { local: remote } of [one, other]) {
@@ -73,6 +79,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
         const sum = (of: (some: Arrivals) => number): number => own.reduce((all, some) => all + of(some), 0);
         expect(own.every((some) => some.remote.address === host)).toBe(true);
         expect(sum(({ count }) => count)).toBe(sizes.length);
+        expect(Buffer.concat(own.map((some) => payloads[told.indexOf(some)]!))).toEqual(Buffer.concat(sent));
         expect(sum(({ bytes }) => bytes)).toBe(sizes.reduce((all, size) => all + size, 0));
         expect(Math.min(...own.map(({ smallest }) => smallest))).toBe(0);
         expect(Math.max(...own.map(({ largest }) => largest))).toBe(2000);

@@ -2,7 +2,8 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { parseCidr } from '../../src/guard/access-list.js';
 import { ResponsePolicy } from '../../src/guard/response-policy.js';
-import { type Datagram, type EngineName, formatEndpoint } from '../../src/net/index.js';
+import { NumberedPayloads } from '../../src/input/numbered-payload.js';
+import { type Datagram, type EngineName, formatEndpoint, openUdpConnection } from '../../src/net/index.js';
 import { type Responder, respondEach, type Sink } from '../../src/responders/responder.js';
 import { createContext } from '../../src/run/context.js';
 import { ExitCode } from '../../src/run/exit-code.js';
@@ -150,6 +151,60 @@ describe.each(CASES)('a service with the $engine engine on IPv$family', ({ engin
     expect(await runService(plan, await createContext(io, plan), { meta: false })).toBe(ExitCode.failure);
     expect(jsonLines(stdout.text)).toMatchObject([{ type: 'error', code: 'OPEN_FAILED' }, { type: 'summary' }]);
   });
+});
+
+describe('what numbered payloads show of the way to a service', () => {
+  const OUTPUTS = ['none', 'raw', 'json'] as const;
+  const RUNS = OUTPUTS.flatMap((output) => CASES.map((one) => ({ ...one, output })));
+
+  /** Runs a service while `send` sends to it. Returns the peers of its summary. */
+  async function serveWhile(plan: ServicePlan, send: (address: string) => Promise<void>): Promise<readonly JsonLine[]> {
+    const { address, ended, stderr, stop } = await start({ ...plan, logFormat: 'json', stats: true });
+    await send(address);
+    stop.abort('SIGTERM');
+    expect(await ended).toBe(ExitCode.ok);
+    return jsonLines(stderr()).at(-1)?.['peers'] as readonly JsonLine[];
+  }
+
+  /** Copies of the payloads with these numbers. */
+  const payloadsOf = (generator: NumberedPayloads, numbers: readonly number[]): Buffer[] =>
+    numbers.map((number) => Buffer.from(generator.take(number, 1)[0]!));
+
+  test.each(RUNS)(
+    'is counted by peer and run: -o $output, $engine engine, IPv$family',
+    async ({ output, engine, family, local }) => {
+      const plan = servicePlan(local, { output, queueSize: 4096, socket: { engine } });
+      const first = payloadsOf(new NumberedPayloads(100), [0, 1, 2, 4, 3, 3, 7, 8]);
+      first[2]![50]! ^= 4;
+      const again = payloadsOf(new NumberedPayloads(200), [0, 2]);
+      const many = payloadsOf(
+        new NumberedPayloads(64),
+        Array.from({ length: 700 }, (_, number) => number),
+      );
+      await using one = await silentServer(family);
+      await using text = await silentServer(family);
+      const peers = await serveWhile(plan, async (address) => {
+        // Many datagrams of equal size: the linux engine sends and receives them together.
+        await using other = await openUdpConnection(address, { engine });
+        await other.sendBatch(many.slice(0, 400));
+        for (const payload of first.slice(0, 5)) await one.send(payload, address);
+        await other.sendBatch(many.slice(450));
+        for (const payload of [...first.slice(5), ...again]) await one.send(payload, address);
+        await text.send('a line without a number', address);
+      });
+      expect(peers).toHaveLength(3);
+      const [large, small, unnumbered] = peers;
+      const none = { lost: 0, lossPercent: 0, duplicated: 0, reordered: 0, corrupted: 0 };
+      expect(large).toMatchObject({ received: 650, ...none, lost: 50, lossPercent: 7.14 });
+      expect(small).toMatchObject({
+        peer: one.address,
+        received: 10,
+        ...{ lost: 3, lossPercent: 25, duplicated: 1, reordered: 1, corrupted: 1 },
+      });
+      expect(unnumbered).toMatchObject({ peer: text.address, received: 1 });
+      for (const field of Object.keys(none)) expect(unnumbered).not.toHaveProperty(field);
+    },
+  );
 });
 
 test('faults without a responder are a usage error', async () => {

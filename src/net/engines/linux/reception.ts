@@ -1,5 +1,5 @@
 import { wallClockMs } from '../../clock.js';
-import type { Arrivals, Datagram, Run } from '../../datagram.js';
+import type { Arrivals, Datagram, Endpoint, Run } from '../../datagram.js';
 import { EndpointReader } from './addresses.js';
 import {
   IP_PKTINFO,
@@ -27,6 +27,38 @@ const CONTROL_BYTES = 256;
 const SLAB_BYTES = 65_536;
 /** A larger payload gets a block of its own if the current block has no room for it. */
 const LARGE_BYTES = SLAB_BYTES / 4;
+
+/** The counts of one message of the kernel. A view of its payloads is made only when they are read. */
+class MessageArrivals implements Arrivals {
+  readonly remote: Endpoint;
+  readonly count: number;
+  readonly bytes: number;
+  readonly smallest: number;
+  readonly largest: number;
+  readonly timeMs: number;
+  readonly #memory: Uint8Array;
+  readonly #offset: number;
+
+  /**
+   * @param bytes bytes of all payloads
+   * @param largest bytes of each payload; the last may be shorter
+   * @param memory the memory in which the payloads begin at `offset`
+   */
+  constructor(remote: Endpoint, bytes: number, largest: number, timeMs: number, memory: Uint8Array, offset: number) {
+    this.remote = remote;
+    this.count = Math.ceil(bytes / largest) || 1;
+    this.bytes = bytes;
+    this.smallest = bytes - (this.count - 1) * largest;
+    this.largest = largest;
+    this.timeMs = timeMs;
+    this.#memory = memory;
+    this.#offset = offset;
+  }
+
+  get payloads(): Uint8Array {
+    return this.#memory.subarray(this.#offset, this.#offset + this.bytes);
+  }
+}
 
 /**
  * The memory into which system calls receive datagrams. All sockets share it, because no data stay in it after a call:
@@ -125,7 +157,10 @@ export class Reception {
     return runs;
   }
 
-  /** Returns the counts of each message of the last call, in order of arrival, without copying payloads. */
+  /**
+   * Returns the counts of each message of the last call, in order of arrival. The payloads are not copied: the next call of
+   * {@link receive} overwrites them.
+   */
   arrivals(received: number): Arrivals[] {
     const messages = this.#messages;
     const { view } = messages.memory;
@@ -136,9 +171,8 @@ export class Reception {
       this.#readControl(nth, 0);
       if (remote === undefined) continue;
       const largest = this.#segmentBytes === 0 ? bytes : Math.min(this.#segmentBytes, bytes);
-      const count = Math.ceil(bytes / largest) || 1;
-      const smallest = bytes - (count - 1) * largest;
-      all.push({ remote, count, bytes, smallest, largest, timeMs: this.#timeMs() });
+      const { bytes: memory } = this.#payloads;
+      all.push(new MessageArrivals(remote, bytes, largest, this.#timeMs(), memory, nth * MESSAGE_BYTES));
     }
     return all;
   }
