@@ -29,6 +29,8 @@ export const blackhole: FixedFault<readonly Blackhole[], Blackhole> = {
   create:
     (blackholes) =>
     (fate, { sinceStartMs }) => {
-      fate.blackholed = blackholes.some(({ fromMs, toMs }) => sinceStartMs >= fromMs && sinceStartMs < toMs);
+      if (blackholes.some(({ fromMs, toMs }) => sinceStartMs >= fromMs && sinceStartMs < toMs)) {
+        fate.lostBy = 'blackhole';
+      }
     },
 };

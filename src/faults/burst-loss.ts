@@ -66,7 +66,7 @@ export const burstLoss: RandomFault<BurstLossParameters> = {
   create: (parameters, random) => {
     const chain = new BurstLoss(parameters, random);
     return (fate) => {
-      if (chain.loses()) fate.lost = true;
+      if (chain.loses()) fate.lostBy ??= 'burstLoss';
     };
   },
 };

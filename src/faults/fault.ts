@@ -1,9 +1,13 @@
+import type { Line } from './line.js';
 import type { Random } from './random.js';
+
+/** A fault that can lose a datagram. */
+export type LossName = 'loss' | 'burstLoss' | 'lose' | 'maxSize' | 'lineQueue' | 'blackhole';
 
 /** The fate of one datagram. Each fault sets its part of it. */
 export interface Fate {
-  lost: boolean;
-  blackholed: boolean;
+  /** The first fault that loses the datagram. A blackhole comes before all others. Undefined: the datagram is not lost. */
+  lostBy: LossName | undefined;
   /** The datagram is cut to this size in bytes. Undefined: it is not cut. */
   keptBytes: number | undefined;
   duplicated: boolean;
@@ -18,17 +22,24 @@ export interface Fate {
   flip: (bits: number) => readonly number[];
   /** The bits of the cut payload that are flipped, each once, counted from 0. */
   flippedBits: readonly number[];
+  /** The line that the datagram and its copy pass before they wait for their delays. Undefined: there is no line. */
+  line: Line | undefined;
+  /** The longest time that the datagram may wait for the line, in milliseconds. */
+  mostQueueMs: number;
+}
+
+/** The properties of a datagram that its fate can depend on. */
+export interface Judged {
+  /** The size of the payload. */
+  readonly bytes: number;
+  /** When the datagram is ready, in milliseconds since the start of the service. */
+  readonly sinceStartMs: number;
+  /** The number of the datagram in its conversation and direction, from 1. */
+  readonly nth: number;
 }
 
 /** Decides one part of the fate of a datagram. It draws equally many random numbers for every datagram. */
-export type Effect = (
-  fate: Fate,
-  datagram: {
-    readonly bytes: number;
-    /** When the datagram is ready, in milliseconds since the start of the service. */
-    readonly sinceStartMs: number;
-  },
-) => void;
+export type Effect = (fate: Fate, datagram: Judged) => void;
 
 /** The option of a fault. `Written` is one value of the option. */
 interface FaultOption<Written> {

@@ -1,32 +1,52 @@
 import { type Endpoint, type Outgoing } from '../net/index.js';
 import { DelayLine } from '../timing/delay-line.js';
-import type { Fate } from './fault.js';
+import type { Fate, LossName } from './fault.js';
 import { Fates } from './fates.js';
+import { Numbering } from './numbering.js';
 import type { FaultSettings } from './table.js';
 
 /** A datagram that the faults act on. */
 export interface Grouped extends Outgoing {
   /** The same object for all responses to one request and for their copies. Undefined: the datagram is the only response. */
   readonly together?: object | undefined;
+  /**
+   * The conversation of the datagram, and its number in it, from 1. Its fate then depends on these numbers only. Undefined: the
+   * fate depends on the number of datagrams before it.
+   */
+  readonly place?: Place | undefined;
 }
+
+/** The place of a datagram among all datagrams of a direction. */
+export interface Place {
+  /** The conversation. Only datagrams of one conversation overtake each other by `--reorder`. */
+  readonly flow: { readonly number: number };
+  readonly nth: number;
+}
+
+/** What takes a datagram away: a fault, or the bound on the datagrams that wait. */
+export type LossCause = LossName | 'overflow';
 
 /**
  * Counts of the faults so far, as they stand in the summary's JSON. Each response and each copy is sent once, or counted once
- * as `lost`, `blackholed`, `overflowed` or `unsent`.
+ * as `lost`, `tooLarge`, `lineFull`, `blackholed`, `overflowed` or `unsent`.
  */
 export interface FaultFields {
   /** The same seed gives the same responses the same faults. */
   readonly seed: number;
   /** Responses that the faults were given. */
   readonly answers: number;
-  /** Responses lost by `--loss` or `--burst-loss`. */
+  /** Responses lost by `--loss`, `--burst-loss` or `--lose`. */
   readonly lost: number;
   readonly blackholed: number;
+  /** Responses lost by `--max-size`. Only if there are any. */
+  readonly tooLarge?: number;
+  /** Responses and copies lost by `--line-queue`. Only if there are any. */
+  readonly lineFull?: number;
   /** Copies made by `--duplicate`. */
   readonly duplicated: number;
   /** Responses that were held back for the next one, even if no next one came. */
   readonly reordered: number;
-  /** Responses and copies that waited because of `--delay` or `--jitter`. */
+  /** Responses and copies that waited because of `--delay`, `--jitter` or `--bandwidth`. */
   readonly delayed: number;
   readonly corrupted: number;
   readonly truncated: number;
@@ -37,45 +57,62 @@ export interface FaultFields {
 }
 
 /** Functions that {@link Faults} calls. */
-export interface FaultEvents {
+export interface FaultEvents<Item> {
   /** Delayed datagrams are due. The promise must not reject. The next call comes after it has settled. */
-  readonly onDue: (due: readonly Grouped[]) => Promise<void>;
+  readonly onDue: (due: readonly Item[]) => Promise<void>;
   /** Bits of a datagram to this peer were flipped. */
-  readonly onCorrupted: (remote: Endpoint) => void;
+  readonly onCorrupted?: (remote: Endpoint) => void;
   /** A datagram was dropped because too many are waiting. Only the first such datagram is told. */
   readonly onOverflow: () => void;
+  /** A datagram was lost, or a copy of it. */
+  readonly onLost?: (lost: Item, cause: LossCause, isCopy: boolean) => void;
+  /** A copy of a datagram was made. */
+  readonly onCopied?: (copied: Item) => void;
+  /** A datagram that was waiting was given up. */
+  readonly onGivenUp?: (unsent: Item) => void;
 }
 
 /** Loses, delays, copies and damages datagrams as a bad network does. The same seed gives the same faults. */
-export class Faults {
+export class Faults<Item extends Grouped = Grouped> {
   readonly seed: number;
-  readonly #fates: Fates;
-  readonly #line = new DelayLine<Grouped>((due) => this.#events?.onDue(due) ?? Promise.resolve());
-  #events: FaultEvents | undefined;
+  #fates: Fates;
+  /** Counts responses by peer, if a fault depends on that number. */
+  readonly #numbering = new Numbering();
+  #numbers: boolean;
+  readonly #line = new DelayLine<Item>((due) => this.#events?.onDue(due) ?? Promise.resolve(), {
+    flowOf: ({ place }) => place?.flow,
+    onGivenUp: (outgoing) => this.#events?.onGivenUp?.(outgoing),
+  });
+  #events: FaultEvents<Item> | undefined;
   #startMs = performance.now();
-  readonly #counts = {
-    answers: 0,
-    lost: 0,
-    blackholed: 0,
-    duplicated: 0,
-    reordered: 0,
-    delayed: 0,
-    corrupted: 0,
-    truncated: 0,
-    overflowed: 0,
-    unsent: 0,
+  readonly #lost: Record<LossCause, number> = {
+    loss: 0,
+    burstLoss: 0,
+    lose: 0,
+    maxSize: 0,
+    lineQueue: 0,
+    blackhole: 0,
+    overflow: 0,
   };
+  readonly #counts = { answers: 0, duplicated: 0, reordered: 0, delayed: 0, corrupted: 0, truncated: 0, unsent: 0 };
 
   /** @param seed a whole number from 0 to 2^32 - 1 */
   constructor(settings: FaultSettings, seed: number) {
     this.seed = seed;
     this.#fates = new Fates(settings, seed);
+    this.#numbers = settings.lose !== undefined;
   }
 
   /** Starts the clock of the blackholes. Call it before {@link apply}. */
-  begin(events: FaultEvents): void {
+  begin(events: FaultEvents<Item>): void {
     this.#events = events;
     this.#startMs = performance.now();
+  }
+
+  /** Replaces the settings. Datagrams that wait keep their moments. */
+  change(settings: FaultSettings): void {
+    this.#fates = new Fates(settings, this.seed);
+    this.#numbers = settings.lose !== undefined;
   }
 
   /**
@@ -84,21 +121,31 @@ export class Faults {
    *
    * @param nowMs by `performance.now()`
    */
-  apply(ready: readonly Grouped[], nowMs = performance.now()): Grouped[] {
-    const now: Grouped[] = [];
+  apply(ready: readonly Item[], nowMs = performance.now()): Item[] {
+    const now: Item[] = [];
     const sinceStartMs = nowMs - this.#startMs;
     for (const outgoing of ready) {
       this.#counts.answers += 1;
       // A datagram in a blackhole draws its random numbers too: so the blackhole does not change the fates after it.
-      const fate = this.#fates.next(outgoing.data.length, sinceStartMs);
-      if (fate.blackholed) this.#counts.blackholed += 1;
-      else if (fate.lost) this.#counts.lost += 1;
+      const fate = this.#fateOf(outgoing, sinceStartMs);
+      if (fate.lostBy !== undefined) this.#lose(outgoing, fate.lostBy, false);
       else this.#send(this.#change(outgoing, fate), fate, nowMs, now);
     }
     return now;
   }
 
-  #change(outgoing: Grouped, fate: Fate): Grouped {
+  #fateOf({ data: { length: bytes }, remote, place }: Item, sinceStartMs: number): Fate {
+    if (place !== undefined) return this.#fates.at(place.flow.number, { bytes, sinceStartMs, nth: place.nth });
+    return this.#fates.next(bytes, sinceStartMs, this.#numbers ? this.#numbering.next(remote) : 0);
+  }
+
+  #lose(outgoing: Item, cause: LossCause, isCopy: boolean): void {
+    this.#lost[cause] += 1;
+    this.#events?.onLost?.(outgoing, cause, isCopy);
+    if (cause === 'overflow' && this.#lost.overflow === 1) this.#events?.onOverflow();
+  }
+
+  #change(outgoing: Item, fate: Fate): Item {
     const { data, remote } = outgoing;
     const { keptBytes, flippedBits } = fate;
     if (keptBytes === undefined && flippedBits.length === 0) return outgoing;
@@ -107,36 +154,51 @@ export class Faults {
     for (const bit of flippedBits) changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     if (flippedBits.length > 0) {
       this.#counts.corrupted += 1;
-      this.#events?.onCorrupted(remote);
+      this.#events?.onCorrupted?.(remote);
     }
     return { ...outgoing, data: changed };
   }
 
-  #send(changed: Grouped, { duplicated, reordered, delaysMs }: Fate, nowMs: number, now: Grouped[]): void {
+  #send(changed: Item, fate: Fate, nowMs: number, now: Item[]): void {
+    const { duplicated, reordered, delaysMs } = fate;
     const outgoing = duplicated ? { ...changed, together: changed.together ?? {} } : changed;
-    if (duplicated) this.#counts.duplicated += 1;
-    if (reordered) this.#counts.reordered += 1;
-    for (const delayMs of delaysMs.slice(0, duplicated ? 2 : 1)) {
-      if (delayMs > 0) this.#counts.delayed += 1;
-      const dueMs = nowMs + delayMs;
-      if (!reordered) this.#leave(outgoing, dueMs, nowMs, now);
-      else if (!this.#line.holdBack(outgoing, dueMs)) this.#overflow();
+    if (duplicated) {
+      this.#counts.duplicated += 1;
+      this.#events?.onCopied?.(outgoing);
     }
+    if (reordered) this.#counts.reordered += 1;
+    this.#leave(outgoing, fate, false, nowMs, now);
+    if (duplicated) this.#leave(outgoing, fate, true, nowMs, now);
     if (reordered) return;
     const [firstDelayMs] = delaysMs;
-    for (const { outgoing: overtaken, dueMs } of this.#line.overtake(outgoing.remote)) {
-      this.#leave(overtaken, Math.max(dueMs, nowMs + firstDelayMs), nowMs, now);
+    for (const { outgoing: overtaken, dueMs } of this.#line.overtake(outgoing)) {
+      this.#leaveAt(overtaken, Math.max(dueMs, nowMs + firstDelayMs), false, nowMs, now);
     }
   }
 
-  #leave(outgoing: Grouped, dueMs: number, nowMs: number, now: Grouped[]): void {
-    if (dueMs <= nowMs) now.push(outgoing);
-    else if (!this.#line.add(outgoing, dueMs)) this.#overflow();
+  /** Sends a datagram, or its copy, by the line and with its delay. */
+  #leave(
+    outgoing: Item,
+    { line, mostQueueMs, delaysMs, reordered }: Fate,
+    isCopy: boolean,
+    nowMs: number,
+    now: Item[],
+  ) {
+    const { data, remote } = outgoing;
+    const passedMs = line === undefined ? nowMs : line.pass(data.length, remote, nowMs, mostQueueMs);
+    if (passedMs === undefined) {
+      this.#lose(outgoing, 'lineQueue', isCopy);
+      return;
+    }
+    const dueMs = passedMs + delaysMs[isCopy ? 1 : 0];
+    if (dueMs > nowMs) this.#counts.delayed += 1;
+    if (!reordered) this.#leaveAt(outgoing, dueMs, isCopy, nowMs, now);
+    else if (!this.#line.holdBack(outgoing, dueMs)) this.#lose(outgoing, 'overflow', isCopy);
   }
 
-  #overflow(): void {
-    if (this.#counts.overflowed === 0) this.#events?.onOverflow();
-    this.#counts.overflowed += 1;
+  #leaveAt(outgoing: Item, dueMs: number, isCopy: boolean, nowMs: number, now: Item[]): void {
+    if (dueMs <= nowMs) now.push(outgoing);
+    else if (!this.#line.add(outgoing, dueMs)) this.#lose(outgoing, 'overflow', isCopy);
   }
 
   /** Resolves once no datagram is waiting. */
@@ -149,20 +211,54 @@ export class Faults {
     this.#line.hurry();
   }
 
+  /** Gives up the datagrams that are due after `untilMs`, by `performance.now()`. They count as unsent. */
+  cut(untilMs: number): void {
+    this.#counts.unsent += this.#line.cut(untilMs);
+  }
+
   /** Ends the faults: `onDue` is not called any more, and waiting datagrams count as unsent. */
   stop(): void {
     this.#counts.unsent += this.#line.stop();
   }
 
+  /** How many datagrams wait. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
   /** The counts for JSON. */
   fields(): FaultFields {
-    return { seed: this.seed, ...this.#counts };
+    const { answers, duplicated, reordered, delayed, corrupted, truncated, unsent } = this.#counts;
+    const { loss, burstLoss, lose, maxSize, lineQueue, blackhole, overflow } = this.#lost;
+    return {
+      seed: this.seed,
+      answers,
+      lost: loss + burstLoss + lose,
+      blackholed: blackhole,
+      ...(maxSize > 0 && { tooLarge: maxSize }),
+      ...(lineQueue > 0 && { lineFull: lineQueue }),
+      duplicated,
+      reordered,
+      delayed,
+      corrupted,
+      truncated,
+      overflowed: overflow,
+      unsent,
+    };
   }
 
   /** The counts in one line: the responses, and every other count above 0. */
   describe(): string {
-    const said = Object.entries(this.#counts).filter(([name, count]) => name === 'answers' || count > 0);
-    const inWords = said.map(([name, count]) => `${count} ${name === 'answers' && count === 1 ? 'answer' : name}`);
-    return `faults (--seed ${this.seed}): ${inWords.join(', ')}`;
+    const { seed, ...counts } = this.fields();
+    const said = Object.entries(counts).filter(([name, count]) => name === 'answers' || count > 0);
+    const inWords = said.map(
+      ([name, count]) => `${count} ${name === 'answers' && count === 1 ? 'answer' : wordsOf(name)}`,
+    );
+    return `faults (--seed ${seed}): ${inWords.join(', ')}`;
   }
+}
+
+/** Writes the name of a count in words: `tooLarge` as `too large`. */
+function wordsOf(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

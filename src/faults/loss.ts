@@ -6,6 +6,6 @@ export const loss = happening(
   { flags: '--loss <p>', help: 'lose an answer with this probability: 5%', stream: 0, isCommon: true },
   parsePercentage,
   (fate) => {
-    fate.lost = true;
+    fate.lostBy ??= 'loss';
   },
 );

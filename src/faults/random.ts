@@ -4,6 +4,8 @@ import { parseInteger } from '../text/number.js';
 export type RandomState = readonly [number, number, number, number];
 
 const TWO_TO_32 = 0x1_0000_0000;
+/** The golden ratio as a fraction of 2^32, with which splitmix32 counts. */
+const GOLDEN = 0x9e3779b9;
 
 /**
  * The random number generator xoshiro128** 1.1 (Blackman and Vigna, Scrambled Linear Pseudorandom Number Generators, 2018). It
@@ -21,6 +23,21 @@ export class Random {
     this.#b = b;
     this.#c = c;
     this.#d = d;
+  }
+
+  /**
+   * Moves to the numbers of a place. The numbers of each place are independent of those of all other places.
+   *
+   * @param seed and the other parameters: the place, whole numbers of which the lower 32 bits count
+   */
+  moveTo(seed: number, stream: number, conversation: number, nth: number): void {
+    const low = finish(add(add(add(seed, stream), conversation), nth));
+    const high = finish(add(add(add(~seed, nth), stream), conversation));
+    this.#a = low;
+    this.#b = high;
+    this.#c = finish(low + GOLDEN);
+    // The state must not be 0.
+    this.#d = finish(high + GOLDEN) | 1;
   }
 
   /** Draws a whole number from 0 to 2^32 - 1. */
@@ -46,6 +63,24 @@ function rotate(word: number, bits: number): number {
   return (word << bits) | (word >>> (32 - bits));
 }
 
+/** Adds a word to a hash, as MurmurHash3 does for 32 bits. */
+function add(hash: number, word: number): number {
+  const mixed = Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
+  return (Math.imul(rotate(hash ^ mixed, 13), 5) + 0xe6546b64) | 0;
+}
+
+/** The finaliser of MurmurHash3: every bit of the result depends on all bits of the hash. */
+function finish(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
+}
+
+/** Derives the seed of a direction from the seed of the user, so that the directions have different faults. */
+export function directedSeed(seed: number, direction: 'up' | 'down'): number {
+  return finish(add(seed, direction === 'up' ? 1 : 2)) >>> 0;
+}
+
 /**
  * Makes independent streams of random numbers. The states come from the generator splitmix32, four words for each stream:
  * a counter starts at the seed, grows by 0x9e3779b9, and is mixed by the finaliser of MurmurHash3.
@@ -55,11 +90,8 @@ function rotate(word: number, bits: number): number {
 export function randomStreams(seed: number, count: number): readonly Random[] {
   let counter = seed;
   const word = (): number => {
-    counter = (counter + 0x9e3779b9) | 0;
-    let mixed = counter;
-    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-    return mixed ^ (mixed >>> 16);
+    counter = (counter + GOLDEN) | 0;
+    return finish(counter);
   };
   // The mixing maps different counters to different words: so at most one of the four words is 0.
   return Array.from({ length: count }, () => new Random([word(), word(), word(), word()]));

@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint, type Outgoing } from '../net/index.js';
+import { formatEndpoint, type Outgoing } from '../net/index.js';
 import { Alarm } from './alarm.js';
 
 /** How many datagrams wait at most. */
@@ -27,15 +27,24 @@ export interface Overtaken<Item> {
   readonly dueMs: number;
 }
 
+/** Options of a {@link DelayLine}. */
+export interface DelayLineOptions<Item> {
+  /** Returns the conversation of a datagram, for {@link DelayLine.overtake}. Default, and for undefined: its peer. */
+  readonly flowOf?: (outgoing: Item) => object | undefined;
+  /** Called with each datagram that is discarded. */
+  readonly onGivenUp?: (outgoing: Item) => void;
+}
+
 /**
  * Datagrams that leave later: a heap ordered by the moment, with one timer, and bounded in number and bytes. Moments
  * are those of `performance.now()`, in milliseconds.
  */
 export class DelayLine<Item extends Outgoing> {
   readonly #release: (due: readonly Item[]) => Promise<void>;
+  readonly #options: DelayLineOptions<Item>;
   #heap: Waiting<Item>[] = [];
   /** The datagrams held back, by peer. */
-  readonly #heldBack = new Map<string, Set<Waiting<Item>>>();
+  readonly #heldBack = new Map<unknown, Set<Waiting<Item>>>();
   readonly #alarm = new Alarm(() => {
     void this.#releaseDue();
   });
@@ -50,8 +59,14 @@ export class DelayLine<Item extends Outgoing> {
    * @param release Called with the datagrams that are due, in order, and again only after its promise has settled. The
    * promise must not reject.
    */
-  constructor(release: (due: readonly Item[]) => Promise<void>) {
+  constructor(release: (due: readonly Item[]) => Promise<void>, options: DelayLineOptions<Item> = {}) {
     this.#release = release;
+    this.#options = options;
+  }
+
+  /** The datagrams of one peer, or of one conversation, overtake each other. */
+  #peerOf(outgoing: Item): unknown {
+    return this.#options.flowOf?.(outgoing) ?? formatEndpoint(outgoing.remote);
   }
 
   /** How many datagrams wait. */
@@ -73,11 +88,12 @@ export class DelayLine<Item extends Outgoing> {
   }
 
   /**
-   * Removes the datagrams to a peer that were held back, and returns them in order. Call it when another one leaves.
+   * Removes the datagrams that were held back for the next one to the peer of `next`, and returns them in order. Call it when
+   * that next one leaves.
    */
-  overtake(remote: Endpoint): readonly Overtaken<Item>[] {
+  overtake(next: Item): readonly Overtaken<Item>[] {
     if (this.#heldBack.size === 0) return [];
-    const peer = formatEndpoint(remote);
+    const peer = this.#peerOf(next);
     const all = this.#heldBack.get(peer) ?? [];
     this.#heldBack.delete(peer);
     return [...all].flatMap((waiting) => {
@@ -117,7 +133,9 @@ export class DelayLine<Item extends Outgoing> {
 
   #giveUp(waiting: Waiting<Item>): void {
     const outgoing = this.#takeOut(waiting);
-    if (outgoing !== undefined && waiting.heldBack) this.#waitsNoMore(waiting, outgoing.remote);
+    if (outgoing === undefined) return;
+    if (waiting.heldBack) this.#waitsNoMore(waiting, outgoing);
+    this.#options.onGivenUp?.(outgoing);
   }
 
   /** Discards all datagrams. Returns their number. */
@@ -126,7 +144,7 @@ export class DelayLine<Item extends Outgoing> {
   }
 
   #put(outgoing: Item, dueMs: number, heldBack: boolean): boolean {
-    const { data, remote } = outgoing;
+    const { data } = outgoing;
     // A datagram that was overtaken leaves an empty place in the heap until its moment, and the place counts.
     if (this.#heap.length >= MAX_WAITING || this.#bytes + data.length > MAX_WAITING_BYTES) return false;
     // Copy the payload: a view of a larger buffer would keep the whole buffer in memory.
@@ -136,7 +154,7 @@ export class DelayLine<Item extends Outgoing> {
     this.#size += 1;
     this.#bytes += data.length;
     if (heldBack) {
-      const peer = formatEndpoint(remote);
+      const peer = this.#peerOf(outgoing);
       const others = this.#heldBack.get(peer);
       if (others === undefined) this.#heldBack.set(peer, new Set([waiting]));
       else others.add(waiting);
@@ -176,14 +194,14 @@ export class DelayLine<Item extends Outgoing> {
       pop(this.#heap);
       const outgoing = this.#takeOut(first);
       if (outgoing === undefined) continue;
-      if (first.heldBack) this.#waitsNoMore(first, outgoing.remote);
+      if (first.heldBack) this.#waitsNoMore(first, outgoing);
       due.push(outgoing);
     }
     return due;
   }
 
-  #waitsNoMore(waiting: Waiting<Item>, remote: Endpoint): void {
-    const peer = formatEndpoint(remote);
+  #waitsNoMore(waiting: Waiting<Item>, outgoing: Item): void {
+    const peer = this.#peerOf(outgoing);
     const all = this.#heldBack.get(peer);
     all?.delete(waiting);
     if (all?.size === 0) this.#heldBack.delete(peer);

@@ -79,6 +79,10 @@ describe('a command line that is wrong is one line and status 2:', () => {
       values: ['..', '2s', '5s..2s', '2s..2s', 'a..b', '1s..2s..3s'],
       accepted: /2s\.\.5s, 2s\.\. or \.\.5s/,
     },
+    '--lose': { values: ['0', '3..2', '..2', '2..', '1.5', 'x'], accepted: /2, 1\.\.3/ },
+    '--max-size': { values: ['0', '1.5k', 'big'], accepted: /at least 1 byte/ },
+    '--bandwidth': { values: ['0mbit', '10', '10Mbit', '10mb', '-1kbit'], accepted: /56kbit, 10mbit, 1gbit/ },
+    '--line-queue': { values: ['0', '-1ms'], accepted: DURATION },
     '--seed': { values: ['-1', '4294967296', '1.5', 'x'], accepted: /0 to 4294967295/ },
     '--join': {
       values: [
@@ -103,6 +107,10 @@ describe('a command line that is wrong is one line and status 2:', () => {
       expect(line).toContain(value);
       expect(line).toMatch(accepted);
     }
+  });
+
+  test('--line-queue without a line', async () => {
+    expect(await usageError(['echo', '--line-queue', '1s'])).toContain('--bandwidth');
   });
 
   test('a value as the next argument that looks like an option', async () => {

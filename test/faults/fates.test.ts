@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Fate } from '../../src/faults/fault.js';
 import { Fates } from '../../src/faults/fates.js';
+import { directedSeed } from '../../src/faults/random.js';
 import { FAULTS, type FaultSettings } from '../../src/faults/table.js';
 import { holds } from '../support/property.js';
 
@@ -26,7 +27,7 @@ function expectRate(happened: number, probability: number, count = COUNT): void 
 
 describe('over 100,000 responses, within the interval of 99.9 %,', () => {
   const faults: Readonly<Record<string, (fate: Fate) => boolean>> = {
-    loss: ({ lost }) => lost,
+    loss: ({ lostBy }) => lostBy !== undefined,
     duplicate: ({ duplicated }) => duplicated,
     reorder: ({ reordered }) => reordered,
     corrupt: ({ flippedBits }) => flippedBits.length > 0,
@@ -93,7 +94,7 @@ describe('over 100,000 responses, within the interval of 99.9 %,', () => {
       { p: 0.05, r: 0.5, k: 1, h: 0 },
       { p: 0.02, r: 0.1, k: 0.999, h: 0.3 },
     ]) {
-      const lost = ofMany({ burstLoss: { p, r, k, h } }, 8, (fate) => fate.lost);
+      const lost = ofMany({ burstLoss: { p, r, k, h } }, 8, (fate) => fate.lostBy !== undefined);
       const share = ((1 - h) * p + (1 - k) * r) / (p + r);
       // The number of losses varies more if they come together. The correlation of the chain is 1 - p - r.
       const widening = (2 - p - r) / (p + r);
@@ -108,7 +109,7 @@ describe('over 100,000 responses, within the interval of 99.9 %,', () => {
 
   test('with two kinds of loss, a datagram is lost if either loses it', () => {
     const both = { loss: 0.1, burstLoss: { p: 0.02, r: 0.5, k: 1, h: 0 } };
-    const lossesOf = (settings: FaultSettings): boolean[] => ofMany(settings, 9, ({ lost }) => lost);
+    const lossesOf = (settings: FaultSettings): boolean[] => ofMany(settings, 9, ({ lostBy }) => lostBy !== undefined);
     const [single, bursts] = [lossesOf({ loss: both.loss }), lossesOf({ burstLoss: both.burstLoss })];
     expect(lossesOf(both)).toEqual(single.map((lost, index) => lost || bursts[index]));
   });
@@ -198,8 +199,8 @@ describe('the same seed', () => {
     ' all [] 10.501032159663737 13.677007119171321',
   ];
 
-  function summarize({ lost, keptBytes, flippedBits, duplicated, reordered, delaysMs }: Fate): string {
-    const faults = [lost && 'lost', duplicated && 'duplicated', reordered && 'reordered'].filter(Boolean);
+  function summarize({ lostBy, keptBytes, flippedBits, duplicated, reordered, delaysMs }: Fate): string {
+    const faults = [lostBy && 'lost', duplicated && 'duplicated', reordered && 'reordered'].filter(Boolean);
     return `${faults.join(' ')} ${keptBytes ?? 'all'} [${flippedBits.join()}] ${delaysMs.join(' ')}`;
   }
 });
@@ -232,4 +233,85 @@ test('no delay is below 0, however large the jitter', () => {
     );
     expect(Math.min(...delays)).toBe(0);
   }
+});
+
+describe('a fate by its place', () => {
+  /** The fates of the first datagrams of conversations, in the order of `places`. */
+  function at(
+    settings: FaultSettings,
+    seed: number,
+    places: readonly (readonly [number, number])[],
+  ): Map<string, string> {
+    const source = new Fates(settings, seed);
+    return new Map(
+      places.map(([conversation, nth]) => {
+        const fate = source.at(conversation, { bytes: 100, sinceStartMs: 0, nth });
+        return [`${conversation} ${nth}`, JSON.stringify(fate)] as const;
+      }),
+    );
+  }
+
+  test('is the same, however the datagrams of the conversations mix', () => {
+    const settings = {
+      loss: 0.3,
+      duplicate: 0.3,
+      corrupt: 0.5,
+      truncate: 0.5,
+      jitter: { ms: 5, distribution: 'normal' },
+    } as const;
+    const places = Array.from({ length: 400 }, (_, index) => [1 + (index % 20), 1 + Math.floor(index / 20)] as const);
+    const mixed = [...places].sort(([a, b], [c, d]) => a - c || b - d);
+    expect(Object.fromEntries(at(settings, 7, mixed))).toEqual(Object.fromEntries(at(settings, 7, places)));
+    expect(at(settings, 8, places)).not.toEqual(at(settings, 7, places));
+  });
+
+  test.each([
+    ['one conversation', (index: number) => [1, index + 1] as const],
+    ['the first datagram of each conversation', (index: number) => [index + 1, 1] as const],
+    ['a thousand conversations', (index: number) => [1 + (index % 1000), 1 + Math.floor(index / 1000)] as const],
+  ])('has its probability over 200,000 datagrams of %s', (_, place) => {
+    const count = 200_000;
+    for (const probability of [0.01, 0.5]) {
+      const source = new Fates({ loss: probability, duplicate: probability }, 11);
+      let [lost, duplicated, both] = [0, 0, 0];
+      for (let index = 0; index < count; index += 1) {
+        const [conversation, nth] = place(index);
+        const fate = source.at(conversation, { bytes: 100, sinceStartMs: 0, nth });
+        if (fate.lostBy !== undefined) lost += 1;
+        if (fate.duplicated) duplicated += 1;
+        if (fate.lostBy !== undefined && fate.duplicated) both += 1;
+      }
+      expectRate(lost, probability, count);
+      expectRate(duplicated, probability, count);
+      expectRate(both, probability ** 2, count);
+    }
+  });
+
+  test('gives these losses on every platform', () => {
+    const source = new Fates({ loss: 0.5 }, 20_261_129);
+    const lost = (conversation: number): string =>
+      Array.from({ length: 32 }, (_, index) =>
+        source.at(conversation, { bytes: 1, sinceStartMs: 0, nth: index + 1 }).lostBy === undefined ? '.' : 'x',
+      ).join('');
+    expect([1, 2, 2 ** 31].map(lost)).toEqual([
+      'xx.x.xx...x.x..xxxxxxxx.x.x.xxxx',
+      'xxxxxxx......x.xx.xxx....x..x...',
+      '.xx.x.xx.x.xxxxxx.x..xx.........',
+    ]);
+  });
+
+  test('differs between the directions', () => {
+    const seeds = (['up', 'down'] as const).map((direction) => directedSeed(1, direction));
+    expect(new Set([1, ...seeds]).size).toBe(3);
+  });
+});
+
+test('the first fault that loses a datagram is named, and a blackhole before all others', () => {
+  const losing = { loss: 1, maxSize: 10, lose: [{ from: 1, to: 9 }] };
+  const namesOf = (settings: FaultSettings): unknown => new Fates(settings, 1).next(100, 5, 1).lostBy;
+  expect(namesOf(losing)).toBe('loss');
+  expect(namesOf({ ...losing, loss: 0 })).toBe('lose');
+  expect(namesOf({ maxSize: 10 })).toBe('maxSize');
+  expect(namesOf({ maxSize: 100 })).toBeUndefined();
+  expect(namesOf({ ...losing, blackhole: [{ fromMs: 0, toMs: 10 }] })).toBe('blackhole');
 });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { MAX_WAITING } from '../../src/timing/delay-line.js';
 import type { FaultSettings } from '../../src/faults/table.js';
 import { Faults } from '../../src/faults/faults.js';
+import { Line } from '../../src/faults/line.js';
 import type { Blackhole } from '../../src/faults/blackhole.js';
 import type { Outgoing } from '../../src/net/index.js';
 import { holds } from '../support/property.js';
@@ -171,4 +172,80 @@ describe('faults', () => {
     faults.apply(responses(1));
     expect(faults.describe()).toBe('faults (--seed 77): 2 answers, 2 lost');
   });
+});
+
+describe('a line of --bandwidth', () => {
+  const line = (settings: FaultSettings, sizes: readonly number[], remote = { address: '192.0.2.1', port: 5000 }) => {
+    const { faults } = begin(settings);
+    const nowMs = performance.now();
+    const now = faults.apply(
+      sizes.map((size) => ({ data: new Uint8Array(size), remote })),
+      nowMs,
+    );
+    return { faults, now, nowMs };
+  };
+
+  test.each([
+    ['192.0.2.1', 28],
+    ['2001:db8::1', 48],
+  ])('carries payloads and headers one after another to %s', (address, headerBytes) => {
+    const one = new Line(8000);
+    const remote = { address, port: 1 };
+    // 8000 bits a second are 1 byte a millisecond.
+    expect(one.pass(72, remote, 1000, 100)).toBe(1000 + 72 + headerBytes);
+    expect(one.pass(0, remote, 1000, 100 + headerBytes)).toBe(1000 + 72 + 2 * headerBytes);
+    expect(one.pass(10, remote, 5000, 100)).toBe(5000 + 10 + headerBytes);
+  });
+
+  test('loses datagrams that would wait longer than the queue', () => {
+    const { faults, now } = line({ bandwidth: 8000, lineQueue: 250 }, [72, 72, 72, 72, 72]);
+    // They would wait 0, 100, 200, 300 and 300 ms.
+    expect(now).toEqual([]);
+    expect(faults.fields()).toMatchObject({ answers: 5, lineFull: 2, lost: 0 });
+    expect(faults.waiting).toBe(3);
+    faults.stop();
+  });
+
+  test('has a queue of 100 ms by default, and carries copies, too', () => {
+    const { faults } = line({ bandwidth: 8000, duplicate: 1 }, [60, 60]);
+    // Copies count: they would wait 0, 88, 176 and 176 ms.
+    expect(faults.fields()).toMatchObject({ answers: 2, duplicated: 2, lineFull: 2 });
+    faults.stop();
+  });
+
+  test('is passed at its rate', async () => {
+    const { faults, later } = begin({ bandwidth: 1e6 });
+    const sent = Array.from({ length: 30 }, () => response(new Uint8Array(97)));
+    const startMs = performance.now();
+    // 125 bytes take a millisecond.
+    expect(faults.apply(sent, startMs)).toEqual([]);
+    await faults.empty();
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(30);
+    expect(later).toHaveLength(30);
+  });
+});
+
+test('--lose loses the datagrams with these numbers of each peer', () => {
+  const { faults } = begin({
+    lose: [
+      { from: 1, to: 1 },
+      { from: 3, to: 4 },
+    ],
+  });
+  const [one, other] = [responses(5, 5001), responses(5, 5002)];
+  const mixed = one.flatMap((first, index) => [first, other[index]!]);
+  const left = faults.apply(mixed);
+  for (const port of [5001, 5002]) {
+    expect(texts(left.filter(({ remote }) => remote.port === port))).toEqual(['response 1', 'response 4']);
+  }
+  expect(faults.fields()).toMatchObject({ answers: 10, lost: 6 });
+});
+
+test('datagrams of one conversation overtake each other, and no others', () => {
+  const [first, second] = [{ number: 1 }, { number: 2 }];
+  const { faults } = begin({ reorder: 1 });
+  faults.apply([{ ...response('held back'), place: { flow: first, nth: 1 } }]);
+  faults.change({ reorder: 0 });
+  expect(texts(faults.apply([{ ...response('other'), place: { flow: second, nth: 1 } }]))).toEqual(['other']);
+  expect(texts(faults.apply([{ ...response('next'), place: { flow: first, nth: 2 } }]))).toEqual(['next', 'held back']);
 });

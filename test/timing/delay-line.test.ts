@@ -109,7 +109,7 @@ describe('a line of datagrams that wait', () => {
     }
     delayLine.holdBack(answer('held back'), nowMs + 3_600_000);
     expect(delayLine.cut(nowMs + 1000)).toBe(3);
-    expect(delayLine.overtake(answer('').remote)).toEqual([]);
+    expect(delayLine.overtake(answer(''))).toEqual([]);
     await delayLine.empty();
     expect(texts()).toEqual(['10 2', '20 4', '30 1']);
     delayLine.add(answer('never'), nowMs + 3_600_000);
@@ -137,12 +137,12 @@ describe('a datagram that is held back', () => {
     delayLine.holdBack(answer('first'), nowMs);
     delayLine.holdBack(answer('second'), nowMs + 5);
     delayLine.holdBack(answer('other', 5001), nowMs);
-    expect(delayLine.overtake(answer('', 5002).remote)).toEqual([]);
-    const overtaken = delayLine.overtake({ ...answer('').remote });
+    expect(delayLine.overtake(answer('', 5002))).toEqual([]);
+    const overtaken = delayLine.overtake({ ...answer('') });
     expect(texts(overtaken.map(({ outgoing }) => outgoing))).toEqual(['first', 'second']);
     expect(overtaken[0]?.dueMs).toBeCloseTo(nowMs, 6);
     expect(overtaken[1]?.dueMs).toBeCloseTo(nowMs + 5, 6);
-    expect(delayLine.overtake(answer('').remote)).toEqual([]);
+    expect(delayLine.overtake(answer(''))).toEqual([]);
     expect(delayLine.stop()).toBe(1);
   });
 
@@ -154,7 +154,7 @@ describe('a datagram that is held back', () => {
     await delayLine.empty();
     expect(texts()).toEqual(['one', 'two']);
     expect((released[0]?.atMs ?? 0) - nowMs).toBeGreaterThanOrEqual(MAX_HELD_BACK_MS);
-    expect(delayLine.overtake(answer('').remote)).toEqual([]);
+    expect(delayLine.overtake(answer(''))).toEqual([]);
   });
 
   test('takes up room until its moment though it was overtaken, so that memory stays bounded', () => {
@@ -163,7 +163,7 @@ describe('a datagram that is held back', () => {
     let taken = 0;
     while (delayLine.holdBack(answer(''), dueMs)) {
       taken += 1;
-      delayLine.overtake(answer('').remote);
+      delayLine.overtake(answer(''));
     }
     expect(taken).toBe(MAX_WAITING);
     expect(delayLine.size).toBe(0);

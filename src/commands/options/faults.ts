@@ -1,21 +1,77 @@
-import { common, grouped, option, type OptionSpec, repeatable } from '../../cli/options.js';
+import { UsageError } from '../../cli/usage-error.js';
+import { common, grouped, option, type OptionSpec, type OptionTable, repeatable } from '../../cli/options.js';
 import type { Fault } from '../../faults/fault.js';
 import { parseSeed } from '../../faults/random.js';
 import { type FaultName, FAULTS, type FaultSettings } from '../../faults/table.js';
 
 type FaultOptions = { readonly [Name in FaultName]: OptionSpec<FaultSettings[Name]> };
 
+/** The way of datagrams through a relay: from the clients to the target, or back. */
+export type Way = 'up' | 'down';
+
 /** One option for each fault of the table, and the seed. */
 export function faultOptions() {
-  const rows = Object.entries(FAULTS).map(([name, fault]) => [name, faultOption(fault as Fault<unknown>)] as const);
-  return grouped('Faults in the answers:', {
-    ...(Object.fromEntries(rows) as FaultOptions),
-    seed: option(
-      '--seed <n>',
-      'repeat the faults of the run with this seed (default: a new one, which is printed)',
-      parseSeed,
-    ),
+  return grouped('Faults in the answers:', { ...optionsOf((fault) => fault), seed: seedOption() });
+}
+
+/** The options of {@link faultOptions} for the datagrams of a relay, and the same ones for each way. */
+export function directedFaultOptions() {
+  return {
+    ...grouped('Faults, both ways:', { ...optionsOf(ofDatagrams), seed: seedOption() }),
+    ...grouped('Faults from clients to the target:', directed('up')),
+    ...grouped('Faults from the target to clients:', directed('down')),
+  };
+}
+
+function seedOption() {
+  return option(
+    '--seed <n>',
+    'repeat the faults of the run with this seed (default: a new one, which is printed)',
+    parseSeed,
+  );
+}
+
+function optionsOf(written: (fault: Fault<unknown>) => Fault<unknown>): FaultOptions {
+  const rows = Object.entries(FAULTS).map(([name, fault]) => [name, faultOption(written(fault as Fault<unknown>))]);
+  return Object.fromEntries(rows) as FaultOptions;
+}
+
+/** Writes the help of a fault for a relay, whose datagrams are no answers. */
+function ofDatagrams(fault: Fault<unknown>): Fault<unknown> {
+  const help = fault.help
+    .replaceAll('answers', 'datagrams')
+    .replaceAll('an answer', 'a datagram')
+    .replaceAll('each answer', 'each datagram')
+    .replaceAll('for each peer', 'for each session')
+    .replaceAll('the same peer', 'the same receiver');
+  return { ...fault, help };
+}
+
+function directed(way: Way): OptionTable {
+  const rows = Object.entries(FAULTS).map(([name, fault]) => {
+    const { flags, help, ...others } = ofDatagrams(fault as Fault<unknown>);
+    const prefixed = { ...others, flags: flags.replace('--', `--${way}-`), help, isCommon: false };
+    return [directedName(way, name), faultOption(prefixed)] as const;
   });
+  return Object.fromEntries(rows);
+}
+
+/** The name of the option of one way: `upLoss` of `loss`. */
+function directedName(way: Way, name: string): string {
+  return `${way}${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+}
+
+/** The settings of one way: an option with the prefix of the way wins over the one without. */
+export function settingsOf(way: Way, values: Readonly<Record<string, unknown>>): FaultSettings {
+  const names = Object.keys(FAULTS) as FaultName[];
+  const settings = names.map((name) => [name, values[directedName(way, name)] ?? values[name]] as const);
+  return Object.fromEntries(settings.filter(([, setting]) => setting !== undefined));
+}
+
+/** Checks that `--line-queue` comes with a line. @throws {UsageError} */
+export function checkLine({ lineQueue, bandwidth }: FaultSettings, prefix = ''): void {
+  if (lineQueue === undefined || bandwidth !== undefined) return;
+  throw new UsageError(`option '--${prefix}line-queue' is about a line: add --${prefix}bandwidth`);
 }
 
 function faultOption({ flags, help, read, isRepeatable, isCommon }: Fault<unknown>): OptionSpec<unknown> {

@@ -4,6 +4,7 @@ import { type Address, parseAddress } from '../../net/index.js';
 import type { Io } from '../../run/context.js';
 import { countInherited, findInherited } from '../../service/inherited-socket.js';
 import type { ServicePlan } from '../../service/plan.js';
+import { checkLine } from './faults.js';
 import { checkGroup, checkSharing } from './groups.js';
 import { familyOption } from './socket.js';
 import { checkJoins, checkShared, readAddress, readBind, readLocalAddress, socketOptions } from './plan.js';
@@ -21,6 +22,7 @@ export type LocalPlan = Pick<ServicePlan, 'local' | 'fd' | 'socket'>;
  */
 export async function planLocal(args: readonly string[], values: ServingValues, io: Io): Promise<LocalPlan> {
   checkShared(values, io);
+  checkLine(values);
   const found = await readLocal(args, values, io);
   checkGroup(found.local, values);
   checkSharing(found.local, values);

@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import * as check from '../../../src/check/expectation.js';
 import * as socket from '../../../src/commands/options/socket.js';
 import { parseReplies } from '../../../src/commands/options/send.js';
+import { parseBandwidth } from '../../../src/faults/bandwidth.js';
 import { parseBlackhole } from '../../../src/faults/blackhole.js';
 import { parseBurstLoss } from '../../../src/faults/burst-loss.js';
 import { parseJitter } from '../../../src/faults/jitter.js';
+import { parseNumbers } from '../../../src/faults/lose.js';
 import { parseSeed } from '../../../src/faults/random.js';
 import { parseAddressBlock } from '../../../src/guard/access-list.js';
 import { parseFrame } from '../../../src/input/framing.js';
@@ -275,6 +277,31 @@ describe('a blackhole', () => {
       ['250ms..', { fromMs: 250, toMs: Infinity }],
     ],
     ['..', '2s', '2s.5s', '5s..2s', '2s..2s', '..0', '2s...5s', '1s..2s..3s', 'a..b', ''],
+  );
+});
+
+describe('the numbers of --lose', () => {
+  reads(
+    parseNumbers,
+    [
+      ['1', { from: 1, to: 1 }],
+      ['2..5', { from: 2, to: 5 }],
+      ['7..7', { from: 7, to: 7 }],
+    ],
+    ['0', '0..2', '3..2', '..2', '2..', '1...2', '1.5', 'x', ''],
+  );
+});
+
+describe('a bandwidth', () => {
+  reads(
+    parseBandwidth,
+    [
+      ['56kbit', 56_000],
+      ['1.5mbit', 1_500_000],
+      ['1gbit', 1e9],
+      ['300bit', 300],
+    ],
+    ['0bit', '10', '10Mbit', '10mb', '-1kbit', 'kbit', ''],
   );
 });
 
