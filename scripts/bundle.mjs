@@ -29,6 +29,8 @@ const alias = {
   yaml: join(root, 'node_modules/yaml/browser/index.js'),
   // pino writes its lines in another thread if it is asked to. udpcat never asks.
   'thread-stream': join(root, 'scripts/no-threads.cjs'),
+  'prom-client': join(root, 'scripts/prom-client.cjs'),
+  '@opentelemetry/api': join(root, 'scripts/no-tracing.cjs'),
 };
 
 /** The packages that `import` finds when udpcat runs, because they are installed with it. */

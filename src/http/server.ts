@@ -1,0 +1,250 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGzip } from 'node:zlib';
+import { isLoopback } from '../net/address/endpoint.js';
+import { canonicalAddress } from '../net/address/literal.js';
+import { resolveAddress } from '../net/address/resolve.js';
+import { describeSystemError, systemCode } from '../net/errors.js';
+import { type Address, type Endpoint, formatEndpoint, type Lookup } from '../net/index.js';
+import { LocalFailure } from '../text/failure.js';
+import { acceptsGzip } from './accepts.js';
+import { HttpError, type Reply, textReply } from './reply.js';
+import { route, type Route } from './router.js';
+
+/** The bounds of a server. */
+export const LIMITS = {
+  /** Connections at a time. More are closed as soon as they open. */
+  connections: 256,
+  /** All headers of a request. */
+  headerBytes: 16 * 1024,
+  /** To receive a request, and again to write its reply. An idle connection is closed after this time, too. */
+  requestMs: 10_000,
+  /** How often the server looks for connections that take too long. */
+  lookMs: 1000,
+} as const;
+
+/** Options of {@link serveHttp}. */
+export interface HttpOptions {
+  /** The TCP address to listen on. Port 0: the kernel chooses. */
+  readonly listen: Address;
+  /** Makes the table of routes. `isLoopback`: whether the server listens on the loopback only. */
+  readonly routes: (isLoopback: boolean) => readonly Route[];
+  /** Looks up the name of `listen`. Default: the resolver of the system. */
+  readonly lookup?: Lookup | undefined;
+  /** The time to receive a request, and to write its reply, in milliseconds. Default: 10 s. */
+  readonly requestMs?: number;
+  /** Called with an error that is a mistake in this program. The client sees status 500. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** A server of HTTP. Disposal closes all its connections. */
+export interface HttpServer extends AsyncDisposable {
+  /** The address that it listens on. */
+  readonly local: Endpoint;
+}
+
+/**
+ * Serves HTTP from a table of routes, within {@link LIMITS}. Requests have no bodies. Wrong requests get one line of text.
+ *
+ * @throws {DatagramError} if the name of the address cannot be resolved
+ * @throws {LocalFailure} if the address cannot be listened on
+ */
+export async function serveHttp({
+  listen,
+  routes,
+  lookup,
+  requestMs = LIMITS.requestMs,
+  failed,
+}: HttpOptions): Promise<HttpServer> {
+  const server = createServer({
+    maxHeaderSize: LIMITS.headerBytes,
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    keepAliveTimeout: requestMs,
+    connectionsCheckingInterval: Math.min(LIMITS.lookMs, requestMs),
+    // Node would refuse without a word.
+    requireHostHeader: false,
+  });
+  server.maxConnections = LIMITS.connections;
+  // Node would leave out headers beyond this number. Their bytes are limited already.
+  server.maxHeadersCount = 0;
+  const local = await listenOn(server, listen, lookup);
+  const onLoopback = isLoopback(local.address);
+  const answering: Answering = { routes: routes(onLoopback), isLoopback: onLoopback, requestMs, failed };
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    void answer(request, response, answering);
+  };
+  server.on('request', onRequest);
+  // Without this listener Node would ask the client for the body.
+  server.on('checkContinue', onRequest);
+  server.on('clientError', refuseBroken);
+  server.on('connect', (_request, socket) => {
+    endWith(socket, 405, 'this server is no proxy', 'Allow: GET, HEAD\r\n');
+  });
+  // Idle connections make room for clients that have something to ask.
+  server.on('drop', () => {
+    server.closeIdleConnections();
+  });
+  return {
+    local,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Binds the server to the first address of the name that this host has. */
+async function listenOn(server: Server, listen: Address, lookup: Lookup | undefined): Promise<Endpoint> {
+  const [first, ...others] = await resolveAddress(listen, undefined, undefined, lookup);
+  // Without an address, Node listens on `::`, or on `0.0.0.0` where the host has no IPv6.
+  const hostOf = ({ address }: Endpoint): string | undefined => (listen.host.kind === 'any' ? undefined : address);
+  let failure: unknown;
+  for (const candidate of [first, ...others]) {
+    try {
+      await bind(server, hostOf(candidate), candidate.port);
+      const { address, port } = server.address() as AddressInfo;
+      return { address: canonicalAddress(address), port };
+    } catch (error) {
+      failure ??= error;
+      if (!['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(systemCode(error) ?? '')) break;
+    }
+  }
+  const remedy = systemCode(failure) === 'EADDRINUSE' ? '; choose another port, or 0 for a free one' : '';
+  const message = `cannot listen on ${formatEndpoint(first)} (TCP): ${describeSystemError(failure)}${remedy}`;
+  throw new LocalFailure(message, { cause: failure });
+}
+
+function bind(server: Server, host: string | undefined, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** What a server needs to answer a request. */
+interface Answering {
+  readonly routes: readonly Route[];
+  readonly isLoopback: boolean;
+  readonly requestMs: number;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Answers one request. It never rejects. */
+async function answer(request: IncomingMessage, response: ServerResponse, answering: Answering): Promise<void> {
+  const gone = new AbortController();
+  response.once('close', () => {
+    gone.abort('the client is gone');
+  });
+  let reply: Reply;
+  try {
+    reply = await replyTo(request, answering, gone.signal);
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    if (!(error instanceof HttpError)) answering.failed(error);
+    reply = error instanceof HttpError ? error.reply : textReply(500, 'udpcat made a mistake; its log tells more\n');
+  }
+  if (!gone.signal.aborted) await write(reply, request, response, answering);
+}
+
+async function replyTo(request: IncomingMessage, answering: Answering, signal: AbortSignal): Promise<Reply> {
+  const { method = '', url = '', headers, httpVersion } = request;
+  if (httpVersion === '1.1' && headers.host === undefined) {
+    throw new HttpError(400, 'HTTP/1.1 requests need the header Host');
+  }
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0) {
+    throw new HttpError(400, 'requests must not have a body', { Connection: 'close' });
+  }
+  return route(answering.routes, { method, target: url, headers }, { isLoopback: answering.isLoopback, signal });
+}
+
+/** Writes a reply. A client that does not read it in time is disconnected. */
+async function write(
+  { status, type, headers, body }: Reply,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { requestMs, failed }: Answering,
+): Promise<void> {
+  response.writeHead(status, {
+    'Content-Type': type,
+    // The next request can have another reply.
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...headers,
+    ...(typeof body === 'string' ? { 'Content-Length': Buffer.byteLength(body) } : encodingHeaders(request)),
+  });
+  const timer = setTimeout(() => {
+    response.destroy();
+  }, requestMs);
+  response.once('close', () => {
+    clearTimeout(timer);
+  });
+  if (request.method === 'HEAD') response.end();
+  else if (typeof body === 'string') response.end(body);
+  else await stream(body, request, response).catch(failed);
+}
+
+function encodingHeaders({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  const vary = { Vary: 'Accept-Encoding' };
+  return acceptsGzip(headers['accept-encoding']) ? { ...vary, 'Content-Encoding': 'gzip' } : vary;
+}
+
+/** Writes the parts of a body as the client takes them. */
+async function stream(
+  body: AsyncIterable<string>,
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    if (acceptsGzip(headers['accept-encoding'])) {
+      await pipeline(body, createGzip({ level: constants.Z_BEST_SPEED }), response);
+    } else {
+      await pipeline(body, response);
+    }
+  } catch (error) {
+    // The client has gone, or was too slow. Any other error is one of the body.
+    if (systemCode(error) === undefined) throw error;
+  }
+}
+
+/** Refuses what is no request: too large, too slow, or not HTTP. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'HPE_HEADER_OVERFLOW') endWith(socket, 431, `headers have at most ${LIMITS.headerBytes} bytes`);
+  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') endWith(socket, 408, 'the request took too long');
+  else endWith(socket, 400, 'this is not a request of HTTP/1.1');
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+};
+
+/** Ends a connection that has no response object. */
+function endWith(socket: Duplex, status: number, message: string, headers = ''): void {
+  if (!socket.writable) {
+    if (!socket.writableEnded) socket.destroy();
+    return;
+  }
+  const body = `${message}\n`;
+  socket.end(
+    `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n${headers}Content-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+  // A client that still sends would not see the text if the connection were closed at once.
+  const timer = setTimeout(() => {
+    socket.destroy();
+  }, LIMITS.lookMs);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
+}
