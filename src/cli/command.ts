@@ -24,6 +24,8 @@ export class HelpRequest extends Error {
 export class CliCommand extends Command {
   /** The last part of the help. */
   examples: readonly Example[] = [];
+  /** The words of the command line, if only options among them are to be declared. Undefined: all are. */
+  words: readonly string[] | undefined;
   /** Returns the paragraphs between the options and the examples. It is called only for help. */
   notes: () => readonly string[] = () => [];
 

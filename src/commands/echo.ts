@@ -32,7 +32,7 @@ export function declareEcho(command: CliCommand, io: Io, run: (plan: EchoPlan) =
     .argument('[address]', '7000 (loopback), [::1]:7000, *:7000 (all interfaces)')
     .allowExcessArguments();
   command.examples = EXAMPLES;
-  addOptions(command, echoOptions());
+  addOptions(command, echoOptions(), command.words);
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof echoOptions>>) => {
     const output = planOutput(command, values);
     await run({ ...values, output, ...(await planLocal(command.args, values, io)) });

@@ -36,12 +36,11 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
     ending = await run(plan, context);
   };
 
-  const program = createProgram(io);
-  program.hook('preSubcommand', async (_, chosen) => {
-    await declareCommand(chosen, io, running);
-  });
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await parse(args, io, running).catch((error: unknown) => {
+      if (context !== undefined || !knowsAllOptions(error)) throw error;
+      return parse(args, io, running, 'all');
+    });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
     if (error instanceof HelpRequest) {
@@ -55,6 +54,21 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
   }
   await context?.log.flush();
   return ending;
+}
+
+/** Parses the command line and runs its command. By default only the options of the command line are declared, which is faster. */
+async function parse(args: readonly string[], io: Io, running: Running, declares?: 'all'): Promise<void> {
+  const program = createProgram(io);
+  program.hook('preSubcommand', async (_, chosen) => {
+    if (declares === undefined && chosen instanceof CliCommand) chosen.words = args;
+    await declareCommand(chosen, io, running);
+  });
+  await program.parseAsync(args, { from: 'user' });
+}
+
+/** Whether an error of a command line can name any option. Help does, too. */
+function knowsAllOptions(error: unknown): boolean {
+  return error instanceof HelpRequest || (error instanceof CommanderError && error.exitCode !== 0);
 }
 
 /** Returns the error of a wrong command line with its remedy. Returns any other error as it is. */

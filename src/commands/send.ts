@@ -46,7 +46,7 @@ export function declareSend(command: CliCommand, io: Io, run: (plan: SendPlan) =
     .argument('[address]', '127.0.0.1:8000, [::1]:8000, name:8000, 8000 (loopback)')
     .argument('[message...]', 'messages, one datagram each');
   command.examples = EXAMPLES;
-  addOptions(command, sendOptions());
+  addOptions(command, sendOptions(), command.words);
   command.action(async (address: string | undefined, messages: string[], values: SendValues) => {
     const description = await describeProbes(values.probe);
     if (description !== undefined) {

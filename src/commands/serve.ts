@@ -55,7 +55,7 @@ export function declareServe(command: CliCommand, io: Io, run: (plan: ServePlan)
     .argument('[address]', '8000 (loopback), [::1]:8000, *:8000 (all interfaces)')
     .allowExcessArguments();
   command.examples = EXAMPLES;
-  addOptions(command, serveOptions());
+  addOptions(command, serveOptions(), command.words);
   command.action(async (_address: string | undefined, values: ValuesOf<ReturnType<typeof serveOptions>>) => {
     const output = planOutput(command, values);
     await run(await planServe(command.args, { ...values, output }, io));

@@ -22,7 +22,7 @@ export function declareWatch(command: CliCommand, io: Io, run: (plan: WatchPlan)
     .usage('[options] <address>...')
     .argument('[address...]', '127.0.0.1:8000, [::1]:8000, name:8000, 8000 (loopback)');
   command.examples = EXAMPLES;
-  addOptions(command, watchOptions());
+  addOptions(command, watchOptions(), command.words);
   command.action(async (addresses: string[], values: WatchValues) => {
     const description = await describeProbes(values.probe);
     if (description !== undefined) {

@@ -53,7 +53,7 @@ export function datagramOptions(output: FormatName) {
 }
 
 function hexFlag(): OptionSpec<true | undefined> {
-  const spec = flag('-x, --hex', 'hex in both directions: -e hex -o hex');
-  for (const declared of spec.options) declared.implies({ encoding: 'hex', output: 'hex' });
-  return spec;
+  return flag('-x, --hex', 'hex in both directions: -e hex -o hex').change((declared) => {
+    declared.implies({ encoding: 'hex', output: 'hex' });
+  });
 }

@@ -189,8 +189,8 @@ function checkRecord({ record, recordReplace, rotateSize, rotateTime, keep }: Sh
 
 /** The flag of a given option that only the linux engine has. Undefined: there is none. */
 function foreignFlag(values: SharedValues): string | undefined {
-  for (const [name, { options }] of Object.entries<OptionSpec<unknown>>(kernelOptions())) {
-    if (values[name as keyof SharedValues] !== undefined && !hasOption('node', name)) return options[0]?.long;
+  for (const [name, spec] of Object.entries<OptionSpec<unknown>>(kernelOptions())) {
+    if (values[name as keyof SharedValues] !== undefined && !hasOption('node', name)) return spec.options[0]?.long;
   }
   return undefined;
 }

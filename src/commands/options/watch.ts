@@ -144,9 +144,9 @@ export function targetOptions() {
 }
 
 function hexFlag() {
-  const spec = flag('-x, --hex', 'the same as -e hex');
-  for (const declared of spec.options) declared.implies({ encoding: 'hex' });
-  return spec;
+  return flag('-x, --hex', 'the same as -e hex').change((declared) => {
+    declared.implies({ encoding: 'hex' });
+  });
 }
 
 /** The options of a whole run. In a file they stand at its top. */
