@@ -4,6 +4,7 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
+import { ofPackages } from './packages.mjs';
 import { bundleSeparately } from './separate.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -24,15 +25,6 @@ const shared = {
   logLevel: 'warning',
 };
 
-const alias = {
-  // The ES modules of yaml, of which esbuild leaves out the unused parts.
-  yaml: join(root, 'node_modules/yaml/browser/index.js'),
-  // pino writes its lines in another thread if it is asked to. udpcat never asks.
-  'thread-stream': join(root, 'scripts/no-threads.cjs'),
-  'prom-client': join(root, 'scripts/prom-client.cjs'),
-  '@opentelemetry/api': join(root, 'scripts/no-tracing.cjs'),
-};
-
 /** The packages that `import` finds when udpcat runs, because they are installed with it. */
 const outsideOf = ({ dependencies, optionalDependencies }) => Object.keys({ ...dependencies, ...optionalDependencies });
 
@@ -40,7 +32,7 @@ const readManifest = async () => JSON.parse(await readFile(join(root, 'package.j
 
 /**
  * Bundles `src/net`, the module that the package exports, to `<outdir>/index.js`; the linux engine, which is loaded on
- * demand, becomes a file of its own. Names stay, so that stack traces tell where an error comes from.
+ * demand, becomes a file of its own. Names are short, as in the command: with `sourcemap`, stack traces show the real ones.
  *
  * @param {object} options
  * @param {string} options.outdir folder of the result
@@ -54,7 +46,6 @@ export async function bundleModule({ outdir, sourcemap }) {
     sourcemap,
     format: 'esm',
     splitting: true,
-    minifyIdentifiers: false,
     external: outsideOf(await readManifest()),
   });
 }
@@ -131,7 +122,7 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     outdir: join(outdir, 'vendor'),
     outExtension: { '.js': '.cjs' },
     sourcemap,
-    alias,
+    ...ofPackages,
   });
   return [...ofCommand, ofExaminer, ofVendors];
 }
@@ -163,6 +154,6 @@ export async function bundleExecutable(outfile) {
     // In an executable, require() finds only the modules of Node.
     banner: { js: "require = require('node:module').createRequire(process.execPath);" },
     external: outsideOf(manifest),
-    alias,
+    ...ofPackages,
   });
 }

@@ -4,21 +4,21 @@
 // A module that both need lies in main.cjs. When main.cjs loads separate.cjs, it hands over a table of what is needed:
 //
 //     main.cjs       require('./separate.cjs')((name) => table[name] ?? require(name))
-//     separate.cjs   const number = require('main:src/text/number.ts')
+//     separate.cjs   const number = require('main:17')    src/text/number.ts is the input 17 of main.cjs
 import { join, relative, sep } from 'node:path';
 import * as esbuild from 'esbuild';
 
 /** The modules with the code of the separate commands. Where `import()` imports one, it comes from separate.cjs. */
 const SEPARATE = ['src/commands/watch.ts', 'src/commands/completion.ts', 'src/commands/help.ts'];
 
-/** Stands before the path of a module of main.cjs that separate.cjs imports. */
+/** Stands before the number of a module of main.cjs that separate.cjs imports. */
 const FROM_MAIN = 'main:';
 
 /** The specifier of the module that hands over the table. */
 const TABLE = 'table-for-separate';
 
 /** Matches a static import in the output of esbuild. Its groups: the names in braces, any other form, the module. */
-const STATIC_IMPORT = new RegExp(`^import (?:(?:\\{([^}]*)\\}|(.*)) from )?"${FROM_MAIN}(.*)";$`, 'gm');
+const STATIC_IMPORT = new RegExp(`^import (?:(?:\\{([^}]*)\\}|(.*)) from )?"(${FROM_MAIN}.*)";$`, 'gm');
 
 /**
  * Bundles `bin/main.ts` to `main.cjs` and `separate.cjs`.
@@ -52,7 +52,7 @@ export async function bundleSeparately(options) {
     ...{ format: 'esm', minifyWhitespace: false, minifyIdentifiers: false, sourcemap: false, banner: {}, footer: {} },
     write: false,
   });
-  const table = tableFor(draft, root);
+  const table = tableFor(draft, root, inMain);
 
   const { metafile: ofMain } = await esbuild.build({ ...main, plugins: [...plugins, loading(root, table)] });
   const { metafile: ofSeparate } = await esbuild.build(separate);
@@ -86,8 +86,8 @@ const sharing = (root, inMain) => ({
     build.onResolve({ filter: /.*/ }, async ({ path, pluginData, ...request }) => {
       if (pluginData === FROM_MAIN) return undefined;
       const resolved = await build.resolve(path, { ...request, pluginData: FROM_MAIN });
-      const name = nameOf(root, resolved.path);
-      return inMain.includes(name) ? { path: `${FROM_MAIN}${name}`, external: true } : resolved;
+      const index = inMain.indexOf(nameOf(root, resolved.path));
+      return index < 0 ? resolved : { path: `${FROM_MAIN}${index}`, external: true };
     });
   },
 });
@@ -116,33 +116,31 @@ const loading = (root, table) => ({
  *
  * @param {esbuild.BuildResult} draft separate.cjs as an ES module that is not minified
  */
-function tableFor({ outputFiles: [{ text }], metafile }, root) {
+function tableFor({ outputFiles: [{ text }], metafile }, root, inMain) {
   const taken = new Map();
   for (const { path, kind } of Object.values(metafile.outputs)[0].imports) {
     if (!path.startsWith(FROM_MAIN)) continue;
-    const name = path.slice(FROM_MAIN.length);
-    const { exports, isWhole } = taken.get(name) ?? { exports: new Set(), isWhole: false };
-    taken.set(name, { exports, isWhole: isWhole || kind !== 'import-statement' });
+    const { exports, isWhole } = taken.get(path) ?? { exports: new Set(), isWhole: false };
+    taken.set(path, { exports, isWhole: isWhole || kind !== 'import-statement' });
   }
-  for (const [, braced = '', other, name] of text.matchAll(STATIC_IMPORT)) {
-    if (other !== undefined) throw new Error(`separate code can import only { names } from ${name}, not ${other}`);
-    for (const part of braced.split(',')) taken.get(name).exports.add(part.replace(/ as .*/s, '').trim());
+  for (const [, braced = '', other, path] of text.matchAll(STATIC_IMPORT)) {
+    if (other !== undefined) throw new Error(`separate code can import only { names } from main.cjs, not ${other}`);
+    for (const part of braced.split(',')) taken.get(path).exports.add(part.replace(/ as .*/s, '').trim());
   }
   const imports = [];
   const entries = [];
-  for (const [name, { exports, isWhole }] of taken) {
-    const [key, path] = [`${FROM_MAIN}${name}`, join(root, name)].map((each) => JSON.stringify(each));
+  for (const [path, { exports, isWhole }] of taken) {
+    const index = path.slice(FROM_MAIN.length);
+    const file = JSON.stringify(join(root, inMain[index]));
     if (isWhole) {
-      entries.push(`get ${key}() { return require(${path}); }`);
+      entries.push(`get "${path}"() { return require(${file}); }`);
     } else {
-      const variables = [...exports].map((each, index) => [each, `m${entries.length}_${index}`]);
-      imports.push(
-        `import { ${variables.map(([each, variable]) => `${each} as ${variable}`).join(', ')} } from ${path};`,
-      );
-      entries.push(`${key}: { ${variables.map((pair) => pair.join(': ')).join(', ')} }`);
+      const variables = [...exports].map((name) => [name, `${name}_${index}`]);
+      imports.push(`import { ${variables.map((pair) => pair.join(' as ')).join(', ')} } from ${file};`);
+      entries.push(`"${path}": { ${variables.map((pair) => pair.join(': ')).join(', ')} }`);
     }
   }
   return `${imports.join('\n')}
-    const table = { ${entries.join(',\n')} };
+    const table = { ${entries.join(', ')} };
     export const separate = require('./separate.cjs')((name) => table[name] ?? require(name), {});`;
 }

@@ -29,11 +29,12 @@ export class YamlFile {
    */
   static async parse(path: string, bytes: Uint8Array): Promise<YamlFile> {
     if (!isUtf8(bytes)) throw new UsageError(`${path}: it is not UTF-8 text`);
-    const { LineCounter, parseDocument, visit } = await import('./vendor/yaml.js');
+    const { isAlias, isNode, isScalar, LineCounter, parseDocument, visit } = await import('./vendor/yaml.js');
     const lines = new LineCounter();
     // The schema "failsafe" reads every value as text. Others would read 0102 as a number, and "no" as false.
     const document = parseDocument(Buffer.from(bytes).toString('utf8'), {
       schema: 'failsafe',
+      resolveKnownTags: false,
       lineCounter: lines,
       prettyErrors: false,
       logLevel: 'silent',
@@ -45,6 +46,11 @@ export class YamlFile {
       Alias: (_key, alias) => {
         if (alias.resolve(document) !== undefined) return;
         throw file.errorAt(alias.range?.[0] ?? 0, `no value before *${alias.source} is named &${alias.source}`);
+      },
+      Pair: (_pairKey, { key }) => {
+        const target = isAlias(key) ? key.resolve(document) : key;
+        if (!isNode(key) || !isNode(target) || isScalar(target)) return;
+        throw file.errorAt(key.range?.[0] ?? 0, 'a key is text, not a list or a map');
       },
     });
     return file;

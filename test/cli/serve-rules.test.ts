@@ -349,6 +349,10 @@ describe('a file of rules that is wrong', () => {
     { rules: 'rules: {}', line: 1, says: /rules: it must be a list/ },
     { rules: 'rules: !!js/function x', line: 1, says: /tag/i },
     { rules: 'a: &a [x]\nrules: *b', line: 2, says: /no value before \*b is named &b/ },
+    { rules: 'a: b\n? [x, y]\n: c', line: 2, says: /a key is text, not a list or a map/ },
+    { rules: 'a: &a {x: y}\n*a : c', line: 2, says: /a key is text, not a list or a map/ },
+    { rules: 'a: &a x\n*a : c\nrules: []', line: 1, says: /"a" is no key of a file of rules/ },
+    { rules: 'a: b\nrules: !!set {x, y}', line: 2, says: /Unresolved tag: tag:yaml.org,2002:set/ },
     { rules: 'rules:\n- answer: x', line: 2, says: /rules\[1\].*needs "when"/ },
     {
       rules: 'rules:\n- when: {}\n  answer: x',
