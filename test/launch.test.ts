@@ -23,6 +23,9 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { testInNamespaces } from './support/namespaces.js';
 import { COMMAND, commandLine, quote, shell, udpcat } from './support/udpcat.js';
+import { testNeeding } from './support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const uid = process.geteuid?.() ?? -1;
 /** The id of a user who is neither root nor the user of the tests. */
@@ -221,7 +224,7 @@ describe('the code that is kept between runs', () => {
     expect(readdirSync(places.kept)).toHaveLength(2);
   });
 
-  test("is of one set of Node's flags: callers with others do not write it anew in turns", async () => {
+  testWithShell("is of one set of Node's flags: callers with others do not write it anew in turns", async () => {
     using places = ownPlaces();
     const callers: [string[], string | undefined][] = [
       [[], undefined],

@@ -7,6 +7,9 @@ import { testInNamespaces, shellInNetwork } from '../support/namespaces.js';
 import { drained, jsonLines, kernelSocket, sendAll } from '../support/service.js';
 import { answeringServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, quote, type Running, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 /** Runs `send` with a small receive buffer, and stops it while many replies come. Returns how it ended. */
 async function overwhelmed(replies: number, args: readonly string[]): Promise<Outcome> {
@@ -106,7 +109,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     }
   });
 
-  test.each([
+  testWithProc.each([
     { policy: 'drop-newest', size: 1024, status: 0 },
     { policy: 'drop-newest', size: 10, status: 0 },
     { policy: 'drop-oldest', size: 10, status: 0 },
@@ -145,7 +148,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     expect(sum).toBe(MANY);
   });
 
-  test('when its reader closes stdout', async () => {
+  testWithProc('when its reader closes stdout', async () => {
     await using running = await startFilled(family);
     const closed = once(running.stdout, 'close');
     running.stdout.destroy();
@@ -158,7 +161,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     expect(numbersIn(outcome.stdout).length).toBeLessThanOrEqual(received - dropped.output);
   });
 
-  test('when a signal ends it while the buffer of the kernel is full', async () => {
+  testWithProc('when a signal ends it while the buffer of the kernel is full', async () => {
     await using running = start(['serve', loopback(family), '-o', 'json']);
     await using peer = await silentServer(family);
     const address = await running.listening();
@@ -173,7 +176,7 @@ describe.each([4, 6] as const)('serve on IPv%i accounts for every datagram', (fa
     expect(sum).toBe(MANY);
   });
 
-  test('when a second signal makes it give up waiting datagrams', async () => {
+  testWithProc('when a second signal makes it give up waiting datagrams', async () => {
     await using running = await startFilled(family);
     // Two different signals: a second one of the same kind is lost while the first is pending.
     running.kill('SIGTERM');
@@ -207,7 +210,7 @@ testInNamespaces('serve accounts for every datagram when the disk is full', asyn
 });
 
 describe("the kernel's drops", () => {
-  test('are reported while serve runs: by an event each time there are more, and by one warning', async () => {
+  testWithProc('are reported while serve runs: by an event each time there are more, and by one warning', async () => {
     await using running = start(['serve', '-o', 'json', '--recv-buffer', '8k', '--stats']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -228,7 +231,7 @@ describe("the kernel's drops", () => {
     expect(outcome.stderr).toMatch(RegExp(`, (at least )?${drops} dropped by the kernel in `));
   });
 
-  test('are reported at the end of a short run, even without a summary', async () => {
+  testWithProc('are reported at the end of a short run, even without a summary', async () => {
     await using running = start(['serve', '-c', '2', '--recv-buffer', '8k']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -277,7 +280,7 @@ describe("the kernel's drops", () => {
     expect(jsonLines(stdout).at(-1)).toMatchObject({ dropped: { kernel: null, queue: 0, output: 0 } });
   });
 
-  test.concurrent('of a send that waits for replies are counted, datagrams of strangers included', async () => {
+  testWithProc.concurrent('of a send that waits for replies are counted, datagrams of strangers included', async () => {
     const replies = 300;
     const outcome = await overwhelmed(replies, ['-o', 'json']);
     const { sum, dropped } = accountOf(outcome);
@@ -308,15 +311,18 @@ describe('--fail-on-drop', () => {
     return await running.outcome;
   }
 
-  test.each(['serve', 'echo'])('makes the status of %s 7 when the kernel dropped datagrams', async (command) => {
-    const { status, stderr } = await flooded([command, '--fail-on-drop', '--recv-buffer', '8k'], { still: true });
-    expect({ status, stderr }).toEqual({
-      status: 7,
-      stderr: expect.stringMatching(/^udpcat: (at least )?\d+ dropped by the kernel \(--fail-on-drop\)$/m),
-    });
-  });
+  testWithProc.each(['serve', 'echo'])(
+    'makes the status of %s 7 when the kernel dropped datagrams',
+    async (command) => {
+      const { status, stderr } = await flooded([command, '--fail-on-drop', '--recv-buffer', '8k'], { still: true });
+      expect({ status, stderr }).toEqual({
+        status: 7,
+        stderr: expect.stringMatching(/^udpcat: (at least )?\d+ dropped by the kernel \(--fail-on-drop\)$/m),
+      });
+    },
+  );
 
-  test.each(['serve', 'echo'])('makes the status of %s 7 when the queue dropped datagrams', async (command) => {
+  testWithProc.each(['serve', 'echo'])('makes the status of %s 7 when the queue dropped datagrams', async (command) => {
     const args = [command, '--engine', 'node', '-o', 'json', '--fail-on-drop', '--queue-size', '10'];
     const { status, stderr } = await flooded(args, { still: false });
     expect({ status, stderr }).toEqual({
@@ -340,7 +346,7 @@ describe('--fail-on-drop', () => {
     });
   });
 
-  test.concurrent('does not change other exit statuses', async () => {
+  testWithProc.concurrent('does not change other exit statuses', async () => {
     const args = ['serve', '--fail-on-drop', '--recv-buffer', '8k', '-c', '1000', '--idle', '4s'];
     await using running = start(args);
     await using peer = await silentServer();
@@ -359,7 +365,7 @@ describe('--fail-on-drop', () => {
     expect(oneWay).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test.concurrent('speaks to Docker and Nagios', async () => {
+  testWithProc.concurrent('speaks to Docker and Nagios', async () => {
     for (const [numbering, status] of [
       ['docker', 1],
       ['nagios', 2],

@@ -7,6 +7,9 @@ import { sendAsIfFrom, testWithRawSockets, mayBindServicePorts } from '../suppor
 import { drained, jsonLines, sendAll } from '../support/service.js';
 import { hostAndPort, type Peer, silentServer } from '../support/sockets.js';
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
 const texts = (peer: Peer): string[] => peer.received.map(({ data }) => data.toString());
@@ -174,7 +177,7 @@ describe('of datagrams from one peer, an answering server', () => {
     expect(await peer.collect(250)).toHaveLength(250);
   });
 
-  test('answers each peer as often as --rate-limit says', async () => {
+  testWithProc('answers each peer as often as --rate-limit says', async () => {
     const { running, address } = await startSummed(['echo', '--rate-limit', '0.01/s']);
     await using server = running;
     await using one = await silentServer();

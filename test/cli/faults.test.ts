@@ -7,6 +7,9 @@ import { flood } from '../support/flood.js';
 import { drained, jsonLines, sendAll } from '../support/service.js';
 import { hostAndPort, type Peer, silentServer } from '../support/sockets.js';
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -100,41 +103,44 @@ test('faults without responses are a usage error', async () => {
 });
 
 describe('over a real socket', () => {
-  test('5,000 responses are lost, corrupted and sent twice with the given probabilities, and all are counted', async () => {
-    const count = 5000;
-    await using peer = await silentServer();
-    const { running, address } = await startSummed([
-      'echo',
-      '--seed',
-      '3',
-      '--loss',
-      '10%',
-      '--corrupt',
-      '5%',
-      '--duplicate',
-      '20%',
-    ]);
-    await using server = running;
-    await flood(peer, address, count, 10_000);
-    await drained(address);
-    server.kill();
-    const outcome = await server.outcome;
-    const { sent, received } = jsonLines(outcome.stderr).at(-1) as unknown as Counts;
-    const { answers, lost, duplicated, corrupted } = faultsOf(outcome) as Record<string, number>;
-    expect({ received, answers }).toEqual({ received: count, answers: count });
-    expect(sent).toBe(answers! + duplicated! - lost!);
-    for (const [happened, expected] of [
-      [lost, count * 0.1],
-      [duplicated, count * 0.9 * 0.2],
-      [corrupted, count * 0.9 * 0.05],
-    ]) {
-      expect(Math.abs(happened! - expected!)).toBeLessThan(3.29 * Math.sqrt(expected!));
-    }
-    await peer.collect(sent!);
-    const changed = texts(peer).filter((text) => !/^0{16}\d{4}$/.test(text) || Number(text) >= count);
-    expect(changed.length).toBeLessThanOrEqual(corrupted! * 2);
-    expect(changed.length).toBeGreaterThan(corrupted! / 2);
-  });
+  testWithProc(
+    '5,000 responses are lost, corrupted and sent twice with the given probabilities, and all are counted',
+    async () => {
+      const count = 5000;
+      await using peer = await silentServer();
+      const { running, address } = await startSummed([
+        'echo',
+        '--seed',
+        '3',
+        '--loss',
+        '10%',
+        '--corrupt',
+        '5%',
+        '--duplicate',
+        '20%',
+      ]);
+      await using server = running;
+      await flood(peer, address, count, 10_000);
+      await drained(address);
+      server.kill();
+      const outcome = await server.outcome;
+      const { sent, received } = jsonLines(outcome.stderr).at(-1) as unknown as Counts;
+      const { answers, lost, duplicated, corrupted } = faultsOf(outcome) as Record<string, number>;
+      expect({ received, answers }).toEqual({ received: count, answers: count });
+      expect(sent).toBe(answers! + duplicated! - lost!);
+      for (const [happened, expected] of [
+        [lost, count * 0.1],
+        [duplicated, count * 0.9 * 0.2],
+        [corrupted, count * 0.9 * 0.05],
+      ]) {
+        expect(Math.abs(happened! - expected!)).toBeLessThan(3.29 * Math.sqrt(expected!));
+      }
+      await peer.collect(sent!);
+      const changed = texts(peer).filter((text) => !/^0{16}\d{4}$/.test(text) || Number(text) >= count);
+      expect(changed.length).toBeLessThanOrEqual(corrupted! * 2);
+      expect(changed.length).toBeGreaterThan(corrupted! / 2);
+    },
+  );
 
   test('delayed, jittered and reordered responses all come unchanged, and none too early', async () => {
     const count = 500;
@@ -178,7 +184,7 @@ describe('over a real socket', () => {
     expect(texts(peer)).not.toContain('early');
   });
 
-  test('a flood of delayed responses is bounded, warned about once, and counted', async () => {
+  testWithProc('a flood of delayed responses is bounded, warned about once, and counted', async () => {
     await using peer = await silentServer();
     // About 70 of the largest datagrams more than the delay line holds.
     const count = 1100;
@@ -237,7 +243,7 @@ describe('responses that are not ready at once', () => {
     expect(delayed.sort()).toEqual(numbers(3));
   });
 
-  test('of programs are sent within a second after a signal, even with a long delay', async () => {
+  testWithProc('of programs are sent within a second after a signal, even with a long delay', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['serve', '--exec', 'cat', '-o', 'none', '--delay', '1h']);
     await using server = running;
@@ -265,7 +271,7 @@ describe('delayed responses at the end', () => {
     expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ sent: 1, faults: { delayed: 1, unsent: 0 } });
   });
 
-  test('of --count do not make the server read further requests, or count them as dropped', async () => {
+  testWithProc('of --count do not make the server read further requests, or count them as dropped', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed([
       'echo',
@@ -288,7 +294,7 @@ describe('delayed responses at the end', () => {
     expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ received: 5, sent: 5, dropped: { queue: 0 } });
   });
 
-  test.concurrent.each([
+  testWithProc.concurrent.each([
     { end: 'a signal', args: ['-c', '1'] },
     { end: 'a signal, without --count', args: [] },
     { end: '--duration', args: ['--duration', '3s'] },
@@ -310,7 +316,7 @@ describe('delayed responses at the end', () => {
     if (end.startsWith('-')) expect(summary?.durationMs).toBeGreaterThanOrEqual(3990);
   });
 
-  test('are sent at their time, if that is sooner', async () => {
+  testWithProc('are sent at their time, if that is sooner', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['echo', '--delay', '300ms']);
     await using server = running;
@@ -324,7 +330,7 @@ describe('delayed responses at the end', () => {
     expect(faultsOf(await server.outcome)).toMatchObject({ unsent: 0 });
   });
 
-  test('are counted after a second signal', async () => {
+  testWithProc('are counted after a second signal', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['echo', '--delay', '1h']);
     await using server = running;

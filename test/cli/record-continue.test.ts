@@ -18,6 +18,9 @@ import { testWith } from '../support/peers.js';
 import { readRecording, temporaryRecordings, textOf } from '../support/recordings.js';
 import { silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const recordings = temporaryRecordings();
 const fileFor = recordings.path.bind(recordings);
@@ -98,7 +101,7 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     expect(await read(file)).toEqual(['one', 'two']);
   });
 
-  test('keeps the records of commands whole that begin and write at the same time', async () => {
+  testWithShell('keeps the records of commands whole that begin and write at the same time', async () => {
     const file = fileFor(format);
     const messages = Array.from({ length: 8 }, (_, nth) => `${nth}`);
     await using sink = await silentServer();

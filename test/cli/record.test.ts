@@ -19,6 +19,10 @@ import {
   strayServer,
 } from '../support/sockets.js';
 import { commandLine, quote, type Running, shell, start, terminal, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
+const testWithShell = testNeeding('shell');
 
 const recordings = temporaryRecordings();
 const { folder } = recordings;
@@ -114,7 +118,7 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
   });
 });
 
-test.each(FORMATS)('--record as %s keeps neither denied datagrams nor more than --count', async (format) => {
+testWithProc.each(FORMATS)('--record as %s keeps neither denied datagrams nor more than --count', async (format) => {
   const file = fileFor(format);
   const args = ['--deny', '127.0.0.2', '-c', '2', '--record', file];
   await using server = start(['serve', '127.0.0.1:0', ...args]);
@@ -253,7 +257,7 @@ describe('--record -', () => {
     expect(sent + (summary.unrecorded ?? 0)).toBe(summary.sent);
   });
 
-  test('bounds the memory of strays that wait, and counts the dropped ones', async () => {
+  testWithProc('bounds the memory of strays that wait, and counts the dropped ones', async () => {
     await using server = await silentServer();
     await using stranger = await silentServer();
     const options = ['--engine', 'node', '-w', '1h', '--record', '-', '--stats', '--log-format', 'json'];
@@ -280,7 +284,7 @@ describe('--record -', () => {
     expect(strays + summary.dropped.output).toBe(summary.strays);
   });
 
-  test('ends with its reader', async () => {
+  testWithShell('ends with its reader', async () => {
     await using server = shell(`${commandLine(['serve', '127.0.0.1:0', '--record', '-'])} | head -c 24 | wc -c`);
     const address = await server.listening();
     await server.until('24');
@@ -303,7 +307,7 @@ describe('--record to a file that cannot be written', () => {
     expect(status).toBe(1);
   });
 
-  test('because it is a pipe is an error, and does not wait for a reader', async () => {
+  testWithShell('because it is a pipe is an error, and does not wait for a reader', async () => {
     const pipe = join(folder, 'pipe.pcap');
     await using running = shell(`mkfifo ${quote(pipe)} && exec ${commandLine(['serve', '--record', pipe])}`);
     const { stderr, status } = await running.outcome;

@@ -5,6 +5,9 @@ import { at, conversation, recordingOf, temporaryRecordings } from '../support/r
 import { jsonLines } from '../support/service.js';
 import { arrivals, closedAddress, echoServer, hostAndPort, type Peer, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const recordings = temporaryRecordings();
 
@@ -80,7 +83,7 @@ describe('--replay -', () => {
     expect(await replay('')).toMatchObject({ status: 1, stderr: 'udpcat: stdin holds no datagram to send\n' });
   });
 
-  test('does not record onto the file that it reads', async () => {
+  testWithShell('does not record onto the file that it reads', async () => {
     const path = recordings.record(conversation(['a']));
     const whole = readFileSync(path);
     const args = commandLine(['send', '127.0.0.1:9', '--replay', '-', '--record', path]);
@@ -92,7 +95,7 @@ describe('--replay -', () => {
     expect(readFileSync(path).equals(whole)).toBe(true);
   });
 
-  test('neither records onto a file of a row that it reads, nor removes it', async () => {
+  testWithShell('neither records onto a file of a row that it reads, nor removes it', async () => {
     await using server = await echoServer();
     const stem = recordings.path('row');
     const path = `${stem}.2020-02-29T080000.000001Z.pcap`;
@@ -107,7 +110,7 @@ describe('--replay -', () => {
   });
 });
 
-test('--replay of a pipe whose writer stays ends when enough replies came', async () => {
+testWithShell('--replay of a pipe whose writer stays ends when enough replies came', async () => {
   await using server = await echoServer();
   const pipe = recordings.path('pipe');
   const file = recordings.record(conversation(['a', 'b']));
@@ -413,7 +416,7 @@ describe('usage errors', () => {
     expect(status).toBe(2);
   });
 
-  test.each([
+  testWithShell.each([
     ['-', ['-c', '2'], "option '--count' repeats the recording, and stdin can be read only once: save it to a file"],
     [
       '-',

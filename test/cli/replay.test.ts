@@ -11,6 +11,9 @@ import { jsonLines } from '../support/service.js';
 import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
 import { pcapRecord } from '../record/files.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const recordings = temporaryRecordings();
 const { folder } = recordings;
@@ -192,7 +195,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  test.concurrent.each([
+  testWithShell.concurrent.each([
     [4, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
     [6, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
     [
@@ -284,7 +287,7 @@ describe('a recording that is broken', () => {
   });
 });
 
-test('--replay of a pipe without a writer still ends by a deadline and by a signal', async () => {
+testWithShell('--replay of a pipe without a writer still ends by a deadline and by a signal', async () => {
   const pipe = join(folder, 'pipe.pcap');
   const args = ['send', '127.0.0.1:9', '--replay', pipe, '--deadline', '500ms'];
   await using running = shell(`mkfifo ${quote(pipe)} && exec ${commandLine(args)}`);

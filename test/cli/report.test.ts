@@ -12,6 +12,9 @@ import { drained, type JsonLine, jsonLines, logLines, sendAll } from '../support
 import { catches } from '../support/signals.js';
 import { echoServer, hostAndPort, silentServer } from '../support/sockets.js';
 import { COMMAND, type Running, start } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 /** Waits for the nth report on stderr. Returns its lines; the first has the totals. */
 async function reported(running: Running, lines: number, nth = 1): Promise<string[]> {
@@ -41,7 +44,7 @@ async function sendFromMany(address: string, peers: number): Promise<void> {
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`;
 
-test('SIGUSR1 and SIGUSR2 do not end a process that has not loaded the command yet', async () => {
+testWithProc('SIGUSR1 and SIGUSR2 do not end a process that has not loaded the command yet', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'udpcat-start-'));
   try {
     copyFileSync(COMMAND, join(folder, 'udpcat.cjs'));
@@ -182,7 +185,7 @@ describe('SIGUSR2', () => {
     }
   });
 
-  test('does no harm at any moment from the start to the end, many times over', async () => {
+  testWithProc('does no harm at any moment from the start to the end, many times over', async () => {
     for (const command of ['serve', 'echo'] as const) {
       await using running = start([command, '--duration', '300ms', '-o', 'json', '--log-format', 'json']);
       await catches(running.pid, 'SIGUSR2');
@@ -195,7 +198,7 @@ describe('SIGUSR2', () => {
     }
   });
 
-  test('does no harm while the last datagrams are written for a slow reader', async () => {
+  testWithProc('does no harm while the last datagrams are written for a slow reader', async () => {
     await using running = start(['serve', '-o', 'hex']);
     const address = await running.listening();
     await using peer = await silentServer();
@@ -251,7 +254,7 @@ describe('the summary', () => {
     expect(jsonLines(stderr).at(-1)).not.toHaveProperty('peers');
   });
 
-  test.each(['serve', 'echo'] as const)('of %s is bounded and exact after 3000 peers', async (command) => {
+  testWithProc.each(['serve', 'echo'] as const)('of %s is bounded and exact after 3000 peers', async (command) => {
     const args = [command, '-o', 'json', '--stats', '--log-format', 'json', '-c', '3000', '--idle', '1m'];
     await using running = start(args);
     const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');

@@ -2,6 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { shellWithSilentResolver, startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { arrivals, closedPort, echoServer, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, quote, shell, udpcat, unread } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 /** Much shorter than the two and a half minutes after which a silent resolver is given up. */
 const PROMPTLY = { timeoutMs: 120_000 };
@@ -115,7 +118,7 @@ describe('under a deadline, a name', () => {
 });
 
 describe('the deadline holds', () => {
-  test.concurrent('if nobody reads the pipe of a check for Nagios', async () => {
+  testWithShell.concurrent('if nobody reads the pipe of a check for Nagios', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, 'ping', '-n', '1', '-w', '1h', '--deadline', COMES, '--exit-code', 'nagios'];
     const line = `{ head -c 65536 /dev/zero; ${commandLine(args)}; echo "status $?" >&2; }`;
@@ -155,7 +158,7 @@ describe('a stream that nobody reads does not delay the deadline:', () => {
     stderr: (run: string) => `exec 3>&1; ${unread(`{ head -c 65536 /dev/zero >&2; ${run}; } 2>&1 >/dev/null`)}`,
   };
 
-  test.concurrent.each([
+  testWithShell.concurrent.each([
     ['a plugin line', 'stdout', ['-w', '300ms', '--exit-code', 'nagios'], 2],
     ['the plugin line of a mistyped command', 'stdout', ['--bogus', '--exit-code', 'nagios'], 3],
     ['an error line', 'stderr', ['-w', '300ms'], 3],
@@ -168,7 +171,7 @@ describe('a stream that nobody reads does not delay the deadline:', () => {
 });
 
 describe('a signal ends a run with a status, also during', () => {
-  test('a read from a named pipe', async () => {
+  testWithShell('a read from a named pipe', async () => {
     const args = ['send', '127.0.0.1:9', '--exit-code', 'docker', '--file'];
     const line = `folder=$(mktemp -d); mkfifo "$folder/pipe"; ${commandLine(args)} "$folder/pipe" & exec 4>"$folder/pipe"
       kill $!; wait $!; status=$?; rm -r "$folder"; exit $status`;

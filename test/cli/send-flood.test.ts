@@ -2,11 +2,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect } from '@jest/globals';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { startFlooder } from '../support/flooder.js';
 import { jsonLines } from '../support/service.js';
 import { start, type Outcome } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 /** The memory limit of the command: 80 MB for Node, twice the queue, and a reserve for the garbage collector. */
 const MAX_MEMORY_KB = 250_000;
@@ -48,7 +51,7 @@ const QUEUE = ['--queue-size', '256', '--stats', '--log-format', 'json', '-o', '
 describe.each(ENGINE_NAMES)('a flood of wrong replies, with the %s engine,', (engine) => {
   const record = ['--record', join(folder, `${engine}.pcap`)];
 
-  test.each([
+  testWithProc.each([
     {
       title: 'to an expression',
       wait: 4000,
@@ -75,7 +78,7 @@ describe.each(ENGINE_NAMES)('a flood of wrong replies, with the %s engine,', (en
     expect(memoryOf(outcome)).toBeLessThan(MAX_MEMORY_KB);
   });
 
-  test('does not outlast the deadline', async () => {
+  testWithProc('does not outlast the deadline', async () => {
     await using flooder = await startFlooder({ bytes: 60_000 });
     const args = ['m', '--expect-exact', 'no', '--deadline', '8s', ...QUEUE, '--engine', engine];
     await using running = start(['send', flooder.address, ...args], RUN);
@@ -88,7 +91,7 @@ describe.each(ENGINE_NAMES)('a flood of wrong replies, with the %s engine,', (en
 });
 
 describe.each(ENGINE_NAMES)('a flood, with the %s engine,', (engine) => {
-  test.each([
+  testWithProc.each([
     { command: 'serve', bytes: 60_000 },
     { command: 'serve', bytes: 20 },
     { command: 'echo', bytes: 60_000 },

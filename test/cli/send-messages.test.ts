@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { arrivals, type Family, silentServer } from '../support/sockets.js';
 import { commandLine, type Outcome, type RunOptions, shell, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-messages-'));
 
@@ -93,7 +96,7 @@ describe('arguments', () => {
     expect(sent.stderr).toMatch(/^udpcat: .*\n$/);
   });
 
-  test('that are not valid UTF-8 are a usage error that names -e hex', async () => {
+  testWithShell('that are not valid UTF-8 are a usage error that names -e hex', async () => {
     await using server = await silentServer();
     await using running = shell(`exec ${commandLine(['send', server.address])} good "$(printf 'b\\377d')"`);
     const { status, stderr } = await running.outcome;
@@ -106,7 +109,7 @@ describe('arguments', () => {
     expect(await sendTo(['b\u{fffd}d'])).toMatchObject({ ...done, arrived: ['b\xef\xbf\xbdd'] });
   });
 
-  test('with a genuine U+FFFD do not hide another one that is not valid UTF-8', async () => {
+  testWithShell('with a genuine U+FFFD do not hide another one that is not valid UTF-8', async () => {
     await using server = await silentServer();
     await using running = shell(`exec ${commandLine(['send', server.address, 'b\u{fffd}d'])} "$(printf 'b\\377d')"`);
     expect((await running.outcome).status).toBe(2);
@@ -133,7 +136,7 @@ describe('--file', () => {
     expect(sent.stderr).toMatch(/^udpcat: cannot read .*\n$/);
   });
 
-  test('may be a pipe', async () => {
+  testWithShell('may be a pipe', async () => {
     await using server = await silentServer();
     await using running = shell(`printf 'a\\nb' | ${commandLine(['send', server.address, '--file', '/dev/stdin'])}`);
     expect(await running.outcome).toMatchObject(done);
@@ -339,7 +342,7 @@ describe('stdin', () => {
     expect(await running.outcome).toMatchObject({ status: 1 });
   });
 
-  test('that is a directory cannot be read, which is status 1, and sends nothing', async () => {
+  testWithShell('that is a directory cannot be read, which is status 1, and sends nothing', async () => {
     await using server = await silentServer();
     await using running = shell(`${commandLine(['send', server.address, '--frame', 'whole'])} < /`);
     expect(await running.outcome).toMatchObject({

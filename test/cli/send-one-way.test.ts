@@ -3,6 +3,9 @@ import { describe, expect, test } from '@jest/globals';
 import { shellInNetwork, testInNamespaces } from '../support/namespaces.js';
 import { arrivals, closedAddress, echoServer, silentServer } from '../support/sockets.js';
 import { commandLine, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 const families = [4, 6] as const;
 const thousand = Array.from({ length: 1000 }, (_, index) => `line ${index}`);
@@ -97,7 +100,7 @@ test('datagrams leave as they come, while stdin stays open', async () => {
   expect(await running.outcome).toMatchObject({ status: 0 });
 });
 
-test('a long stdin does not stay in memory after it was sent', async () => {
+testWithProc('a long stdin does not stay in memory after it was sent', async () => {
   await using server = await silentServer();
   await using running = start(['send', server.address, '--frame', 'chunk:60000']);
   const chunk = Buffer.alloc(60_000);

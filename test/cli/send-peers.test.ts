@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { describeWith } from '../support/peers.js';
 import { closedPort, type Family, written } from '../support/sockets.js';
 import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 interface Program extends AsyncDisposable {
   /** The address that it listens on. */
@@ -61,7 +64,7 @@ const families = [4, 6] as const;
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const;
 
 describeWith('nc', 'send to nc -u -l', () => {
-  test.each(families)('over IPv%d is shown, and what is typed there is the reply', async (family) => {
+  testWithProc.each(families)('over IPv%d is shown, and what is typed there is the reply', async (family) => {
     await using nc = await listening(family, (port) => ['nc', '-u', '-l', loopback[family], port]);
     await using running = start(['send', nc.address, 'question', '-n', '1', '-w', '1m']);
     await nc.shows('question');
@@ -71,7 +74,7 @@ describeWith('nc', 'send to nc -u -l', () => {
 });
 
 describeWith('ncat', 'send to ncat -u -l --exec cat', () => {
-  test.each(families)('over IPv%d is answered', async (family) => {
+  testWithProc.each(families)('over IPv%d is answered', async (family) => {
     await using ncat = await listening(family, (port) => [
       ...['ncat', `-${family}`, '-u', '-l', loopback[family], port, '--keep-open', '--exec', '/bin/cat'],
     ]);
@@ -90,7 +93,7 @@ describeWith('socat', 'send to socat', () => {
   ];
   const each = families.flatMap((family) => echoes.map((row) => [row[0], family, row[1], row[2]] as const));
 
-  test.each(each)('%s over IPv%d is answered', async (_name, family, address, action) => {
+  testWithProc.each(each)('%s over IPv%d is answered', async (_name, family, address, action) => {
     const bind = `bind=${family === 4 ? '127.0.0.1' : '[::1]'}`;
     await using socat = await listening(family, (port) => ['socat', `${address(port, family)},${bind}`, action]);
     for (const message of ['one', 'two\nlines']) {
@@ -99,7 +102,7 @@ describeWith('socat', 'send to socat', () => {
     }
   });
 
-  test.each(families)('UDP-RECV over IPv%d gets every line', async (family) => {
+  testWithProc.each(families)('UDP-RECV over IPv%d gets every line', async (family) => {
     const bind = `bind=${family === 4 ? '127.0.0.1' : '[::1]'}`;
     await using socat = await listening(family, (port) => [
       'socat',

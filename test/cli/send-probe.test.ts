@@ -8,6 +8,9 @@ import { runInProcess } from '../support/in-process.js';
 import { jsonLines, logLines } from '../support/service.js';
 import { answeringServer, arrivals, silentServer } from '../support/sockets.js';
 import { commandLine, shell, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 describe('--probe list', () => {
   test('shows every probe, on stdout, without an address', async () => {
@@ -165,7 +168,7 @@ describe('--probe', () => {
     expect(status).toBe(0);
   });
 
-  test.each(['syslog', 'dns:example.com'])('%s says that it does not read stdin', async (probe) => {
+  testWithShell.each(['syslog', 'dns:example.com'])('%s says that it does not read stdin', async (probe) => {
     await using server = await answeringServer((request) => (probe === 'syslog' ? [] : [dns.reply(request)]));
     const folder = await mkdtemp(join(tmpdir(), 'udpcat-'));
     const [full, empty] = [join(folder, 'full'), join(folder, 'empty')];

@@ -10,6 +10,9 @@ import {
   silentServer,
 } from '../support/sockets.js';
 import { commandLine, type Outcome, type Running, shell, start, udpcat, unread } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 /** A limit that no test reaches. */
 const LONG = '1h';
@@ -128,7 +131,7 @@ describe('replies', () => {
     expect(await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '200ms'])).toMatchObject({ status: 3 });
   });
 
-  test.concurrent('that reach the socket in time count, even if the process is late', async () => {
+  testWithShell.concurrent('that reach the socket in time count, even if the process is late', async () => {
     await using server = await silentServer();
     const { running, client } = await asking(server, ['ping', '-w', '4s']);
     await using _ = running;
@@ -273,7 +276,7 @@ describe('--deadline', () => {
     expect(outcome).toMatchObject({ status: 3 });
   });
 
-  test.concurrent('counts and writes the replies that reached the socket before it', async () => {
+  testWithShell.concurrent('counts and writes the replies that reached the socket before it', async () => {
     await using server = await silentServer();
     const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', '5s']);
     await using _ = running;
@@ -304,7 +307,7 @@ describe('--deadline', () => {
     expect(shown(outcome)).toEqual({ status: 1, stdout: 'ping\n' });
   });
 
-  test.concurrent('is not delayed by a reader of stdout that never reads', async () => {
+  testWithShell.concurrent('is not delayed by a reader of stdout that never reads', async () => {
     await using server = await answeringServer(Array.from({ length: 20 }, () => Buffer.alloc(60_000, 'x')));
     const send = commandLine(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--deadline', '5s']);
     await using running = shell(unread(`{ ${send}; echo "status $?" >&2; }`));

@@ -5,6 +5,10 @@ import { drained } from '../support/service.js';
 import { hasTaken } from '../support/signals.js';
 import { answeringServer, closedAddress, echoServer, type Peer, silentServer } from '../support/sockets.js';
 import { commandLine, quote, shell, start, terminal, unread } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
+const testWithShell = testNeeding('shell');
 
 /** More than a pipe holds: some megabytes. */
 const many = Array.from({ length: 30 }, (_, index) => `${index}:${'x'.repeat(60_000)}`);
@@ -63,7 +67,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     expect(await running.outcome).toMatchObject({ status: null, signal: name, stderr: '' });
   });
 
-  test('ends the process only after a slow reader has taken everything', async () => {
+  testWithProc('ends the process only after a slow reader has taken everything', async () => {
     await using server = await silentServer();
     const args = ['ping', '-n', 'all', '-w', '1h', '-o', 'json', '--queue-size', '1000'];
     await using running = start(['send', server.address, ...args]);
@@ -82,7 +86,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     expect(summary).toMatchObject({ received, dropped: { queue: 0, output: 0 } });
   });
 
-  test('ends the process at once the second time, even if nobody reads stdout', async () => {
+  testWithProc('ends the process at once the second time, even if nobody reads stdout', async () => {
     await using server = await silentServer();
     const send = commandLine(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--stats']);
     await using running = shell(unread(`{ ${send} & echo "pid $!" >&2; wait $!; echo "status $?" >&2; }`));
@@ -108,7 +112,7 @@ testWith('script', 'Ctrl-C at a terminal stops a loop of the shell as well', asy
 });
 
 describe('a reader that closes stdout', () => {
-  test('ends the command with its status so far: enough replies', async () => {
+  testWithShell('ends the command with its status so far: enough replies', async () => {
     await using server = await echoServer();
     const send = commandLine(['send', server.address, 'ping', '-c', '1000', '--interval', '20ms', '-n', 'all']);
     await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
@@ -116,14 +120,14 @@ describe('a reader that closes stdout', () => {
     expect({ stdout: stdout.toString(), stderr }).toEqual({ stdout: 'ping\n', stderr: 'status 0\n' });
   });
 
-  test('ends the command with its status so far: not enough replies', async () => {
+  testWithShell('ends the command with its status so far: not enough replies', async () => {
     await using server = await echoServer();
     const send = commandLine(['send', server.address, 'ping', '-c', '1000', '--interval', '20ms', '-n', '900']);
     await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
     expect((await running.outcome).stderr).toMatch(/status 3\n$/);
   });
 
-  test.each([
+  testWithShell.each([
     ['refused', ['-c', '3', '--interval', '200ms', '--record', '-'], 4],
     ['wrong', ['-c', '1000', '--interval', '20ms', '--expect', 'pong'], 5],
   ] as const)('ends it with what came until then, told as ever: %s', async (what, args, status) => {
@@ -138,7 +142,7 @@ describe('a reader that closes stdout', () => {
     expect((await running.outcome).stderr).toBe(`udpcat: ${says[what]}\nstatus ${status}\n`);
   });
 
-  test('ends the command while stdin is open', async () => {
+  testWithShell('ends the command while stdin is open', async () => {
     await using server = await echoServer();
     const send = commandLine(['send', server.address, '-n', 'all']);
     await using running = shell(`{ ${send}; echo "status $?" >&2; } | head -n 1`);
@@ -152,7 +156,7 @@ describe('a reader that closes stdout', () => {
   });
 });
 
-test('a stdout that cannot be written is status 1', async () => {
+testWithShell('a stdout that cannot be written is status 1', async () => {
   await using server = await echoServer();
   await using running = shell(`${commandLine(['send', server.address, 'ping', '-n', '1'])} >/dev/full`);
   const { status, stderr } = await running.outcome;

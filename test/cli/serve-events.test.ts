@@ -5,6 +5,9 @@ import { testWithLinuxEngine } from '../support/engines.js';
 import { jsonLines, sendAll } from '../support/service.js';
 import { type Family, hostAndPort, silentServer } from '../support/sockets.js';
 import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
@@ -105,35 +108,38 @@ describe('serve -o json and send --frame json', () => {
     { family: 4, largest: 65_507 },
     { family: 6, largest: 65_527 },
   ];
-  test.each(trying)('carry any datagrams on IPv$family over unchanged and in order', async ({ family, largest }) => {
-    const seed = Date.now();
-    const payloads = [
-      ...fc.sample(fc.uint8Array({ maxLength: 64 }), { numRuns: 150, seed }),
-      ...fc.sample(fc.string({ unit: 'binary', maxLength: 64 }), { numRuns: 150, seed }),
-      '',
-      randomBytes(largest),
-      'a'.repeat(largest),
-      '"'.repeat(largest),
-      '',
-    ].map((payload) => Buffer.from(payload as string));
-    await using target = await silentServer(family);
-    await using sender = await silentServer(family);
-    const options = family === 6 ? ['-6'] : [];
-    const serve = commandLine(['serve', ...options, '-o', 'json', '-c', String(payloads.length)]);
-    const send = commandLine(['send', '--frame', 'json', target.address]);
-    await using running = shell(`${serve} | ${send}`);
-    await sendAll(sender, await running.listening(), payloads);
-    const received = (await target.collect(payloads.length)).map(({ data }) => data.toString('base64'));
-    try {
-      expect(received).toEqual(payloads.map((payload) => payload.toString('base64')));
-    } catch (error) {
-      throw new Error(`with seed ${seed}`, { cause: error });
-    }
-    expect((await running.outcome).status).toBe(0);
-    expect(target.received).toHaveLength(payloads.length);
-  });
+  testWithShell.each(trying)(
+    'carry any datagrams on IPv$family over unchanged and in order',
+    async ({ family, largest }) => {
+      const seed = Date.now();
+      const payloads = [
+        ...fc.sample(fc.uint8Array({ maxLength: 64 }), { numRuns: 150, seed }),
+        ...fc.sample(fc.string({ unit: 'binary', maxLength: 64 }), { numRuns: 150, seed }),
+        '',
+        randomBytes(largest),
+        'a'.repeat(largest),
+        '"'.repeat(largest),
+        '',
+      ].map((payload) => Buffer.from(payload as string));
+      await using target = await silentServer(family);
+      await using sender = await silentServer(family);
+      const options = family === 6 ? ['-6'] : [];
+      const serve = commandLine(['serve', ...options, '-o', 'json', '-c', String(payloads.length)]);
+      const send = commandLine(['send', '--frame', 'json', target.address]);
+      await using running = shell(`${serve} | ${send}`);
+      await sendAll(sender, await running.listening(), payloads);
+      const received = (await target.collect(payloads.length)).map(({ data }) => data.toString('base64'));
+      try {
+        expect(received).toEqual(payloads.map((payload) => payload.toString('base64')));
+      } catch (error) {
+        throw new Error(`with seed ${seed}`, { cause: error });
+      }
+      expect((await running.outcome).status).toBe(0);
+      expect(target.received).toHaveLength(payloads.length);
+    },
+  );
 
-  test('hand a datagram on at once', async () => {
+  testWithShell('hand a datagram on at once', async () => {
     await using target = await silentServer();
     await using sender = await silentServer();
     await using running = shell(

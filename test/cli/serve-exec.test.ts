@@ -7,6 +7,10 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { jsonLines, sendAll } from '../support/service.js';
 import { hostAndPort, silentServer, written } from '../support/sockets.js';
 import { type Outcome, quote, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
+const testWithShell = testNeeding('shell');
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-exec-'));
 afterAll(() => {
@@ -106,7 +110,7 @@ describe('serve --exec', () => {
     expect(names).toEqual(['LISTEN_FDS_OF_THE_USER']);
   });
 
-  test.each([
+  testWithShell.each([
     { how: 'without a shell', args: ['--exec', `printf '%s,' "a b" $HOME '*' a\\ b`], answer: 'a b,$HOME,*,a b,' },
     { how: 'by the shell with --shell', args: ['--shell', '--exec', 'cat | tr e a; echo $0'], answer: 'pang/bin/sh\n' },
   ])('runs the command $how', async ({ args, answer }) => {
@@ -116,7 +120,7 @@ describe('serve --exec', () => {
     expect((await peer.collect(1))[0]?.data.toString()).toBe(answer);
   });
 
-  test('gives the program no descriptor but its three streams', async () => {
+  testWithProc('gives the program no descriptor but its three streams', async () => {
     // The descriptor that readdir itself opens is closed when its link is read.
     const code = `const fs = require('fs');
       const isSocket = (fd) => { try { return /^socket/.test(fs.readlinkSync('/proc/self/fd/' + fd)); } catch { return false; } };
@@ -187,7 +191,7 @@ describe('serve --exec', () => {
     }
   });
 
-  test('leaves no process of a program behind, whether the program ended in time or not', async () => {
+  testWithProc('leaves no process of a program behind, whether the program ended in time or not', async () => {
     const [ended, hanging] = [fresh(), fresh()];
     const line = `read -r file; if [ $file = ${hanging} ]; then sleep 1000 & else sleep 1000 >/dev/null 2>&1 & fi; echo $! >$file; echo started`;
     await using running = start(['serve', '--shell', '--exec', line, '--exec-timeout', '1s']);
@@ -200,49 +204,52 @@ describe('serve --exec', () => {
     await until(() => !lives(ended) && !lives(hanging));
   });
 
-  test('runs at most --exec-concurrency programs at a time, and the queue counts the datagrams that it drops', async () => {
-    const release = fresh();
-    const line = `cat >/dev/null; until [ -e ${release} ]; do sleep 0.05; done; echo done`;
-    const args = [
-      'serve',
-      '--engine',
-      'node',
-      '--shell',
-      '--exec',
-      line,
-      '--exec-concurrency',
-      '3',
-      '--queue-size',
-      '5',
-    ];
-    await using running = start([...args, '-o', 'none', '--stats', '--log-format', 'json', '--exec-timeout', '10s']);
-    await using peer = await silentServer();
-    const [, address = ''] = await running.until(/"address":"([^"]+)"/, 'stderr');
-    await peer.send('first', address);
-    await until(() => childrenOf(running.pid).length === 1);
-    // A batch that was taken waits for its programs. Meanwhile the queue fills.
-    await sendAll(
-      peer,
-      address,
-      Array.from({ length: 200 }, (_, index) => String(index)),
-    );
-    await running.until('the queue of 5 is full', 'stderr');
-    await until(() => childrenOf(running.pid).length === 3);
-    const { received } = await reported(running);
-    writeFileSync(release, '');
-    running.kill();
-    const summary = logged(await running.outcome).at(-1) as {
-      received: number;
-      sent: number;
-      dropped: { queue: number };
-    };
-    expect(summary.received + summary.dropped.queue).toBe(201);
-    expect(summary.dropped.queue).toBeGreaterThan(0);
-    expect(summary.sent).toBe(summary.received);
-    expect(received).toBeLessThanOrEqual(summary.received);
-  });
+  testWithProc(
+    'runs at most --exec-concurrency programs at a time, and the queue counts the datagrams that it drops',
+    async () => {
+      const release = fresh();
+      const line = `cat >/dev/null; until [ -e ${release} ]; do sleep 0.05; done; echo done`;
+      const args = [
+        'serve',
+        '--engine',
+        'node',
+        '--shell',
+        '--exec',
+        line,
+        '--exec-concurrency',
+        '3',
+        '--queue-size',
+        '5',
+      ];
+      await using running = start([...args, '-o', 'none', '--stats', '--log-format', 'json', '--exec-timeout', '10s']);
+      await using peer = await silentServer();
+      const [, address = ''] = await running.until(/"address":"([^"]+)"/, 'stderr');
+      await peer.send('first', address);
+      await until(() => childrenOf(running.pid).length === 1);
+      // A batch that was taken waits for its programs. Meanwhile the queue fills.
+      await sendAll(
+        peer,
+        address,
+        Array.from({ length: 200 }, (_, index) => String(index)),
+      );
+      await running.until('the queue of 5 is full', 'stderr');
+      await until(() => childrenOf(running.pid).length === 3);
+      const { received } = await reported(running);
+      writeFileSync(release, '');
+      running.kill();
+      const summary = logged(await running.outcome).at(-1) as {
+        received: number;
+        sent: number;
+        dropped: { queue: number };
+      };
+      expect(summary.received + summary.dropped.queue).toBe(201);
+      expect(summary.dropped.queue).toBeGreaterThan(0);
+      expect(summary.sent).toBe(summary.received);
+      expect(received).toBeLessThanOrEqual(summary.received);
+    },
+  );
 
-  test('leaves no zombies, nor processes, after many runs', async () => {
+  testWithProc('leaves no zombies, nor processes, after many runs', async () => {
     await using running = start(['serve', '--exec', 'cat', '-o', 'none']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -255,7 +262,7 @@ describe('serve --exec', () => {
     await until(() => childrenOf(running.pid).length === 0);
   });
 
-  test('runs at most a hundred programs for identical datagrams, because of the loop guard', async () => {
+  testWithShell('runs at most a hundred programs for identical datagrams, because of the loop guard', async () => {
     const count = fresh();
     const args = ['--shell', '--exec', `cat; echo >>${count}`, '-o', 'none', '--stats', '--log-format', 'json'];
     await using running = start(['serve', ...args]);
@@ -273,7 +280,7 @@ describe('serve --exec', () => {
     expect(readFileSync(count, 'utf8')).toHaveLength(sent);
   });
 
-  test('runs at most as many programs as --rate-limit allows', async () => {
+  testWithShell('runs at most as many programs as --rate-limit allows', async () => {
     const count = fresh();
     const args = ['--shell', '--exec', `cat; echo >>${count}`, '--rate-limit', '0.01/s', '-o', 'none'];
     await using running = start(['serve', ...args, '--stats', '--log-format', 'json']);
@@ -299,7 +306,7 @@ async function reported(running: ReturnType<typeof start>): Promise<{ readonly r
 }
 
 describe('at its end, serve --exec', () => {
-  test('lets running programs finish after a signal', async () => {
+  testWithShell('lets running programs finish after a signal', async () => {
     const [begun, release] = [fresh(), fresh()];
     const line = `echo >${begun}; until [ -e ${release} ]; do sleep 0.05; done; cat`;
     await using running = start(['serve', '--shell', '--exec', line]);
@@ -312,7 +319,7 @@ describe('at its end, serve --exec', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
-  test.concurrent(
+  testWithProc.concurrent(
     'kills programs that run for longer than --exec-timeout after a signal, and starts no more',
     async () => {
       const begun = fresh();
@@ -333,7 +340,7 @@ describe('at its end, serve --exec', () => {
     },
   );
 
-  test('kills everything at once at a second signal', async () => {
+  testWithProc('kills everything at once at a second signal', async () => {
     const begun = fresh();
     const line = `echo $$ >${begun}; exec sleep 1000`;
     await using running = start(['serve', '--shell', '--exec', line, '--exec-timeout', '1h']);
@@ -360,7 +367,7 @@ describe('at its end, serve --exec', () => {
 });
 
 describe('a command line of --exec that is wrong', () => {
-  test.each([
+  testWithShell.each([
     { args: ['--exec', 'cat', '--reply', 'x'], says: /--reply.*--exec/ },
     { args: ['--exec', 'cat', '--rules', 'x'], says: /--rules.*--exec/ },
     { args: ['--rules', 'x', '--reply-file', 'x'], says: /--reply-file.*--rules/ },

@@ -7,6 +7,10 @@ import { testInNamespaces } from '../support/namespaces.js';
 import { drained, jsonLines, kernelSocket, logLines, sendAll } from '../support/service.js';
 import { silentServer } from '../support/sockets.js';
 import { commandLine, quote, type Running, shell, start } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
+const testWithShell = testNeeding('shell');
 
 /** Payloads of the given size, each its number in decimal digits. */
 function numbered(count: number, size: number, from = 0): string[] {
@@ -31,7 +35,7 @@ async function fill(running: Running, send: (payloads: readonly string[]) => Pro
 }
 
 describe('a slow reader of stdout', () => {
-  test('loses nothing if the queue can hold it', async () => {
+  testWithProc('loses nothing if the queue can hold it', async () => {
     await using running = start(['serve', '--queue-size', '3000', '--stats', '-c', '2200']);
     await using peer = await silentServer();
     const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
@@ -44,27 +48,30 @@ describe('a slow reader of stdout', () => {
     expect(stderr).toMatch(/2200 received, 0 sent in/);
   });
 
-  test('causes drops that the node engine counts: written and dropped datagrams add up to the sent ones', async () => {
-    await using running = start(['serve', '--engine', 'node', '--queue-size', '100', '-o', 'json']);
-    await using peer = await silentServer();
-    const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
-    await sendAll(peer, address, numbered(2000, 20, 200));
-    await drained(address);
-    const { drops: kernel } = kernelSocket(address);
-    running.kill('SIGTERM');
-    running.resumeStdout();
-    const { stdout, stderr, status } = await running.outcome;
-    const lines = jsonLines(stdout);
-    const written = lines.filter(({ type }) => type === 'datagram').length;
-    const told = lines.filter(({ type }) => type === 'drop').reduce((sum, { count }) => sum + Number(count), 0);
-    const { dropped, received } = lines.at(-1) as { dropped?: { queue: number; output: number }; received?: number };
-    expect(status).toBe(0);
-    expect(dropped?.queue).toBeGreaterThan(0);
-    expect(dropped).toMatchObject({ queue: told, output: 0 });
-    expect(received).toBe(written);
-    expect(written + told + kernel).toBe(2200);
-    expect(stderr).toMatch(/the queue of 100 is full/);
-  });
+  testWithProc(
+    'causes drops that the node engine counts: written and dropped datagrams add up to the sent ones',
+    async () => {
+      await using running = start(['serve', '--engine', 'node', '--queue-size', '100', '-o', 'json']);
+      await using peer = await silentServer();
+      const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));
+      await sendAll(peer, address, numbered(2000, 20, 200));
+      await drained(address);
+      const { drops: kernel } = kernelSocket(address);
+      running.kill('SIGTERM');
+      running.resumeStdout();
+      const { stdout, stderr, status } = await running.outcome;
+      const lines = jsonLines(stdout);
+      const written = lines.filter(({ type }) => type === 'datagram').length;
+      const told = lines.filter(({ type }) => type === 'drop').reduce((sum, { count }) => sum + Number(count), 0);
+      const { dropped, received } = lines.at(-1) as { dropped?: { queue: number; output: number }; received?: number };
+      expect(status).toBe(0);
+      expect(dropped?.queue).toBeGreaterThan(0);
+      expect(dropped).toMatchObject({ queue: told, output: 0 });
+      expect(received).toBe(written);
+      expect(written + told + kernel).toBe(2200);
+      expect(stderr).toMatch(/the queue of 100 is full/);
+    },
+  );
 
   testWithLinuxEngine(
     'has what the queue has no room for wait in the kernel, from where it comes in order',
@@ -86,7 +93,7 @@ describe('a slow reader of stdout', () => {
     },
   );
 
-  test('and a full kernel buffer lose only datagrams that are counted', async () => {
+  testWithProc('and a full kernel buffer lose only datagrams that are counted', async () => {
     await using running = start(['serve', '--recv-buffer', '8k', '-o', 'json']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -104,7 +111,7 @@ describe('a slow reader of stdout', () => {
     expect(lines.at(-1)).toMatchObject({ received: written, dropped: { kernel, queue: 0, output: 0 } });
   });
 
-  test.each(ENGINE_NAMES)('does not make the memory grow with the %s engine', async (engine) => {
+  testWithProc.each(ENGINE_NAMES)('does not make the memory grow with the %s engine', async (engine) => {
     const bytes = 64 * 1024;
     const payload = Buffer.alloc(bytes - 1000, 'x');
     await using running = start(['serve', '--engine', engine, '-o', 'raw', '--queue-size', '50']);
@@ -139,7 +146,7 @@ describe('a slow reader of stdout', () => {
     expect(await running.outcome).toMatchObject({ status: 0, signal: null });
   });
 
-  test('as head -2 ends the command, with status 0', async () => {
+  testWithShell('as head -2 ends the command, with status 0', async () => {
     await using running = shell(`${commandLine(['serve', '-o', 'hex'])} | head -2; echo "status \${PIPESTATUS[0]}"`, {
       program: 'bash',
     });
@@ -167,7 +174,7 @@ describe('a slow reader of stdout', () => {
 });
 
 describe('a full disk', () => {
-  test.each(['utf8', 'raw', 'json'])('is one line and status 1, with -o %s', async (format) => {
+  testWithShell.each(['utf8', 'raw', 'json'])('is one line and status 1, with -o %s', async (format) => {
     await using running = shell(`exec ${commandLine(['serve', '-o', format])} >/dev/full`);
     await using peer = await silentServer();
     await peer.send('x', await running.listening());
@@ -181,7 +188,7 @@ describe('a full disk', () => {
 });
 
 describe('a datagram socket as stdout', () => {
-  test('is written to', async () => {
+  testWithShell('is written to', async () => {
     await using reader = await silentServer();
     const stdout = `/dev/udp/127.0.0.1/${reader.port}`;
     await using running = shell(`exec ${commandLine(['serve', '-c', '1'])} >${stdout}`, { program: 'bash' });
@@ -236,7 +243,7 @@ describe('the end by a signal', () => {
     },
   );
 
-  test.each(['SIGINT', 'SIGTERM'] as const)(
+  testWithProc.each(['SIGINT', 'SIGTERM'] as const)(
     '%s ends it after everything that has arrived was written',
     async (signal) => {
       await using running = start(['serve', '--queue-size', '3000', '--stats']);
@@ -261,7 +268,7 @@ describe('the end by a signal', () => {
     expect(await running.outcome).toMatchObject({ status: 0, stderr: `udpcat: listening on ${address}\n` });
   });
 
-  test('a second signal ends it at once, and the remaining datagrams count as output drops', async () => {
+  testWithProc('a second signal ends it at once, and the remaining datagrams count as output drops', async () => {
     await using running = start(['serve', '--queue-size', '3000', '--stats', '--log-format', 'json']);
     const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
     const { address } = JSON.parse(line) as { address: string };
@@ -285,7 +292,7 @@ describe('the end by a signal', () => {
     expect(written.map(Number)).toEqual(written.map((_, index) => index));
   });
 
-  test('echo first responds to everything that has arrived', async () => {
+  testWithProc('echo first responds to everything that has arrived', async () => {
     await using running = start(['echo', '-o', 'utf8', '--queue-size', '3000', '--stats']);
     await using peer = await silentServer();
     const address = await fill(running, async (payloads) => sendAll(peer, await running.listening(), payloads));

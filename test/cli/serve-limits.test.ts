@@ -11,6 +11,10 @@ import { administersNetwork, startUnprivileged } from '../support/privileges.js'
 import { drained, jsonLines, logLines, sendAll } from '../support/service.js';
 import { type Family, hostAndPort, silentServer } from '../support/sockets.js';
 import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
+const testWithShell = testNeeding('shell');
 
 let folder: string;
 beforeAll(() => {
@@ -33,7 +37,7 @@ describe('--count', () => {
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/ 50 received/), status: 0 });
   });
 
-  test('ends serve after all of them were written, also to a slow reader', async () => {
+  testWithProc('ends serve after all of them were written, also to a slow reader', async () => {
     await using running = start(['serve', '-c', '200']);
     await using peer = await silentServer();
     const address = await running.listening();
@@ -145,7 +149,7 @@ describe('a full queue', () => {
     return { written: stdout.toString().trimEnd().split('\n').map(Number), status, stderr };
   }
 
-  test('drops the newest datagrams by default, unless they can stay in the kernel', async () => {
+  testWithProc('drops the newest datagrams by default, unless they can stay in the kernel', async () => {
     const { written, status } = await overflowed(['--engine', 'node'], true);
     expect(written).not.toContain(299);
     expect(written.length).toBeLessThan(300);
@@ -153,7 +157,7 @@ describe('a full queue', () => {
     expect(status).toBe(0);
   });
 
-  test.each(ENGINE_NAMES)(
+  testWithProc.each(ENGINE_NAMES)(
     'drops what waited longest under --overflow drop-oldest, with the %s engine',
     async (engine) => {
       const { written, status } = await overflowed(['--engine', engine, '--overflow', 'drop-oldest'], true);
@@ -163,7 +167,7 @@ describe('a full queue', () => {
     },
   );
 
-  test.each(ENGINE_NAMES)(
+  testWithProc.each(ENGINE_NAMES)(
     'is status 7 under --overflow fail, and what the queue held is written, with the %s engine',
     async (engine) => {
       const { written, status, stderr } = await overflowed(['--engine', engine, '--overflow', 'fail'], false);
@@ -208,24 +212,27 @@ describe('--allow and --deny', () => {
     { args: ['--deny', '::1/128'], family: 4, bind: '*:0', taken: true },
   ];
 
-  test.each(cases)('$args on $bind takes from IPv$family loopback: $taken', async ({ args, family, bind, taken }) => {
-    await using running = start(['serve', bind, ...args, '-o', 'json', '--log-format', 'json', '--stats']);
-    const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
-    const { port } = hostAndPort((JSON.parse(line) as { address: string }).address);
-    await using peer = await silentServer(family);
-    const address = family === 4 ? `127.0.0.1:${port}` : `[::1]:${port}`;
-    await sendAll(peer, address, ['x', 'y']);
-    await drained(bind === '*:0' ? `[::1]:${port}` : address);
-    running.kill('SIGTERM');
-    const { stdout, stderr } = await running.outcome;
-    const lines = jsonLines(stdout);
-    expect(lines.filter(({ type }) => type === 'datagram')).toHaveLength(taken ? 2 : 0);
-    const counted = taken ? { received: 2 } : { received: 0, denied: 2 };
-    expect(lines.at(-1)).toMatchObject(counted);
-    expect(jsonLines(stderr).at(-1)).toMatchObject(counted);
-  });
+  testWithProc.each(cases)(
+    '$args on $bind takes from IPv$family loopback: $taken',
+    async ({ args, family, bind, taken }) => {
+      await using running = start(['serve', bind, ...args, '-o', 'json', '--log-format', 'json', '--stats']);
+      const [, line = ''] = await running.until(/^(.*)\n/, 'stderr');
+      const { port } = hostAndPort((JSON.parse(line) as { address: string }).address);
+      await using peer = await silentServer(family);
+      const address = family === 4 ? `127.0.0.1:${port}` : `[::1]:${port}`;
+      await sendAll(peer, address, ['x', 'y']);
+      await drained(bind === '*:0' ? `[::1]:${port}` : address);
+      running.kill('SIGTERM');
+      const { stdout, stderr } = await running.outcome;
+      const lines = jsonLines(stdout);
+      expect(lines.filter(({ type }) => type === 'datagram')).toHaveLength(taken ? 2 : 0);
+      const counted = taken ? { received: 2 } : { received: 0, denied: 2 };
+      expect(lines.at(-1)).toMatchObject(counted);
+      expect(jsonLines(stderr).at(-1)).toMatchObject(counted);
+    },
+  );
 
-  test('keep denied datagrams out of --count, of the responses and of the summary', async () => {
+  testWithShell('keep denied datagrams out of --count, of the responses and of the summary', async () => {
     await using running = start(['echo', '--deny', '127.0.0.2', '-c', '1', '--stats', '*:0']);
     const { port } = hostAndPort(await running.listening());
     await using welcome = await silentServer(6);
@@ -333,7 +340,7 @@ describe('serve --reply', () => {
     }
   });
 
-  test('refuses an argument that is no UTF-8, and names -e hex', async () => {
+  testWithShell('refuses an argument that is no UTF-8, and names -e hex', async () => {
     await using running = shell(`exec ${commandLine(['serve', '--reply'])} "$(printf '\\377')"`);
     const outcome = await running.outcome;
     expect(outcome.status).toBe(2);

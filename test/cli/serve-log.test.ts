@@ -2,6 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { jsonLines, logLines, sendAll } from '../support/service.js';
 import { silentServer } from '../support/sockets.js';
 import { shell, start, commandLine, type StartOptions, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const ESC = '\x1b[';
 
@@ -61,7 +64,7 @@ describe('stderr of serve', () => {
     await running.until(`udpcat: sent 5 bytes to ${peer.address}\n`, 'stderr');
   });
 
-  test('does not end the command after its reader has closed it', async () => {
+  testWithShell('does not end the command after its reader has closed it', async () => {
     const serve = commandLine(['serve', '--stats', '-c', '1']);
     // The pipe carries stderr here. head reads the listening line, and closes the pipe.
     const line = `exec 3>&1; ${serve} 2>&1 >&3 3>&- | head -1 >&2; echo "status \${PIPESTATUS[0]}"`;

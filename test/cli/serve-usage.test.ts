@@ -2,6 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { logLines } from '../support/service.js';
 import { commandLine, shell, udpcat } from '../support/udpcat.js';
 import { readFileSync } from 'node:fs';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 /** Expects status 2 with one line on stderr and nothing on stdout. Resolves to the line. */
 async function usageError(args: readonly string[]): Promise<string> {
@@ -243,7 +246,7 @@ describe('--help', () => {
     expect(help).toMatch(/raw loses their boundaries/);
   });
 
-  test('can be read in part by a reader that closes the pipe', async () => {
+  testWithShell('can be read in part by a reader that closes the pipe', async () => {
     await using running = shell(`${commandLine(['serve', '--help'])} | head -1; echo "status \${PIPESTATUS[0]}"`, {
       program: 'bash',
     });

@@ -8,6 +8,9 @@ import { jsonLines } from '../support/service.js';
 import { closedPort } from '../support/sockets.js';
 import { passSockets } from '../support/passing.js';
 import { commandLine, quote, type Running, shell, start, type StartOptions, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 let folder: string;
 
@@ -109,13 +112,16 @@ describeWith('python3', 'a socket that a service manager passed', () => {
 });
 
 describe('variables that pass nothing', () => {
-  test.each([{ LISTEN_FDS: '0' }, { LISTEN_FDS: '' }, { LISTEN_FDS: 'x' }, { LISTEN_FDS: '1' }])('%j', async (env) => {
-    await using server = shell(`LISTEN_PID=$$ exec ${commandLine(['serve', '--duration', '10ms'])}`, { env });
-    const { status, stderr } = await server.outcome;
-    // Descriptor 3 is closed.
-    if (env.LISTEN_FDS === '1') expect(stderr).toMatch(/no UDP socket/);
-    expect(status).toBe(env.LISTEN_FDS === '1' ? 1 : 0);
-  });
+  testWithShell.each([{ LISTEN_FDS: '0' }, { LISTEN_FDS: '' }, { LISTEN_FDS: 'x' }, { LISTEN_FDS: '1' }])(
+    '%j',
+    async (env) => {
+      await using server = shell(`LISTEN_PID=$$ exec ${commandLine(['serve', '--duration', '10ms'])}`, { env });
+      const { status, stderr } = await server.outcome;
+      // Descriptor 3 is closed.
+      if (env.LISTEN_FDS === '1') expect(stderr).toMatch(/no UDP socket/);
+      expect(status).toBe(env.LISTEN_FDS === '1' ? 1 : 0);
+    },
+  );
 });
 
 testWith('systemd-socket-activate', 'systemd-socket-activate starts the service with its first datagram', async () => {
@@ -220,7 +226,7 @@ describeWith('python3', 'a service manager that wants to be told', () => {
     expect(heard(told)).toEqual(['READY=1', 'STOPPING=1']);
   });
 
-  test.each(ENGINE_NAMES)(
+  testWithShell.each(ENGINE_NAMES)(
     'hears systemd-notify with the %s engine if the system call cannot be used',
     async (engine) => {
       const bin = mkdtempSync(join(folder, 'program-'));
@@ -249,7 +255,7 @@ describe('a service manager that cannot be told', () => {
     return bin;
   }
 
-  test.each([
+  testWithShell.each([
     {
       what: 'for want of systemd-notify',
       script: undefined,
@@ -275,7 +281,7 @@ describe('a service manager that cannot be told', () => {
     }
   });
 
-  test('delays neither the service nor its end', async () => {
+  testWithShell('delays neither the service nor its end', async () => {
     const env = { NOTIFY_SOCKET: join(folder, 'nobody'), PATH: path('slow', '#!/bin/sh\nexec sleep 60\n') };
     await using server = start(['echo', '127.0.0.1:0'], { env });
     expect((await udpcat(['send', await server.listening(), 'x', '--expect', 'x'])).status).toBe(0);

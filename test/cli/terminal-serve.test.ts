@@ -9,6 +9,9 @@ import { screen } from '../support/screen.js';
 import { drained, sendAll } from '../support/service.js';
 import { silentServer } from '../support/sockets.js';
 import { commandLine, quote, type Running, start, terminal } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 let folder: string;
 beforeAll(() => {
@@ -306,7 +309,7 @@ describeWith('script', 'typing into serve at a terminal', () => {
 });
 
 describe('serve with a pipe for its stdin', () => {
-  test('does not read it', async () => {
+  testWithProc('does not read it', async () => {
     await using running = start(['serve', '--stats']);
     const address = await running.listening();
     await using peer = await silentServer();

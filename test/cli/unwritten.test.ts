@@ -1,9 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { closedAddress } from '../support/sockets.js';
 import { commandLine, shell, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 describe('output that a full disk cannot take', () => {
-  test.concurrent.each([
+  testWithShell.concurrent.each([
     [['--help']],
     [['--version']],
     [['send', '-h']],
@@ -18,7 +21,7 @@ describe('output that a full disk cannot take', () => {
     });
   });
 
-  test.concurrent('is no success of a monitoring plugin either, and stderr stays empty', async () => {
+  testWithShell.concurrent('is no success of a monitoring plugin either, and stderr stays empty', async () => {
     await using running = shell(
       `exec ${commandLine(['send', '127.0.0.1:9', 'x', '--exit-code', 'nagios'])} >/dev/full`,
     );

@@ -2,6 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { answeringServer, closedAddress, echoServer, silentServer, strayServer } from '../support/sockets.js';
 import { ended } from '../support/processes.js';
 import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const FAST = ['--interval', '5s', '--retry-interval', '100ms'];
 
@@ -191,7 +194,7 @@ describe('programs of --on-change', () => {
   });
 });
 
-test('watch waits for a service as the example of the contract does', async () => {
+testWithShell('watch waits for a service as the example of the contract does', async () => {
   await using peer = await echoServer();
   const args = ['watch', '--until', 'up', '--duration', '60s', '--interval', '250ms', peer.address];
   await using running = shell(`${commandLine(args)} && echo deployed`);

@@ -4,6 +4,9 @@ import { type Daemon, type DaemonOptions, startDaemon } from '../support/daemon.
 import { describeWith } from '../support/peers.js';
 import { closedAddress } from '../support/sockets.js';
 import { start, udpcat } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 const SERVICES: readonly { readonly daemon: DaemonOptions; readonly probe: string; readonly wrong: string }[] = [
   {
@@ -50,7 +53,7 @@ const TIMES = ['--interval', '400ms', '--retry-interval', '200ms'];
 
 for (const { daemon, probe, wrong } of SERVICES) {
   describeWith(daemon.program, daemon.program, () => {
-    test('is seen to go, to come back, and to hang', async () => {
+    testWithShell('is seen to go, to come back, and to hang', async () => {
       let service: Daemon = await startDaemon(daemon);
       try {
         const { port, address } = service;

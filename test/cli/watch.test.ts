@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { answeringServer, closedAddress, echoServer, respondingServer, silentServer } from '../support/sockets.js';
 import { commandLine, shell, start, udpcat, unread } from '../support/udpcat.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithShell = testNeeding('shell');
 
 /** Checks that follow each other quickly. A reply on the loopback comes within the wait. */
 const FAST = ['--interval', '5s', '--retry-interval', '100ms'];
@@ -157,14 +160,14 @@ describe('watch sees', () => {
 });
 
 describe('a reader of stdout', () => {
-  test('that goes away ends watch with 0', async () => {
+  testWithShell('that goes away ends watch with 0', async () => {
     await using peer = await echoServer();
     const args = ['watch', peer.address, '--interval', '100ms', '-o', 'json'];
     await using running = shell(`{ ${commandLine(args)}; echo "status $?" >&2; } | head -n 1`);
     await running.until('status 0', 'stderr');
   });
 
-  test('that does not read holds up no check', async () => {
+  testWithShell('that does not read holds up no check', async () => {
     await using peer = await echoServer();
     const args = ['watch', peer.address, '--interval', '100ms', '-o', 'json', '--rise', '1'];
     await using running = shell(unread(commandLine(args)));

@@ -14,6 +14,9 @@ import { datagramError, outDatagrams, queuedIn, text } from '../support/net.js';
 import { closedPort, echoServer, type Family, silentServer, strayServer } from '../support/sockets.js';
 import { describeEngines } from '../support/engines.js';
 import { administersNetwork } from '../support/privileges.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 4, host: '127.0.0.1', local: '127.0.0.1:0' },
@@ -108,7 +111,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect(text(await client.recv())).toBe('next');
     });
 
-    test('transmits each of a thousand datagrams to a port that is closed, and fails none', async () => {
+    testWithProc('transmits each of a thousand datagrams to a port that is closed, and fails none', async () => {
       await using client = await openUdpConnection({ address: host, port: await closedPort(family) });
       const errors: DatagramError[] = [];
       client.on('peerError', (error) => errors.push(error));

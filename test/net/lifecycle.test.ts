@@ -6,6 +6,9 @@ import { datagramError, queuedIn, text } from '../support/net.js';
 import { type Family, silentServer } from '../support/sockets.js';
 import { describeEngines } from '../support/engines.js';
 import { startFlooder } from '../support/flooder.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 4, host: '127.0.0.1', local: '127.0.0.1:0' },
@@ -211,7 +214,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       ['a client of a name', (options) => openUdpConnection('localhost:9', options)],
     ];
 
-    test.each(open)('that is aborted already opens nothing: %s', async (_what, start) => {
+    testWithProc.each(open)('that is aborted already opens nothing: %s', async (_what, start) => {
       const before = openSockets();
       const aborted = AbortSignal.abort('too late');
       await expect(start({ signal: aborted })).rejects.toBe('too late');
@@ -219,15 +222,18 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect(getEventListeners(aborted, 'abort')).toHaveLength(0);
     });
 
-    test.each(open)('that is aborted while it opens leaves nothing open, and no listener: %s', async (_what, start) => {
-      const before = openSockets();
-      const controller = new AbortController();
-      const opening = start({ signal: controller.signal });
-      controller.abort('stop');
-      await expect(opening).rejects.toBe('stop');
-      expect(openSockets()).toBe(before);
-      expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
-    });
+    testWithProc.each(open)(
+      'that is aborted while it opens leaves nothing open, and no listener: %s',
+      async (_what, start) => {
+        const before = openSockets();
+        const controller = new AbortController();
+        const opening = start({ signal: controller.signal });
+        controller.abort('stop');
+        await expect(opening).rejects.toBe('stop');
+        expect(openSockets()).toBe(before);
+        expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+      },
+    );
 
     test.each(open)('aborts what is open, and its listener is removed at the end: %s', async (_what, start) => {
       const controller = new AbortController();
@@ -240,7 +246,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
     });
 
-    test.each(open)(
+    testWithProc.each(open)(
       'gathers no listeners and no descriptors over many objects that come and go: %s',
       async (_what, start) => {
         const { signal } = new AbortController();
@@ -256,7 +262,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       },
     );
 
-    test('leaves no socket behind when an opening fails', async () => {
+    testWithProc('leaves no socket behind when an opening fails', async () => {
       await using server = await startUdpServer('127.0.0.1:0');
       const { signal } = new AbortController();
       const before = openSockets();

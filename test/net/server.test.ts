@@ -9,6 +9,9 @@ import {
 import { closedPort, echoServer, type Family, silentServer } from '../support/sockets.js';
 import { datagramError, outDatagrams, queuedIn, text } from '../support/net.js';
 import { describeEngines } from '../support/engines.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 4, host: '127.0.0.1', local: '127.0.0.1:0' },
@@ -195,7 +198,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect((await peer.collect(3)).map(({ data }) => data.length)).toEqual([1, 2, 4]);
     });
 
-    test('is not disturbed by a peer that is gone: it goes on with the others', async () => {
+    testWithProc('is not disturbed by a peer that is gone: it goes on with the others', async () => {
       await using server = await startUdpServer(local);
       await using peer = await echoServer(family);
       const errors: DatagramError[] = [];

@@ -17,6 +17,9 @@ import {
   strayServer,
 } from '../support/sockets.js';
 import { targetPlan } from '../support/watching.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 /** Services that are checked wait for no reader, and read no stdin. */
 const NO_IO = { stdin: new PassThrough(), examiner: '' };
@@ -236,7 +239,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-test('ten thousand checks leave no descriptor, no listener and no memory behind', async () => {
+testWithProc('ten thousand checks leave no descriptor, no listener and no memory behind', async () => {
   await using peer = await respondingServer((request) => request);
   const plan = await targetPlan([peer.address, ...WAIT]);
   const stop = new AbortController();

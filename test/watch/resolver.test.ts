@@ -2,6 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Resolver } from '../../src/watch/resolver.js';
 import { ended } from '../support/processes.js';
+import { testNeeding } from '../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 const IO = {
   evaluate: [process.execPath, '-e'] as const,
@@ -25,7 +28,7 @@ describe('the process that looks names up', () => {
     await expect(resolver.lookup('no-such-name.invalid', 0)).rejects.toMatchObject({ code: expect.any(String) });
   });
 
-  test('is not started for localhost', async () => {
+  testWithProc('is not started for localhost', async () => {
     const before = children();
     using resolver = new Resolver(IO);
     expect(await resolver.lookup('localhost', 4)).toEqual([{ address: '127.0.0.1' }]);
@@ -33,7 +36,7 @@ describe('the process that looks names up', () => {
     expect(children()).toEqual(before);
   });
 
-  test('is started again after it was killed, and killed at the end', async () => {
+  testWithProc('is started again after it was killed, and killed at the end', async () => {
     const before = new Set(children());
     const own = (): number[] => children().filter((pid) => !before.has(pid));
     const resolver = new Resolver(IO);

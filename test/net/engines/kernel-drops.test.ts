@@ -5,6 +5,9 @@ import { describe, expect, test } from '@jest/globals';
 import { type DatagramSocket, openUdpConnection, startUdpServer } from '../../../src/net/index.js';
 import { type Family, silentServer, written } from '../../support/sockets.js';
 import { kernelSocket } from '../../support/service.js';
+import { testNeeding } from '../../support/needs.js';
+
+const testWithProc = testNeeding('proc');
 
 /** Options of a server whose kernel buffer is soon full. */
 const SMALL = { recvBufferBytes: 8000, maxReadQueue: 10_000 } as const;
@@ -50,7 +53,7 @@ async function sharing(family: Family, port: number): Promise<Socket & AsyncDisp
 }
 
 describe.each([4, 6] as const)("the kernel's drops on IPv%i", (family) => {
-  test('are none at first, and exactly what was sent and not received', async () => {
+  testWithProc('are none at first, and exactly what was sent and not received', async () => {
     await using server = await startUdpServer(written(loopback(family), 0), SMALL);
     expect(server.kernelDropped).toBe(0);
     burst([{ family, port: server.local.port, count: 300 }]);
@@ -72,7 +75,7 @@ describe.each([4, 6] as const)("the kernel's drops on IPv%i", (family) => {
     for (const server of servers) await server[Symbol.asyncDispose]();
   });
 
-  test('can be asked for after the close, if they were before', async () => {
+  testWithProc('can be asked for after the close, if they were before', async () => {
     const server = await startUdpServer(written(loopback(family), 0), SMALL);
     const { port } = server.local;
     expect(server.kernelDropped).toBe(0);
