@@ -12,11 +12,14 @@ import type { RepliesFrom } from './events.js';
 /** The path that stands for stdin in `--replay` and `--file`. */
 export const STDIN = '-';
 
-/** The source of the messages. A plan has exactly one. */
+/**
+ * The source of the messages. A plan has exactly one. Generated messages are numbered or not (`numbered`); default: they are
+ * numbered if replies are awaited.
+ */
 export type MessageSource =
   | { readonly kind: 'payloads'; readonly payloads: readonly Uint8Array[] }
   | { readonly kind: 'files'; readonly paths: readonly string[] }
-  | { readonly kind: 'generated'; readonly bytes: number }
+  | { readonly kind: 'generated'; readonly bytes: number; readonly numbered?: boolean | undefined }
   | { readonly kind: 'probe'; readonly probe: ProbeSession }
   | { readonly kind: 'replay'; readonly path: string }
   | { readonly kind: 'stream'; readonly format: StreamFormat }

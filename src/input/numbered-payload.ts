@@ -1,12 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { generatePayload } from './payload.js';
+import { generatePayload, HEADER_BYTES } from './payload.js';
 import type { Rounds } from './rounds.js';
 
 const RUN_OFFSET = 4;
 const SEQUENCE_OFFSET = 10;
 const FIELD_BYTES = 6;
-/** Bytes of the header. A shorter payload has no header. */
-export const HEADER_BYTES = 16;
 /** The numbers of runs and transmissions are below this. */
 const MAX_NUMBER = 2 ** 48;
 /** The maximum number of bytes of the payloads that one call of `take` returns. */

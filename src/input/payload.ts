@@ -20,6 +20,9 @@ export async function readPayload(input: AsyncIterable<Uint8Array>, limitBytes: 
   return Buffer.concat(chunks).subarray(0, limitBytes + 1);
 }
 
+/** Bytes of the header of a numbered payload. A shorter payload has no number. */
+export const HEADER_BYTES = 16;
+
 const FIRST_PRINTABLE = 0x21;
 const PRINTABLE_COUNT = 94;
 

@@ -1,4 +1,5 @@
-import { HEADER_BYTES, LEAST_LIKENESS, likenessTo, readHeader } from '../input/numbered-payload.js';
+import { LEAST_LIKENESS, likenessTo, readHeader } from '../input/numbered-payload.js';
+import { HEADER_BYTES } from '../input/payload.js';
 import { type NumberedCounts, NumberedRun } from './numbered-run.js';
 
 /** A peer counts as one without numbered payloads after this many datagrams in a row without a number. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { FORMAT_NAMES } from '../../src/output/formats/table.js';
 import { EXIT_STATUSES } from '../../src/run/exit-code.js';
 import { PeerTable } from '../../src/stats/peers.js';
@@ -108,12 +109,15 @@ describe('the fields of JSON', () => {
       notSent: [{ kind: 'other receiver', count: 1, name: 'TCP', to: '192.0.2.1:53' }],
     });
     const peers = new PeerTable(true, 1);
+    const [data] = new NumberedPayloads(20).take(1, 1);
     for (const port of [1, 2, 1, 2]) {
       const remote = { address: '192.0.2.1', port };
-      peers.count([{ data: new Uint8Array(1), remote, local: undefined, timeMs: 1000 * peers.bytes }]);
+      peers.count([{ data: data!, remote, local: undefined, timeMs: 1000 * peers.bytes }]);
     }
     const fields = { ...totals.fields(), ...peers.fields() };
-    expect(pathsOf(fields)).toEqual(expect.arrayContaining(['notSent[].to', 'otherPeers.perSecond', 'receiveErrors']));
+    expect(pathsOf(fields)).toEqual(
+      expect.arrayContaining(['notSent[].to', 'otherPeers.perSecond', 'peers[].lost', 'receiveErrors']),
+    );
     expect(unnamed(fields, '### `summary`')).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { MAX_PIECE_BYTES } from '../../src/input/framing.js';
-import { HEADER_BYTES } from '../../src/input/numbered-payload.js';
+import { HEADER_BYTES } from '../../src/input/payload.js';
 import { MAX_PAYLOAD_BYTES } from '../../src/net/index.js';
 import { constantOf, written } from '../support/constants.js';
 import { testInNamespaces } from '../support/namespaces.js';
@@ -86,6 +86,20 @@ for (const heading of ['Judge', 'Explain', 'Measure', 'Loss']) {
     await place.replay(session);
   });
 }
+
+const numbered = page.block('sh', 'Numbered payloads');
+testInNamespaces('payloads are numbered or not as the page says', async () => {
+  await using place = await openPlace();
+  await using server = place.start('udpcat serve 192.0.2.1:8000 -o none --stats');
+  await server.until('listening on');
+  await using echo = place.start('udpcat echo 127.0.0.1:7000');
+  await echo.until('listening on');
+  for (const line of commandsOf(numbered.code)) {
+    expect({ line, status: (await place.run(line.replace('-w 1s', '-w 60s'))).status }).toEqual({ line, status: 0 });
+  }
+  server.type('\x03');
+  expect((await ended(server)).lines.join('\n')).toContain('0 lost (0%)');
+});
 
 test.each([
   `at most ${written(MAX_PAYLOAD_BYTES[4])} bytes to an IPv4 address, and ${written(MAX_PAYLOAD_BYTES[6])} to an IPv6 address`,

@@ -6,6 +6,7 @@ import {
   MAX_IDENTICAL,
   MAX_REMEMBERED,
 } from '../../src/guard/limits.js';
+import { LEAST_LIKENESS } from '../../src/input/numbered-payload.js';
 import { MAX_PAYLOAD_BYTES } from '../../src/net/index.js';
 import { MAX_PEERS } from '../../src/stats/peers.js';
 import { MAX_WAITING, MAX_WAITING_BYTES } from '../../src/timing/delay-line.js';
@@ -113,6 +114,12 @@ testInNamespaces('SIGUSR2 and the end report as the page shows', async () => {
   expectShown(command, sameUnit((await ended(server)).lines), sameUnit(shown));
 });
 
+const way = page.blocks('console', 'The way to the server');
+testInNamespaces('the server tells what was lost on the way as the page shows', async () => {
+  await using place = await openPlace();
+  await place.replay(...way);
+});
+
 const transfer = (bytes: number): string => `${bytes / 1024 ** 2} MiB`;
 
 test.each([
@@ -129,6 +136,11 @@ test.each([
   `the first ${MAX_PEERS};`,
   `the ${constantOf('stats/peers.ts', 'PEERS_IN_WORDS')} that sent most`,
   `the ${constantOf('stats/peers.ts', 'PEERS_IN_JSON')} that sent most`,
+  `the latest ${constantOf('stats/numbered-peer.ts', 'MAX_RUNS')} runs`,
+  `fewer than ${LEAST_LIKENESS} bytes of the run's number`,
+  `at most ${constantOf('stats/peers.ts', 'MAX_GAPS')} gaps`,
+  `fewer gaps, ${constantOf('stats/peers.ts', 'MIN_GAPS')} at least`,
+  `its first ${constantOf('stats/numbered-peer.ts', 'READS')} datagrams`,
   `source ports below ${FIRST_USER_PORT} |`,
   `at most ${MAX_IDENTICAL} answers in any second`,
   `after ${constantOf('guard/return-guard.ts', 'MAX_RETURNED')} in a row`,

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { HEADER_BYTES, NumberedPayloads } from '../../src/input/numbered-payload.js';
-import { generatePayload } from '../../src/input/payload.js';
+import { NumberedPayloads } from '../../src/input/numbered-payload.js';
+import { generatePayload, HEADER_BYTES } from '../../src/input/payload.js';
 import { holds } from '../support/property.js';
 
 const runs = fc.integer({ min: 0, max: 2 ** 48 - 1 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import type { Datagram, Endpoint } from '../../src/net/index.js';
 import { MAX_PEERS, PeerTable } from '../../src/stats/peers.js';
 import { holds } from '../support/property.js';
@@ -187,5 +188,58 @@ describe('a full table', () => {
     table.count([datagram(peer(1), 1), datagram(peer(2), 1, START_MS - 3_600_000)]);
     table.count([datagram(peer(2), 1, START_MS + 60_000)]);
     expect(named(table)).toEqual(['127.0.0.1:2']);
+  });
+});
+
+describe('the numbered payloads in the table', () => {
+  /** Datagrams of one run with these numbers. */
+  function numbered(remote: Endpoint, numbers: readonly number[], timeMs = START_MS): Datagram[] {
+    const payloads = new NumberedPayloads(20);
+    return numbers.map((number) => ({
+      ...datagram(remote, 0, timeMs),
+      data: Buffer.from(payloads.take(number, 1)[0]!),
+    }));
+  }
+
+  test('stand in the row of their peer, in words only if a count is not 0', () => {
+    const table = new PeerTable(false);
+    const [first, second] = [numbered(peer(1), [0, 1, 4, 2, 2, 5, 7]), numbered(peer(2), [0, 1])];
+    first[5]!.data[19]! ^= 1;
+    table.count([...first, ...second, datagram(peer(3), 20)]);
+    const [one, two, three] = table.fields().peers;
+    expect(one).toMatchObject({ lost: 2, lossPercent: 25, duplicated: 1, reordered: 1, corrupted: 1 });
+    expect(two).toMatchObject({ lost: 0, lossPercent: 0, duplicated: 0, reordered: 0, corrupted: 0 });
+    expect(three).not.toHaveProperty('lost');
+    expect(table.describe().map((line) => line.replace(/(, \d{4}-).*/, ''))).toEqual([
+      'from 127.0.0.1:1: 7 received, 140 bytes, 2 lost (25%), 1 duplicated, 1 reordered, 1 corrupted',
+      'from 127.0.0.1:2: 2 received, 40 bytes, 0 lost (0%)',
+      'from 127.0.0.1:3: 1 received, 20 bytes',
+    ]);
+  });
+
+  test('are counted with the others if their peer is shown with the others, or has lost its row', () => {
+    const table = new PeerTable(false, 300);
+    for (let port = 1; port <= 300; port += 1) table.count(numbered(peer(port), [0, 2]));
+    table.count(numbered(peer(301), [0, 2], START_MS + 60_000));
+    const { peers, otherPeers } = table.fields();
+    expect(peers).toHaveLength(1);
+    expect(otherPeers).toMatchObject({ received: 600, lost: 300, lossPercent: 33.33 });
+    expect(crowded(150).fields().otherPeers).not.toHaveProperty('lost');
+  });
+
+  test('are counted, whether they come one by one or together', () => {
+    const numbers = [...Array(100).keys()].filter((number) => number % 10 !== 5);
+    const one = new PeerTable(false);
+    const together = new PeerTable(false);
+    const all = numbered(peer(1), numbers);
+    one.count(all);
+    const payloads = Buffer.concat(all.map(({ data }) => data));
+    const { length: count } = all;
+    const bytes = payloads.length;
+    together.countTogether({
+      ...{ remote: peer(1), count, bytes, smallest: 20, largest: 20, timeMs: START_MS, payloads },
+    });
+    expect(together.fields()).toEqual(one.fields());
+    expect(one.fields().peers[0]).toMatchObject({ lost: 10, reordered: 0 });
   });
 });

@@ -2,6 +2,7 @@ import { checkMaxLoss, checkRetry, type ExchangePlan, type MessageSource, STDIN 
 import type { Expectation } from '../../check/expectation.js';
 import type { WrittenExpectations } from '../../check/written-expectations.js';
 import { withEol } from '../../input/eol.js';
+import { HEADER_BYTES } from '../../input/payload.js';
 import { checkDestination } from '../../net/address/address.js';
 import { parseSourceAddress, parseWithDefaultPort } from '../../net/address/parse.js';
 import { type Address, familyOf, parseAddress } from '../../net/index.js';
@@ -197,6 +198,7 @@ function planMessages(
   if ((values.file ?? []).filter((path) => path === STDIN).length > 1)
     throw new UsageError("option '--file': stdin can be read only once, and - is given more than once");
   checkEol(values, sources);
+  checkNumbered(values);
   if (messages.length > 0) {
     const payloads = messages.map((text) => withEol(readPayload(text, values.encoding, 'the message', io), values.eol));
     return { kind: 'payloads', payloads };
@@ -204,7 +206,7 @@ function planMessages(
   if (probe !== undefined) return { kind: 'probe', probe };
   if (values.replay !== undefined) return { kind: 'replay', path: values.replay };
   if (values.file !== undefined) return { kind: 'files', paths: values.file };
-  if (values.size !== undefined) return { kind: 'generated', bytes: values.size };
+  if (values.size !== undefined) return { kind: 'generated', bytes: values.size, numbered: values.numbered };
   const { count, duration, retry, maxLoss } = values;
   const repeats = [count, duration, retry, maxLoss].some((value) => value !== undefined);
   const typing = !repeats && values.frame === undefined && io.terminals.stdin && io.isForeground();
@@ -218,6 +220,17 @@ function checkEol({ eol, frame }: SendValues, [source]: readonly string[]): void
   if (eol === undefined || source === undefined || source === ARGUMENTS || frame?.kind === 'lines') return;
   const what = frame === undefined ? source : `--frame ${frame.kind}`;
   throw new UsageError(`option '--eol' is for messages as arguments and for lines, not for ${what}: leave it out`);
+}
+
+function checkNumbered({ numbered, size }: SendValues): void {
+  if (numbered === undefined) return;
+  const option = numbered ? '--numbered' : '--no-numbered';
+  if (size === undefined) throw new UsageError(`option '${option}' is about the payloads of --size: add --size`);
+  if (numbered && size < HEADER_BYTES) {
+    throw new UsageError(
+      `option '--numbered' needs ${HEADER_BYTES} bytes for number and check, and --size gives ${size}`,
+    );
+  }
 }
 
 function isJudged(values: SendValues, messages: MessageSource, expectations: readonly Expectation[]): boolean {

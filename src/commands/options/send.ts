@@ -1,5 +1,5 @@
 import { parseSizeRange } from '../../check/expectation.js';
-import { common, flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
+import { common, flag, grouped, option, repeatable, toggle, type ValuesOf } from '../../cli/options.js';
 import { EOLS } from '../../input/eol.js';
 import { parseFrame } from '../../input/framing.js';
 import { parseReplayFilter } from '../../record/replay-filter.js';
@@ -16,6 +16,12 @@ export function sendOptions() {
     ...grouped('Messages:', {
       file: common(repeatable('--file <path>', 'send a file as one datagram; - is stdin', parsePath)),
       size: option('--size <n>', 'send a generated payload of n bytes', parseSizeOrZero),
+      numbered: toggle(
+        '--numbered',
+        '--no-numbered',
+        'number the payloads of --size, so that the receiver sees losses (default: if replies are awaited)',
+        'do not number them',
+      ),
       frame: option(
         '--frame <frame>',
         'how to cut stdin into datagrams: lines, null, whole, chunk:N, length, json (default: lines)',

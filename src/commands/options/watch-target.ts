@@ -185,6 +185,7 @@ function sendValues(values: TargetValues, wait: number | undefined): SendValues 
     idle: undefined,
     frame: undefined,
     eol: undefined,
+    numbered: undefined,
     replay: undefined,
     replayFilter: undefined,
     senders: undefined,

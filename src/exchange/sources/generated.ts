@@ -1,11 +1,11 @@
 import type { NumberedPayloads } from '../../input/numbered-payload.js';
 import { generatePayload } from '../../input/payload.js';
-import type { PacePlan } from '../plan.js';
+import type { MessageSource, PacePlan } from '../plan.js';
 import { checkLimit } from './limit.js';
 import { RoundsSource } from './rounds.js';
 import type { Source } from './source.js';
 
-/** Generated payloads that carry numbers, by which their echoes are matched. */
+/** Generated payloads that carry numbers: by them echoes are matched, and a receiver sees what was lost. */
 class NumberedSource extends RoundsSource {
   readonly numbered: NumberedPayloads;
 
@@ -16,18 +16,18 @@ class NumberedSource extends RoundsSource {
 }
 
 /**
- * Makes the source of generated payloads of one size. If replies are awaited, the payloads are numbered. Otherwise all payloads
- * are the same, which is the fastest way to send.
+ * Makes the source of generated payloads of one size. If they are not numbered, all payloads are the same, which is the fastest
+ * way to send.
  *
  * @throws {UsageError} for a size that is too large for a datagram
  */
 export async function generatedSource(
-  bytes: number,
+  { bytes, numbered }: Extract<MessageSource, { readonly kind: 'generated' }>,
   plan: PacePlan & { readonly judged: boolean },
   limitBytes: number,
 ): Promise<Source> {
   checkLimit(`option '--size': ${bytes} bytes`, bytes, limitBytes);
-  if (!plan.judged) return RoundsSource.of([generatePayload(bytes)], plan);
+  if (!(numbered ?? plan.judged)) return RoundsSource.of([generatePayload(bytes)], plan);
   const { NumberedPayloads: Payloads } = await import('../../input/numbered-payload.js');
   return new NumberedSource(new Payloads(bytes), plan);
 }

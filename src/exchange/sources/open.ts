@@ -21,7 +21,7 @@ export async function openSource(plan: ExchangePlan, options: SourceOptions): Pr
     }
     case 'generated': {
       const { generatedSource } = await import('./generated.js');
-      return generatedSource(messages.bytes, plan, limitBytes);
+      return generatedSource(messages, plan, limitBytes);
     }
     case 'stream': {
       const { streamSource } = await import('./stream.js');
