@@ -10,7 +10,7 @@ import { explain } from '../exchange/observers/explanation.js';
 import { tellLearned } from '../exchange/observers/learned.js';
 import { writeExchange } from '../exchange/observers/output.js';
 import { watchProgress } from '../exchange/observers/progress.js';
-import { type CheckResult, countSent, describeResult } from '../exchange/result.js';
+import { type CheckResult, countSent, describeResult, tellTooBig } from '../exchange/result.js';
 import { ExitCode, exitCodeOf, pluginState, type Speed, statusIn } from '../run/exit-code.js';
 import { describeFailure, LocalFailure } from '../text/failure.js';
 import { Interruption, type InterruptionReason, unlessAborted } from '../run/interruption.js';
@@ -199,9 +199,10 @@ function tellVerdict(
   interrupted: InterruptionReason | undefined,
 ): JsonEvent {
   const { log } = context;
-  const { verdict, rttMs, matching, unjudged, compared, loss } = result;
+  const { verdict, rttMs, matching, unjudged, compared, loss, pathMtu } = result;
   const peer = formatEndpoint(result.remote);
   const says = describe(plan, result);
+  const tooBig = tellTooBig(result);
   const missed = verdict === 'silent' || verdict === 'stray';
   const givenUp = interrupted === 'signal' || (interrupted === 'output' && missed);
   const tellsTime =
@@ -212,6 +213,7 @@ function tellVerdict(
     plan.messages.kind !== 'probe' &&
     !showsTimes(plan, context);
   if (verdict !== 'ok' && !givenUp) log.error(says, { verdict, peer });
+  else if (!plan.judged && tooBig !== undefined) log.warn(tooBig, { peer });
   else if (couldWait(plan, context) && interrupted === undefined) log.info(ONE_WAY);
   if (verdict === 'ok' && tellsTime) log.info(says, { verdict, peer });
   return {
@@ -221,6 +223,7 @@ function tellVerdict(
     ...(unjudged > 0 && { unjudged }),
     ...(rttMs !== undefined && { rttMs: Math.round(rttMs * 1000) / 1000 }),
     address: peer,
+    ...(pathMtu !== undefined && { pathMtu }),
     ...(loss !== undefined && { lost: loss.lost, lossPercent: loss.percent }),
     ...(compared !== undefined && { differs: compared.differing, missing: compared.missing }),
     ...(plan.messages.kind === 'probe' && { probe: plan.messages.probe.name, says }),

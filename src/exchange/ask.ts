@@ -4,7 +4,15 @@ import type { Measurement } from '../check/measurement.js';
 import type { ExpectedReplies } from '../check/expected-replies.js';
 import { isBroadcast, isMulticast } from '../net/address/endpoint.js';
 import { resolveDestination } from '../net/address/resolve.js';
-import { type Address, type Endpoint, type Family, familyOf, type Lookup, MAX_PAYLOAD_BYTES } from '../net/index.js';
+import {
+  type Address,
+  type DatagramError,
+  type Endpoint,
+  type Family,
+  familyOf,
+  type Lookup,
+  MAX_PAYLOAD_BYTES,
+} from '../net/index.js';
 import { UsageError } from '../cli/usage-error.js';
 import type { Io } from '../run/context.js';
 import type { ReadTyping } from '../run/typing.js';
@@ -135,7 +143,19 @@ async function askUntil(
   }
   const mustSend = interruption.reason === undefined && (plan.judged || plan.messages.kind !== 'typing');
   if (mustSend && exchange.sent === 0) throw new LocalFailure('there was nothing to send');
-  return resultOf(plan, exchange, judge, expected, measurement);
+  const pathMtu = await pathMtuAfter(exchange.peerError, exchange.remote);
+  return { ...resultOf(plan, exchange, judge, expected, measurement), pathMtu };
+}
+
+/**
+ * The MTU of the path after an ICMP error "too big", in bytes with headers; undefined after other errors. The node engine
+ * hears the error without the MTU, but the kernel has learned it.
+ */
+async function pathMtuAfter(error: DatagramError | undefined, remote: Endpoint): Promise<number | undefined> {
+  if (error?.code !== 'TOO_LARGE') return undefined;
+  if (error.icmp?.mtu !== undefined) return error.icmp.mtu;
+  const { pathMtu } = await import('../net/engines/linux/linux-engine.js');
+  return pathMtu(remote);
 }
 
 /** Resolves the destination to its addresses. They are tried in this order. */

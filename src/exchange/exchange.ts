@@ -163,9 +163,9 @@ export class Exchange implements AsyncDisposable {
     return this.#waiting.wanted;
   }
 
-  /** The last ICMP error that was a refusal. */
-  get refusal(): DatagramError | undefined {
-    return this.#waiting.refusal;
+  /** The last ICMP error. */
+  get peerError(): DatagramError | undefined {
+    return this.#waiting.peerError;
   }
 
   /** Aborted when sending can end early: enough replies came, or the exchange failed. */
@@ -193,7 +193,7 @@ export class Exchange implements AsyncDisposable {
     // The "unreachable" of a router counts as a refusal. Only the linux engine hears it.
     const isRefusal = error.code === 'REFUSED' || error.code === 'UNREACHABLE';
     if (isRefusal && this.#connection.goOn(error)) return;
-    if (isRefusal) this.#waiting.refused(error);
+    this.#waiting.failed(error, isRefusal);
     const { measurement } = this.#options;
     if (measurement !== undefined && error.code === 'REFUSED') measurement.refused += 1;
     this.#observers.tell({ type: 'peer error', error });

@@ -2,8 +2,8 @@ import { type Loss, lossOf } from '../check/loss.js';
 import type { Measurement } from '../check/measurement.js';
 import type { Judge, Verdict } from '../check/judge.js';
 import type { Numbered, ExpectedReplies } from '../check/expected-replies.js';
-import { systemCode } from '../net/errors.js';
-import { type DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
+import { describeTooBig, systemCode } from '../net/errors.js';
+import { type DatagramError, type Endpoint, familyOf, formatEndpoint } from '../net/index.js';
 import { formatDuration, formatMs } from '../text/time.js';
 import type { Exchange } from './exchange.js';
 import type { ExchangePlan } from './plan.js';
@@ -36,8 +36,10 @@ export interface CheckResult {
   readonly failedProbe: boolean;
   /** The sender of the last wrong reply. */
   readonly mismatched: Endpoint | undefined;
-  /** The ICMP error of the last refusal. */
-  readonly refusal: DatagramError | undefined;
+  /** The last ICMP error. */
+  readonly peerError: DatagramError | undefined;
+  /** If a datagram was too large for the path: the MTU of the path in bytes with headers, if it is known. */
+  readonly pathMtu?: number | undefined;
   /** The comparison of the replies with a recording. Undefined if they were not compared. */
   readonly compared: Comparison | undefined;
 }
@@ -61,7 +63,7 @@ export function resultOf(
   expected: ExpectedReplies | undefined,
   measurement: Measurement | undefined,
 ): CheckResult {
-  const { remote, sent, wanted, rttMs, mismatched, refusal } = exchange;
+  const { remote, sent, wanted, rttMs, mismatched, peerError } = exchange;
   const { matching, unjudged, learned, pending, mismatch, failedProbe } = judge;
   const unasked = judge.refused && messages.kind !== 'typing' ? 'refused' : 'ok';
   const loss = maxLoss === undefined || measurement === undefined ? undefined : lossOf(measurement, maxLoss);
@@ -79,7 +81,7 @@ export function resultOf(
     mismatch,
     failedProbe,
     mismatched,
-    refusal,
+    peerError,
     compared: expected && {
       differing: expected.differing,
       missing: expected.missing,
@@ -127,8 +129,9 @@ function describeSuccess(
 }
 
 function describeFailure(result: CheckResult, time: string): string {
-  const { verdict, remote, matching, wanted, unjudged, pending, mismatch = '', refusal, compared, loss } = result;
-  const missing = compared?.saysMissing === undefined ? '' : `; ${compared.saysMissing}`;
+  const { verdict, remote, matching, wanted, unjudged, pending, mismatch = '', peerError, compared, loss } = result;
+  const why = describeOther(result);
+  const missing = `${why}${compared?.saysMissing === undefined ? '' : `; ${compared.saysMissing}`}`;
   const peer = formatEndpoint(remote);
   const from = formatEndpoint(result.mismatched ?? remote);
   switch (verdict) {
@@ -136,25 +139,43 @@ function describeFailure(result: CheckResult, time: string): string {
       return '';
     case 'silent':
       if (pending !== undefined && matching === 0)
-        return `${peer} did not finish its answer within ${time}: ${pending}`;
+        return `${peer} did not finish its answer within ${time}: ${pending}${why}`;
       if (unjudged > 0)
         return `${peer} replied, and ${unjudged} of its replies could not be judged within ${time}${missing}`;
       if (loss !== undefined && matching > 0)
-        return `${peer} answered ${loss.answered} of ${loss.requests} requests within ${time}`;
+        return `${peer} answered ${loss.answered} of ${loss.requests} requests within ${time}${why}`;
       return matching === 0
-        ? `${peer} did not answer within ${time}`
+        ? `${peer} did not answer within ${time}${why}`
         : `${peer} gave ${matching} of ${wanted} replies within ${time}${missing}`;
     case 'refused':
-      return describeRefusal(refusal) ?? `${peer} refused: nobody listens there, or a firewall prohibits it`;
+      return describeRefusal(peerError) ?? `${peer} refused: nobody listens there, or a firewall prohibits it`;
     case 'mismatch':
       if (result.failedProbe) return `${compared?.saysDiffering ?? mismatch} (${from})${missing}`;
       return `the reply from ${from} ${mismatch}${missing}`;
     case 'stray':
-      return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)`;
+      return `${peer} did not answer within ${time}, but other addresses did (--any-source takes their replies)${why}`;
   }
 }
 
-/** The words of an ICMP error that has one meaning. Undefined for "port unreachable", which firewalls send as well. */
-function describeRefusal(refusal: DatagramError | undefined): string | undefined {
-  return refusal?.icmp === undefined || systemCode(refusal.cause) === 'ECONNREFUSED' ? undefined : refusal.message;
+/** The words of a refusal that has one meaning. Undefined for "port unreachable", which firewalls send as well. */
+function describeRefusal(error: DatagramError | undefined): string | undefined {
+  const isTelling = error !== undefined && error.code !== 'TOO_LARGE' && systemCode(error.cause) !== 'ECONNREFUSED';
+  return isTelling ? error.message : undefined;
+}
+
+/** The words of an ICMP error that is no refusal, to follow the words about missing replies. Empty for other errors. */
+function describeOther(result: CheckResult): string {
+  const { peerError } = result;
+  if (peerError?.code === 'UNREACHABLE') return `; ${peerError.message}`;
+  const tooBig = tellTooBig(result, 'a datagram');
+  return tooBig === undefined ? '' : `: ${tooBig}`;
+}
+
+/** Says that a datagram was too large for the path, with the MTU. Undefined if none was. @param what the datagram in words */
+export function tellTooBig(
+  { peerError, pathMtu, remote }: Pick<CheckResult, 'peerError' | 'pathMtu' | 'remote'>,
+  what = `a datagram to ${formatEndpoint(remote)}`,
+): string | undefined {
+  if (peerError?.code !== 'TOO_LARGE') return undefined;
+  return describeTooBig(what, { family: familyOf(remote.address), mtu: pathMtu, reporter: peerError.icmp?.reporter });
 }

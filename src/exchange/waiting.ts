@@ -40,7 +40,7 @@ export class Waiting {
   #lastSentMs = 0;
   /** When a datagram was last sent or received, by `performance.now()`. */
   #aliveMs = 0;
-  #refusal: DatagramError | undefined;
+  #peerError: DatagramError | undefined;
   #endingOnTime: Promise<void> | undefined;
   readonly #idle = new Alarm(() => void this.#endIfIdle());
 
@@ -75,9 +75,9 @@ export class Waiting {
     return this.#allSent && this.hasEnough;
   }
 
-  /** The last ICMP error that was a refusal. */
-  get refusal(): DatagramError | undefined {
-    return this.#refusal;
+  /** The last ICMP error. */
+  get peerError(): DatagramError | undefined {
+    return this.#peerError;
   }
 
   /** A message is about to be sent. The time of {@link wait} counts from the latest call of this method. */
@@ -100,10 +100,10 @@ export class Waiting {
     else if (typeof this.#options.replies === 'number') this.#ending.endSending();
   }
 
-  /** The peer refused the last transmission. */
-  refused(error: DatagramError): void {
-    this.#refusal = error;
-    this.#options.judge.refusal();
+  /** An ICMP error came back. If it is a refusal, the peer refused the last transmission. */
+  failed(error: DatagramError, isRefusal: boolean): void {
+    this.#peerError = error;
+    if (isRefusal) this.#options.judge.refusal();
   }
 
   /** Ends the wait if the last transmission was refused, and no retransmission follows. */

@@ -88,6 +88,29 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Sizes of an IP header without options and a UDP header together, in bytes (RFC 791, RFC 8200, RFC 768). */
+const HEADER_BYTES = { 4: 28, 6: 48 } as const;
+
+/** Describes the MTU of a path, in bytes with headers: `1300 bytes (1272 of payload)`. */
+export function describeMtu(mtu: number, family: 4 | 6): string {
+  return `${mtu} bytes (${mtu - HEADER_BYTES[family]} of payload)`;
+}
+
+/**
+ * Describes an ICMP error "too big": `a datagram was too big for the path, which carries …, as 192.0.2.1 reports`.
+ *
+ * @param what the datagram in words
+ * @param path its MTU in bytes with headers, 0 or undefined if it is not known; and the address of the router that reported it
+ */
+export function describeTooBig(
+  what: string,
+  { family, mtu = 0, reporter }: { readonly family: 4 | 6 } & Partial<Pick<IcmpDetail, 'mtu' | 'reporter'>>,
+): string {
+  const limit = mtu === 0 ? '' : `, which carries ${describeMtu(mtu, family)}`;
+  const router = reporter === undefined ? '' : `, as ${reporter} reports`;
+  return `${what} was too big for the path${limit}${router}`;
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'the port is in use',
@@ -112,6 +135,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   ENOTFOUND: 'no such name',
   ENOTDIR: 'a part of the path is a file, not a folder',
+  ENOTSUP: 'the route that it asks for failed',
   EPERM: 'not permitted, perhaps by a firewall',
   EPROTO: 'the host did not understand the packet',
 };

@@ -45,7 +45,13 @@ export class Report {
 
   /** Reports an error of one peer or datagram. The run goes on. */
   peerError(error: DatagramError, how: 'debug' | 'warn' = 'warn'): void {
-    const details = { code: error.code, ...(error.peer && { peer: formatEndpoint(error.peer) }) };
+    const { reporter, mtu } = error.icmp ?? {};
+    const details = {
+      code: error.code,
+      ...(error.peer && { peer: formatEndpoint(error.peer) }),
+      ...(reporter !== undefined && { reporter }),
+      ...(mtu !== undefined && { mtu }),
+    };
     this.#context.log[how](error.message, details);
     this.event({ type: 'error', message: error.message, ...details });
   }

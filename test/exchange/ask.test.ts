@@ -98,7 +98,7 @@ describe.each(ENGINE_NAMES.flatMap((engine) => ([4, 6] as const).map((family) =>
     test('and is not there refuses, and the wait ends', async () => {
       const result = await check(await closedAddress(family));
       expect(result.verdict).toBe('refused');
-      expect(result.refusal).toMatchObject({ code: 'REFUSED' });
+      expect(result.peerError).toMatchObject({ code: 'REFUSED' });
     });
 
     test('and replies from another address is a stray', async () => {

@@ -87,9 +87,9 @@ describeEngines(({ engine }) => {
       );
     }
 
-    for (const [family, address, router] of [
-      [4, '203.0.113.1:9', '198.18.0.2'],
-      [6, '[2001:db8:2::1]:9', 'fd01::2'],
+    for (const [family, address, router, payload] of [
+      [4, '203.0.113.1:9', '198.18.0.2', 1252],
+      [6, '[2001:db8:2::1]:9', 'fd01::2', 1232],
     ] as const) {
       testInNamespaces(
         `reports a datagram too large for the path of IPv${family} as an event, and fails no other`,
@@ -99,8 +99,8 @@ describeEngines(({ engine }) => {
             code: 'TOO_LARGE',
             cause: 'EMSGSIZE',
             message:
-              `a datagram was too large for the path to ${address}` +
-              (engine === 'node' ? '' : `, which carries 1280 bytes with headers, as ${router} reports`),
+              `a datagram to ${address} was too big for the path` +
+              (engine === 'node' ? '' : `, which carries 1280 bytes (${payload} of payload), as ${router} reports`),
             end: 'CLOSED',
           });
         },
@@ -227,7 +227,7 @@ describeLinuxEngine('the linux engine behind a router', () => {
           [
             1,
             'TOO_LARGE',
-            'cannot send 1253 bytes to 203.0.113.1:9: the path or the interface does not carry that much',
+            'cannot send 1253 bytes to 203.0.113.1:9: the path or the interface carries 1280 bytes (1252 of payload)',
           ],
         ],
       });

@@ -9,7 +9,8 @@ import { test } from '@jest/globals';
 import { hasProgram, without } from './peers.js';
 import { commandLine, quote, type Running, shell, type StartOptions } from './udpcat.js';
 
-const possible = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
+/** Whether this user can make namespaces. */
+export const namespacesArePossible = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
 
 /** Declares a test that makes namespaces and needs these programs. */
 export function testInNamespaces(name: string, run: () => Promise<void>, programs: readonly string[] = []): void {
@@ -28,7 +29,7 @@ function declareInNamespaces(
   programs: readonly string[],
 ): void {
   const missing = programs.find((program) => !hasProgram(program));
-  if (!possible) test.skip(`${name} (skipped: it needs namespaces, and so root)`, run);
+  if (!namespacesArePossible) test.skip(`${name} (skipped: it needs namespaces, and so root)`, run);
   else if (missing !== undefined) test.skip(without(missing, name), run);
   else declare(name, run);
 }

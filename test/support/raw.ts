@@ -6,12 +6,16 @@ import { checksumOf } from '../../src/record/packets/checksum.js';
 import { hostAndPort } from './sockets.js';
 import { sumOf } from './sums.js';
 
-/** Sends copies of an IP packet of protocol 17 (UDP) to 127.0.0.1 with socat. Returns whether that succeeded. */
-function sendPacket(packet: Uint8Array, copies = 1): boolean {
+/**
+ * Sends copies of an IP packet to 127.0.0.1 with socat. Returns whether that succeeded.
+ *
+ * @param protocol 17 for UDP, 1 for ICMP
+ */
+function sendPacket(packet: Uint8Array, copies = 1, protocol = 17): boolean {
   const input = Buffer.concat(Array<Uint8Array>(copies).fill(packet));
   // socat makes a packet of each block.
   const block = String(packet.length);
-  return spawnSync('socat', ['-u', '-b', block, '-', 'IP4-SENDTO:127.0.0.1:17'], { input }).status === 0;
+  return spawnSync('socat', ['-u', '-b', block, '-', `IP4-SENDTO:127.0.0.1:${protocol}`], { input }).status === 0;
 }
 
 // A packet too short for a UDP header is harmless: it reaches no socket.
@@ -32,6 +36,21 @@ export function sendAsIfFrom(sourcePort: number, address: string, data: string, 
   // The checksum 0 means that there is none (RFC 768).
   if (!sendPacket(Buffer.concat([header, Buffer.from(data)]), copies))
     throw new Error('socat could not send the packet');
+}
+
+/** Sends an ICMP error of 127.0.0.1 about a datagram from one port of 127.0.0.1 to another (RFC 792). @param mtu of "too big" */
+export function sendIcmpError(type: number, code: number, fromPort: number, toPort: number, mtu = 0): void {
+  const packet = Buffer.alloc(8 + 20 + 8);
+  packet.writeUInt8(type, 0);
+  packet.writeUInt8(code, 1);
+  packet.writeUInt16BE(mtu, 6);
+  // The IP header of the datagram, and its UDP header.
+  Buffer.from('450000240000000040110000' + '7f000001'.repeat(2), 'hex').copy(packet, 8);
+  packet.writeUInt16BE(fromPort, 28);
+  packet.writeUInt16BE(toPort, 30);
+  packet.writeUInt16BE(16, 32);
+  packet.writeUInt16BE(checksumOf(sumOf(packet)), 2);
+  if (!sendPacket(packet, 1, 1)) throw new Error('socat could not send the packet');
 }
 
 /** Whether this user may bind ports below 1024. */

@@ -3,7 +3,7 @@ import { type Endpoint, familyOf, formatEndpoint, isBroadcast, MAX_PAYLOAD_BYTES
 import { isLinkLocalGroup, needsInterface } from '../address/group.js';
 import { anyInterface } from '../address/interfaces.js';
 import type { EngineOutgoing, OpenRequest } from './engine.js';
-import { DatagramError, describeSystemError, systemCode } from '../errors.js';
+import { DatagramError, describeMtu, describeSystemError, systemCode } from '../errors.js';
 import { formatMembership, type Membership } from '../address/membership.js';
 
 const NO_BROADCAST = 'it is a broadcast address, and broadcasting is not allowed';
@@ -60,15 +60,20 @@ export function isChanged({ data, bytes = data.length }: EngineOutgoing): boolea
   return data.length !== bytes;
 }
 
+/** The socket of a datagram that the system refused to send. */
+interface RefusingSocket {
+  readonly remote: Endpoint | undefined;
+  readonly local: Endpoint;
+  readonly closed: boolean;
+  /** The MTU of the path in bytes, if the system refused the datagram because it is larger. Default: not known. */
+  readonly mtu?: number | undefined;
+}
+
 /** Makes the error of a datagram that the system refused to send. */
-export function sendError(
-  cause: unknown,
-  outgoing: EngineOutgoing,
-  socket: { readonly remote: Endpoint | undefined; readonly local: Endpoint; readonly closed: boolean },
-): DatagramError {
+export function sendError(cause: unknown, outgoing: EngineOutgoing, socket: RefusingSocket): DatagramError {
   if (cause instanceof DatagramError) return cause;
   const { data } = outgoing;
-  const { remote, local, closed } = socket;
+  const { remote, local, closed, mtu } = socket;
   const whom = remote === undefined ? '' : ` to ${formatEndpoint(remote)}`;
   const details = { cause, peer: remote };
   const code = systemCode(cause);
@@ -78,8 +83,10 @@ export function sendError(
     return new DatagramError('INVALID_PAYLOAD', `cannot send the payload${whom}: ${why}`, { peer: remote });
   }
   if (code === 'EMSGSIZE') {
-    const limit = MAX_PAYLOAD_BYTES[familyOf(remote?.address ?? local.address)];
-    const why = data.length > limit ? `the limit is ${limit}` : 'the path or the interface does not carry that much';
+    const family = familyOf(remote?.address ?? local.address);
+    const limit = MAX_PAYLOAD_BYTES[family];
+    const known = mtu === undefined ? 'does not carry that much' : `carries ${describeMtu(mtu, family)}`;
+    const why = data.length > limit ? `the limit is ${limit}` : `the path or the interface ${known}`;
     return new DatagramError('TOO_LARGE', `cannot send ${data.length} bytes${whom}: ${why}`, details);
   }
   if (code === 'EACCES' && remote !== undefined && isBroadcast(remote.address)) {

@@ -9,6 +9,7 @@ import {
   ENETUNREACH,
   ENONET,
   ENOPROTOOPT,
+  EOPNOTSUPP,
   EPROTO,
   MSG_ERRQUEUE,
 } from './constants.js';
@@ -32,6 +33,7 @@ const PENDING = new Set([
   ENETUNREACH,
   ENONET,
   ENOPROTOOPT,
+  EOPNOTSUPP,
   EPROTO,
 ]);
 
@@ -46,6 +48,8 @@ export interface ErrorsRead {
   readonly icmp: number;
   /** Whether it held an error of this host, which refused to send a datagram. */
   readonly local: boolean;
+  /** The MTU of the path in bytes, if this host refused the datagram because it is larger. */
+  readonly mtu: number | undefined;
 }
 
 /** Reads the error queue of a socket (IP_RECVERR, ip(7)) and reports its ICMP errors as events. */
@@ -66,21 +70,24 @@ export class ErrorQueue {
     const { reception, calls } = machinery;
     let icmp = 0;
     let local = false;
+    let mtu: number | undefined;
     while (icmp < ERRORS_PER_TURN && !this.#turns.closed) {
       const read = reception.receive(fd, RECEIVED_AT_ONCE, MSG_ERRQUEUE);
       if (read < 0 && calls.errno() !== EAGAIN && this.#turns.triesAgain()) continue;
       if (read <= 0) break;
       // Take all entries out of the shared memory first: a listener may send, which overwrites it.
       for (const error of this.#entries(read)) {
-        if (error.icmp === undefined) local = true;
-        else {
+        if (error.icmp === undefined) {
+          local = true;
+          mtu = error.mtu;
+        } else {
           icmp += 1;
           const { errno, peer = this.#socket.request.remote } = error;
-          this.#events.peerError(icmpError({ errno, peer, icmp: error.icmp }));
+          this.#events.peerError(icmpError({ errno, peer, icmp: error.icmp }, this.#socket.local));
         }
       }
     }
-    return { icmp, local };
+    return { icmp, local, mtu };
   }
 
   #entries(read: number): QueuedError[] {

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../datagram.js';
 import { formatEndpoint } from '../../address/endpoint.js';
-import { DatagramError, describeSystemError, type IcmpDetail } from '../../errors.js';
+import { DatagramError, describeSystemError, describeTooBig, type IcmpDetail } from '../../errors.js';
 import {
   EMSGSIZE,
   IP_RECVERR,
@@ -22,6 +22,8 @@ export interface QueuedError {
   readonly errno: number;
   /** The ICMP message. Undefined for an error of this host. */
   readonly icmp: IcmpDetail | undefined;
+  /** Of an error of this host, which refused a datagram as too large: the MTU of the path in bytes. */
+  readonly mtu?: number | undefined;
   /** The destination of the datagram that caused the error. */
   readonly peer: Endpoint | undefined;
 }
@@ -51,13 +53,14 @@ function readExtendedError(
 ): QueuedError {
   const errno = view.getUint32(at + EXTENDED_ERROR.errno, true);
   const origin = view.getUint8(at + EXTENDED_ERROR.origin);
-  if (origin !== SO_EE_ORIGIN_ICMP && origin !== SO_EE_ORIGIN_ICMP6) return { errno, icmp: undefined, peer };
+  const mtu = errno === EMSGSIZE ? view.getUint32(at + EXTENDED_ERROR.info, true) : undefined;
+  if (origin !== SO_EE_ORIGIN_ICMP && origin !== SO_EE_ORIGIN_ICMP6) return { errno, icmp: undefined, peer, mtu };
   const icmp: IcmpDetail = {
     family: origin === SO_EE_ORIGIN_ICMP ? 4 : 6,
     type: view.getUint8(at + EXTENDED_ERROR.type),
     code: view.getUint8(at + EXTENDED_ERROR.code),
     reporter: endpoints.readName(view, at + EXTENDED_ERROR.bytes)?.address,
-    mtu: errno === EMSGSIZE ? view.getUint32(at + EXTENDED_ERROR.info, true) : undefined,
+    mtu,
   };
   return { errno, icmp, peer };
 }
@@ -72,31 +75,48 @@ const REFUSING = {
 
 /** Meanings of ICMP errors, by family, type and code, where `errno` says less. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  '4:3:9': 'its network is administratively prohibited',
-  '4:3:10': 'it is administratively prohibited',
-  '4:3:13': 'it is administratively prohibited',
   '4:3:0': 'its network is unreachable',
   '4:3:1': 'the host is unreachable',
+  '4:3:5': 'the route that it asks for failed',
+  '4:3:6': 'a router knows no such network',
+  '4:3:7': 'a router knows no such host',
+  '4:3:8': 'this host is isolated',
+  '4:3:9': 'its network is administratively prohibited',
+  '4:3:10': 'it is administratively prohibited',
+  '4:3:11': 'its network is unreachable for this DSCP',
+  '4:3:12': 'the host is unreachable for this DSCP',
+  '4:3:13': 'it is administratively prohibited',
+  '4:3:14': 'a router does not allow this precedence',
+  '4:3:15': 'a router asks for a higher precedence',
   '4:11:0': 'the time to live ran out on the way',
   '6:1:0': 'there is no route to it',
   '6:1:1': 'it is administratively prohibited',
+  '6:1:2': 'it is beyond the scope of the source address',
   '6:1:3': 'the host is unreachable',
   '6:1:5': 'its address policy prohibits it',
   '6:1:6': 'the route to it rejects it',
   '6:3:0': 'the hop limit ran out on the way',
+  '6:3:1': 'a fragment of a datagram was lost on the way',
 };
 
-/** Makes the error of the event `peerError` from an entry of the error queue. */
-export function icmpError({ errno, icmp, peer }: QueuedError & { readonly icmp: IcmpDetail }): DatagramError {
+/**
+ * Makes the error of the event `peerError` from an entry of the error queue.
+ *
+ * @param local The address of the socket. This host itself reports an error, for example if no neighbour has the address.
+ */
+export function icmpError(
+  { errno, icmp, peer }: QueuedError & { readonly icmp: IcmpDetail },
+  local: Endpoint | undefined,
+): DatagramError {
   const cause = systemError('recvmsg', errno);
   const whom = peer === undefined ? 'a peer' : formatEndpoint(peer);
   const details = { cause, peer, icmp };
-  const { family, type, code, reporter, mtu } = icmp;
-  const router = reporter === undefined || reporter === peer?.address ? '' : `, as ${reporter} reports`;
+  const { family, type, code, reporter } = icmp;
   if (errno === EMSGSIZE) {
-    const limit = mtu === undefined || mtu === 0 ? '' : `, which carries ${mtu} bytes with headers`;
-    return new DatagramError('TOO_LARGE', `a datagram was too large for the path to ${whom}${limit}${router}`, details);
+    return new DatagramError('TOO_LARGE', describeTooBig(`a datagram to ${whom}`, icmp), details);
   }
+  const by = reporter === local?.address ? 'this host' : reporter;
+  const router = by === undefined || reporter === peer?.address ? '' : `, as ${by} reports`;
   const meaning = MEANINGS[`${family}:${type}:${code}`];
   const system = describeSystemError(cause);
   const why = meaning === undefined ? system : `${meaning} (${String(cause.code)})`;

@@ -1,5 +1,8 @@
+import type { Endpoint } from '../../datagram.js';
+import { DatagramError } from '../../errors.js';
 import type { Engine } from '../engine.js';
 import { loadMachinery, type Machinery } from './machinery.js';
+import { readPathMtu } from './path-mtu.js';
 import { LinuxSocket } from './socket.js';
 import { sendUnixDatagram } from './unix-datagram.js';
 
@@ -35,4 +38,14 @@ export async function loadLinuxEngine(): Promise<Engine> {
  */
 export async function sendToUnixSocket(name: string, data: Uint8Array): Promise<void> {
   sendUnixDatagram((await load()).calls, name, data);
+}
+
+/** Returns the MTU of the path to a peer, see {@link readPathMtu}. Undefined if the engine cannot run here. */
+export async function pathMtu(peer: Endpoint): Promise<number | undefined> {
+  try {
+    return readPathMtu(await load(), peer);
+  } catch (error) {
+    if (error instanceof DatagramError) return undefined;
+    throw error;
+  }
 }

@@ -8,6 +8,7 @@ import { type Membership, membershipsOf } from '../../address/membership.js';
 import { AddressWriter } from './addresses.js';
 import {
   EPERM,
+  IP_MTU,
   IP_MTU_DISCOVER,
   IP_MULTICAST_ALL,
   IP_MULTICAST_IF,
@@ -17,6 +18,7 @@ import {
   IP_RECVERR,
   IP_TOS,
   IP_TTL,
+  IPV6_MTU,
   IPV6_MTU_DISCOVER,
   IPV6_MULTICAST_ALL,
   IPV6_MULTICAST_HOPS,
@@ -258,15 +260,20 @@ export class SocketOptionCalls {
     return this.#get(fd, SO_ERROR);
   }
 
-  #get(fd: number, option: number): number {
-    return this.#read(fd, option, 4) === 4 ? this.#value.view.getInt32(0, true) : 0;
+  /** The MTU of the path of a connected socket, as far as the kernel knows it, in bytes with headers; 0 if the call fails. */
+  pathMtu(fd: number, family: Family): number {
+    return family === 4 ? this.#get(fd, IP_MTU, SOL_IP) : this.#get(fd, IPV6_MTU, SOL_IPV6);
   }
 
-  /** Reads an option of level SOL_SOCKET into the memory. Returns its length in bytes, or 0 if the call failed. */
-  #read(fd: number, option: number, room: number): number {
+  #get(fd: number, option: number, level = SOL_SOCKET): number {
+    return this.#read(fd, option, 4, level) === 4 ? this.#value.view.getInt32(0, true) : 0;
+  }
+
+  /** Reads an option into the memory. Returns its length in bytes, or 0 if the call failed. */
+  #read(fd: number, option: number, room: number, level = SOL_SOCKET): number {
     const { view, address } = this.#value;
     view.setUint32(64, room, true);
-    const failed = this.#calls.getsockopt(fd, SOL_SOCKET, option, address, address + 64) !== 0;
+    const failed = this.#calls.getsockopt(fd, level, option, address, address + 64) !== 0;
     return failed ? 0 : view.getUint32(64, true);
   }
 }

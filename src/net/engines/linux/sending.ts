@@ -177,7 +177,7 @@ export class Sending {
     }
     // For a source address that is not allowed, some versions of the kernel return EINVAL, others ENETUNREACH.
     if ((errno === EINVAL || errno === ENETUNREACH) && this.#leaveOutSource(delivery)) return true;
-    const pending = isPendingError(errno) ? this.#errors.read() : { icmp: 0, local: false };
+    const pending = isPendingError(errno) ? this.#errors.read() : { icmp: 0, local: false, mtu: undefined };
     if (pending.icmp > 0) return true;
     if (end - delivery.next > 1) {
       this.#segmentNoMore(delivery, errno, end);
@@ -185,7 +185,7 @@ export class Sending {
     }
     delivery.attempts += 1;
     if (!pending.local && delivery.attempts < MAX_ATTEMPTS && this.#mayBePending(errno, delivery)) return true;
-    this.#refuse(delivery, systemError('sendmmsg', errno));
+    this.#refuse(delivery, systemError('sendmmsg', errno), pending.mtu);
     return true;
   }
 
@@ -236,13 +236,14 @@ export class Sending {
     return outgoing.data.length <= MAX_PAYLOAD_BYTES[familyOf(to.address)];
   }
 
-  #refuse(delivery: Delivery, cause: Error): void {
+  /** @param mtu the MTU of the path in bytes, if the datagram is too large for the path */
+  #refuse(delivery: Delivery, cause: Error, mtu?: number): void {
     const { batch, next: index, failures } = delivery;
     const outgoing = batch[index];
     if (outgoing !== undefined) {
       const { request, local } = this.#socket;
       const { remote = request.remote } = outgoing;
-      failures.push({ index, error: sendError(cause, outgoing, { remote, local, closed: this.#turns.closed }) });
+      failures.push({ index, error: sendError(cause, outgoing, { remote, local, closed: this.#turns.closed, mtu }) });
     }
     advance(delivery, index + 1);
   }
