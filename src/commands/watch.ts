@@ -13,6 +13,7 @@ const EXAMPLES: readonly Example[] = [
   { line: 'udpcat watch --until up 8000 && ./deploy', says: 'wait for a service' },
   { line: 'udpcat watch --config targets.yaml -o json', says: 'targets from a file' },
   { line: 'udpcat watch 8000 --on-change ./notify', says: 'tell changes' },
+  { line: 'udpcat watch 8000 --http 9000', says: 'a page, /health, /metrics' },
 ];
 
 /** Declares `udpcat watch <address>...`. Its action calls `run` with the plan. */
@@ -34,6 +35,8 @@ export function declareWatch(command: CliCommand, io: Io, run: (plan: WatchPlan)
 }
 
 /** Checks until an option or a signal ends it. Resolves to the exit status, or to the signal that ends the process. */
-export function runWatch(plan: WatchPlan, context: Context): Promise<Ending> {
-  return watch(plan, context);
+export async function runWatch(plan: WatchPlan, context: Context): Promise<Ending> {
+  if (plan.http === undefined) return watch(plan, context);
+  const { openServer } = await import('../watch/http/server.js');
+  return watch(plan, context, openServer(plan.http));
 }

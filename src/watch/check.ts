@@ -1,6 +1,7 @@
 import type { Measurement } from '../check/measurement.js';
 import { UsageError } from '../cli/usage-error.js';
 import { ask, type AskOptions, DeadlineError } from '../exchange/ask.js';
+import type { ExchangeObserver } from '../exchange/events.js';
 import type { ExchangePlan } from '../exchange/plan.js';
 import { type CheckResult, describeResult } from '../exchange/result.js';
 import { DatagramError, formatEndpoint } from '../net/index.js';
@@ -30,10 +31,15 @@ export interface Outcome {
 export interface CheckOptions extends Pick<AskOptions, 'io' | 'lookup'> {
   /** Aborted when the check is given up. */
   readonly signal: AbortSignal;
+  /** Called with each event of the exchange. Default: none. */
+  readonly observer?: ExchangeObserver | undefined;
 }
 
 /** Checks a target once, from a fresh socket. Resolves to undefined if the check was given up. */
-export async function check(plan: CheckPlan, { io, lookup, signal }: CheckOptions): Promise<Outcome | undefined> {
+export async function check(
+  plan: CheckPlan,
+  { io, lookup, signal, observer: other }: CheckOptions,
+): Promise<Outcome | undefined> {
   let measurement: Measurement | undefined;
   let received = 0;
   const observer = {
@@ -52,7 +58,7 @@ export async function check(plan: CheckPlan, { io, lookup, signal }: CheckOption
       lookup: usesName(plan) ? lookup : undefined,
       signal,
       deadlineMs,
-      observers: [observer],
+      observers: other === undefined ? [observer] : [observer, other],
       wantsMedianOnly: true,
     };
     const result = await ask(exchange, options);

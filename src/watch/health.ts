@@ -29,6 +29,7 @@ export class Health {
   /** Failing checks in a row; 0 after one that passed. */
   #failed = 0;
   #checks = 0;
+  #changes = 0;
 
   /** @param nowMs the moment from which it is unknown, by `performance.now()` */
   constructor(limits: HealthLimits, nowMs: number) {
@@ -48,6 +49,11 @@ export class Health {
   /** Checks so far. */
   get checks(): number {
     return this.#checks;
+  }
+
+  /** Changes of the state so far. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Other limits hold from the next check on. */
@@ -80,6 +86,7 @@ export class Health {
     const change = { from: this.#state, to, lastedMs: nowMs - this.#sinceMs, streak };
     this.#state = to;
     this.#sinceMs = nowMs;
+    this.#changes += 1;
     return change;
   }
 }

@@ -1,4 +1,5 @@
 import type { Outcome } from './check.js';
+import { RoundTripHistogram } from './round-trip-histogram.js';
 import { Tally } from './tally.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
@@ -8,11 +9,14 @@ export const KEPT_CHECKS = 100;
 /** The checks of a target: how many had each verdict, their round-trip times, and the last hundred one by one. */
 export class History {
   readonly roundTrips = new Tally();
+  readonly histogram = new RoundTripHistogram();
   readonly #counts = new Map<Verdict, number>(VERDICTS.map((verdict) => [verdict, 0]));
   readonly #verdicts = new Uint8Array(KEPT_CHECKS);
   readonly #sent = new Uint32Array(KEPT_CHECKS);
   readonly #lost = new Uint32Array(KEPT_CHECKS);
   #checks = 0;
+  #allSent = 0;
+  #allLost = 0;
   #last: Outcome | undefined;
 
   take(outcome: Outcome): void {
@@ -23,13 +27,28 @@ export class History {
     this.#lost[slot] = lost;
     this.#checks += 1;
     this.#counts.set(verdict, this.count(verdict) + 1);
-    if (rttMs !== undefined) this.roundTrips.record(rttMs);
+    this.#allSent += sent;
+    this.#allLost += lost;
+    if (rttMs !== undefined) {
+      this.roundTrips.record(rttMs);
+      this.histogram.record(rttMs);
+    }
     this.#last = outcome;
   }
 
   /** Checks so far. */
   get checks(): number {
     return this.#checks;
+  }
+
+  /** Requests of all checks that the kernel took. */
+  get sent(): number {
+    return this.#allSent;
+  }
+
+  /** Requests of all checks without a matching reply in time. */
+  get lost(): number {
+    return this.#allLost;
   }
 
   /** The last check. */

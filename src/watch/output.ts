@@ -38,6 +38,11 @@ export class WatchOutput {
     force.addEventListener('abort', this.#writer.abandon, { once: true });
   }
 
+  /** @param address the address of HTTP */
+  listening(address: string): void {
+    if (this.#format === 'json') this.#writer.write(formatEvent({ type: 'listening', address }, wallClockMs()));
+  }
+
   check(event: CheckEvent): void {
     if (this.#format === 'json') this.#json(event);
     else if (this.#format === 'checks') this.#writer.write(formatCheck(event, wallClockMs(), this.#context.palette));

@@ -1,4 +1,6 @@
 import type { ExchangePlan } from '../exchange/plan.js';
+import type { Cidr } from '../guard/access-list.js';
+import type { Address } from '../net/index.js';
 import type { Program } from '../responders/program-run.js';
 import type { LogPlan } from '../run/plan.js';
 import type { HealthLimits } from './health.js';
@@ -56,9 +58,37 @@ export interface EndPlan {
   readonly duration: number | undefined;
 }
 
-/** What `udpcat watch` was asked to do. */
-export interface WatchPlan extends EndPlan, LogPlan {
+/** Addresses that `/probe` may ask: a block of them with every port, or one name or address with its port. */
+export type AllowedTarget =
+  | { readonly kind: 'block'; readonly block: Cidr }
+  /** As {@link TargetPlan.address} has it, in lower case. */
+  | { readonly kind: 'address'; readonly address: string };
+
+/** The server of `--http`. */
+export interface HttpPlan {
+  /** The TCP address. */
+  readonly listen: Address;
+  /** Default: every address if the server listens on the loopback, otherwise only those of targets. */
+  readonly allowed: readonly AllowedTarget[] | undefined;
+}
+
+/**
+ * Plans one check of an address that need not be a target.
+ *
+ * @param module the module of the file. Default: the options of the command line, or of the top of the file.
+ * @throws {UsageError} for an address that cannot be read, and for a module that is not there
+ */
+export type PlanProbe = (address: string, module: string | undefined) => Promise<TargetPlan>;
+
+/** The targets, and the options for checks of other addresses. */
+export interface WatchedPlan {
   readonly targets: readonly TargetPlan[];
+  readonly planProbe: PlanProbe;
+}
+
+/** What `udpcat watch` was asked to do. */
+export interface WatchPlan extends EndPlan, LogPlan, WatchedPlan {
+  readonly http: HttpPlan | undefined;
   readonly output: WatchFormat;
   /** Whether a table and the summary stand on stderr. Default: at a terminal, unless `quiet`. */
   readonly stats: boolean | undefined;
@@ -69,7 +99,7 @@ export interface WatchPlan extends EndPlan, LogPlan {
     | {
         readonly path: string;
         /** Reads it anew. @throws {UsageError} for anything wrong in it, and if it cannot be read */
-        readonly read: () => Promise<readonly TargetPlan[]>;
+        readonly read: () => Promise<WatchedPlan>;
       }
     | undefined;
 }

@@ -6,8 +6,8 @@ import { formatSince, paintVerdict } from './lines.js';
 import type { TargetWatch } from './target-watch.js';
 import type { Verdict } from './verdict.js';
 
-/** Each verdict as one character. */
-const MARKS: Readonly<Record<Verdict, string>> = {
+/** Each verdict as one character, in the table of the terminal and in `/targets`. */
+export const MARKS: Readonly<Record<Verdict, string>> = {
   ok: '.',
   slow: '~',
   late: 'L',

@@ -1,3 +1,4 @@
+import { wallClockMs } from '../net/clock.js';
 import type { Io } from '../run/context.js';
 import { Alarm } from '../timing/alarm.js';
 import { check, type Outcome } from './check.js';
@@ -35,6 +36,10 @@ export class TargetWatch {
   #skippedBefore = 0;
   /** When the last check began. */
   #beganMs = 0;
+  /** When the last check ended, or the target was added. */
+  #checkedMs = performance.now();
+  /** The time of the last change of the state, or of the start, in milliseconds since the epoch. */
+  #changedMs = wallClockMs();
   /** Whether the next check is a retry, which is no moment of the timetable. */
   #isRetry = false;
   /** The check that has not ended. Undefined between two checks. */
@@ -64,6 +69,16 @@ export class TargetWatch {
   /** Moments that were missed because this process was held up. */
   get skipped(): number {
     return this.#skippedBefore + this.#timetable.skipped;
+  }
+
+  /** When its last check ended, by `performance.now()`. Before the first: when the target was added. */
+  get checkedMs(): number {
+    return this.#checkedMs;
+  }
+
+  /** When its state began, in milliseconds since the epoch. */
+  get changedMs(): number {
+    return this.#changedMs;
   }
 
   /** Whether the target had all checks of `--checks`. */
@@ -117,8 +132,10 @@ export class TargetWatch {
     this.#checking = undefined;
     if (outcome === undefined || this.#stopped) return;
     const nowMs = performance.now();
+    this.#checkedMs = nowMs;
     this.history.take(outcome);
     const change = this.health.take(passes(outcome.verdict), nowMs);
+    if (change !== undefined) this.#changedMs = wallClockMs();
     this.#shared.checked(this, outcome, change);
     if (!this.isDone) this.#wait(nowMs);
   }

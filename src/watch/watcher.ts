@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { formatEvent } from '../output/json-lines.js';
 import { wallClockMs } from '../net/clock.js';
 import { describeSystemError } from '../net/errors.js';
+import { type Endpoint, formatEndpoint, type Lookup } from '../net/index.js';
 import type { Context, Ending, StopSignal } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
 import { describeFailure } from '../text/failure.js';
@@ -13,7 +14,7 @@ import type { Change } from './health.js';
 import { Hooks } from './hooks.js';
 import { Names } from './names.js';
 import { WatchOutput } from './output.js';
-import type { TargetPlan, WatchPlan } from './plan.js';
+import type { PlanProbe, TargetPlan, WatchPlan } from './plan.js';
 import { Resolver } from './resolver.js';
 import { Overview } from './overview.js';
 import { type SharedByTargets, TargetWatch } from './target-watch.js';
@@ -24,14 +25,42 @@ type Reason =
   | { readonly kind: 'signal' | 'stdout' | 'duration' | 'checks' | 'until' }
   | { readonly kind: 'mistake'; readonly error: unknown };
 
-/** Checks targets until something ends the run. Resolves to the exit status, or to the signal by which the process ends. */
-export async function watch(plan: WatchPlan, context: Context): Promise<Ending> {
-  return new Watcher(plan, context).run();
+/** What a server of HTTP sees of a run. */
+export interface WatchedRun {
+  readonly context: Context;
+  /** The targets that are checked now. */
+  readonly targets: readonly TargetWatch[];
+  /** Plans a check by the options that hold now. */
+  readonly planProbe: PlanProbe;
+  /** Asks the resolver. */
+  readonly lookup: Lookup;
+  /**
+   * Reads the file again. Resolves to the reason why nothing changed, or to undefined if everything is well. Undefined if
+   * there is no file.
+   */
+  readonly reload: (() => Promise<string | undefined>) | undefined;
+  /** Whether the file was right when it was read last. */
+  readonly isConfigRight: boolean;
+  /** Ends the run with a mistake of this program. */
+  readonly failed: (error: unknown) => void;
 }
 
-class Watcher {
+/** Opens the server of a run, and resolves to the server. */
+export type OpenServer = (run: WatchedRun) => Promise<AsyncDisposable & { readonly local: Endpoint }>;
+
+/**
+ * Checks targets until something ends the run. Resolves to the exit status, or to the signal by which the process ends.
+ *
+ * @param openServer opens the server of `--http`. Default: there is none.
+ * @throws what `openServer` rejects with
+ */
+export async function watch(plan: WatchPlan, context: Context, openServer?: OpenServer): Promise<Ending> {
+  return new Watcher(plan, context).run(openServer);
+}
+
+class Watcher implements WatchedRun {
   readonly #plan: WatchPlan;
-  readonly #context: Context;
+  readonly context: Context;
   readonly #output: WatchOutput;
   readonly #hooks: Hooks;
   readonly #resolver: Resolver;
@@ -46,11 +75,14 @@ class Watcher {
   /** The last checks of targets that were removed. */
   readonly #removed = new Set<Promise<void>>();
   /** Settles when the file was read as often as the user asked. Two readings do not overlap: the last one counts. */
-  #reloading = Promise.resolve();
+  #reloading: Promise<string | undefined> = Promise.resolve(undefined);
+  planProbe: PlanProbe;
+  isConfigRight = true;
 
   constructor(plan: WatchPlan, context: Context) {
     this.#plan = plan;
-    this.#context = context;
+    this.planProbe = plan.planProbe;
+    this.context = context;
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -59,7 +91,7 @@ class Watcher {
     });
     this.#hooks = new Hooks(context, plan.hookConcurrency);
     this.#resolver = new Resolver(context);
-    this.#overview = new Overview(plan, context, () => [...this.#targets.values()]);
+    this.#overview = new Overview(plan, context, () => this.targets);
     // Each check listens to this signal. Node would warn of a leak otherwise.
     setMaxListeners(0, this.#over.signal);
     this.#shared = {
@@ -76,8 +108,27 @@ class Watcher {
     };
   }
 
-  async run(): Promise<Ending> {
-    const { stop } = this.#context;
+  get targets(): readonly TargetWatch[] {
+    return [...this.#targets.values()];
+  }
+
+  get lookup(): Lookup {
+    return this.#resolver.lookup;
+  }
+
+  get failed(): (error: unknown) => void {
+    return this.#shared.failed;
+  }
+
+  get reload(): WatchedRun['reload'] {
+    if (this.#plan.file === undefined) return undefined;
+    return () => (this.#reloading = this.#reloading.then(() => this.#reload()));
+  }
+
+  async run(openServer: OpenServer | undefined): Promise<Ending> {
+    const server = await openServer?.(this);
+    if (server !== undefined) this.#tellServer(formatEndpoint(server.local));
+    const { stop } = this.context;
     const onStop = (): void => {
       this.#end({ kind: 'signal' });
     };
@@ -87,15 +138,11 @@ class Watcher {
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
     if (this.#plan.duration !== undefined) duration.set(this.#plan.duration);
-    const endReports = this.#context.onReport(() => {
+    const endReports = this.context.onReport(() => {
       this.#overview.report();
     });
-    const endReloads =
-      this.#plan.file === undefined
-        ? undefined
-        : this.#context.onReload(() => {
-            this.#reloading = this.#reloading.then(() => this.#reload());
-          });
+    const { reload } = this;
+    const endReloads = reload && this.context.onReload(() => void reload());
     await this.#overview.prepare();
     this.#replaceTargets(this.#plan.targets);
     this.#overview.draw();
@@ -104,7 +151,13 @@ class Watcher {
     stop.removeEventListener('abort', onStop);
     endReports();
     endReloads?.();
+    await server?.[Symbol.asyncDispose]();
     return this.#close(reason);
+  }
+
+  #tellServer(address: string): void {
+    this.context.log.announce(`listening on ${address}`, { address });
+    this.#output.listening(address);
   }
 
   /** Replaces the plans of all targets. A target of the same name and address keeps its state and history. */
@@ -146,7 +199,7 @@ class Watcher {
   }
 
   #every(holds: (target: TargetWatch) => boolean): boolean {
-    return [...this.#targets.values()].every(holds);
+    return this.targets.every(holds);
   }
 
   #tellChange(target: TargetWatch, { verdict, says }: Outcome, { from, to, lastedMs, streak }: Change): void {
@@ -173,33 +226,39 @@ class Watcher {
         target.hooks[result] += 1;
         if (why === undefined) return;
         const message = `--on-change for ${plan.name}: ${why}`;
-        this.#context.log.warn(message, { target: plan.name });
+        this.context.log.warn(message, { target: plan.name });
         this.#output.error({ type: 'error', code: 'HOOK_FAILED', message, target: plan.name });
       },
     });
   }
 
   /** Reads the file again. An error in it changes nothing. */
-  async #reload(): Promise<void> {
+  async #reload(): Promise<string | undefined> {
     const { file } = this.#plan;
-    if (file === undefined || this.#over.signal.aborted) return;
-    const { log } = this.#context;
+    if (file === undefined || this.#over.signal.aborted) return undefined;
+    const { log } = this.context;
     try {
-      const plans = await file.read();
-      if (this.#isOver) return;
+      const { targets: plans, planProbe } = await file.read();
+      if (this.#isOver) return undefined;
+      this.planProbe = planProbe;
+      this.isConfigRight = true;
       this.#replaceTargets(plans);
       const hosts = plans.map(({ exchange }) => exchange.destination.host);
       this.#shared.names.keepOnly(hosts.flatMap((host) => (host.kind === 'name' ? [host.name] : [])));
       this.#overview.draw();
       log.info(`${file.path} was read again: ${plans.length} ${plans.length === 1 ? 'target' : 'targets'}`);
+      return undefined;
     } catch (error) {
+      this.isConfigRight = false;
       const failure = error instanceof UsageError ? { code: 'USAGE', message: error.message } : describeFailure(error);
-      if (failure === undefined) this.#shared.failed(error);
-      else {
-        const message = `${failure.message}; the targets from before are checked still`;
-        log.warn(message, { code: failure.code });
-        this.#output.error({ type: 'error', code: failure.code, message });
+      if (failure === undefined) {
+        this.#shared.failed(error);
+        return undefined;
       }
+      const message = `${failure.message}; the targets from before are checked still`;
+      log.warn(message, { code: failure.code });
+      this.#output.error({ type: 'error', code: failure.code, message });
+      return message;
     }
   }
 
@@ -208,8 +267,8 @@ class Watcher {
   }
 
   async #close(reason: Reason): Promise<Ending> {
-    const { log, stop } = this.#context;
-    const targets = [...this.#targets.values()];
+    const { log, stop } = this.context;
+    const targets = this.targets;
     for (const target of targets) target.stop();
     this.#over.abort('over');
     this.#shared.names[Symbol.dispose]();

@@ -6,21 +6,22 @@ import { type Path, YamlFile } from '../../cli/yaml-file.js';
 import { readPayloadFile } from '../../input/payload.js';
 import { describeSystemError } from '../../net/errors.js';
 import type { Io } from '../../run/context.js';
-import type { TargetPlan } from '../../watch/plan.js';
-import { planTarget, type TargetLevel, type WrittenTarget } from './watch-target.js';
+import type { PlanProbe, TargetPlan, WatchedPlan } from '../../watch/plan.js';
+import { planCheck, planTarget, SOME_ADDRESS, type TargetLevel, type WrittenTarget } from './watch-target.js';
 import { runOptions, type RunValues, targetOptions, type WatchValues } from './watch.js';
 
 /** A larger file is a mistake. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
+/** The keys of the top that are no options. */
+const LISTS = ['modules', 'targets'] as const;
 /** The keys of a target that are no options. */
 const TARGET_KEYS = ['address', 'module', 'name', 'labels', 'health'] as const;
 /** Labels that the metrics have already. */
 const RESERVED_LABELS: ReadonlySet<string> = new Set(['target', 'address', 'verdict', 'result', 'le']);
 
 /** The content of a file of targets. */
-export interface WatchFile {
-  readonly targets: readonly TargetPlan[];
+export interface WatchFile extends WatchedPlan {
   /** The options of the run: those of the command line, with those at the top of the file. */
   readonly run: RunValues;
 }
@@ -35,8 +36,10 @@ export interface WatchFile {
 export async function planFile(path: string, values: WatchValues, io: Io): Promise<WatchFile> {
   const file = new LevelReader(await YamlFile.parse(path, await readFile(path)));
   const root = file.mapping([], file.source.values(), 'a file of targets');
-  const { modules: writtenModules = {}, targets: writtenTargets, ...top } = root;
-  const run = { ...values, ...file.readLevel([], top, runOptions(), 'ignore') };
+  const run = { ...values, ...file.readLevel([], without(root, LISTS), runOptions(), 'ignore') };
+  // A server of HTTP needs no target: it checks the addresses that it is asked for.
+  const byDefault = run.http === undefined ? undefined : [];
+  const { modules: writtenModules = {}, targets: writtenTargets = byDefault, ...top } = root;
   const topLevel = file.readLevel([], top, { ...runOptions(), ...targetOptions() }, 'refuse');
   const outer = overlay(values, only(topLevel, targetOptions()));
   const modules = new Map<string, TargetLevel>();
@@ -45,7 +48,7 @@ export async function planFile(path: string, values: WatchValues, io: Io): Promi
     modules.set(name, file.readLevel(['modules', name], level, targetOptions(), 'refuse'));
   }
   if (!Array.isArray(writtenTargets)) throw file.source.error(['targets'], 'it must be a list of targets');
-  if (writtenTargets.length === 0) throw file.source.error(['targets'], 'the list is empty');
+  if (writtenTargets.length === 0 && run.http === undefined) throw file.source.error(['targets'], 'the list is empty');
   const isAlone = writtenTargets.length === 1;
   const targets: TargetPlan[] = [];
   const places = new Map<string, Path>();
@@ -69,7 +72,17 @@ export async function planFile(path: string, values: WatchValues, io: Io): Promi
     places.set(plan.name, place);
     targets.push(plan);
   }
-  return { targets, run };
+  const planProbe: PlanProbe = async (address, module) => {
+    const level = module === undefined ? {} : modules.get(module);
+    if (level !== undefined) return planCheck(address, overlay(outer, level), io);
+    throw new UsageError(
+      `there is no module ${JSON.stringify(module)}; there is ${[...modules.keys()].join(', ') || 'none'}`,
+    );
+  };
+  if (run.http !== undefined) {
+    for (const name of modules.keys()) await file.at(['modules', name], () => planProbe(SOME_ADDRESS, name));
+  }
+  return { targets, planProbe, run };
 }
 
 async function readFile(path: string): Promise<Uint8Array> {

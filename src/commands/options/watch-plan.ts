@@ -1,7 +1,7 @@
 import { UsageError } from '../../cli/usage-error.js';
 import type { Io } from '../../run/context.js';
-import type { TargetPlan, WatchPlan } from '../../watch/plan.js';
-import { isAddress, planTarget, type Surroundings } from './watch-target.js';
+import type { HttpPlan, PlanProbe, TargetPlan, WatchedPlan, WatchPlan } from '../../watch/plan.js';
+import { isAddress, planCheck, planTarget, SOME_ADDRESS, type Surroundings } from './watch-target.js';
 import { refuseIdle } from './responses.js';
 import { DEFAULTS, type RunValues, type TargetValues, type WatchValues } from './watch.js';
 
@@ -14,16 +14,23 @@ export async function planWatch(addresses: readonly string[], values: WatchValue
     }
     const { planFile } = await import('./watch-file.js');
     const read = () => planFile(config, values, io);
-    const { targets, run } = await read();
-    return planRun(targets, run, { path: config, read: async () => (await read()).targets });
+    const { run, ...watched } = await read();
+    return planRun(watched, run, { path: config, read });
   }
-  if (addresses.length === 0) throw new UsageError('no target: give an address, such as 127.0.0.1:8000, or --config');
+  if (addresses.length === 0 && values.http === undefined) {
+    throw new UsageError('no target: give an address, such as 127.0.0.1:8000, or --config, or --http');
+  }
   if (values.onChange === undefined) refuseIdle(values, '--on-change');
   const surroundings = { io, isAlone: addresses.length === 1, until: values.until };
   const targets = await Promise.all(addresses.map((address) => planOperand(address, values, surroundings)));
   const twice = findTwice(targets);
   if (twice !== undefined) throw new UsageError(`two targets are called "${twice}": leave one out`);
-  return planRun(targets, values, undefined);
+  const planProbe: PlanProbe = async (address, module) => {
+    if (module === undefined) return planCheck(address, values, io);
+    throw new UsageError(`there is no module ${JSON.stringify(module)}: modules are in the file of --config`);
+  };
+  if (targets.length === 0) await planProbe(SOME_ADDRESS, undefined);
+  return planRun({ targets, planProbe }, values, undefined);
 }
 
 /** Returns the first name that two targets have. Undefined: all names differ. */
@@ -32,9 +39,20 @@ function findTwice(targets: readonly Pick<TargetPlan, 'name'>[]): string | undef
   return targets.find(({ name }) => seen.size === seen.add(name).size)?.name;
 }
 
-function planRun(targets: readonly TargetPlan[], values: RunValues, file: WatchPlan['file']): WatchPlan {
+function planRun(watched: WatchedPlan, values: RunValues, file: WatchPlan['file']): WatchPlan {
+  const { targets } = watched;
   const { output = targets.length === 1 ? 'checks' : 'states', execConcurrency = DEFAULTS.execConcurrency } = values;
-  return { ...values, targets, output, hookConcurrency: execConcurrency, file };
+  const awaited = values.until !== undefined ? '--until' : values.checks !== undefined ? '--checks' : undefined;
+  if (targets.length === 0 && awaited !== undefined) {
+    throw new UsageError(`option '${awaited}' needs a target`);
+  }
+  return { ...values, ...watched, output, hookConcurrency: execConcurrency, http: planHttp(values), file };
+}
+
+function planHttp({ http, allowTarget }: RunValues): HttpPlan | undefined {
+  if (http !== undefined) return { listen: http, allowed: allowTarget };
+  if (allowTarget === undefined) return undefined;
+  throw new UsageError("option '--allow-target' is for /probe of --http: add --http");
 }
 
 /** Plans a target of the command line. If it cannot be an address, the error also says how a message is written. */

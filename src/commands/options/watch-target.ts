@@ -103,6 +103,18 @@ export async function planTarget(
   };
 }
 
+/**
+ * Plans one check of an address that need not be a target. No program runs after it.
+ *
+ * @throws {UsageError} as {@link planTarget}
+ */
+export function planCheck(address: string, values: TargetValues, io: Io): Promise<TargetPlan> {
+  return planTarget({ address }, { ...values, onChange: undefined }, { io, isAlone: false, until: undefined });
+}
+
+/** An address that every check can have. With it, options are checked before the first address is known. */
+export const SOME_ADDRESS = 'localhost:9';
+
 /** Returns the probe. Undefined without one, and for an unknown name, which `planSend` refuses. */
 async function findProbe(text: string | undefined): Promise<Probe | undefined> {
   if (text === undefined) return undefined;

@@ -1,5 +1,6 @@
 import { parseSizeRange } from '../../check/expectation.js';
 import { common, flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
+import { parseHttpAddress } from '../../http/address.js';
 import { ValueError } from '../../net/errors.js';
 import { parseDuration } from '../../text/duration.js';
 import { ENCODINGS } from '../../text/encoding.js';
@@ -7,6 +8,7 @@ import { parseCount, parsePercentage, parseRate } from '../../text/number.js';
 import { parseSizeOrZero } from '../../text/size.js';
 import { formatDuration } from '../../text/time.js';
 import { oneOf, parsePath, parseText } from '../../text/value.js';
+import { parseAllowedTarget } from '../../watch/allowed-targets.js';
 import { WATCH_FORMATS } from '../../watch/plan.js';
 import { kernelOptions } from './kernel.js';
 import { parseProbeText } from './send.js';
@@ -159,6 +161,14 @@ export function runOptions() {
           `${WATCH_FORMATS.join(', ')} (default: checks for one target, else states)`,
           oneOf(WATCH_FORMATS),
         ),
+      ),
+    }),
+    ...grouped('HTTP:', {
+      http: common(option('--http <address>', 'serve a page, health and metrics there: 9000, :9000', parseHttpAddress)),
+      allowTarget: repeatable(
+        '--allow-target <what>',
+        'let /probe check 10.0.0.0/8, or name:53; targets it always may (default: all, if HTTP listens on the loopback)',
+        parseAllowedTarget,
       ),
     }),
     ...grouped('On a change of state:', {

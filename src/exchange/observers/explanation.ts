@@ -8,8 +8,15 @@ import type { Finding } from '../../check/finding.js';
 export interface ExplanationPlan extends Pick<WaitPlan, 'judged' | 'waitMs'> {
   /** Whether the user gave `--explain`. */
   readonly explain?: true | undefined;
-  /** The time of `--deadline`, in milliseconds from the start of the process. Default: none. */
+  /** The time of `--deadline`, in milliseconds from `startMs`. Default: none. */
   readonly deadline?: number | undefined;
+  /** The moment from which the times count, by `performance.now()`. Default: the start of the process. */
+  readonly startMs?: number;
+}
+
+/** The parts of the log that {@link explain} uses. */
+export interface ExplanationLog {
+  readonly log: Pick<Context['log'], 'debug' | 'report' | 'writes'>;
 }
 
 /** Why datagrams were sent, in words. */
@@ -21,11 +28,11 @@ const WHY_SENT: Readonly<Record<Transmission, string>> = {
 };
 
 /**
- * Explains on stderr each step of an exchange. With `--explain`, each line has the time since the start of the process, and the
- * time left. Otherwise the steps are lines of the log at the level `debug`. If the log does not write that level, the observer
+ * Explains on stderr each step of an exchange. With `--explain`, each line has the time since the start, and the time
+ * left. Otherwise the steps are lines of the log at the level `debug`. If the log does not write that level, the observer
  * is empty.
  */
-export function explain(plan: ExplanationPlan, { log }: Pick<Context, 'log'>): ExchangeObserver {
+export function explain(plan: ExplanationPlan, { log }: ExplanationLog): ExchangeObserver {
   if (plan.explain === true) return explainTo(new TimedLines(plan, log), true);
   if (!log.writes('debug')) return {};
   const say = (message: string): void => {
@@ -40,17 +47,25 @@ interface Lines {
   waitBegins(): void;
 }
 
-/** Writes lines that begin with the time since the start of the process, and end with the time left. */
+/** Writes lines that begin with the time since the start, and end with the time left. */
 class TimedLines implements Lines {
   readonly #plan: ExplanationPlan;
-  readonly #log: Context['log'];
-  /** The end of the wait, by `performance.now()`, which counts from the start of the process as the deadline does. */
+  readonly #log: ExplanationLog['log'];
+  /** The end of the wait, by `performance.now()`. */
   #endMs: number;
 
-  constructor(plan: ExplanationPlan, log: Context['log']) {
+  constructor(plan: ExplanationPlan, log: ExplanationLog['log']) {
     this.#plan = plan;
     this.#log = log;
-    this.#endMs = plan.deadline ?? Infinity;
+    this.#endMs = this.#deadlineMs;
+  }
+
+  get #startMs(): number {
+    return this.#plan.startMs ?? 0;
+  }
+
+  get #deadlineMs(): number {
+    return this.#startMs + (this.#plan.deadline ?? Infinity);
   }
 
   say(message: string): void {
@@ -58,12 +73,12 @@ class TimedLines implements Lines {
     const shows = this.#plan.judged && this.#endMs < Infinity;
     const left = shows ? `; ${Math.max(0, this.#endMs - nowMs).toFixed(0)} ms left` : '';
     // Each reply of a flood has a line: a report drops lines that nobody reads, so that they do not fill the memory.
-    this.#log.report(`${nowMs.toFixed(1)} ms: ${message}${left}`);
+    this.#log.report(`${(nowMs - this.#startMs).toFixed(1)} ms: ${message}${left}`);
   }
 
   waitBegins(): void {
-    const { waitMs = Infinity, deadline = Infinity } = this.#plan;
-    this.#endMs = Math.min(performance.now() + waitMs, deadline);
+    const { waitMs = Infinity } = this.#plan;
+    this.#endMs = Math.min(performance.now() + waitMs, this.#deadlineMs);
   }
 }
 
