@@ -9,7 +9,16 @@ import { formatPluginLine } from '../src/run/plugin-line.js';
 import { runCommandLine } from '../src/commands/program.js';
 import { FileStream } from '../src/output/file-stream.js';
 import { EVALUATE } from './evaluation.js';
-import { argumentBytes, endBySignal, interrupt, isForeground, isPiped, onSignal, programs } from './system.js';
+import {
+  argumentBytes,
+  endBySignal,
+  interrupt,
+  isForeground,
+  isPiped,
+  onSignal,
+  programs,
+  TEXT_OPTIONS,
+} from './system.js';
 
 /** The version of the package. The build sets it. */
 declare const __UDPCAT_VERSION__: string;
@@ -48,7 +57,7 @@ const io: Io = {
   env: process.env,
   version: __UDPCAT_VERSION__,
   pid: process.pid,
-  evaluate: [process.execPath, __UDPCAT_EXAMINER__ === '' ? '-e' : EVALUATE],
+  evaluate: [process.execPath, ...(__UDPCAT_EXAMINER__ === '' ? TEXT_OPTIONS : [EVALUATE])],
   examiner:
     __UDPCAT_EXAMINER__ === ''
       ? join(__dirname, 'examine.cjs')

@@ -8,6 +8,9 @@ import type { StopSignal } from '../src/run/context.js';
 
 const IS_WINDOWS = process.platform === 'win32';
 
+/** The options before JavaScript text, with which this runtime runs the text as a CommonJS module. */
+export const TEXT_OPTIONS: readonly string[] = process.versions.deno === undefined ? ['-e'] : ['eval', '--ext=cjs'];
+
 /** Calls the listener at each signal of this name. A signal that the system or the runtime lacks never comes. */
 export function onSignal(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): void {
   try {

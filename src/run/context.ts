@@ -22,7 +22,8 @@ export interface Io {
   readonly pid: number;
   /**
    * The command that runs a program in a new process. The program, as JavaScript text that may call `require`, and its
-   * arguments come behind it. With Node the command is `node -e`. A single executable of udpcat runs itself.
+   * arguments come behind it: the last members of `process.argv` there. With Node the command is `node -e`. A single
+   * executable of udpcat runs itself.
    */
   readonly evaluate: readonly [program: string, ...args: string[]];
   /** The path of the program that the thread of `Examiner` runs, or a `data:` URL with it. */

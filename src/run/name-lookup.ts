@@ -8,7 +8,7 @@ import type { Io } from './context.js';
  */
 const CHILD = `
   for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
-  const [, name, family] = process.argv;
+  const [name, family] = process.argv.slice(-2);
   require('node:dns').lookup(name, { all: true, family: Number(family), verbatim: true }, (error, found) => {
     process.stdout.write(JSON.stringify(error ? { code: error.code } : { found }));
   });

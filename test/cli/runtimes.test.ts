@@ -79,8 +79,18 @@ function testWithoutLinuxEngine(runtime: string, { start, run }: OnRuntime): voi
   });
 }
 
+/** Declares that a name is looked up by a child, which is the same runtime. */
+function testLookup({ run }: OnRuntime): void {
+  test('send looks a name up under a deadline', async () => {
+    const { stderr, status } = await run(['send', 'no-such-name.invalid:9', 'hello', '--deadline', '10m']);
+    expect(stderr).toMatch(/^udpcat: cannot resolve no-such-name\.invalid: [^\n]*\((ENOTFOUND|EAI_AGAIN)\)\n$/);
+    expect(status).toBe(1);
+  });
+}
+
 describeRuntime('bun', 'with Bun', (on) => {
   testCommands(on);
+  testLookup(on);
   testWithoutLinuxEngine('Bun', on);
 
   test('send tells a refusal', async () => {
@@ -90,6 +100,7 @@ describeRuntime('bun', 'with Bun', (on) => {
 
 describeRuntime('deno', 'with Deno', (on) => {
   testCommands(on);
+  testLookup(on);
   testWithoutLinuxEngine('Deno', on);
 
   test('send hears no refusal: the docs say so', async () => {
@@ -100,6 +111,12 @@ describeRuntime('deno', 'with Deno', (on) => {
 describeRuntime('arm64', 'with Node for arm64 under qemu-user', (on) => {
   // The emulator takes some seconds to start each process.
   testCommands(on, ['*:0']);
+
+  test.each(['serve', 'echo'])('%s uses the linux engine', async (command) => {
+    await using server = on.start([command, '127.0.0.1:0', '-v']);
+    await server.listening();
+    await server.until('udpcat: the linux engine is used', 'stderr');
+  });
 
   test('send tells a refusal', async () => {
     expect((await on.run(['send', await closedAddress(4), 'hello', '-w', '60s'])).status).toBe(4);
