@@ -10,6 +10,10 @@ export type Path = readonly (string | number)[];
 /** The most aliases that are resolved: more would fill the memory. */
 const MAX_ALIASES = 100;
 
+/** Lists and mappings may lie in one another this deep. No file needs more, and the parser fails from about 1000 on. */
+const MAX_NESTING = 100;
+const TOO_NESTED = `lists and mappings are nested more than ${MAX_NESTING} deep here`;
+
 /** A parsed YAML or JSON file of the user. Every value in it is text. Its errors name the line and the key. */
 export class YamlFile {
   readonly path: string;
@@ -29,7 +33,8 @@ export class YamlFile {
    */
   static async parse(path: string, bytes: Uint8Array): Promise<YamlFile> {
     if (!isUtf8(bytes)) throw new UsageError(`${path}: it is not UTF-8 text`);
-    const { isAlias, isNode, isScalar, LineCounter, parseDocument, visit } = await import('./vendor/yaml.js');
+    const { isAlias, isCollection, isNode, isScalar, LineCounter, parseDocument, visit } =
+      await import('./vendor/yaml.js');
     const lines = new LineCounter();
     // The schema "failsafe" reads every value as text. Others would read 0102 as a number, and "no" as false.
     const document = parseDocument(Buffer.from(bytes).toString('utf8'), {
@@ -41,8 +46,15 @@ export class YamlFile {
     });
     const file = new YamlFile(path, document, lines);
     const [broken] = [...document.errors, ...document.warnings];
-    if (broken !== undefined) throw file.errorAt(broken.pos[0], broken.message);
+    if (broken !== undefined) {
+      // The parser calls itself for each level, and says with this code that the stack is used up.
+      const isNested = broken.code === 'RESOURCE_EXHAUSTION';
+      throw file.errorAt(broken.pos[0], isNested ? TOO_NESTED : broken.message);
+    }
     visit(document, {
+      Collection: (_key, node, ancestors) => {
+        if (ancestors.filter(isCollection).length >= MAX_NESTING) throw file.errorAt(node.range?.[0] ?? 0, TOO_NESTED);
+      },
       Alias: (_key, alias) => {
         if (alias.resolve(document) !== undefined) return;
         throw file.errorAt(alias.range?.[0] ?? 0, `no value before *${alias.source} is named &${alias.source}`);

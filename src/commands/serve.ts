@@ -1,6 +1,7 @@
 import type { CliCommand, Example } from '../cli/command.js';
 import { type Datagram, type DatagramServer, formatEndpoint } from '../net/index.js';
 import { LoadedResponder } from '../responders/load.js';
+import type { Responder } from '../responders/responder.js';
 import type { ResponsePlan } from '../responders/plan.js';
 import { adviseShell, planResponse, responseOptions } from './options/responses.js';
 import type { Context, Io } from '../run/context.js';
@@ -14,6 +15,7 @@ import { servingOptions } from './options/serving.js';
 import type { ServicePlan } from '../service/plan.js';
 import { runService, type ServiceParts } from '../service/service.js';
 import type { Encoding } from '../text/encoding.js';
+import { ReadingTime } from '../input/reading-time.js';
 import { readTypedLines, type TypedLineHandlers } from '../input/typed-lines.js';
 import { readTyping } from '../run/typing.js';
 
@@ -77,8 +79,7 @@ async function planServe(
 export async function runServe(plan: ServePlan, context: Context): Promise<ExitCode> {
   if (plan.advice !== undefined) context.log.warn(plan.advice);
   using served = new LoadedResponder(plan.response, context);
-  const loading = served.load().then((responder) => ({ responder }));
-  const loaded = await unlessAborted(loading, [context.stop], () => undefined);
+  const loaded = await load(served, plan, context.stop);
   if (loaded === undefined) return ExitCode.ok;
   const typing = new Typing(plan, context);
   return await runService(plan, context, {
@@ -92,6 +93,17 @@ export async function runServe(plan: ServePlan, context: Context): Promise<ExitC
         }
       : undefined,
   });
+}
+
+/** Loads the responder. Undefined: the run was stopped meanwhile. */
+async function load(
+  served: LoadedResponder,
+  plan: ServePlan,
+  stop: AbortSignal,
+): Promise<{ readonly responder: Responder | undefined } | undefined> {
+  using time = new ReadingTime(plan, 'nothing was bound');
+  const loading = served.load(time.signal).then((responder) => ({ responder }));
+  return await unlessAborted(loading, [stop], () => undefined);
 }
 
 /** Sends typed lines to the peer that sent the last datagram. */

@@ -98,6 +98,7 @@ async function askUntil(
   const expected = plan.expectReplay === true ? await createExpected() : undefined;
   const source = await interruption.orThrow(
     openSource(plan, {
+      interruption,
       io: options.io,
       readTyping: options.readTyping,
       limitBytes: MAX_PAYLOAD_BYTES[familyOf(candidates[0].address)],

@@ -6,7 +6,7 @@ import { addAbortSignal } from 'node:stream';
 /**
  * Reads a file, device or pipe from its beginning, in chunks.
  *
- * @param signal Ends the reading, also while it waits for a pipe that nobody writes to.
+ * @param signal Ends the reading of a pipe, also while nobody writes to it.
  * @throws the error of the system if the file cannot be opened or read, and the reason of an aborted `signal`
  */
 export async function* readChunks(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, undefined> {
@@ -16,6 +16,11 @@ export async function* readChunks(path: string, signal?: AbortSignal): AsyncGene
   const stream = isPipe
     ? new Socket({ fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), writable: false })
     : createReadStream(path);
-  if (signal !== undefined) addAbortSignal(signal, stream);
-  for await (const chunk of stream) yield chunk as Uint8Array;
+  if (signal !== undefined && isPipe) addAbortSignal(signal, stream);
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array;
+  } catch (error) {
+    if (isPipe) signal?.throwIfAborted();
+    throw error;
+  }
 }

@@ -1,11 +1,12 @@
 /**
  * Reads a file, pipe or device, but at most `limitBytes` + 1 bytes: the caller sees from the size that it is too long.
  *
- * @throws the error of the system if the file cannot be opened or read
+ * @param signal ends the reading of a pipe, also while nobody writes to it
+ * @throws the error of the system if the file cannot be opened or read, and the reason of an aborted `signal`
  */
-export async function readPayloadFile(path: string, limitBytes: number): Promise<Uint8Array> {
+export async function readPayloadFile(path: string, limitBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
   const { readChunks } = await import('./file-chunks.js');
-  return readPayload(readChunks(path), limitBytes);
+  return readPayload(readChunks(path, signal), limitBytes);
 }
 
 /** Reads a stream, but at most `limitBytes` + 1 bytes: the caller sees from the size that it is too long. */

@@ -41,6 +41,8 @@ const FOR_THIS_PROCESS: ReadonlySet<string> = new Set([
 export class LoadedResponder {
   readonly #plan: ResponsePlan | undefined;
   readonly #context: Surroundings;
+  /** Aborted at the end: a reading of the file that waits for a pipe is given up. */
+  readonly #over = new AbortController();
   #endReloads = (): void => undefined;
   #rules: RuleResponder | undefined;
   /** Resolves when no reading of the file is under way. Readings run one after another, so that the last one wins. */
@@ -54,10 +56,11 @@ export class LoadedResponder {
   /**
    * Makes the responder. Returns undefined if the plan has none.
    *
+   * @param signal ends the reading of pipes
    * @throws {LocalFailure} if a file cannot be read, or the program is missing or not executable
    * @throws {UsageError} if the payload is too large, or the file of rules is not valid
    */
-  async load(): Promise<Responder | undefined> {
+  async load(signal: AbortSignal): Promise<Responder | undefined> {
     const plan = this.#plan;
     switch (plan?.kind) {
       case undefined:
@@ -65,14 +68,14 @@ export class LoadedResponder {
       case 'payload':
         return respondEach(() => plan.payload);
       case 'file': {
-        const payload = await readReply(plan.path);
+        const payload = await readReply(plan.path, signal);
         checkReplySize(payload, '--reply-file', plan.family);
         return respondEach(() => payload);
       }
       case 'program':
         return this.#loadProgram(plan);
       case 'rules':
-        return this.#loadRules(plan.path);
+        return this.#loadRules(plan.path, signal);
     }
   }
 
@@ -85,12 +88,12 @@ export class LoadedResponder {
     return new ProgramResponder({ program, timeoutMs, concurrency, env, log, force, control });
   }
 
-  async #loadRules(path: string): Promise<Responder> {
+  async #loadRules(path: string, signal: AbortSignal): Promise<Responder> {
     // From here on SIGHUP no longer ends the process. A reload during the first reading reads the file once more.
     this.#endReloads = this.#context.onReload(() => {
       this.#reloading = this.#reloading.then(() => this.#reload(path));
     });
-    const loading = readRuleResponder(path, this.#context.force);
+    const loading = readRuleResponder(path, this.#context.force, signal);
     this.#reloading = loading.then(
       () => undefined,
       () => undefined,
@@ -103,10 +106,11 @@ export class LoadedResponder {
     const { log } = this.#context;
     try {
       const { readRules } = await import('../rules/rules-file.js');
-      const rules = await readRules(path);
+      const rules = await readRules(path, this.#over.signal);
       this.#rules?.replace(rules);
       log.info(`${path} was read again, and its rules apply from now on`);
     } catch (error) {
+      if (this.#over.signal.aborted) return;
       const message = error instanceof UsageError ? error.message : describeFailure(error)?.message;
       if (message === undefined) throw error;
       log.warn(`${message}; the previous rules stay in effect`);
@@ -115,6 +119,7 @@ export class LoadedResponder {
 
   [Symbol.dispose](): void {
     this.#endReloads();
+    this.#over.abort('over');
   }
 }
 
@@ -123,17 +128,17 @@ export function withoutServiceManager(env: Surroundings['env']): Surroundings['e
   return Object.fromEntries(Object.entries(env).filter(([name]) => !FOR_THIS_PROCESS.has(name)));
 }
 
-async function readRuleResponder(path: string, force: AbortSignal): Promise<RuleResponder> {
+async function readRuleResponder(path: string, force: AbortSignal, signal: AbortSignal): Promise<RuleResponder> {
   const [{ readRules }, { RuleResponder }] = await Promise.all([
     import('../rules/rules-file.js'),
     import('./rule-responder.js'),
   ]);
-  return new RuleResponder(await readRules(path), force);
+  return new RuleResponder(await readRules(path, signal), force);
 }
 
-async function readReply(path: string): Promise<Uint8Array> {
+async function readReply(path: string, signal: AbortSignal): Promise<Uint8Array> {
   try {
-    return await readPayloadFile(path, MAX_PAYLOAD_BYTES[6]);
+    return await readPayloadFile(path, MAX_PAYLOAD_BYTES[6], signal);
   } catch (cause) {
     throw new LocalFailure(`cannot read ${path}: ${describeSystemError(cause)}`, { cause });
   }

@@ -31,12 +31,13 @@ const MAX_FILE_BYTES = 1024 * 1024;
  * Reads a file of rules, and the files whose bytes the rules respond with.
  *
  * @param path Of a YAML file of at most 1 MiB. Paths in the file are relative to its folder.
+ * @param signal ends the reading of pipes
  * @returns the rules in the order of the file, the default last
  * @throws {LocalFailure} if a file cannot be read
  * @throws {UsageError} if the file is no valid file of rules; the message names the line
  */
-export async function readRules(path: string): Promise<readonly Rule[]> {
-  const bytes = await readFile(path, MAX_FILE_BYTES);
+export async function readRules(path: string, signal?: AbortSignal): Promise<readonly Rule[]> {
+  const bytes = await readFile(path, MAX_FILE_BYTES, signal);
   if (bytes.length > MAX_FILE_BYTES)
     throw new UsageError(`${path}: it is larger than 1 MiB, the limit of a file of rules`);
   const [source, { safeParse }, schema] = await Promise.all([
@@ -45,7 +46,7 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
     makeSchema(),
   ]);
   const { output, issues, success } = safeParse(schema, source.values(), { abortEarly: true });
-  if (success) return Promise.all(rulesOf(output, source));
+  if (success) return Promise.all(rulesOf(output, { source, signal }));
   const [issue] = issues;
   throw source.error(
     (issue.path ?? []).map(({ key }) => key as string | number),
@@ -54,9 +55,9 @@ export async function readRules(path: string): Promise<readonly Rule[]> {
 }
 
 /** Reads a file. Returns at most `limitBytes` + 1 bytes, so that the caller can tell that the file is too large. */
-async function readFile(path: string, limitBytes: number): Promise<Uint8Array> {
+async function readFile(path: string, limitBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
   try {
-    return await readPayloadFile(path, limitBytes);
+    return await readPayloadFile(path, limitBytes, signal);
   } catch (cause) {
     throw new LocalFailure(`cannot read ${path}: ${describeSystemError(cause)}`, { cause });
   }
@@ -151,24 +152,32 @@ type Written = InferOutput<Awaited<ReturnType<typeof makeSchema>>>;
 type WrittenRule = Written['rules'][number];
 type WrittenResponse = NonNullable<WrittenRule['answer']>;
 
-function rulesOf({ rules, default: otherwise }: Written, source: YamlFile): readonly Promise<Rule>[] {
+/** The file of rules that is being read. */
+interface Reading {
+  readonly source: YamlFile;
+  /** Ends the reading of pipes. Default: nothing ends it. */
+  readonly signal: AbortSignal | undefined;
+}
+
+function rulesOf({ rules, default: otherwise }: Written, reading: Reading): readonly Promise<Rule>[] {
   return [
-    ...rules.map((rule, index) => readRule(rule, ['rules', index], source)),
-    ...(otherwise === undefined ? [] : [readRule(otherwise, ['default'], source)]),
+    ...rules.map((rule, index) => readRule(rule, ['rules', index], reading)),
+    ...(otherwise === undefined ? [] : [readRule(otherwise, ['default'], reading)]),
   ];
 }
 
 async function readRule(
   { when, times, answer, answers = [] }: Omit<WrittenRule, 'when'> & Partial<WrittenRule>,
   path: Path,
-  source: YamlFile,
+  reading: Reading,
 ): Promise<Rule> {
+  const { source } = reading;
   const { matchers, regex } = await readConditions(when ?? {}, [...path, 'when'], source);
   const written =
     answer === undefined
       ? answers.map((each, index) => ({ each, at: [...path, 'answers', index] }))
       : [{ each: answer, at: [...path, 'answer'] }];
-  const read = written.map(({ each, at }) => readResponse(each, at, regex, source));
+  const read = written.map(({ each, at }) => readResponse(each, at, regex, reading));
   return {
     matchers,
     responses: await Promise.all(read),
@@ -201,7 +210,7 @@ async function readResponse(
   written: WrittenResponse,
   path: Path,
   regex: RegexMatcher | undefined,
-  source: YamlFile,
+  { source, signal }: Reading,
 ): Promise<RuleResponse> {
   if (typeof written === 'string') {
     return { template: await source.read(path, () => parseTemplate(written, 'utf8', regex)), delayMs: 0 };
@@ -214,7 +223,10 @@ async function readResponse(
   if (base64 !== undefined) return { delayMs, template: await read('base64', () => fixed(decodeBase64(base64))) };
   // A relative path is relative to the folder of the rules, not to the working directory.
   const name = resolve(dirname(source.path), file ?? '');
-  return { delayMs, template: await read('file', async () => fixed(await readFile(name, MAX_PAYLOAD_BYTES[6]))) };
+  return {
+    delayMs,
+    template: await read('file', async () => fixed(await readFile(name, MAX_PAYLOAD_BYTES[6], signal))),
+  };
 }
 
 /** @throws {EncodingError} if the payload is larger than a datagram can hold */

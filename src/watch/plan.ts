@@ -99,7 +99,7 @@ export interface WatchPlan extends EndPlan, LogPlan, WatchedPlan {
     | {
         readonly path: string;
         /** Reads it anew. @throws {UsageError} for anything wrong in it, and if it cannot be read */
-        readonly read: () => Promise<WatchedPlan>;
+        readonly read: (signal: AbortSignal) => Promise<WatchedPlan>;
       }
     | undefined;
 }

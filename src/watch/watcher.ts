@@ -238,7 +238,7 @@ class Watcher implements WatchedRun {
     if (file === undefined || this.#over.signal.aborted) return undefined;
     const { log } = this.context;
     try {
-      const { targets: plans, planProbe } = await file.read();
+      const { targets: plans, planProbe } = await file.read(this.#over.signal);
       if (this.#isOver) return undefined;
       this.planProbe = planProbe;
       this.isConfigRight = true;
@@ -249,6 +249,7 @@ class Watcher implements WatchedRun {
       log.info(`${file.path} was read again: ${plans.length} ${plans.length === 1 ? 'target' : 'targets'}`);
       return undefined;
     } catch (error) {
+      if (this.#isOver) return undefined;
       this.isConfigRight = false;
       const failure = error instanceof UsageError ? { code: 'USAGE', message: error.message } : describeFailure(error);
       if (failure === undefined) {

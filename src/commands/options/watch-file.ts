@@ -7,6 +7,7 @@ import { readPayloadFile } from '../../input/payload.js';
 import { describeSystemError } from '../../net/errors.js';
 import type { Io } from '../../run/context.js';
 import type { PlanProbe, TargetPlan, WatchedPlan } from '../../watch/plan.js';
+import { LocalFailure } from '../../text/failure.js';
 import { planCheck, planTarget, SOME_ADDRESS, type TargetLevel, type WrittenTarget } from './watch-target.js';
 import { runOptions, type RunValues, targetOptions, type WatchValues } from './watch.js';
 
@@ -30,11 +31,12 @@ export interface WatchFile extends WatchedPlan {
  * Reads a file of targets.
  *
  * @param values the options of the command line, which are the outermost level
+ * @param signal ends the reading of a pipe
  * @throws {UsageError} for a file that cannot be read, and for anything wrong in it, with the line and the key
- * @throws {LocalFailure} for a program of `on-change` that cannot be run
+ * @throws {LocalFailure} for a pipe that nobody ended before `signal`, and for a program of `on-change` that cannot be run
  */
-export async function planFile(path: string, values: WatchValues, io: Io): Promise<WatchFile> {
-  const file = new LevelReader(await YamlFile.parse(path, await readFile(path)));
+export async function planFile(path: string, values: WatchValues, io: Io, signal: AbortSignal): Promise<WatchFile> {
+  const file = new LevelReader(await YamlFile.parse(path, await readFile(path, signal)));
   const root = file.mapping([], file.source.values(), 'a file of targets');
   const run = { ...values, ...file.readLevel([], without(root, LISTS), runOptions(), 'ignore') };
   // A server of HTTP needs no target: it checks the addresses that it is asked for.
@@ -85,12 +87,13 @@ export async function planFile(path: string, values: WatchValues, io: Io): Promi
   return { targets, planProbe, run };
 }
 
-async function readFile(path: string): Promise<Uint8Array> {
+async function readFile(path: string, signal: AbortSignal): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
-    bytes = await readPayloadFile(path, MAX_FILE_BYTES);
+    bytes = await readPayloadFile(path, MAX_FILE_BYTES, signal);
   } catch (cause) {
-    throw new UsageError(`option '--config': cannot read ${path}: ${describeSystemError(cause)}`);
+    const message = `option '--config': cannot read ${path}: ${describeSystemError(cause)}`;
+    throw signal.aborted ? new LocalFailure(message) : new UsageError(message);
   }
   if (bytes.length > MAX_FILE_BYTES) throw new UsageError(`${path}: it is larger than 64 MiB`);
   return bytes;

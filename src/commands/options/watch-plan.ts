@@ -1,4 +1,5 @@
 import { UsageError } from '../../cli/usage-error.js';
+import { ReadingTime } from '../../input/reading-time.js';
 import type { Io } from '../../run/context.js';
 import type { HttpPlan, PlanProbe, TargetPlan, WatchedPlan, WatchPlan } from '../../watch/plan.js';
 import { isAddress, planCheck, planTarget, SOME_ADDRESS, type Surroundings } from './watch-target.js';
@@ -12,10 +13,7 @@ export async function planWatch(addresses: readonly string[], values: WatchValue
     if (addresses.length > 0) {
       throw new UsageError(`targets come from one source only: ${addresses[0] ?? ''}, or the file of --config`);
     }
-    const { planFile } = await import('./watch-file.js');
-    const read = () => planFile(config, values, io);
-    const { run, ...watched } = await read();
-    return planRun(watched, run, { path: config, read });
+    return planConfig(config, values, io);
   }
   if (addresses.length === 0 && values.http === undefined) {
     throw new UsageError('no target: give an address, such as 127.0.0.1:8000, or --config, or --http');
@@ -31,6 +29,21 @@ export async function planWatch(addresses: readonly string[], values: WatchValue
   };
   if (targets.length === 0) await planProbe(SOME_ADDRESS, undefined);
   return planRun({ targets, planProbe }, values, undefined);
+}
+
+async function planConfig(path: string, values: WatchValues, io: Io): Promise<WatchPlan> {
+  const { planFile } = await import('./watch-file.js');
+  const file = { path, read: (signal: AbortSignal) => planFile(path, values, io, signal) };
+  using time = new ReadingTime({ duration: values.duration }, 'nothing was checked');
+  try {
+    const { run, ...watched } = await file.read(AbortSignal.any([io.stop, time.signal]));
+    return planRun(watched, run, file);
+  } catch (error) {
+    if (!io.stop.aborted) throw error;
+    // The user stopped the reading of a pipe: the run begins without targets, and ends at once.
+    const planProbe: PlanProbe = () => Promise.reject(error);
+    return { ...values, targets: [], planProbe, output: 'states', hookConcurrency: 1, http: undefined, file };
+  }
 }
 
 /** Returns the first name that two targets have. Undefined: all names differ. */

@@ -17,7 +17,7 @@ export async function openSource(plan: ExchangePlan, options: SourceOptions): Pr
       return argumentsSource(messages.payloads, plan, limitBytes);
     case 'files': {
       const { filesSource } = await import('./files.js');
-      return filesSource(messages.paths, plan, io, limitBytes);
+      return filesSource(messages.paths, plan, options);
     }
     case 'generated': {
       const { generatedSource } = await import('./generated.js');

@@ -25,6 +25,8 @@ export interface Pace extends PacePlan {
 export interface SourceOptions {
   /** The process, for messages from stdin. */
   readonly io: Pick<Io, 'stdin'>;
+  /** Ends the reading of files. */
+  readonly interruption: Interruption;
   /** Reads the lines that the user types. Undefined: the lines of stdin are read as they come. */
   readonly readTyping: ReadTyping | undefined;
   /** The largest payload that can be sent, in bytes. */
