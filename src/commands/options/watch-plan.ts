@@ -41,7 +41,7 @@ async function planConfig(path: string, values: WatchValues, io: Io): Promise<Wa
   } catch (error) {
     if (!io.stop.aborted) throw error;
     // The user stopped the reading of a pipe: the run begins without targets, and ends at once.
-    const planProbe: PlanProbe = () => Promise.reject(error);
+    const planProbe: PlanProbe = () => Promise.reject(new UsageError('the run is over'));
     return { ...values, targets: [], planProbe, output: 'states', hookConcurrency: 1, http: undefined, file };
   }
 }
