@@ -16,7 +16,11 @@ peers=(
   coap-server-notls:libcoap3-bin memcached:memcached in.tftpd:tftpd-hpa freeradius:freeradius avahi-daemon:avahi-daemon
   # A C compiler, for a library that makes system calls fail. An emulator with the C library of arm64.
   cc:gcc qemu-aarch64-static:qemu-user-static /usr/aarch64-linux-gnu/lib/libstdc++.so.6:libstdc++6-arm64-cross
+  # Programs that ask watch --http: monitoring, a load balancer, a browser (the largest, so it is the last).
+  prometheus:prometheus promtool:prometheus prometheus-blackbox-exporter:prometheus-blackbox-exporter haproxy:haproxy
+  curl:curl wrk:wrk
   kamailio:kamailio sipp:sip-tester caddy:caddy rsyslogd:rsyslog collectd:collectd-core minidlnad:minidlna
+  chromium:chromium
 )
 
 # Services are installed into folders that are not in the PATH of an ordinary user.

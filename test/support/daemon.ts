@@ -28,6 +28,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: a free port. */
   readonly port?: number;
+  /** The protocol of the port. Default: `udp`. */
+  readonly protocol?: 'udp' | 'tcp';
 }
 
 /** The port and the folder of a service. */
@@ -39,9 +41,16 @@ export interface Place {
 }
 
 /**
- * Starts a service in the foreground. Resolves when its UDP port is bound; rejects with its output if it ends before.
+ * Starts a service in the foreground. Resolves when its port is bound; rejects with its output if it ends before.
  */
-export async function startDaemon({ program, files, args, env = {}, port }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({
+  program,
+  files,
+  args,
+  env = {},
+  port,
+  protocol = 'udp',
+}: DaemonOptions): Promise<Daemon> {
   const place = { port: port ?? (await closedPort()), folder: mkdtempSync(join(tmpdir(), 'udpcat-daemon-')) };
   chmodSync(place.folder, 0o777);
   for (const [name, text] of Object.entries(files?.(place) ?? {})) {
@@ -82,7 +91,7 @@ export async function startDaemon({ program, files, args, env = {}, port }: Daem
   };
   // No event tells when another program has bound its port, so this looks again and again.
   const giveUpMs = performance.now() + HANG_MS;
-  while (!isBound(place.port)) {
+  while (!isBound(protocol, place.port)) {
     if (ended.signal.aborted || performance.now() > giveUpMs) {
       await stop();
       throw new Error(`${program} did not bind port ${place.port}:\n${output}`);
@@ -100,12 +109,16 @@ export async function startDaemon({ program, files, args, env = {}, port }: Daem
   };
 }
 
-/** Whether a UDP socket of either family is bound to the port. */
-function isBound(port: number): boolean {
+/** Whether a socket of either family is bound to the port; with TCP it must listen. */
+function isBound(protocol: 'udp' | 'tcp', port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return ['/proc/net/udp', '/proc/net/udp6'].some((table) =>
+  return [`/proc/net/${protocol}`, `/proc/net/${protocol}6`].some((table) =>
     readFileSync(table, 'utf8')
       .split('\n')
-      .some((line) => line.trim().split(/\s+/)[1]?.endsWith(suffix)),
+      .map((line) => line.trim().split(/\s+/))
+      .some(([, local, , state]) => local?.endsWith(suffix) === true && (protocol === 'udp' || state === LISTENING)),
   );
 }
+
+/** The state of a TCP socket that listens, in proc(5). */
+const LISTENING = '0A';

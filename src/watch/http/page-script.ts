@@ -2,12 +2,12 @@ import { MARKS } from '../table.js';
 
 /**
  * The script of the page. It writes everything as text: `textContent` and attributes of its own. Nothing from the network
- * becomes HTML.
+ * becomes HTML. It has ASCII characters only: the build cannot escape others in a raw text.
  */
 export const SCRIPT = String.raw`
 'use strict';
 const VERDICTS = ${JSON.stringify(Object.fromEntries(Object.entries(MARKS).map(([verdict, mark]) => [mark, verdict])))};
-const SIGNS = { up: '▲ up', down: '▼ down', unknown: '? unknown' };
+const SIGNS = { up: '\u25b2 up', down: '\u25bc down', unknown: '? unknown' };
 const ORDER = { down: 0, unknown: 1, up: 2 };
 const EVERY_MS = 2000;
 const SVG = 'http://www.w3.org/2000/svg';
@@ -29,7 +29,7 @@ function since(ms) {
   return first < 0 ? '0s' : parts.slice(first, first + 2).map(({ text }) => text).join(' ');
 }
 
-const ms = (time) => (time === null ? '–' : Number(time.toPrecision(3)) + ' ms');
+const ms = (time) => (time === null ? '\u2013' : Number(time.toPrecision(3)) + ' ms');
 
 function make(parent, name, className) {
   const element = document.createElement(name);
@@ -90,12 +90,12 @@ function fill({ row, cells }, target) {
   if (state !== 'up' && says !== null) details.push(says);
   const texts = {
     name: target.target,
-    detail: details.join(' · '),
+    detail: details.join(' \u00b7 '),
     state: SIGNS[state] || state,
     since: 'for ' + since(target.sinceMs),
     last: ms(target.rttMs),
     median: ms(target.medianMs),
-    loss: target.loss === null ? '–' : Math.round(target.loss * 100) + '%',
+    loss: target.loss === null ? '\u2013' : Math.round(target.loss * 100) + '%',
   };
   for (const key in texts) if (cells[key].textContent !== texts[key]) cells[key].textContent = texts[key];
   if (row.dataset.history !== target.checks + target.history) {
@@ -128,7 +128,7 @@ function show() {
   const counts = ['up', 'down', 'unknown'].map((state) => count(state) + ' ' + state);
   const summary = targets.length === 0 ? 'no targets' : counts.join(', ');
   if (byId('summary').textContent !== summary) byId('summary').textContent = summary;
-  document.title = (count('down') > 0 ? count('down') + ' down – ' : '') + 'udpcat watch';
+  document.title = (count('down') > 0 ? count('down') + ' down \u2013 ' : '') + 'udpcat watch';
 }
 
 async function refresh() {

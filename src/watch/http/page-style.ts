@@ -27,7 +27,7 @@ caption { text-align: left; color: var(--dim); padding: .5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .4rem 1rem .4rem 0; border-top: 1px solid var(--line); }
 thead th { border: 0; color: var(--dim); font-weight: normal; }
 tbody th { font-weight: 600; overflow-wrap: anywhere; }
-.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th.number, .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .detail { display: block; font-weight: normal; color: var(--dim); font-size: .875rem; overflow-wrap: anywhere; }
 .state { white-space: nowrap; font-weight: 600; }
 .up .state { color: var(--up); } .down .state { color: var(--down); } .unknown .state { color: var(--slow); }
@@ -41,6 +41,9 @@ footer { color: var(--dim); font-size: .875rem; margin-top: 1rem; }
   tbody th, td { border: 0; padding: 0; }
   tbody th { flex: 1 0 100%; }
   .bars { flex: 1 0 100%; width: 100%; padding-top: .3rem; }
-  .number::before { content: attr(data-label) ' '; color: var(--dim); }
+  td:nth-of-type(1) { flex: 1 0 100%; }
+  .detail { margin-bottom: .2rem; }
+  td .detail { display: inline; margin-left: .5rem; }
+  td.number::before { content: attr(data-label) ' '; color: var(--dim); }
 }
 `;

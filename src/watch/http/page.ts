@@ -26,8 +26,8 @@ const DOCUMENT = `<!doctype html>
 <table>
 <caption>Targets; those that are not up come first</caption>
 <thead><tr>
-<th scope="col">Target</th><th scope="col">State</th><th scope="col">Last</th><th scope="col">Median</th>
-<th scope="col">Loss</th><th scope="col">Last 100 checks</th>
+<th scope="col">Target</th><th scope="col">State</th><th scope="col" class="number">Last</th>
+<th scope="col" class="number">Median</th><th scope="col" class="number">Loss</th><th scope="col">Last 100 checks</th>
 </tr></thead>
 <tbody id="targets"></tbody>
 </table>
