@@ -10,7 +10,8 @@ import type { Outcome } from '../support/udpcat.js';
 const SETUP = [
   'ip -n far link set lan2 mtu 1300',
   'ip -n beyond link set lan2 mtu 1300',
-  'ip netns exec far sh -c "echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit"',
+  // The limit of ICMP errors by the mask counts those of all namespaces.
+  'ip netns exec far sh -c "echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit; echo 0 >/proc/sys/net/ipv4/icmp_ratemask; echo >/proc/sys/net/ipv6/icmp/ratemask"',
   'ip -n near route add 10.9.16.0/20 via 10.9.8.2',
   'ip -n near route add fd09:16::/32 via fd09:8::2',
   'ip -n far route add prohibit 10.9.17.0/24',

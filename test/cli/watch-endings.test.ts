@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { answeringServer, closedAddress, echoServer, silentServer, strayServer } from '../support/sockets.js';
+import {
+  answeringServer,
+  closedAddress,
+  echoServer,
+  freeAddress,
+  silentServer,
+  strayServer,
+} from '../support/sockets.js';
 import { ended } from '../support/processes.js';
 import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
@@ -26,7 +33,7 @@ describe('--until', () => {
   });
 
   test('up waits for a service that comes up', async () => {
-    const address = await closedAddress();
+    const address = await freeAddress();
     await using running = start(['watch', address, '--until', 'up', '--interval', '100ms']);
     await running.until(/ refused: /);
     await using _peer = await echoServer(4, Number(address.split(':').at(-1)));

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { HANG_MS } from '../support/limits.js';
 import { describeWith, hasProgram, without } from '../support/peers.js';
-import { closedAddress, echoServer, hostAndPort } from '../support/sockets.js';
+import { closedAddress, echoServer, freeAddress, hostAndPort } from '../support/sockets.js';
 import { type Running, start } from '../support/udpcat.js';
 import { ask } from '../support/watching-http.js';
 
@@ -61,7 +61,7 @@ describe('the built command', () => {
 
 describeWith('curl', 'curl', () => {
   test('fails while a target is down', async () => {
-    const address = await closedAddress();
+    const address = await freeAddress();
     await using running = await startHttp([address, ...FAST]);
     const curl = (path: string) =>
       promisify(execFile)('curl', ['--silent', '--fail', '--compressed', `http://${running.base}${path}`]);

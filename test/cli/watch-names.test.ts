@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { shellWithSilentResolver, testInNamespaces } from '../support/namespaces.js';
-import { closedAddress, echoServer } from '../support/sockets.js';
+import { echoServer, freeAddress } from '../support/sockets.js';
 import { commandLine, quote, shell, udpcat } from '../support/udpcat.js';
 
 describe('a name', () => {
@@ -79,7 +79,7 @@ describe('a name', () => {
   });
 
   test('with several addresses is asked at the next where one refuses', async () => {
-    const closed = await closedAddress(6);
+    const closed = await freeAddress(6);
     const port = Number(closed.split(':').at(-1));
     await using _peer = await echoServer(4, port);
     const { status } = await udpcat([

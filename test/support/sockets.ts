@@ -180,6 +180,9 @@ export async function strayServer(
   };
 }
 
+/** Nobody sends from this port (RFC 863). */
+const DISCARD_PORT = 9;
+
 /** Returns a port that was free a moment ago, so that nobody listens there. */
 export async function closedPort(family: Family = 4): Promise<number> {
   const socket = await bound(family);
@@ -188,7 +191,20 @@ export async function closedPort(family: Family = 4): Promise<number> {
   return port;
 }
 
-/** Returns a {@link closedPort} as an address on the loopback. */
-export async function closedAddress(family: Family = 4): Promise<string> {
+/** Returns a {@link closedPort} as an address on the loopback, where a server can listen later. */
+export async function freeAddress(family: Family = 4): Promise<string> {
   return written(loopback(family), await closedPort(family));
+}
+
+/**
+ * Returns an address on the loopback that refuses datagrams until the test file ends. Its port belongs to a socket that hears
+ * only one other port, so that no other program gets it.
+ */
+export async function closedAddress(family: Family = 4): Promise<string> {
+  const socket = await bound(family);
+  socket.connect(DISCARD_PORT, loopback(family));
+  await once(socket, 'connect');
+  socket.unref();
+  const { address, port } = socket.address();
+  return written(address, port);
 }
