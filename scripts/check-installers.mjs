@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { startOf, startOfInstalled } from './npm.mjs';
 
 /** The flags that each installer has for: no scripts, no optional packages. A missing one cannot be had. */
 const NPM_FLAGS = { scripts: ['--ignore-scripts'], optional: ['--omit=optional'] };
@@ -57,7 +58,7 @@ const CHOICES = [[], ['scripts'], ['optional'], ['scripts', 'optional']];
 export function checkInstallers({ folder, tarball, env, check }) {
   const run = (cwd, more, program, args) => {
     const options = { cwd, env: { ...env, ...more }, encoding: 'utf8', timeout: 300_000 };
-    const { status, stdout, stderr, error } = spawnSync(program, args, options);
+    const { status, stdout, stderr, error } = spawnSync(...startOf(program, args), options);
     return { status: error?.code ?? status, said: `${stdout}${stderr}` };
   };
   const registry = run(folder, {}, 'npm', ['config', 'get', 'registry']).said.trim();
@@ -104,7 +105,7 @@ export function checkInstallers({ folder, tarball, env, check }) {
       const echo = ['echo', '127.0.0.1:0', '--duration', '1ms', '-v'];
       const used =
         runner === undefined
-          ? run(user, {}, join(packages, '.bin', 'udpcat'), echo)
+          ? run(user, {}, ...startOfInstalled(packages, echo))
           : run(user, more, 'npx', [...npx, ...runner, 'udpcat', ...echo]);
       const engine = HAS_LINUX_ENGINE && !choice.includes('optional') ? 'linux' : 'node';
       check(`${what}: the ${engine} engine is used`, used.said.includes(`the ${engine} engine is used`), used.said);

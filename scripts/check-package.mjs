@@ -3,9 +3,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { root } from './bundle.mjs';
 import { checkInstallers } from './check-installers.mjs';
+import { startOf, startOfInstalled } from './npm.mjs';
 import { stage } from './stage.mjs';
 
 /** The files that the package may have. Any other file fails the check. */
@@ -36,6 +37,7 @@ const MOST_PACKED = (320 + 24) * 1024;
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-package-'));
 const user = join(folder, 'user');
+const packages = join(user, 'node_modules');
 mkdirSync(user);
 
 // The environment of a plain shell, without the settings of npm and the programs of this project.
@@ -44,20 +46,27 @@ const env = Object.fromEntries(
     ([name]) => !/^(npm_(?!config_(cache|userconfig))|NODE_(?!EXTRA_CA_CERTS)|INIT_CWD)/i.test(name),
   ),
 );
-env.PATH = env.PATH.split(':')
+env.PATH = process.env.PATH.split(delimiter)
   .filter((entry) => !entry.includes('node_modules'))
-  .join(':');
+  .join(delimiter);
 
 const run = (program, args, options = {}) =>
-  execFileSync(program, args, { cwd: user, env, encoding: 'utf8', timeout: 120_000, ...options });
+  execFileSync(...startOf(program, args), { cwd: user, env, encoding: 'utf8', timeout: 120_000, ...options });
 
 function check(what, holds, found = '') {
   if (!holds) throw new Error(`${what}: ${found}`);
   console.log(`ok: ${what}`);
 }
 
-async function echoesBack(command) {
-  const server = spawn(command, ['echo', '--count', '1'], { cwd: user, env, stdio: ['ignore', 'ignore', 'pipe'] });
+/** Runs the installed command. */
+const runInstalled = (args) => run(...startOfInstalled(packages, args));
+
+async function echoesBack() {
+  const server = spawn(...startOfInstalled(packages, ['echo', '--count', '1']), {
+    cwd: user,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const timer = setTimeout(() => server.kill('SIGKILL'), 10_000);
   try {
     let said = '';
@@ -69,7 +78,7 @@ async function echoesBack(command) {
       address = /listening on (\S+)\n/.exec(said)?.[1];
       if (address === undefined && server.exitCode !== null) throw new Error(`echo did not start: ${said}`);
     }
-    const reply = run(command, ['send', address, 'hello', '--expect', 'hello']);
+    const reply = runInstalled(['send', address, 'hello', '--expect', 'hello']);
     check('a datagram comes back', reply === 'hello\n', reply);
     const [status] = await ended;
     check('echo --count 1 ends with 0', status === 0, `${status} ${said}`);
@@ -119,8 +128,7 @@ try {
 
   writeFileSync(join(user, 'package.json'), '{ "name": "user", "private": true, "type": "module" }\n');
   run('npm', ['install', ...offline, '--omit=optional', '--no-audit', '--no-fund', tarball]);
-  const command = join(user, 'node_modules', '.bin', 'udpcat');
-  check('--version names the version', run(command, ['--version']).trim() === version);
+  check('--version names the version', runInstalled(['--version']).trim() === version);
   for (const args of [
     ['--help'],
     ['serve', '--help'],
@@ -129,14 +137,16 @@ try {
     ['completion', '--help'],
     ['help'],
   ]) {
-    check(args.join(' '), run(command, args).includes('Usage: udpcat'));
+    check(args.join(' '), runInstalled(args).includes('Usage: udpcat'));
   }
-  await echoesBack(command);
+  await echoesBack();
 
-  // npm installs manual pages only with --global.
+  // npm installs manual pages only with --global, and none on Windows.
   const prefix = join(folder, 'prefix');
   run('npm', ['install', '--global', '--prefix', prefix, ...offline, '--omit=optional', '--no-fund', tarball]);
-  check('npm installs the manual page', existsSync(join(prefix, 'share', 'man', 'man1', 'udpcat.1')));
+  if (process.platform !== 'win32') {
+    check('npm installs the manual page', existsSync(join(prefix, 'share', 'man', 'man1', 'udpcat.1')));
+  }
 
   const sample = `import { startUdpServer } from 'udpcat';
     const server = await startUdpServer('127.0.0.1:0');

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { bundleExecutable, root } from './bundle.mjs';
+import { startOf } from './npm.mjs';
 
 const POSTJECT = 'postject@1.0.0-alpha.6';
 /** Marks the place in the Node program where it looks for the other program. */
@@ -13,7 +14,7 @@ const target = resolve(process.argv[2] ?? join(root, 'dist.executable', 'udpcat'
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-executable-'));
 
 function run(program, args) {
-  const { status } = spawnSync(program, args, { cwd: folder, stdio: ['ignore', 2, 2] });
+  const { status } = spawnSync(...startOf(program, args), { cwd: folder, stdio: ['ignore', 2, 2] });
   if (status !== 0) throw new Error(`${program} ${args[0]} ended with status ${status}`);
 }
 

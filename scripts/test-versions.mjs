@@ -2,11 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './bundle.mjs';
+import { startOf } from './npm.mjs';
 
 const wanted = process.argv.slice(2);
 const versions = wanted.length > 0 ? wanted : ['20', '22', '24', '26'];
 
-const run = (program, args) => spawnSync(program, args, { cwd: root, stdio: 'inherit' }).status;
+const run = (program, args) => spawnSync(...startOf(program, args), { cwd: root, stdio: 'inherit' }).status;
 if (run('npm', ['run', 'build']) !== 0) process.exit(1);
 
 const jest = [

@@ -27,6 +27,13 @@ export function describeFailure(error: unknown): { readonly code: string; readon
   return undefined;
 }
 
+/** The command that lists UDP sockets with their programs. */
+const LISTS: Partial<Record<NodeJS.Platform, string>> & { readonly darwin: string } = {
+  linux: 'ss -ulpn',
+  darwin: 'lsof -nP -iUDP',
+  win32: 'netstat -ano -p UDP',
+};
+
 function remedy({ code, cause, message, peer }: DatagramError): string {
   if (code === 'BROADCAST_FORBIDDEN') return '; allow it with --broadcast';
   if (systemCode(cause) === 'ENETUNREACH' && peer !== undefined && isForMany(peer.address)) {
@@ -35,8 +42,7 @@ function remedy({ code, cause, message, peer }: DatagramError): string {
   if (message.startsWith('cannot join') && systemCode(cause) === 'ENODEV') return `, or --interface ${anyInterface()}`;
   if (code !== 'OPEN_FAILED' || !message.startsWith('cannot bind')) return '';
   if (systemCode(cause) === 'EADDRINUSE') {
-    const list = platform() === 'linux' ? 'ss -ulpn' : 'lsof -nP -iUDP';
-    return `; choose another port, or 0 for a free one; ${list} shows which program holds it`;
+    return `; choose another port, or 0 for a free one; ${LISTS[platform()] ?? LISTS.darwin} shows which program holds it`;
   }
   return systemCode(cause) === 'EACCES' ? '; ports below 1024 need privileges' : '';
 }

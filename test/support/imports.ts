@@ -1,6 +1,6 @@
 /** Reads the imports between source files, for test/architecture.test.ts. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize, relative } from 'node:path';
+import { join, posix, relative, sep } from 'node:path';
 import ts from 'typescript';
 
 export interface Source {
@@ -45,7 +45,7 @@ function readSource(root: string, path: string): Source {
   const visit = (node: ts.Node): void => {
     const specifier = specifierOf(node);
     if (specifier?.startsWith('.')) {
-      const target = normalize(join(dirname(path), specifier)).replace(/\.js$/, '.ts');
+      const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
       imports.add(target);
     }
     if (specifier === 'node:process' || specifier === 'process' || isGlobalProcess(node)) {
@@ -63,7 +63,7 @@ export function readSources(root: string, folders: readonly string[] = ['bin', '
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => readSource(root, relative(root, join(entry.parentPath, entry.name))));
+    .map((entry) => readSource(root, relative(root, join(entry.parentPath, entry.name)).replaceAll(sep, '/')));
 }
 
 /** Returns the first cycle that is found from each file, as `a → b → a`. Each cycle is returned once. */
