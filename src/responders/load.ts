@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { UsageError } from '../cli/usage-error.js';
@@ -149,14 +149,33 @@ export async function checkProgram(file: string, path = ''): Promise<void> {
   // Windows also looks in other folders and adds endings: it is left to the first run.
   if (platform() === 'win32') return;
   const places = file.includes('/') ? [file] : path.split(delimiter).map((folder) => join(folder, file));
+  let why = 'no such program (ENOENT)';
   let cause: unknown;
   for (const place of places) {
-    try {
-      await access(place, constants.X_OK);
-      return;
-    } catch (error) {
-      if (systemCode(cause) === undefined || systemCode(error) === 'EACCES') cause = error;
-    }
+    const found = await describeNoProgram(place);
+    if (found === undefined) return;
+    // A file that is found and cannot be run says more than a folder of the PATH without such a file.
+    if (systemCode(cause) === undefined || systemCode(cause) === 'ENOENT') ({ why, cause } = found);
   }
-  throw new LocalFailure(`cannot run ${file}: ${describeSystemError(cause, { ENOENT: 'no such program' })}`, { cause });
+  throw new LocalFailure(`cannot run ${file}: ${why}`, { cause });
+}
+
+/** Why a file cannot be run as a program. Undefined if it can. */
+async function describeNoProgram(
+  place: string,
+): Promise<{ readonly why: string; readonly cause: unknown } | undefined> {
+  try {
+    if ((await stat(place)).isDirectory()) {
+      const cause = Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
+      return { why: 'it is a folder, not a program', cause };
+    }
+  } catch (cause) {
+    return { why: describeSystemError(cause, { ENOENT: 'no such program' }), cause };
+  }
+  try {
+    await access(place, constants.X_OK);
+    return undefined;
+  } catch (cause) {
+    return { why: `${describeSystemError(cause)}; chmod +x ${place} makes it executable`, cause };
+  }
 }

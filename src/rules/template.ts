@@ -48,7 +48,11 @@ export function parseTemplate(written: string, encoding: 'utf8' | 'hex', regex: 
   const parts: Part[] = [];
   let literal = '';
   let from = 0;
-  const endLiteral = (): void => {
+  const endLiteral = (isLast: boolean): void => {
+    // In hex, one separator may stand between a byte and a field, and between two fields: de:ad:{1}:{2}.
+    if (encoding === 'hex' && parts.length > 0)
+      literal = literal.replace(isLast ? /^\s*[:,-](?=\s*\S)/ : /^\s*[:,-]/, '');
+    if (encoding === 'hex' && !isLast) literal = literal.replace(/(?<=\S\s*)[:,-]\s*$/, '');
     if (literal !== '') parts.push(decode(Buffer.from(literal, 'utf8'), encoding));
     literal = '';
   };
@@ -56,13 +60,13 @@ export function parseTemplate(written: string, encoding: 'utf8' | 'hex', regex: 
     literal += written.slice(from, index);
     from = index + found.length;
     if (field !== undefined) {
-      endLiteral();
+      endLiteral(false);
       parts.push(parseField(field, regex));
     } else if (found.length === 2 && encoding === 'utf8') literal += found[0] ?? '';
     else throw new EncodingError(`"${found}" is no field; a brace in text is written twice, {{ or }}`);
   }
   literal += written.slice(from);
-  endLiteral();
+  endLiteral(true);
   return templateOf(parts);
 }
 

@@ -4,6 +4,9 @@ import type { Context } from '../run/context.js';
 import { reportBuffers, reportEngine } from '../run/socket-report.js';
 import type { ServicePlan } from './plan.js';
 
+const SHARED_PORT =
+  'a datagram to one address of this host reaches only one of the programs that share the port: the one that was bound last; groups and broadcasts reach all';
+
 /**
  * Tells on stderr where the service listens.
  *
@@ -21,6 +24,8 @@ export function announce(
   const address = formatEndpoint(server.local);
   for (const group of joined) context.log.debug(`joined ${group}`, { group });
   context.log.announce(`listening on ${address}`, { address });
+  const { reuseAddress, join = [] } = plan.socket;
+  if (reuseAddress === true && join.length === 0 && isWildcard(server.local.address)) context.log.warn(SHARED_PORT);
   if (seed !== undefined) context.log.info(`the answers have faults; --seed ${seed} repeats them`, { seed });
 }
 

@@ -42,9 +42,17 @@ function remedy({ code, cause, message, peer }: DatagramError): string {
   if (message.startsWith('cannot join') && systemCode(cause) === 'ENODEV') return `, or --interface ${anyInterface()}`;
   if (code !== 'OPEN_FAILED' || !message.startsWith('cannot bind')) return '';
   if (systemCode(cause) === 'EADDRINUSE') {
-    return `; choose another port, or 0 for a free one; ${LISTS[platform()] ?? LISTS.darwin} shows which program holds it`;
+    return `; choose another port, or 0 for a free one; ${LISTS[platform()] ?? LISTS.darwin} shows which program holds it; ${describeSharing(message)}`;
   }
   return systemCode(cause) === 'EACCES' ? '; ports below 1024 need privileges' : '';
+}
+
+/** Whether a port that another program holds can be shared. @param message the error, which begins with the address */
+function describeSharing(message: string): string {
+  if (/^cannot bind (?:\*|0\.0\.0\.0|\[::\]):/.test(message)) {
+    return 'if that program shares it for groups or broadcasts, add --reuse-address';
+  }
+  return 'two sockets cannot share it: only the one bound last would get the datagrams';
 }
 
 /** Whether a route alone says by which interface datagrams to the address leave: a group without a zone, or 255.255.255.255. */

@@ -10,12 +10,24 @@ export function paintVerdict(verdict: Verdict, palette: Palette): (text: string)
   return verdict === 'slow' ? palette.yellow : palette.red;
 }
 
-/** A check as a line: `2026-11-29T08:00:00.123456Z 192.0.2.1:53 ok 0.41 ms`, or `… silent: 192.0.2.1:53 did not answer …`. */
-export function formatCheck({ target, verdict, says, rttMs }: CheckEvent, timeMs: number, palette: Palette): string {
+/** A check as a line: `2026-11-29T08:00:00.123456Z 192.0.2.1:53 ok 0.41 ms`, or `… silent: did not answer …`. */
+export function formatCheck(
+  { target, address, verdict, says, rttMs }: CheckEvent,
+  timeMs: number,
+  palette: Palette,
+): string {
   const isTimed = passes(verdict) && rttMs !== undefined;
   const paint = paintVerdict(verdict, palette);
-  const detail = isTimed ? `${paint(verdict)} ${formatMs(rttMs)} ms` : `${paint(verdict)}: ${escapeText(says)}`;
+  const why = target === address ? withoutAddress(says, address, verdict) : says;
+  const detail = isTimed ? `${paint(verdict)} ${formatMs(rttMs)} ms` : `${paint(verdict)}: ${escapeText(why)}`;
   return `${palette.dim(formatTime(timeMs))} ${escapeText(target)} ${detail}\n`;
+}
+
+/** Leaves the address and the verdict out of a verdict in words, for a line that begins with both. */
+function withoutAddress(says: string, address: string, verdict: Verdict): string {
+  const rest = says.startsWith(`${address} `) ? says.slice(address.length + 1) : says;
+  const why = rest.startsWith(`${verdict}: `) ? rest.slice(verdict.length + 2) : rest;
+  return why.replace(` from ${address} `, ' ').replace(` (${address})`, '');
 }
 
 /**

@@ -14,6 +14,8 @@ export interface HookPlan {
   readonly program: Program;
   /** How long one run may last, in milliseconds. */
   readonly timeoutMs: number;
+  /** A warning about the command line, which probably means something else. Default: none. */
+  readonly advice?: string | undefined;
 }
 
 /** One check of a target: what is asked, and what makes it pass. */

@@ -162,6 +162,9 @@ class Watcher implements WatchedRun {
 
   /** Replaces the plans of all targets. A target of the same name and address keeps its state and history. */
   #replaceTargets(plans: readonly TargetPlan[]): void {
+    for (const advice of new Set(plans.map(({ hook }) => hook?.advice))) {
+      if (advice !== undefined) this.context.log.warn(advice);
+    }
     const before = this.#targets;
     const baseMs = performance.now();
     this.#targets = new Map();

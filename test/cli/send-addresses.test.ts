@@ -131,7 +131,7 @@ describe('-b', () => {
       await using other = await silentServer();
       const { status, stderr } = await udpcat(['send', server.address, 'hello', '-b', other.address, ...options]);
       expect(stderr).toBe(
-        `udpcat: cannot bind ${other.address}: the port is in use (EADDRINUSE); choose another port, or 0 for a free one; ss -ulpn shows which program holds it\n`,
+        `udpcat: cannot bind ${other.address}: the port is in use (EADDRINUSE); choose another port, or 0 for a free one; ss -ulpn shows which program holds it; two sockets cannot share it: only the one bound last would get the datagrams\n`,
       );
       expect(status).toBe(1);
     },

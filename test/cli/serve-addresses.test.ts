@@ -130,7 +130,7 @@ describe('an address that cannot be bound', () => {
     expect(outcome.status).toBe(1);
     expect(outcome.stdout).toHaveLength(0);
     expect(logLines(outcome)).toEqual([
-      `udpcat: cannot bind ${address}: the port is in use (EADDRINUSE); choose another port, or 0 for a free one; ss -ulpn shows which program holds it`,
+      `udpcat: cannot bind ${address}: the port is in use (EADDRINUSE); choose another port, or 0 for a free one; ss -ulpn shows which program holds it; two sockets cannot share it: only the one bound last would get the datagrams`,
     ]);
   });
 

@@ -67,6 +67,15 @@ describe('--exec without --shell', () => {
     expect(adviseShell(exec, undefined)).toBeUndefined();
   });
 
+  test('is told for --on-change of watch as well', async () => {
+    await using peer = await silentServer();
+    const args = ['watch', peer.address, '--checks', '1', '--interval', '200ms', '--on-change', 'cat | cat'];
+    const { stderr } = await runInProcess(args);
+    expect(stderr).toContain(
+      'warning: --on-change: "|" goes to the program as it is, because no shell runs; add --shell',
+    );
+  });
+
   test('warns before the program is looked for', async () => {
     const { stderr, ending } = await runInProcess(['serve', '--exec', 'no-such-program | cat']);
     expect(stderr).toMatch(/^udpcat: warning: --exec: "\|".*--shell.*\nudpcat: cannot run no-such-program: /);

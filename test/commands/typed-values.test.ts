@@ -1,7 +1,7 @@
 /** Values and failures that users meet first: ends of lines, missing folders and programs, ports in use, bare dumps. */
 import { describe, expect, test } from '@jest/globals';
 import { runInProcess } from '../support/in-process.js';
-import { silentServer } from '../support/sockets.js';
+import { closedAddress, hostAndPort, silentServer } from '../support/sockets.js';
 
 const ENDS = [
   { eol: 'lf', end: '\n' },
@@ -62,6 +62,10 @@ test.each([
     says: '/no/such/x.jsonl: no such folder (ENOENT)',
   },
   { args: ['serve', '--record', '/dev/null/x.pcap'], says: 'a part of the path is a file, not a folder (ENOTDIR)' },
+  { args: ['serve', '--exec', '/tmp'], says: 'cannot run /tmp: it is a folder, not a program' },
+  { args: ['serve', '--exec', '/etc/passwd x'], says: 'cannot run /etc/passwd: permission denied (EACCES); chmod +x' },
+  { args: ['watch', '8000', '--on-change', '/tmp'], says: 'cannot run /tmp: it is a folder, not a program' },
+  { args: ['watch', '8000', '--on-change', '/etc/passwd'], says: 'permission denied (EACCES); chmod +x /etc/passwd' },
   { args: ['serve', '--exec', './no-such-program'], says: 'cannot run ./no-such-program: no such program (ENOENT)' },
 ])('a missing file is named by its kind: $args', async ({ args, says }) => {
   const { stderr, ending } = await runInProcess(args);
@@ -74,6 +78,22 @@ test.each(['serve', 'echo'])('%s on a port in use says how to see which program 
   const { stderr, ending } = await runInProcess([command, peer.address]);
   expect(ending).toBe(1);
   expect(stderr).toContain('the port is in use (EADDRINUSE); choose another port, or 0 for a free one; ss -ulpn shows');
+  expect(stderr).toContain('two sockets cannot share it: only the one bound last would get the datagrams');
+});
+
+test('a port in use on every interface can be shared for groups and broadcasts', async () => {
+  await using peer = await silentServer();
+  const { stderr, ending } = await runInProcess(['serve', `0.0.0.0:${hostAndPort(peer.address).port}`]);
+  expect(ending).toBe(1);
+  expect(stderr).toContain('if that program shares it for groups or broadcasts, add --reuse-address');
+});
+
+test('a shared port on every interface has a warning about datagrams to one host, unless a group is joined', async () => {
+  const { port } = hostAndPort(await closedAddress());
+  const args = ['serve', `0.0.0.0:${port}`, '--reuse-address', '-c', '1', '--idle', '1ms'];
+  const says = 'a datagram to one address of this host reaches only one of the programs that share the port';
+  expect((await runInProcess(args)).stderr).toContain(says);
+  expect((await runInProcess([...args, '--join', '239.1.2.3%lo'])).stderr).not.toContain(says);
 });
 
 test('dump with --no-meta has no header, and shows an empty datagram by its length', async () => {

@@ -41,6 +41,23 @@ describe('a template', () => {
     );
   });
 
+  test.each([
+    ['de:ad:{1}', 'dead63'],
+    ['{1}:{1}', '6363'],
+    ['0xde-{1} , ff', 'de63ff'],
+    ['{1},0a,{1}', '630a63'],
+    ['\\xde \\xad{1}', 'dead63'],
+  ])('in hex takes a separator beside a field: %s', async (written, hex) => {
+    expect((await fill(written, { data: 'abc', regex: '(c)', encoding: 'hex' })).toString('hex')).toBe(hex);
+  });
+
+  test.each(['de:{1}::ad', '{1}:', ':{1}', '{1}::{1}', 'd:{1}'])(
+    'in hex has no separator without a byte: %s',
+    async (written) => {
+      await expect(fill(written, { data: 'abc', regex: '(c)', encoding: 'hex' })).rejects.toThrow(/hex digits/);
+    },
+  );
+
   test('has a group that took no part as nothing', async () => {
     expect((await fill('[{1}]', { data: 'b', regex: '(a)|b' })).toString()).toBe('[]');
   });

@@ -34,6 +34,26 @@ describe('a check as a line', () => {
       '2026-11-29T08:00:00.123000Z 192.0.2.1:53 silent: it did not answer\n',
     ],
     [
+      { verdict: 'silent' as const, says: '192.0.2.1:53 did not answer within 2s' },
+      '2026-11-29T08:00:00.123000Z 192.0.2.1:53 silent: did not answer within 2s\n',
+    ],
+    [
+      { verdict: 'refused' as const, says: '192.0.2.1:53 refused: nobody listens there' },
+      '2026-11-29T08:00:00.123000Z 192.0.2.1:53 refused: nobody listens there\n',
+    ],
+    [
+      { verdict: 'mismatch' as const, says: 'the reply from 192.0.2.1:53 is no "pong"' },
+      '2026-11-29T08:00:00.123000Z 192.0.2.1:53 mismatch: the reply is no "pong"\n',
+    ],
+    [
+      { verdict: 'mismatch' as const, says: 'dns: the answer is empty (192.0.2.1:53)' },
+      '2026-11-29T08:00:00.123000Z 192.0.2.1:53 mismatch: dns: the answer is empty\n',
+    ],
+    [
+      { target: 'dns-1', verdict: 'silent' as const, says: '192.0.2.1:53 did not answer within 2s' },
+      '2026-11-29T08:00:00.123000Z dns-1 silent: 192.0.2.1:53 did not answer within 2s\n',
+    ],
+    [
       { verdict: 'mismatch' as const, says: 'the reply is "\x1b[2J\n"' },
       '2026-11-29T08:00:00.123000Z 192.0.2.1:53 mismatch: the reply is "\\x1b[2J\\n"\n',
     ],

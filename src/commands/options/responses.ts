@@ -94,14 +94,16 @@ async function planProgram(exec: string, values: ResponseValues, io: Io): Promis
 
 /**
  * Warns of a command that only a shell understands, but that no shell will run. Undefined: there is nothing to warn of.
+ *
+ * @param option the option that the warning names
  */
-export function adviseShell(exec: string | undefined, shell: true | undefined): string | undefined {
+export function adviseShell(exec: string | undefined, shell: true | undefined, option = '--exec'): string | undefined {
   if (exec === undefined || shell === true) return undefined;
   const outsideSingleQuotes = exec.replace(/\\.|'[^']*'/gs, '');
   const unquoted = outsideSingleQuotes.replace(/"[^"]*"/gs, '');
   const [sign] = /\|\|?|&&|[<>;]/.exec(unquoted) ?? /\$[\w({]|`/.exec(outsideSingleQuotes) ?? [];
   if (sign === undefined) return undefined;
-  return `--exec: "${sign}" goes to the program as it is, because no shell runs; add --shell for a shell`;
+  return `${option}: "${sign}" goes to the program as it is, because no shell runs; add --shell for a shell`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { readAddress } from './plan.js';
-import { splitWords } from './responses.js';
+import { adviseShell, splitWords } from './responses.js';
 import { planSend } from './send-plan.js';
 import type { SendValues } from './send.js';
 import { familyOption } from './socket.js';
@@ -262,5 +262,5 @@ async function planHook({ onChange, shell, execTimeout }: TargetValues, io: Io):
   if (shell === true) return { program: { kind: 'shell', line: onChange }, timeoutMs };
   const program = await splitWords(onChange, '--on-change');
   if (program.kind === 'words') await checkProgram(program.file, io.env.PATH);
-  return { program, timeoutMs };
+  return { program, timeoutMs, advice: adviseShell(onChange, shell, '--on-change') };
 }
