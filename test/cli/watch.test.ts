@@ -225,5 +225,5 @@ test('a silent service is silent', async () => {
     '--checks',
     '1',
   ]);
-  expect([status, String(stdout)]).toEqual([3, expect.stringMatching(/ silent: \S+ did not answer within 100ms\n$/)]);
+  expect([status, String(stdout)]).toEqual([3, expect.stringMatching(/ \S+ silent: did not answer within 100ms\n$/)]);
 });

@@ -98,7 +98,7 @@ export async function planTarget(
     criticalMs: values.critical,
     rise: values.rise ?? byDefault.rise,
     fall: values.fall ?? byDefault.fall,
-    resolveMs: values.resolve,
+    resolveMs: values.resolve ?? DEFAULTS.resolveMs,
     hook: await planHook(values, io),
   };
 }

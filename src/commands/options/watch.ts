@@ -127,7 +127,7 @@ export function targetOptions() {
         `failing checks in a row that turn a target down (default: ${DEFAULTS.fall})`,
         parseCount,
       ),
-      resolve: option('--resolve <d>', 'look a name up again after this time', parseDuration, DEFAULTS.resolveMs),
+      resolve: option('--resolve <d>', 'look a name up again after this time (default: 30s)', parseDuration),
     }),
     ...grouped('On a change of state:', {
       onChange: common(
