@@ -75,7 +75,7 @@ function rows(text) {
   const found = [[]];
   let column = 0;
   let style = '';
-  const styles = { 2: 'dim', 31: 'red', 33: 'yellow', 36: 'cyan', 22: '', 39: '' };
+  const styles = { 2: 'dim', 31: 'red', 35: 'magenta', 36: 'cyan', 22: '', 39: '' };
   // eslint-disable-next-line no-control-regex -- a terminal acts upon these
   for (const [part, erase, color] of text.matchAll(/(\x1b\[K)|\x1b\[(\d*)m|[^]/gu)) {
     const row = found.at(-1);
@@ -128,7 +128,7 @@ text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mo
 .prompt { fill: #a3d977; }
 .typed { fill: #ffffff; font-weight: bold; }
 .red { fill: #ff8a80; }
-.yellow { fill: #ffd166; }
+.magenta { fill: #e6a8f0; }
 .cyan { fill: #7fd4e6; }
 </style>
 ${parts.join('\n')}

@@ -184,7 +184,7 @@ function prettyDestination(
     write: (line) => {
       const { level, msg } = JSON.parse(line) as { level: number; msg: string };
       const text = escapeText(msg);
-      const said = level >= ERROR ? palette.red(text) : level >= WARN ? `${palette.yellow('warning:')} ${text}` : text;
+      const said = level >= ERROR ? palette.red(text) : level >= WARN ? `${palette.magenta('warning:')} ${text}` : text;
       const bottom = bottomLine();
       bottom?.erase();
       stream.write(`udpcat: ${level < 30 ? palette.dim(text) : said}\n`);

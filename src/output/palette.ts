@@ -1,15 +1,18 @@
-/** The styles that udpcat uses. Without colour each returns its text unchanged. */
+/**
+ * The styles that udpcat uses. Without colour each returns its text unchanged. Yellow is not among them: it cannot be read on
+ * white.
+ */
 export interface Palette {
   readonly dim: (text: string) => string;
   readonly green: (text: string) => string;
   readonly cyan: (text: string) => string;
-  readonly yellow: (text: string) => string;
+  readonly magenta: (text: string) => string;
   readonly red: (text: string) => string;
 }
 
 const plain = (text: string): string => text;
 /** No colours. */
-export const PLAIN: Palette = { dim: plain, green: plain, cyan: plain, yellow: plain, red: plain };
+export const PLAIN: Palette = { dim: plain, green: plain, cyan: plain, magenta: plain, red: plain };
 
 /** Makes a palette. Loads chalk only if `colored` is true. */
 export async function createPalette(colored: boolean): Promise<Palette> {

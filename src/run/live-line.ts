@@ -103,7 +103,7 @@ export function countPart(now: number, all: number | undefined, verb: string): L
   return { text: `${formatCount(now)}${all === undefined ? '' : ` of ${formatCount(all)}`} ${verb}`, color: 'cyan' };
 }
 
-/** A part with a number that should be 0. It is yellow otherwise. */
+/** A part with a number that should be 0. It is magenta otherwise. */
 export function troublePart(count: number, verb: string): LivePart {
-  return { text: `${formatCount(count)} ${verb}`, color: count > 0 ? 'yellow' : undefined };
+  return { text: `${formatCount(count)} ${verb}`, color: count > 0 ? 'magenta' : undefined };
 }

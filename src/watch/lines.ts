@@ -7,7 +7,7 @@ import { passes, type Verdict } from './verdict.js';
 /** The colour of a verdict. */
 export function paintVerdict(verdict: Verdict, palette: Palette): (text: string) => string {
   if (verdict === 'ok') return palette.green;
-  return verdict === 'slow' ? palette.yellow : palette.red;
+  return verdict === 'slow' ? palette.magenta : palette.red;
 }
 
 /** A check as a line: `2026-11-29T08:00:00.123456Z 192.0.2.1:53 ok 0.41 ms`, or `… silent: did not answer …`. */

@@ -49,7 +49,7 @@ export function drawTable(
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row.cells[column]?.length ?? 0)));
   const drawn = rows.map(({ cells, target }): StatusRow => {
     const { state } = target.health;
-    const paintState = state === 'up' ? palette.green : state === 'down' ? palette.red : palette.yellow;
+    const paintState = state === 'up' ? palette.green : state === 'down' ? palette.red : palette.magenta;
     const pad = (column: number): string => (cells[column] ?? '').padEnd(widths[column] ?? 0);
     const padStart = (column: number): string => (cells[column] ?? '').padStart(widths[column] ?? 0);
     const [name, times] = [`${pad(0)}  `, `  ${padStart(2)}  ${padStart(3)}  ${padStart(4)}  `];

@@ -52,7 +52,7 @@ describe('a pretty log', () => {
     expect(colored).toEqual([
       'udpcat: \x1b[2ma debug line\x1b[22m',
       'udpcat: an info line',
-      'udpcat: \x1b[33mwarning:\x1b[39m a warning',
+      'udpcat: \x1b[35mwarning:\x1b[39m a warning',
       'udpcat: \x1b[31man error\x1b[39m',
     ]);
   });

@@ -29,7 +29,7 @@ describe('whether to colour', () => {
 test('a plain palette changes nothing, a coloured one only adds escapes', async () => {
   const plain = await createPalette(false);
   const colored = await createPalette(true);
-  for (const style of ['dim', 'cyan', 'yellow', 'red'] as const) {
+  for (const style of ['dim', 'cyan', 'magenta', 'red'] as const) {
     expect(plain[style]('text')).toBe('text');
     expect(colored[style]('text')).toMatch(/^\x1b\[\d+mtext\x1b\[\d+m$/); // eslint-disable-line no-control-regex
   }

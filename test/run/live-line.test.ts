@@ -64,10 +64,10 @@ test.each([
   expect(drawn([{ text: 'x' }], done, 80)).toBe(`${bar} x`);
 });
 
-test('only colours of the text are used, and trouble is yellow', () => {
+test('only colours of the text are used, and trouble is magenta', () => {
   expect(drawn(SEND, 0.5, 80, colored)).toBe(
     '\x1b[36m█████\x1b[39m\x1b[2m░░░░░\x1b[22m \x1b[36m2,499 of 4,000 sent\x1b[39m, \x1b[2m3 s left\x1b[22m, ' +
-      '\x1b[33m1 unanswered\x1b[39m, median 0.105 ms',
+      '\x1b[35m1 unanswered\x1b[39m, median 0.105 ms',
   );
   expect(drawn([troublePart(0, 'dropped')], undefined, 80, colored)).toBe('0 dropped');
 });
