@@ -82,6 +82,11 @@ export class Requests {
     return this.#sentMs[slot] ?? 0;
   }
 
+  /** The time when a request was sent. Undefined if it was never sent, or is not remembered any more. */
+  timeOf(index: number): number | undefined {
+    return index >= this.#count || index < this.#count - this.#sentMs.length ? undefined : this.#sentAt(index);
+  }
+
   /**
    * Marks the oldest open request as one that got a reply. Returns the time when it was sent; undefined if none is open.
    *

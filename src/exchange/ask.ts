@@ -7,6 +7,7 @@ import { resolveDestination } from '../net/address/resolve.js';
 import {
   type Address,
   type DatagramError,
+  type DatagramSocketOptions,
   type Endpoint,
   type Family,
   familyOf,
@@ -16,6 +17,7 @@ import {
 import { UsageError } from '../cli/usage-error.js';
 import type { Io } from '../run/context.js';
 import type { ReadTyping } from '../run/typing.js';
+import type { Responders } from '../stats/responders.js';
 import { LocalFailure } from '../text/failure.js';
 import { Interruption } from '../run/interruption.js';
 import { blamedOnBind, withoutSelf } from './candidates.js';
@@ -113,6 +115,8 @@ async function askUntil(
   const judge = new Judge(plan.expectations, (expected ?? probe)?.judge, examiner);
   const measurement = await interruption.orThrow(planMeasurement(plan, options, candidates[0], source));
   if (measurement !== undefined) observers.tell({ type: 'measuring', measurement });
+  const responders = await interruption.orThrow(planResponders(plan, candidates[0], source));
+  if (responders !== undefined) observers.tell({ type: 'responders', responders });
   await using exchange = await open(plan.source, interruption, {
     candidates,
     client: { ...plan.socket, localAddress: plan.source, lookup, noMemoryTimeoutMs: noMemoryTimeout(endMs) },
@@ -120,6 +124,7 @@ async function askUntil(
     repliesFrom: plan.repliesFrom,
     judge,
     measurement,
+    responders,
     replies: expected === undefined ? (plan.replies ?? 'as-sent') : () => expected.count,
     idleMs: plan.idle,
     rewrite: rewriteOf(plan),
@@ -235,7 +240,7 @@ async function planMeasurement(
   { address }: Endpoint,
   { measures, numbered, rounds }: Source,
 ): Promise<Measurement | undefined> {
-  const many = isMulticast(address) || (socket.broadcast === true && isBroadcast(address));
+  const many = isForMany(address, socket);
   if (many && maxLoss !== undefined) {
     throw new UsageError("option '--max-loss': many hosts may reply to one request to a group or a broadcast address");
   }
@@ -246,6 +251,22 @@ async function planMeasurement(
   const isStream = messages.kind === 'stream' && rounds === undefined;
   if (!isStream && !wantsMedianOnly) await measurement.roundTrips.load();
   return measurement;
+}
+
+/** Whether datagrams to an address may reach many hosts. */
+function isForMany(address: string, { broadcast }: DatagramSocketOptions): boolean {
+  return isMulticast(address) || (broadcast === true && isBroadcast(address));
+}
+
+/** Makes the table of responders. Undefined if no replies are awaited, or only one address may reply. */
+async function planResponders(
+  { judged, socket, repliesFrom }: ExchangePlan,
+  { address }: Endpoint,
+  { measures, numbered }: Source,
+): Promise<Responders | undefined> {
+  if (!judged || !(repliesFrom === 'anyone' || isForMany(address, socket))) return undefined;
+  const { Responders: Table } = await import('../stats/responders.js');
+  return new Table(measures ? numbered : undefined);
 }
 
 function notesTo(observers: Observers): Notes {

@@ -4,6 +4,7 @@ import type { Finding } from '../check/finding.js';
 import type { Measurement } from '../check/measurement.js';
 import type { LogFields } from '../output/log.js';
 import type { Flow } from '../stats/rate.js';
+import type { Responders } from '../stats/responders.js';
 import type { NotSent } from '../stats/totals.js';
 
 /**
@@ -32,6 +33,7 @@ export type ExchangeEvent =
   | LeftEvent
   | ResolvedEvent
   | MeasuringEvent
+  | RespondersEvent
   | OpenedEvent
   | ClosingEvent
   | ClosedEvent
@@ -126,6 +128,12 @@ export interface ResolvedEvent {
 export interface MeasuringEvent {
   readonly type: 'measuring';
   readonly measurement: Measurement;
+}
+
+/** Several responders may reply. Their replies will be counted. */
+export interface RespondersEvent {
+  readonly type: 'responders';
+  readonly responders: Responders;
 }
 
 /** An exchange as observers see it. All values can be read at any moment. */

@@ -1,7 +1,5 @@
 import { wallClockMs } from '../net/clock.js';
 import type { DatagramClient, DatagramError, Endpoint } from '../net/index.js';
-import type { Judge } from '../check/judge.js';
-import type { Measurement } from '../check/measurement.js';
 import { Alarm } from '../timing/alarm.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { Ending } from './ending.js';
@@ -18,10 +16,8 @@ import { Waiting, type WaitingOptions } from './waiting.js';
 const GIVEN_UP_AFTER_MS = 100;
 
 /** Options of {@link Exchange}. */
-export interface ExchangeOptions extends ConnectionOptions, Omit<WaitingOptions, 'sent'> {
-  readonly judge: Judge;
-  /** Matches replies to messages, and measures round trips. Default: nothing is measured. */
-  readonly measurement?: Measurement | undefined;
+export interface ExchangeOptions
+  extends ConnectionOptions, Omit<WaitingOptions, 'sent'>, Omit<HearingOptions, 'followUp'> {
   /** Default: none. */
   readonly observers?: readonly ExchangeObserver[];
 }
@@ -46,7 +42,7 @@ export class Exchange implements AsyncDisposable {
     const observers = new Observers(options.observers ?? []);
     const ending = this.#ending;
     const firstMatch = this.#firstMatch;
-    const { judge, measurement } = options;
+    const { judge, measurement, responders } = options;
     this.#observers = observers;
     this.#connection = new Connection(options, observers, ending, {
       opened: (client) => {
@@ -55,6 +51,7 @@ export class Exchange implements AsyncDisposable {
       sendingAgain: (timeMs) => {
         firstMatch.askedAgain(timeMs);
         measurement?.sentAgain(timeMs);
+        responders?.sentAgain(timeMs);
       },
       sentAgain: () => {
         judge.transmitted();
@@ -65,7 +62,7 @@ export class Exchange implements AsyncDisposable {
     const followUp: HearingOptions['followUp'] = (payload, { remote }, client) => {
       this.#followUps.send(payload, remote, client, this.#asked);
     };
-    const hearing = { judge, measurement, followUp };
+    const hearing = { judge, measurement, responders, followUp };
     this.#hearing = new Hearing(hearing, observers, ending, this.#connection, this.#waiting, firstMatch);
   }
 
@@ -221,10 +218,11 @@ export class Exchange implements AsyncDisposable {
     const { clients } = connection;
     connection.keep(payloads, sender);
     this.#waiting.sending();
-    const { measurement, judge } = this.#options;
+    const { measurement, responders, judge } = this.#options;
     const timeMs = wallClockMs();
     this.#firstMatch.asked(timeMs);
     measurement?.sending(payloads.length, timeMs);
+    responders?.sending(payloads.length, timeMs);
     this.#isGiving = true;
     const timesMs = this.#observers.timesOf(payloads);
     const failures = await client.sendBatch(payloads, { timesMs }).finally(() => {
@@ -241,6 +239,7 @@ export class Exchange implements AsyncDisposable {
     this.#counts.sent += taken.length;
     this.#counts.flow.add(taken.length, bytesOf(taken), timeMs, wallClockMs());
     measurement?.notTaken(failures.length);
+    responders?.notTaken(failures.length);
     judge.transmitted();
     this.#waiting.stillAlive();
     const [first] = failures;

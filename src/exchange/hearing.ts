@@ -4,6 +4,7 @@ import type { Judge } from '../check/judge.js';
 import type { Measurement } from '../check/measurement.js';
 import { FlowMeter } from '../stats/flow-meter.js';
 import type { Flow } from '../stats/rate.js';
+import type { Responders } from '../stats/responders.js';
 import { Alarm } from '../timing/alarm.js';
 import type { Connection } from './connection.js';
 import type { Ending } from './ending.js';
@@ -32,6 +33,8 @@ export interface HearingOptions {
   readonly judge: Judge;
   /** Matches each reply to a message. Default: nothing is measured. */
   readonly measurement?: Measurement | undefined;
+  /** Counts the replies of each responder. Default: they are not counted. */
+  readonly responders?: Responders | undefined;
   /** Sends a follow-up to the sender of a reply. */
   readonly followUp: (payload: Uint8Array, reply: Datagram, client: DatagramClient) => void;
 }
@@ -223,7 +226,9 @@ export class Hearing {
 
   /** The round-trip time of the reply that was judged last, in milliseconds. Undefined if it is not known. */
   #rttOf(datagram: Datagram): number | undefined {
-    const { measurement } = this.#options;
+    const { measurement, responders } = this.#options;
+    const rttMs = responders?.rttOf(datagram);
+    if (rttMs !== undefined) return rttMs;
     // With several requests, only the measurement knows to which of them a reply belongs.
     const isMeasured = measurement !== undefined && measurement.requests > 1;
     return isMeasured ? measurement.lastRttMs : this.#firstMatch.sinceLastSent(datagram);
@@ -249,13 +254,15 @@ export class Hearing {
 
   /** Judges one reply, unless it could not be examined in time. */
   #judge(datagram: Datagram, client: DatagramClient, inTime: boolean): Finding {
-    const { judge, measurement, followUp } = this.#options;
+    const { judge, measurement, responders, followUp } = this.#options;
     this.#flow.add(1, datagram.data.length, datagram.timeMs);
     const finding = !inTime
       ? judge.leave(1)
       : measurement === undefined
         ? judge.reply(datagram.data)
         : measurement.reply(datagram, judge);
+    const isWrong = finding.outcome === 'mismatch' || finding.outcome === 'unjudged';
+    if (!isWrong) responders?.take(datagram, this.#rttOf(datagram));
     const rttMs = this.#firstMatch.take(finding, datagram, judge.matching);
     finding.later?.((settled) => {
       this.#firstMatch.settle(settled, datagram, rttMs);

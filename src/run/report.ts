@@ -106,7 +106,12 @@ export class Report {
     const fields = this.fields();
     const details = this.#details();
     const all = { ...fields, ...more.fields, ...details.fields };
-    const [first = '', ...others] = this.#fit([this.totals.describe(), ...more.lines, ...details.lines]);
+    const [first = '', ...others] = this.#fit([
+      this.totals.describe(),
+      ...more.lines,
+      ...this.#responderLines(),
+      ...details.lines,
+    ]);
     this.#context.log.report(first, all, others);
   }
 
@@ -128,6 +133,7 @@ export class Report {
         this.totals.describe(),
         ...this.totals.describeRates(),
         ...this.#roundTripLines(),
+        ...this.#responderLines(),
         ...details.lines,
       ];
       const [first = '', ...others] = this.#fit(lines);
@@ -150,6 +156,11 @@ export class Report {
     const { roundTrips, matchedBy } = measurement;
     const histogram = roundTrips.count < LEAST_OF_HISTOGRAM ? [] : drawHistogram(roundTrips.buckets());
     return [describeRoundTrips(times, matchedBy), ...histogram];
+  }
+
+  /** The responders for people, if several addresses may reply. */
+  #responderLines(): readonly string[] {
+    return this.totals.responders?.describe() ?? [];
   }
 
   /** Breaks the lines of a summary for a terminal. In a file and in JSON each stays whole, so that programs find it. */

@@ -3,6 +3,7 @@ import type { SummaryFields } from '../output/json-lines.js';
 import { describeCounts } from './counts-in-words.js';
 import { DropCounts } from './drop-counts.js';
 import { type Flow, type FlowRate, rateOf } from './rate.js';
+import type { Responders } from './responders.js';
 import { formatBits, formatRate } from '../text/quantity.js';
 
 /** Datagrams or packets of a recording that were not sent, for one reason. */
@@ -39,6 +40,8 @@ export class Totals {
   receiveErrors = 0;
   /** Return the datagrams of a direction, for its rate. Default: the direction has no rate. */
   readonly flows: { sent?: () => Flow; received?: () => Flow } = {};
+  /** The responders of the replies. Undefined if only one address may reply. */
+  responders: Responders | undefined;
   #measurement: Measurement | undefined;
   readonly #startMs = performance.now();
 
@@ -81,6 +84,7 @@ export class Totals {
       ...(this.notSent.length > 0 && { notSent: this.notSent }),
       ...(this.receiveErrors > 0 && { receiveErrors: this.receiveErrors }),
       ...this.measurement?.fields(),
+      ...this.responders?.fields(),
     };
   }
 

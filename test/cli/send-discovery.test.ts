@@ -137,6 +137,22 @@ describe('a broadcast destination', () => {
 });
 
 describe('a multicast destination', () => {
+  testInNamespaces('has each responder in the summary, with its replies and its round-trip time', async () => {
+    const hosts = `
+      const { createSocket } = require('node:dgram');
+      const all = [1, 2, 3].map(() => createSocket('udp4'));
+      const group = createSocket('udp4', (data, from) => all.forEach((host) => host.send(data, from.port, from.address)));
+      group.bind(7000, '0.0.0.0', () => { group.addMembership('239.1.2.3', '10.9.8.1'); console.log('ready'); });`;
+    const args = ['239.1.2.3:7000', '--interface', 'lan0', '--size', '32', '-c', '2', '--rate', 'max', '-n', '6'];
+    await using running = discover(`${quote(process.execPath)} -e ${quote(hosts)}`, ['send', ...args, '-o', 'json']);
+    const outcome = await running.outcome;
+    const summary = JSON.parse(lines(outcome).at(-1) ?? '') as { responders: readonly { address: string }[] };
+    const responder = { address: expect.stringMatching(/^10\.9\.8\.1:\d+$/), replies: 2, rttMs: expect.any(Number) };
+    expect(summary.responders).toEqual([responder, responder, responder]);
+    expect(new Set(summary.responders.map(({ address }) => address)).size).toBe(3);
+    expect(outcome.status).toBe(0);
+  });
+
   testInNamespaces('takes replies from any address, over IPv4', async () => {
     const host = responder('0.0.0.0', "socket.addMembership('239.1.2.3', '10.9.8.1')");
     await using running = discover(host, ['send', '239.1.2.3:7000', 'who?', '--interface', 'lan0', '-n', '1']);

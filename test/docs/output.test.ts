@@ -5,6 +5,7 @@ import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { FORMAT_NAMES } from '../../src/output/formats/table.js';
 import { EXIT_STATUSES } from '../../src/run/exit-code.js';
 import { PeerTable } from '../../src/stats/peers.js';
+import { Responders } from '../../src/stats/responders.js';
 import { Totals } from '../../src/stats/totals.js';
 import { runInProcess } from '../support/in-process.js';
 import { testInNamespaces } from '../support/namespaces.js';
@@ -108,6 +109,14 @@ describe('the fields of JSON', () => {
       receiveErrors: 1,
       notSent: [{ kind: 'other receiver', count: 1, name: 'TCP', to: '192.0.2.1:53' }],
     });
+    const responders = new Responders();
+    for (let port = 1; port <= 1025; port += 1) {
+      responders.take(
+        { data: new Uint8Array(), remote: { address: '192.0.2.1', port }, local: undefined, timeMs: 1 },
+        1,
+      );
+    }
+    totals.responders = responders;
     const peers = new PeerTable(true, 1);
     const [data] = new NumberedPayloads(20).take(1, 1);
     for (const port of [1, 2, 1, 2]) {
@@ -116,7 +125,13 @@ describe('the fields of JSON', () => {
     }
     const fields = { ...totals.fields(), ...peers.fields() };
     expect(pathsOf(fields)).toEqual(
-      expect.arrayContaining(['notSent[].to', 'otherPeers.perSecond', 'peers[].lost', 'receiveErrors']),
+      expect.arrayContaining([
+        'notSent[].to',
+        'otherPeers.perSecond',
+        'otherResponders.replies',
+        'peers[].lost',
+        'receiveErrors',
+      ]),
     );
     expect(unnamed(fields, '### `summary`')).toEqual([]);
   });

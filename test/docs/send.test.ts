@@ -108,6 +108,8 @@ test.each([
   `| ${constantOf('commands/options/send-plan.ts', 'DEFAULT_WAIT_MS') / 1000}s if another option asks for replies`,
   `| ${constantOf('exchange/sources/pacing.ts', 'DEFAULT_INTERVAL_MS') / 1000}s `,
   `the first ${constantOf('exchange/observers/output.ts', 'MAX_STRAY_LINES')} strays`,
+  `for each of the first ${constantOf('stats/responders.ts', 'RESPONDERS_IN_WORDS')} responders`,
+  `has the first ${constantOf('stats/responders.ts', 'MAX_RESPONDERS')} (\`responders\`)`,
   `for at most ${constantOf('exchange/hearing.ts', 'MAX_LATE_JUDGING_MS')} ms`,
   `stopped ${constantOf('exchange/hearing.ts', 'MAX_LATE_EXAMINING_MS')} ms after the wait`,
   `from ${HEADER_BYTES} bytes on`,

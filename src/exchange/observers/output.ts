@@ -58,6 +58,9 @@ export function writeExchange(
     measuring: ({ measurement }) => {
       totals.measure(measurement);
     },
+    responders: ({ responders }) => {
+      totals.responders = responders;
+    },
     opened: async (opened) => {
       ({ exchange } = opened);
       const { sent, received } = exchange.flows;
