@@ -1,7 +1,8 @@
 import { type Finding, onceSettled } from './finding.js';
 import type { Judge } from './judge.js';
 import { percentOf } from './percent.js';
-import type { NumberedPayloads, PayloadHeader } from '../input/numbered-payload.js';
+import type { PayloadHeader } from '../input/numbered-header.js';
+import type { NumberedPayloads } from '../input/numbered-payload.js';
 import type { Datagram } from '../net/index.js';
 import { Requests } from './requests.js';
 import { type Bucket, type RoundTripSummary, RoundTrips } from './round-trips.js';

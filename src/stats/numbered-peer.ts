@@ -1,4 +1,4 @@
-import { LEAST_LIKENESS, likenessTo, readHeader } from '../input/numbered-payload.js';
+import { LEAST_LIKENESS, likenessTo, readHeader } from '../input/numbered-header.js';
 import { HEADER_BYTES } from '../input/payload.js';
 import { type NumberedCounts, NumberedRun } from './numbered-run.js';
 
@@ -39,17 +39,17 @@ export class NumberedPeer {
   }
 
   /**
-   * Reads a datagram of the peer that came at `timeMs`.
+   * Reads a datagram of the peer that came at `timeMs`. It stands in `bytes` from `from` to before `to`.
    *
    * @param before how many datagrams of the peer came before it
    * @param lastMs when the last of them came
    * @returns the time from which on the next datagram is to be read
    */
-  read(data: Uint8Array, timeMs: number, before: number, lastMs: number): number {
+  read(bytes: Uint8Array, from: number, to: number, timeMs: number, before: number, lastMs: number): number {
     // Datagrams that were not read may be of the same run. After a pause, this datagram begins the run.
     const unread = timeMs - lastMs < PAUSE_MS ? before - this.#readTo : 0;
     this.#readTo = before + 1;
-    if (this.#count(data, unread)) {
+    if (this.#count(bytes, from, to, unread)) {
       this.#readsLeft = READS;
       return -Infinity;
     }
@@ -60,15 +60,15 @@ export class NumberedPeer {
     }
     if (this.#runs.length === 0) {
       // A copy: the socket may overwrite the payload.
-      this.#unrecognized = [...this.#unrecognized, Uint8Array.from(data.subarray(0, HEADER_BYTES))];
+      this.#unrecognized = [...this.#unrecognized, Uint8Array.from(beginning(bytes, from, to))];
     }
     return -Infinity;
   }
 
   /** Counts a datagram if it is a numbered payload. Returns whether it is one. */
-  #count(data: Uint8Array, unread: number): boolean {
-    const header = readHeader(data);
-    if (header?.intact !== true) return this.#countCorrupted(data);
+  #count(bytes: Uint8Array, from: number, to: number, unread: number): boolean {
+    const header = readHeader(bytes, from, to);
+    if (header?.intact !== true) return this.#countCorrupted(beginning(bytes, from, to));
     this.#runOf(header.run, Math.min(unread, header.sequence)).take(header);
     if (this.#unrecognized.length > 0) {
       for (const early of this.#unrecognized) this.#countCorrupted(early);
@@ -99,6 +99,11 @@ export class NumberedPeer {
     this.#runs = runs;
     return run;
   }
+}
+
+/** The header of a datagram, or fewer bytes if it is shorter. */
+function beginning(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return bytes.subarray(from, Math.min(to, from + HEADER_BYTES));
 }
 
 /** Adds counts. Undefined if there are none. */

@@ -1,4 +1,4 @@
-import { findSequence, type PayloadHeader } from '../input/numbered-payload.js';
+import { findSequence, type PayloadHeader } from '../input/numbered-header.js';
 import { MissingNumbers } from './missing-numbers.js';
 
 /** A payload with a wrong number is looked for among this many numbers that are due next. */

@@ -46,11 +46,15 @@ class Counts {
     return addCounts([this.#numbered, this.numbers?.counts]);
   }
 
-  /** Reads a datagram that is not counted yet. @param together how many datagrams of its run were not counted either */
-  read(data: Uint8Array, timeMs: number, together = 0): void {
+  /**
+   * Reads a datagram that is not counted yet. It stands in `bytes` from `from` to before `to`.
+   *
+   * @param uncounted how many datagrams of the peer came before it and are not counted yet
+   */
+  read(bytes: Uint8Array, from: number, to: number, timeMs: number, uncounted = 0): void {
     if (this.numbers === undefined) return;
-    const lastMs = together === 0 ? this.lastMs : timeMs;
-    this.readFromMs = this.numbers.read(data, timeMs, this.received + together, lastMs);
+    const lastMs = uncounted === 0 ? this.lastMs : timeMs;
+    this.readFromMs = this.numbers.read(bytes, from, to, timeMs, this.received + uncounted, lastMs);
   }
 
   count(size: number, timeMs: number): void {
@@ -176,7 +180,7 @@ export class PeerTable {
   count(batch: readonly Datagram[]): void {
     for (const { remote, data, timeMs } of batch) {
       const counts = this.#of(remote, timeMs);
-      if (timeMs >= counts.readFromMs) counts.read(data, timeMs);
+      if (timeMs >= counts.readFromMs) counts.read(data, 0, data.length, timeMs);
       counts.count(data.length, timeMs);
     }
   }
@@ -188,7 +192,8 @@ export class PeerTable {
     if (timeMs >= peer.readFromMs) {
       const { payloads } = arrivals;
       for (let nth = 0; nth < count && timeMs >= peer.readFromMs; nth += 1) {
-        peer.read(payloads.subarray(nth * largest, (nth + 1) * largest), timeMs, nth);
+        const from = nth * largest;
+        peer.read(payloads, from, Math.min(from + largest, bytes), timeMs, nth);
       }
     }
     peer.add({ received: count, bytes, responses: 0, smallest, largest, firstMs: timeMs, lastMs: timeMs });

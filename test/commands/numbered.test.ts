@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readHeader } from '../../src/input/numbered-payload.js';
+import { readHeader } from '../../src/input/numbered-header.js';
 import { generatePayload } from '../../src/input/payload.js';
 import { runInProcess } from '../support/in-process.js';
 import { echoServer, silentServer } from '../support/sockets.js';

@@ -6,7 +6,7 @@ import {
   MAX_IDENTICAL,
   MAX_REMEMBERED,
 } from '../../src/guard/limits.js';
-import { LEAST_LIKENESS } from '../../src/input/numbered-payload.js';
+import { LEAST_LIKENESS } from '../../src/input/numbered-header.js';
 import { MAX_PAYLOAD_BYTES } from '../../src/net/index.js';
 import { MAX_PEERS } from '../../src/stats/peers.js';
 import { MAX_WAITING, MAX_WAITING_BYTES } from '../../src/timing/delay-line.js';

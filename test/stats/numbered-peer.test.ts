@@ -39,7 +39,7 @@ class Sender {
   send(...all: readonly Uint8Array[]): this {
     for (const data of all) {
       if (this.timeMs >= this.readFromMs) {
-        this.readFromMs = this.numbers.read(data, this.timeMs, this.#before, this.#lastMs);
+        this.readFromMs = this.numbers.read(data, 0, data.length, this.timeMs, this.#before, this.#lastMs);
         this.reads += 1;
       }
       this.#before += 1;

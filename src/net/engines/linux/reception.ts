@@ -56,7 +56,7 @@ class MessageArrivals implements Arrivals {
   }
 
   get payloads(): Uint8Array {
-    return this.#memory.subarray(this.#offset, this.#offset + this.bytes);
+    return Buffer.from(this.#memory.buffer, this.#offset, this.bytes);
   }
 }
 
