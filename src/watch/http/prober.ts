@@ -8,7 +8,7 @@ import { parseAddress } from '../../net/address/parse.js';
 import { endpointOf } from '../../net/address/resolve.js';
 import type { AllowedTargets } from '../allowed-targets.js';
 import { check, type Outcome } from '../check.js';
-import type { TargetPlan } from '../plan.js';
+import type { PlanProbe, TargetPlan } from '../plan.js';
 import { passes } from '../verdict.js';
 import type { WatchedRun } from '../watcher.js';
 import { writeGauge } from './metrics.js';
@@ -17,6 +17,8 @@ import { writeGauge } from './metrics.js';
 const MAX_PROBES = 64;
 /** How much sooner than Prometheus a check gives up, so that the reply comes in time, in milliseconds. */
 const TIMEOUT_OFFSET_MS = 500;
+/** Plans that are kept. */
+const MAX_PLANS = 1000;
 /** Lines of `debug=true` about one check. A flood of replies has a line for each. */
 const MAX_LINES = 1000;
 
@@ -32,6 +34,7 @@ interface Probed {
 export class Prober {
   readonly #run: WatchedRun;
   readonly #allowed: AllowedTargets;
+  readonly #plans = new PlanCache();
   #running = 0;
 
   constructor(run: WatchedRun, allowed: AllowedTargets) {
@@ -62,7 +65,7 @@ export class Prober {
 
   async #plan(target: string, module: string | undefined): Promise<TargetPlan> {
     try {
-      return await this.#run.planProbe(target, module);
+      return await this.#plans.get(this.#run.planProbe, target, module);
     } catch (error) {
       if (error instanceof UsageError) throw new HttpError(400, error.message);
       throw error;
@@ -103,6 +106,25 @@ export class Prober {
     }
     const name = destination.host.kind === 'name' ? destination.host.name : undefined;
     return new ProbeLookup(this.#run.lookup, name, isAllowed ? undefined : (each) => this.#allowed.admits(each));
+  }
+}
+
+/** Keeps the plans of checks, because Prometheus asks for the same ones again and again. */
+class PlanCache {
+  readonly #plans = new Map<string, TargetPlan>();
+  #planProbe: PlanProbe | undefined;
+
+  /** @param planProbe plans a check. If it is another one than before, the file was read again. */
+  async get(planProbe: PlanProbe, target: string, module: string | undefined): Promise<TargetPlan> {
+    if (planProbe !== this.#planProbe || this.#plans.size >= MAX_PLANS) this.#plans.clear();
+    this.#planProbe = planProbe;
+    const key = JSON.stringify([target, module]);
+    const known = this.#plans.get(key);
+    if (known !== undefined) return known;
+    const plan = await planProbe(target, module);
+    // The file may have been read again meanwhile.
+    if (planProbe === this.#planProbe) this.#plans.set(key, plan);
+    return plan;
   }
 }
 
