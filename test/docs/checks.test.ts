@@ -238,4 +238,89 @@ describe('the recipe of repeated checks for', () => {
   );
 });
 
+describe('beside a load balancer or an orchestrator', () => {
+  const watching = page.block('sh', 'Load balancers and orchestrators').code.trimEnd();
+  const pod = page.block('yaml', 'A sidecar in Kubernetes').code;
+  const [, awsPort = '', awsPath = ''] =
+    /--health-check-protocol HTTP --health-check-port (\d+) --health-check-path (\S+)/.exec(
+      page.block('sh', 'An AWS network load balancer').code,
+    ) ?? [];
+  const consul = JSON.parse(page.block('json', 'Consul').code) as { service: { check: { http: string } } };
+  const haproxy = page.block('haproxy', 'HAProxy').code;
+  const [, haproxyPath = ''] = /httpchk GET (\S+)/.exec(haproxy) ?? [];
+  const [, haproxyPort = ''] = /check port (\d+)/.exec(haproxy) ?? [];
+
+  const statusOf = async (place: Place, url: string): Promise<string> => {
+    const { lines } = await place.run(`curl -s -o /dev/null -w '%{http_code}' ${quote(url)}`);
+    return lines.join('');
+  };
+
+  testInNamespaces(
+    'each recipe asks a path that is 503 while the service is down, and 200 while it is up',
+    async () => {
+      await using place = await openPlace();
+      const running = place.startUnattended(watching);
+      const urls = [
+        `http://192.0.2.1:${awsPort}${awsPath}`,
+        consul.service.check.http,
+        `http://192.0.2.1:${haproxyPort}${haproxyPath}`,
+      ];
+      await running.until(/ down after /);
+      for (const url of urls) expect([url, await statusOf(place, url)]).toEqual([url, '503']);
+      await startService(place, 'pong');
+      await running.until(/ up after /);
+      for (const url of urls) expect([url, await statusOf(place, url)]).toEqual([url, '200']);
+    },
+    ['curl'],
+  );
+
+  testInNamespaces(
+    'the sidecar answers the probes of the kubelet',
+    async () => {
+      await using place = await openPlace();
+      await startService(place, 'pong');
+      type HttpGet = { readonly httpGet: { readonly path: string; readonly port: number } };
+      const { spec } = parse(pod) as {
+        spec: {
+          containers: [
+            { readinessProbe: HttpGet },
+            { readonly command: readonly string[]; readonly livenessProbe: HttpGet },
+          ];
+        };
+      };
+      const [{ readinessProbe }, { command, livenessProbe }] = spec.containers;
+      await place.startUnattended(`exec ${commandLineOf(command)}`).until(/ up after /);
+      for (const { httpGet } of [readinessProbe, livenessProbe]) {
+        expect(await statusOf(place, `http://192.0.2.1:${httpGet.port}${httpGet.path}`)).toBe('200');
+      }
+    },
+    ['curl'],
+  );
+
+  testInNamespaces(
+    'HAProxy takes its configuration',
+    async () => {
+      const defaults = 'defaults\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n';
+      const frontend = 'frontend players\n  bind 127.0.0.1:8000\n  default_backend lobby\n';
+      await using place = await openPlace({ files: { 'haproxy.cfg': `${defaults}${frontend}${haproxy}` } });
+      expect(await place.run('haproxy -c -q -f haproxy.cfg')).toEqual({ status: 0, lines: [] });
+    },
+    ['haproxy'],
+  );
+
+  const [scraping, rules] = page.blocks('yaml', 'Prometheus');
+  const places = page.block('yaml', 'More than one machine');
+  testInNamespaces(
+    'Prometheus takes its configuration and the rules',
+    async () => {
+      const files = { 'prometheus.yml': scraping.code, 'udp-rules.yml': rules!.code, 'places.yml': places.code };
+      await using place = await openPlace({ files });
+      const checked = await place.run('promtool check config prometheus.yml && promtool check rules places.yml');
+      expect(checked.status).toBe(0);
+      expect(checked.lines.filter((line) => /SUCCESS: \d+ rules? found/.test(line))).toHaveLength(2);
+    },
+    ['promtool'],
+  );
+});
+
 testAllTaken(page);
