@@ -9,6 +9,7 @@
 // not installed, are left out and named at the end.
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
+import { answeringRows } from './answering.mjs';
 import { echoingRows } from './echoing.mjs';
 import { loopback, openVeth, whyNoVeth } from './networks.mjs';
 import { compile, hasProgram } from './programs.mjs';
@@ -87,7 +88,7 @@ const setting = {
   /** How long a measurement takes, in seconds: `full`, or a tenth of it with --quick. */
   seconds: (full) => (isQuick ? full / 10 : full),
 };
-const rows = [sendingRows, receivingRows, echoingRows, rememberingRows, startingRows, watchingRows]
+const rows = [sendingRows, receivingRows, echoingRows, rememberingRows, startingRows, watchingRows, answeringRows]
   .flatMap((rowsOf) => rowsOf(setting))
   .filter(({ title }) => words.every((word) => title.includes(word)));
 const programs = await compile();

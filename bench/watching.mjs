@@ -34,7 +34,7 @@ const SERVICE = `
   Promise.all(ports).then((all) => console.log(JSON.stringify(all)));
   process.stdin.resume().on('end', () => process.stdout.write(JSON.stringify(times) + '\\n', () => process.exit()));`;
 
-function startService(count, port) {
+export function startService(count, port) {
   const args = ['-e', SERVICE, String(count), ...(port === undefined ? [] : [String(port)])];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -42,8 +42,8 @@ function startService(count, port) {
   return { child, nextLine };
 }
 
-function startWatch(args) {
-  return spawn(process.execPath, [command, 'watch', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+export function startWatch(args, stdio = ['ignore', 'pipe', 'inherit']) {
+  return spawn(process.execPath, [command, 'watch', ...args], { stdio });
 }
 
 /** CPU time in ms, and memory in MB, of a process. */
