@@ -9,7 +9,12 @@ import { join, relative, sep } from 'node:path';
 import * as esbuild from 'esbuild';
 
 /** The modules with the code of the separate commands. Where `import()` imports one, it comes from separate.cjs. */
-const SEPARATE = ['src/commands/watch.ts', 'src/commands/completion.ts', 'src/commands/help.ts'];
+const SEPARATE = [
+  'src/commands/relay.ts',
+  'src/commands/watch.ts',
+  'src/commands/completion.ts',
+  'src/commands/help.ts',
+];
 
 /** Stands before the number of a module of main.cjs that separate.cjs imports. */
 const FROM_MAIN = 'main:';

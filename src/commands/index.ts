@@ -49,6 +49,14 @@ export const COMMANDS: readonly {
     },
   },
   {
+    name: 'relay',
+    summary: 'pass datagrams on, show them, and make the network bad',
+    declare: async (command, io, running) => {
+      const { declareRelay, runRelay } = await import('./relay.js');
+      declareRelay(command, io, running(runRelay));
+    },
+  },
+  {
     name: 'watch',
     summary: 'repeat checks, tell when a target goes up or down',
     declare: async (command, io, running) => {

@@ -1,16 +1,17 @@
 import { EventEmitter } from 'node:events';
 import type { Arrivals, Datagram, Run } from './datagram.js';
 import type { Endpoint } from './address/endpoint.js';
-import type {
-  Engine,
-  EngineEvents,
-  EngineName,
-  EngineOutgoing,
-  EngineSocket,
-  KernelBuffers,
-  MissingFeature,
-  OpenRequest,
-  SendFailure,
+import {
+  ALL_TAKEN,
+  type Engine,
+  type EngineEvents,
+  type EngineName,
+  type EngineOutgoing,
+  type EngineSocket,
+  type KernelBuffers,
+  type MissingFeature,
+  type OpenRequest,
+  type SendFailure,
 } from './engines/engine.js';
 import type { Chosen, EngineChoice } from './engines/choice.js';
 import { DatagramError } from './errors.js';
@@ -18,6 +19,7 @@ import { checkJoinable, type Membership, membershipsOf } from './address/members
 import { ownAddresses } from './engines/own-address.js';
 import { openSocket } from './opening.js';
 import { ReceiveQueue } from './receive-queue.js';
+import { eventsOf, type Receiver } from './receiver.js';
 import { arrivalOf } from './runs.js';
 import { shielded } from './shielded.js';
 import { type DatagramSocketOptions, type ReceiveOptions, signalOf, type Strays } from './socket-options.js';
@@ -73,7 +75,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /**
    * Opens the engine's socket.
    *
-   * @param details `strays`: see `ClientOptions`. `onArrivals`: see `ServerOptions`. `engine`: used instead of the one
+   * @param details `strays`: see `ClientOptions`. `onArrivals`, `receiver`: see `ServerOptions`. `engine`: used instead of the one
    * that the options choose.
    * @throws {DatagramError} `UNSUPPORTED`, `INVALID_OPTION`, `INVALID_ADDRESS`, `OPEN_FAILED`, `BROADCAST_FORBIDDEN`
    * @throws The reason of the signal once it is aborted.
@@ -83,10 +85,12 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     {
       strays = 'report',
       onArrivals,
+      receiver,
       engine,
     }: {
       readonly strays?: Strays;
       readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
+      readonly receiver?: Receiver | undefined;
       readonly engine?: Engine;
     } = {},
   ): Promise<void> {
@@ -125,6 +129,7 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
       failed: (error) => {
         queue.end(error);
       },
+      ...(receiver && eventsOf(receiver)),
     };
     const opened = await openSocket(engine ?? this.#engine, request, events, this.#signal);
     ({ chosen: this.#chosen, socket: this.#socket } = opened);
@@ -231,6 +236,24 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
     } finally {
       this.#sends.delete(sent);
     }
+  }
+
+  /**
+   * Gives a batch to the engine, as {@link transmit} does, without a promise of its own: it costs less.
+   *
+   * @throws {DatagramError} `CLOSED`
+   */
+  protected transmitNow(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+    if (this.#state !== 'open') throw new DatagramError('CLOSED', 'cannot send: the socket was closed');
+    const sent = this.#socket.send(batch);
+    if (sent === ALL_TAKEN) return sent;
+    this.#sends.add(sent);
+    return sent.finally(() => this.#sends.delete(sent));
+  }
+
+  /** Tells that the receiver of `ServerOptions.receiver` has room again. */
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** The next datagram, or undefined at the end. */

@@ -46,6 +46,14 @@ export interface Run {
   readonly timeMs: number;
 }
 
+/** A run to send from a {@link DatagramServer}. */
+export interface OutgoingRun extends Outgoing {
+  /**
+   * The size of each payload of `data` in bytes. The last payload may be smaller. Default: `data` is one payload.
+   */
+  readonly segmentBytes?: number | undefined;
+}
+
 /** Counts of datagrams of one peer that arrived together. See `ServerOptions.onArrivals`. */
 export interface Arrivals {
   /** The sender's address, see {@link Datagram}. */

@@ -1,4 +1,5 @@
 import type { Arrivals, Datagram, Run } from './datagram.js';
+import type { EngineOutgoing } from './engines/engine.js';
 
 /** Cuts a run into its datagrams. Their payloads are views of the run's memory. */
 export function datagramsOf({ bytes, segmentBytes, count, remote, local, timeMs }: Run): Datagram[] {
@@ -32,4 +33,36 @@ export function countOf(runs: readonly Run[]): number {
 export function arrivalOf({ remote, data, timeMs }: Datagram): Arrivals {
   const { length } = data;
   return { remote, count: 1, bytes: length, smallest: length, largest: length, timeMs, payloads: data };
+}
+
+/** Whether an item of a batch holds several datagrams. */
+export function isRun({ data, segmentBytes }: EngineOutgoing): boolean {
+  return segmentBytes !== undefined && segmentBytes < data.length;
+}
+
+/** Datagrams of a batch without runs. */
+export interface CutBatch {
+  readonly batch: readonly EngineOutgoing[];
+  /** For each datagram its place in the batch that was cut. */
+  readonly origins: readonly number[];
+}
+
+/** Replaces the runs of a batch, from place `from` on, by their datagrams. The items before that place are left out. */
+export function cutBatch(batch: readonly EngineOutgoing[], from = 0): CutBatch {
+  const pieces: EngineOutgoing[] = [];
+  const origins: number[] = [];
+  for (let index = from; index < batch.length; index += 1) {
+    const outgoing = batch[index] as EngineOutgoing;
+    const { data, segmentBytes = 0, remote, local } = outgoing;
+    if (!isRun(outgoing)) {
+      pieces.push(outgoing);
+      origins.push(index);
+      continue;
+    }
+    for (let at = 0; at < data.length; at += segmentBytes) {
+      pieces.push({ data: data.subarray(at, at + segmentBytes), ...(remote && { remote }), local });
+      origins.push(index);
+    }
+  }
+  return { batch: pieces, origins };
 }

@@ -1,4 +1,5 @@
-import type { Arrivals, Datagram, Outgoing, Payload } from './datagram.js';
+import type { Arrivals, Datagram, Outgoing, OutgoingRun, Payload } from './datagram.js';
+import type { Receiver } from './receiver.js';
 import {
   checkFunction,
   checkRange,
@@ -43,6 +44,11 @@ export interface ServerOptions extends DatagramSocketOptions {
    * second. Default: datagrams are queued for a reader.
    */
   readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
+  /**
+   * Takes the datagrams as soon as they arrive. The server then has no queue: methods that read get no datagram and only wait
+   * for the end. Not with `onArrivals`. Default: datagrams are queued for a reader.
+   */
+  readonly receiver?: Receiver | undefined;
 }
 
 /**
@@ -93,7 +99,7 @@ export class DatagramServer extends DatagramSocket {
       try {
         const dualStack = everywhere && local.address === '::';
         const request = { local, dualStack, hearStrays: false, fd: options.fd, options };
-        await server.open(request, { onArrivals: options.onArrivals });
+        await server.open(request, { onArrivals: options.onArrivals, receiver: options.receiver });
         server.#lookup = options.lookup;
         server.#multicastInterface = options.multicastInterface;
         server.#family = dualStack ? undefined : familyOf(local.address);
@@ -167,6 +173,17 @@ export class DatagramServer extends DatagramSocket {
     // `map` skips holes of the array, which are errors. `Array.from` is several times slower than this loop.
     for (let index = 0; index < batch.length; index += 1) wrapped.push(this.#wrap(batch[index] as never, index));
     return this.transmit(wrapped, options.timesMs);
+  }
+
+  /**
+   * Sends runs, in order and each datagram exactly once. For programs that pass on what they received: addresses must be those
+   * of received datagrams, because they are not checked. The linux engine gives a run to the kernel as one message.
+   *
+   * @returns The datagrams that the kernel did not take, each with the place of its run and its error.
+   * @throws {DatagramError} `CLOSED`. Then no datagram was sent.
+   */
+  sendRuns(runs: readonly OutgoingRun[]): Promise<readonly SendFailure[]> {
+    return this.transmitNow(runs);
   }
 
   #wrap(outgoing: Outgoing<Payload>, index: number): EngineOutgoing {

@@ -11,7 +11,14 @@ const CHUNK_BYTES = 64 * 1024;
 
 /** While more bytes than this wait for the reader, events that recur are left out. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-const RECURRING: ReadonlySet<JsonEvent['type']> = new Set(['error', 'stray', 'drop']);
+const RECURRING: ReadonlySet<JsonEvent['type']> = new Set([
+  'error',
+  'stray',
+  'drop',
+  'session',
+  'sessionEnd',
+  'rebind',
+]);
 
 /**
  * Writes batches of datagrams to a stream, waits for a slow reader, and counts the datagrams that could not be written.

@@ -1,13 +1,14 @@
-import { type Datagram, type Endpoint, formatEndpoint } from '../net/index.js';
+import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { writeNumber } from '../text/digits.js';
 import { escapeJson } from '../text/escape.js';
 import { TIME_BYTES, writeTime } from '../text/time.js';
 import type { ChunkBuilder } from './chunk-builder.js';
-import { JSON_LINES_VERSION, payloadFields } from './json-lines.js';
+import { JSON_LINES_VERSION, type NotedDatagram, payloadFields } from './json-lines.js';
 import { PairTexts } from './pair-texts.js';
 
 /** The line before the time. */
 const BEGIN = `{"v":${JSON_LINES_VERSION},"type":"datagram","time":"`;
+const NO_NOTE = Buffer.alloc(0);
 const DATA = Buffer.from(',"data":"');
 const END = Buffer.from('"}\n');
 /** The longest size of a payload in digits. */
@@ -42,14 +43,15 @@ export class JsonDatagrams {
    * Writes a datagram as a line, newline included. The payload is the text `data` if it is valid UTF-8, otherwise `base64`.
    * Without its own local address the line has the bound address as `local`.
    */
-  write({ data, remote, local, timeMs }: Datagram, chunk: ChunkBuilder): void {
+  write({ data, remote, local, timeMs, note }: NotedDatagram, chunk: ChunkBuilder): void {
     const head = this.#heads.of(remote, local);
-    const most = head.length + SIZE_DIGITS + DATA.length + data.length * ESCAPE_BYTES + END.length;
+    const noted = note === undefined ? NO_NOTE : Buffer.from(`,${JSON.stringify(note).slice(1, -1)}`);
+    const most = head.length + SIZE_DIGITS + noted.length + DATA.length + data.length * ESCAPE_BYTES + END.length;
     const from = chunk.begin(most);
     const { buffer } = chunk;
     buffer.set(head, from);
     writeTime(timeMs, buffer, from + BEGIN.length);
-    let at = writeNumber(data.length, buffer, from + head.length);
+    let at = writeShort(noted, buffer, writeNumber(data.length, buffer, from + head.length));
     const payload = at;
     at = writeAscii(data, buffer, writeShort(DATA, buffer, at));
     if (at < 0) {

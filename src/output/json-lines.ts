@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { Datagram } from '../net/index.js';
 import { escapeJson } from '../text/escape.js';
 import { formatTime } from '../text/time.js';
 
@@ -13,8 +14,39 @@ export type JsonEvent =
       readonly address: string;
       readonly joined?: readonly string[];
       readonly seed?: number;
+      /** The address that a relay passes datagrams on to. */
+      readonly target?: string;
     }
-  | { readonly type: 'error'; readonly code: string; readonly message: string; readonly peer?: string }
+  | {
+      readonly type: 'error';
+      readonly code: string;
+      readonly message: string;
+      readonly peer?: string;
+      readonly session?: number;
+    }
+  /** A session of a relay was opened. */
+  | {
+      readonly type: 'session';
+      readonly session: number;
+      readonly client: string;
+      readonly source: string;
+      readonly target: string;
+    }
+  /** A session of a relay has ended. `up` and `down` are its counts. */
+  | {
+      readonly type: 'sessionEnd';
+      readonly session: number;
+      readonly reason: string;
+      readonly durationMs: number;
+      readonly up: object;
+      readonly down: object;
+    }
+  /** A session of a relay has a new source port. */
+  | { readonly type: 'rebind'; readonly session: number; readonly source: string }
+  /** The faults of a relay that hold from now on. */
+  | { readonly type: 'faults'; readonly seed: number; readonly up: object; readonly down: object }
+  /** New sessions of a relay go to this address from now on. */
+  | { readonly type: 'target'; readonly target: string }
   | {
       readonly type: 'stray';
       readonly from: string;
@@ -59,6 +91,21 @@ export interface SummaryFields {
 /** Formats an event as a line, newline included. @param timeMs milliseconds since the epoch */
 export function formatEvent({ type, ...fields }: JsonEvent | { readonly type: string }, timeMs: number): string {
   return `${escapeJson(JSON.stringify({ v: JSON_LINES_VERSION, type, time: formatTime(timeMs), ...fields }))}\n`;
+}
+
+/** What a relay knows of a datagram. */
+export interface DatagramNote {
+  /** The side that sent it. */
+  readonly side: 'client' | 'server';
+  /** The number of the session. Absent if the datagram has none. */
+  readonly session?: number;
+  /** The fault or the bound that took the datagram away. Absent if it was passed on. */
+  readonly fate?: string;
+}
+
+/** A datagram that may be one of a relay. */
+export interface NotedDatagram extends Datagram {
+  readonly note?: DatagramNote | undefined;
 }
 
 /** Encodes a payload: as the text `data` if it is valid UTF-8, otherwise as `base64`. So every payload is exact. */

@@ -43,14 +43,15 @@ export class Report {
     this.#output.event(event);
   }
 
-  /** Reports an error of one peer or datagram. The run goes on. */
-  peerError(error: DatagramError, how: 'debug' | 'warn' = 'warn'): void {
+  /** Reports an error of one peer or datagram. The run goes on. @param session of a relay, if the error is of one */
+  peerError(error: DatagramError, how: 'debug' | 'warn' = 'warn', session?: number): void {
     const { reporter, mtu } = error.icmp ?? {};
     const details = {
       code: error.code,
       ...(error.peer && { peer: formatEndpoint(error.peer) }),
       ...(reporter !== undefined && { reporter }),
       ...(mtu !== undefined && { mtu }),
+      ...(session !== undefined && { session }),
     };
     this.#context.log[how](error.message, details);
     this.event({ type: 'error', message: error.message, ...details });

@@ -2,7 +2,7 @@ import { isMulticast } from '../net/address/endpoint.js';
 import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat, FORMATS } from '../output/formats/table.js';
-import type { JsonEvent } from '../output/json-lines.js';
+import type { JsonEvent, NotedDatagram } from '../output/json-lines.js';
 import type { Direction, Recording } from '../record/recording.js';
 import type { Context } from './context.js';
 import type { RunPlan } from './plan.js';
@@ -157,12 +157,12 @@ export class Tap {
   }
 
   /** Records sent datagrams. @param timesMs when each was given to the kernel, in milliseconds since the epoch */
-  async recordSent(batch: readonly Outgoing[], timesMs: Float64Array): Promise<void> {
+  async recordSent(batch: readonly (Outgoing & Pick<NotedDatagram, 'note'>)[], timesMs: Float64Array): Promise<void> {
     if (this.#recording === undefined) return;
-    const sent = batch.map(({ data, remote, local: from }, index) => {
+    const sent = batch.map(({ data, remote, local: from, note }, index) => {
       // A response to a request that went to a multicast group leaves from another address, which is not known here.
       const local = from === undefined || isMulticast(from.address) ? undefined : from;
-      return { data, remote, local, timeMs: timesMs[index] as number };
+      return { data, remote, local, timeMs: timesMs[index] as number, ...(note && { note }) };
     });
     await this.#record(this.#recording, sent, 'out');
   }

@@ -2,6 +2,9 @@ import { formatDuration } from '../text/time.js';
 import { Alarm } from '../timing/alarm.js';
 import type { ServicePlan } from './plan.js';
 
+/** The options about the end of a service. */
+type EndingPlan = Pick<ServicePlan, 'duration' | 'idle'>;
+
 /** The part of a service that {@link Endings} needs. */
 export interface Endable {
   /** Whether datagrams that have arrived are not handled yet. */
@@ -12,7 +15,7 @@ export interface Endable {
 
 /** Ends a service: by a signal, after the time of `--duration`, or after the time of `--idle` without a datagram. */
 export class Endings {
-  readonly #plan: ServicePlan;
+  readonly #plan: EndingPlan;
   readonly #signal: AbortSignal;
   readonly #duration = new Alarm(() => {
     this.#endInTime(`within ${formatDuration(this.#plan.duration ?? 0)}`);
@@ -26,7 +29,7 @@ export class Endings {
   #timeOut: string | undefined;
 
   /** @param signal aborted when the user stops the service, or the output takes no more data */
-  constructor(plan: ServicePlan, signal: AbortSignal) {
+  constructor(plan: EndingPlan, signal: AbortSignal) {
     this.#plan = plan;
     this.#signal = signal;
   }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeWith } from '../support/peers.js';
 import { quote, terminal, udpcat } from '../support/udpcat.js';
 
-const COMMANDS = ['serve', 'send', 'echo', 'watch', 'completion', 'help'];
+const COMMANDS = ['serve', 'send', 'echo', 'relay', 'watch', 'completion', 'help'];
 
 let folder: string;
 

@@ -114,7 +114,7 @@ describe('the help of the program', () => {
 });
 
 test.each([
-  { args: ['help', 'nosuch'], says: /'nosuch'.*serve, send, echo, watch, completion, help/ },
+  { args: ['help', 'nosuch'], says: /'nosuch'.*serve, send, echo, relay, watch, completion, help/ },
   { args: ['help', 'serve', 'send'], says: /too many arguments for 'help'/ },
   { args: ['--'], says: /a command is missing: serve, send/ },
 ])('udpcat $args is a usage error', async ({ args, says }) => {

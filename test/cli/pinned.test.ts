@@ -12,7 +12,7 @@ describe('the help of', () => {
     [
       ['--help'],
       ...COMMAND_NAMES.map((name) => [name, '--help']),
-      ...['serve', 'send', 'echo', 'watch'].map((name) => [name, '-h']),
+      ...['serve', 'send', 'echo', 'relay', 'watch'].map((name) => [name, '-h']),
     ].map((args) => ({ args })),
   )('udpcat $args', async ({ args }) => {
     const { stdout, stderr, ending } = await runInProcess(args);

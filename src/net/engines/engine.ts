@@ -150,6 +150,11 @@ export interface EngineOutgoing {
    * or resized, and the datagram fails. Default: the length at the time of sending.
    */
   readonly bytes?: number;
+  /**
+   * If `data` holds several datagrams one after another: the size of each in bytes. The last one may be smaller. Default:
+   * `data` is one datagram.
+   */
+  readonly segmentBytes?: number | undefined;
   /** The destination. Left out on a socket with a peer. */
   readonly remote?: Endpoint;
   /** The address to send from, see `Outgoing`. The port is ignored. */
@@ -169,11 +174,14 @@ export interface SendBatchOptions {
 
 /** A datagram of a batch that the kernel did not take. */
 export interface SendFailure {
-  /** Its place in the batch, from 0. */
+  /** Its place in the batch, from 0. Several datagrams of one run have the same place. */
   readonly index: number;
   /** Why it was not sent, for example `TOO_LARGE` or `SEND_FAILED`. */
   readonly error: DatagramError;
 }
+
+/** What `EngineSocket.send` may return if the kernel took the whole batch at once. Then the caller need not wait. */
+export const ALL_TAKEN: Promise<readonly SendFailure[]> = Promise.resolve([]);
 
 /**
  * Sizes of the kernel's buffers as granted, in bytes. Compare them with `recvBufferBytes` and `sendBufferBytes`: Linux

@@ -1,7 +1,8 @@
 import { type Datagram, type Endpoint, formatEndpoint } from '../../net/index.js';
 import { writeNumber } from '../../text/digits.js';
-import { formatMs, TIME_BYTES, writeTime } from '../../text/time.js';
+import { formatMs, formatTime, TIME_BYTES, writeTime } from '../../text/time.js';
 import type { ChunkBuilder } from '../chunk-builder.js';
+import type { DatagramNote, NotedDatagram } from '../json-lines.js';
 import { PairTexts } from '../pair-texts.js';
 import type { Palette } from '../palette.js';
 
@@ -9,7 +10,7 @@ import type { Palette } from '../palette.js';
 const MOST_DIGITS = 5;
 
 /** Writes one datagram into a chunk. */
-export type Format = (datagram: Datagram, chunk: ChunkBuilder) => void;
+export type Format = (datagram: NotedDatagram, chunk: ChunkBuilder) => void;
 
 /** Options of all formats. */
 export interface FormatOptions {
@@ -81,8 +82,12 @@ export class Header {
   }
 
   /** Writes the header of a datagram, without a newline. */
-  write(datagram: Datagram, chunk: ChunkBuilder): void {
-    const { remote, local, data, timeMs } = datagram;
+  write(datagram: NotedDatagram, chunk: ChunkBuilder): void {
+    const { remote, local, data, timeMs, note } = datagram;
+    if (note !== undefined) {
+      this.#writeNoted(datagram, note, chunk);
+      return;
+    }
     const head = this.#heads.of(remote, local);
     const at = chunk.begin(head.length + MOST_DIGITS);
     const { buffer } = chunk;
@@ -92,6 +97,19 @@ export class Header {
     chunk.ascii(data.length === 1 ? ' byte' : ' bytes');
     const rtt = describeRtt(datagram, this.#options);
     if (rtt !== '') chunk.ascii(`, ${rtt}`);
+  }
+
+  /** Writes the header of a datagram of a relay: the way and the session stand behind the time, the fate at the end. */
+  #writeNoted(
+    { remote, local, data, timeMs }: Datagram,
+    { side, session, fate }: DatagramNote,
+    chunk: ChunkBuilder,
+  ): void {
+    const { bound, palette } = this.#options;
+    const begin = palette.dim(`${formatTime(timeMs)} ${side === 'client' ? 'up' : 'down'} ${session ?? '-'}`);
+    const addresses = palette.cyan(`${formatEndpoint(remote)} > ${formatEndpoint(local ?? bound)}`);
+    const size = `${data.length} ${data.length === 1 ? 'byte' : 'bytes'}`;
+    chunk.text(`${begin} ${addresses} ${size}${fate === undefined ? '' : `, ${palette.yellow(fate)}`}`);
   }
 }
 

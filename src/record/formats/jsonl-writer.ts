@@ -10,7 +10,7 @@ import { JsonDatagrams } from '../../output/json-datagrams.js';
 export function jsonlFormat(dir: 'in' | 'out', bound: Endpoint): Format {
   const lines = new JsonDatagrams(dir, bound);
   const known = isWildcard(bound.address) ? undefined : bound;
-  return ({ data, remote, local = known, timeMs }, chunk) => {
-    lines.write({ data, remote, local, timeMs }, chunk);
+  return ({ data, remote, local = known, timeMs, note }, chunk) => {
+    lines.write({ data, remote, local, timeMs, note }, chunk);
   };
 }

@@ -1,6 +1,7 @@
 import { wallClockMs } from '../../clock.js';
 import { type Endpoint, familyOf, isBroadcast, isWildcard, MAX_PAYLOAD_BYTES } from '../../address/endpoint.js';
-import type { EngineOutgoing, SendFailure } from '../engine.js';
+import { cutBatch, isRun } from '../../runs.js';
+import { ALL_TAKEN, type EngineOutgoing, type SendFailure } from '../engine.js';
 import { sendError } from '../errors.js';
 import { MAX_ATTEMPTS, NO_MEMORY_TIMEOUT_MS, SENDS_PER_TURN } from '../limits.js';
 import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENETUNREACH, ENOBUFS, ENOMEM } from './constants.js';
@@ -13,11 +14,11 @@ import type { Turns } from './turns.js';
 /** The largest size of a segment in bytes. */
 const NO_SEGMENT_LIMIT = 65_507;
 
-const NO_FAILURES: Promise<readonly SendFailure[]> = Promise.resolve([]);
-
 /** A batch on its way to the kernel. */
 interface Delivery {
-  readonly batch: readonly EngineOutgoing[];
+  batch: readonly EngineOutgoing[];
+  /** After runs were cut: for each datagram of `batch` its place in the batch of the caller. Undefined: the same place. */
+  origins: readonly number[] | undefined;
   readonly timesMs: Float64Array | undefined;
   readonly failures: SendFailure[];
   /** The first datagram that the kernel has neither taken nor refused. */
@@ -62,6 +63,7 @@ export class Sending {
   send(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]> {
     const delivery: Delivery = {
       batch,
+      origins: undefined,
       timesMs,
       failures: [],
       next: 0,
@@ -72,8 +74,8 @@ export class Sending {
     };
     this.#deliveries.push(delivery);
     this.#deliverAll();
-    if (delivery.next >= batch.length) {
-      return delivery.failures.length === 0 ? NO_FAILURES : Promise.resolve(delivery.failures);
+    if (delivery.next >= delivery.batch.length) {
+      return delivery.failures.length === 0 ? ALL_TAKEN : Promise.resolve(delivery.failures);
     }
     return new Promise((resolve) => {
       delivery.resolve = resolve;
@@ -121,8 +123,8 @@ export class Sending {
   #deliver(delivery: Delivery): boolean {
     const { machinery, fd } = this.#socket;
     const { transmission, calls } = machinery;
-    const { batch, timesMs } = delivery;
-    while (delivery.next < batch.length) {
+    while (delivery.next < delivery.batch.length) {
+      const { batch, timesMs } = delivery;
       const { closed } = this.#turns;
       if (this.#sendsThisTurn >= SENDS_PER_TURN && !closed) {
         this.#turns.take();
@@ -133,10 +135,11 @@ export class Sending {
       const taken = messages === 0 ? 0 : transmission.send(fd, messages);
       this.#sendsThisTurn += Math.max(1, taken);
       // No message: the socket is closed, or the datagram is larger than any limit, or its memory was resized.
-      if (messages === 0) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
-      else if (taken > 0) {
+      if (messages === 0) {
+        if (!cutRuns(delivery)) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
+      } else if (taken > 0) {
         const end = transmission.endOf(taken - 1);
-        timesMs?.fill(sentMs, delivery.next, end);
+        if (timesMs !== undefined) noteTimes(delivery, timesMs, end, sentMs);
         delivery.noMemorySinceMs = undefined;
         advance(delivery, end);
       } else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
@@ -179,7 +182,8 @@ export class Sending {
     if ((errno === EINVAL || errno === ENETUNREACH) && this.#leaveOutSource(delivery)) return true;
     const pending = isPendingError(errno) ? this.#errors.read() : { icmp: 0, local: false, mtu: undefined };
     if (pending.icmp > 0) return true;
-    if (end - delivery.next > 1) {
+    const first = delivery.batch[delivery.next];
+    if (end - delivery.next > 1 || (first !== undefined && isRun(first))) {
       this.#segmentNoMore(delivery, errno, end);
       return true;
     }
@@ -217,9 +221,12 @@ export class Sending {
    * Sends the datagrams up to `end` one by one, because the kernel refused them as segments. Lowers limits for later.
    */
   #segmentNoMore(delivery: Delivery, errno: number, end: number): void {
-    if (errno === EINVAL && this.#socket.machinery.transmission.limitSegments(end - delivery.next)) return;
-    const size = delivery.batch[delivery.next]?.data.length ?? 0;
-    delivery.singlyUntil = end;
+    const { data, segmentBytes } = delivery.batch[delivery.next] as EngineOutgoing;
+    const size = segmentBytes ?? data.length;
+    const segments = size < data.length ? Math.ceil(data.length / size) : end - delivery.next;
+    const wasCut = cutRuns(delivery);
+    if (errno === EINVAL && this.#socket.machinery.transmission.limitSegments(segments)) return;
+    delivery.singlyUntil = wasCut ? segments : end;
     // EIO: the device does not support segments. EMSGSIZE, on older kernels EINVAL: such segments exceed the MTU.
     if (errno === EIO) this.#segmentLimit = 0;
     else if (errno === EMSGSIZE || errno === EINVAL) this.#segmentLimit = Math.min(this.#segmentLimit, size - 1);
@@ -238,18 +245,38 @@ export class Sending {
 
   /** @param mtu the MTU of the path in bytes, if the datagram is too large for the path */
   #refuse(delivery: Delivery, cause: Error, mtu?: number): void {
-    const { batch, next: index, failures } = delivery;
-    const outgoing = batch[index];
+    const { batch, origins, next, failures } = delivery;
+    const outgoing = batch[next];
     if (outgoing !== undefined) {
       const { request, local } = this.#socket;
       const { remote = request.remote } = outgoing;
-      failures.push({ index, error: sendError(cause, outgoing, { remote, local, closed: this.#turns.closed, mtu }) });
+      failures.push({
+        index: origins?.[next] ?? next,
+        error: sendError(cause, outgoing, { remote, local, closed: this.#turns.closed, mtu }),
+      });
     }
-    advance(delivery, index + 1);
+    advance(delivery, next + 1);
   }
 }
 
 function advance(delivery: Delivery, next: number): void {
   delivery.next = next;
   delivery.attempts = 0;
+}
+
+/** Cuts the next item and all later ones into datagrams. Returns false if the next item is no run. */
+function cutRuns(delivery: Delivery): boolean {
+  const { batch, next } = delivery;
+  const first = batch[next];
+  // The runs of a batch are cut once, all together.
+  if (first === undefined || !isRun(first)) return false;
+  ({ batch: delivery.batch, origins: delivery.origins } = cutBatch(batch, next));
+  delivery.next = 0;
+  delivery.singlyUntil = 0;
+  return true;
+}
+
+function noteTimes({ origins, next }: Delivery, timesMs: Float64Array, end: number, sentMs: number): void {
+  if (origins === undefined) timesMs.fill(sentMs, next, end);
+  else for (const origin of origins.slice(next, end)) timesMs[origin] = sentMs;
 }

@@ -1,4 +1,5 @@
 import { type Endpoint, type Family, isMulticast, LIMITED_BROADCAST, sameEndpoint } from '../../address/endpoint.js';
+import { isRun } from '../../runs.js';
 import type { EngineOutgoing } from '../engine.js';
 import { isChanged } from '../errors.js';
 import { AddressWriter } from './addresses.js';
@@ -82,8 +83,8 @@ export class Transmission {
 
   /**
    * Writes datagrams of a batch into messages, from place `from` on, as many as fit. Successive datagrams of one size
-   * to one peer become segments of one message. Returns the number of messages: 0 if the first datagram is larger than
-   * any limit, or its memory was detached or resized.
+   * to one peer become segments of one message, and so does a run. Returns the number of messages: 0 if the first datagram is
+   * larger than any limit, or its memory was detached or resized, or the first item is a run that no message can carry.
    */
   lay(batch: readonly EngineOutgoing[], from: number, route: Route): number {
     const payloads = this.#payloads.bytes;
@@ -100,6 +101,16 @@ export class Transmission {
       const { data } = first;
       const size = data.length;
       if (isChanged(first) || size > MOST_BYTES || size > PAYLOAD_BYTES - used) break;
+      if (isRun(first)) {
+        if (index < route.singlyUntil || !this.#fitsAsRun(first, route.segmentLimit)) break;
+        payloads.set(data, used);
+        this.#messages.setBuffer(count, this.#payloads.address + used, size);
+        this.#address(count, first, route, first.segmentBytes ?? 0);
+        used += size;
+        index += 1;
+        this.#ends[count] = index;
+        continue;
+      }
       const most =
         size === 0 || size > route.segmentLimit || index < route.singlyUntil
           ? 1
@@ -142,6 +153,12 @@ export class Transmission {
       this.#ends[count] = index;
     }
     return count;
+  }
+
+  /** Whether a run can be the segments of one message. */
+  #fitsAsRun({ data: { length }, segmentBytes = 0 }: EngineOutgoing, segmentLimit: number): boolean {
+    const segments = Math.ceil(length / segmentBytes);
+    return segments <= this.#mostSegments && segmentBytes <= segmentLimit && length <= MOST_SEGMENTED_BYTES;
   }
 
   #isRepetition(batch: readonly EngineOutgoing[]): boolean {
@@ -204,7 +221,7 @@ function canBeSource(address: string): boolean {
 }
 
 function goesAlong(next: EngineOutgoing, first: EngineOutgoing): boolean {
-  return isSame(next.remote, first.remote) && isSame(next.local, first.local);
+  return isSame(next.remote, first.remote) && isSame(next.local, first.local) && !isRun(next);
 }
 
 function isAlike(next: EngineOutgoing, first: EngineOutgoing): boolean {

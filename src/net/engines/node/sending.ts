@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf, formatEndpoint, LIMITED_BROADCAST, MAX_PAYLOAD_BYTES } from '../../address/endpoint.js';
 import { wallClockMs } from '../../clock.js';
 import { DatagramError, systemCode } from '../../errors.js';
+import { cutBatch, isRun } from '../../runs.js';
 import type { EngineEvents, EngineOutgoing, SendFailure } from '../engine.js';
 import { isChanged, sendError } from '../errors.js';
 import { MAX_ATTEMPTS, NO_MEMORY_TIMEOUT_MS, SENDS_PER_TURN } from '../limits.js';
@@ -26,9 +27,11 @@ export class Sending {
 
   /** See `EngineSocket.send`. */
   send(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]> {
-    const sent = this.#last.then(() => this.#sendInOrder(batch, timesMs));
+    const { batch: datagrams, origins } = batch.some(isRun) ? cutBatch(batch) : { batch, origins: undefined };
+    const sent = this.#last.then(() => this.#sendInOrder(datagrams, timesMs));
     this.#last = sent;
-    return sent;
+    if (origins === undefined) return sent;
+    return sent.then((failures) => failures.map(({ index, error }) => ({ index: origins[index] ?? index, error })));
   }
 
   #sendInOrder(batch: readonly EngineOutgoing[], timesMs: Float64Array | undefined): Promise<readonly SendFailure[]> {

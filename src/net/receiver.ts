@@ -1,0 +1,41 @@
+import type { Run } from './datagram.js';
+import type { EngineEvents } from './engines/engine.js';
+import type { DatagramError } from './errors.js';
+import { asRun } from './runs.js';
+import { shielded } from './shielded.js';
+
+/**
+ * Takes datagrams as soon as they arrive, in place of the receive queue. For programs that pass datagrams on. An exception of
+ * a function becomes an uncaught exception of the process.
+ */
+export interface Receiver {
+  /**
+   * How many datagrams there is room for. While it is 0 or less, the linux engine leaves datagrams in the kernel, and asks again
+   * after `DatagramServer.resume`. The node engine does not ask.
+   */
+  room(): number;
+  /** Takes runs: at least one, in order of arrival. The array belongs to the receiver. */
+  take(runs: Run[]): void;
+  /** The socket can receive no more. */
+  failed(error: DatagramError): void;
+}
+
+/** The events of an engine that go to a receiver. */
+export function eventsOf(
+  receiver: Receiver,
+): Pick<EngineEvents, 'room' | 'takesRuns' | 'runs' | 'datagrams' | 'failed'> {
+  const take = shielded((runs: Run[]) => {
+    receiver.take(runs);
+  });
+  return {
+    room: () => receiver.room(),
+    takesRuns: () => true,
+    runs: take,
+    datagrams: (batch) => {
+      take(batch.map(asRun));
+    },
+    failed: shielded((error) => {
+      receiver.failed(error);
+    }),
+  };
+}

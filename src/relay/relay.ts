@@ -1,0 +1,412 @@
+import type { Place } from '../faults/faults.js';
+import { type DatagramError, type DatagramServer, type Endpoint, type Run, startUdpServer } from '../net/index.js';
+import { chooseEngine } from '../net/engines/choice.js';
+import type { KernelCounter } from '../run/drop-watch.js';
+import { Admission } from './admission.js';
+import type { Loss } from './counts.js';
+import { Forwarding } from './forwarding.js';
+import { type FaultyParcel, Lane, type Parcel } from './lane.js';
+import type { LinkOptions } from './link.js';
+import { LoopWatch } from './loop-watch.js';
+import type { RelayFaults, RelaySettings, Way } from './plan.js';
+import type { RelayEvents, Viewer, Warning } from './relay-events.js';
+import type { EndReason, Session } from './session.js';
+import { Sessions } from './sessions.js';
+import { Inbox, type Taken } from './inbox.js';
+
+/** Passes datagrams on between clients and a target. {@link Relay.start} makes it. */
+export class Relay implements KernelCounter {
+  readonly sessions: Sessions;
+  readonly lanes: Readonly<Record<Way, Lane>>;
+  readonly admission: Admission;
+  readonly #events: RelayEvents;
+  readonly #settings: RelaySettings;
+  readonly #inbox: Inbox;
+  readonly #forwarding: Forwarding;
+  readonly #loopWatch = new LoopWatch();
+  readonly #told = new Set<Warning>();
+  #server!: DatagramServer;
+  #target: Endpoint;
+  #viewer: Viewer | undefined;
+  #takes: 'both' | 'answers' | 'nothing' = 'both';
+  #work: Promise<void> = Promise.resolve();
+  /** When the kernel was last asked for its drops. */
+  #askedMs = -Infinity;
+
+  private constructor(settings: RelaySettings, target: Endpoint, links: LinkOptions, max: number, events: RelayEvents) {
+    const { faults, seed, socket } = settings;
+    this.#events = events;
+    this.#settings = settings;
+    this.#target = target;
+    this.admission = new Admission(settings);
+    this.sessions = new Sessions(
+      {
+        timeoutMs: settings.sessionTimeout,
+        max,
+        rebindMs: settings.rebind,
+        trustsAll: settings.allow !== undefined || settings.amplify === true,
+      },
+      links,
+      {
+        roomFor: (link) => this.#inbox.roomFor(link),
+        answered: (session, runs) => {
+          this.#answered(session, runs);
+        },
+        refused: events.refused,
+        receiveFailed: events.receiveFailed,
+        failed: (session, error) => {
+          events.refused(session, error);
+          this.sessions.end(session, 'end');
+        },
+      },
+      {
+        opened: events.sessionOpened,
+        ended: events.sessionEnded,
+        rebound: events.sessionRebound,
+        openFailed: events.openFailed,
+      },
+    );
+    const lane = (way: Way): Lane =>
+      new Lane(way, faults[way], seed, {
+        transmit: (parcels) => this.#transmit(way, parcels),
+        refused: (session, error) => {
+          if (way === 'up') events.refused(session, error);
+          else events.clientError(error);
+        },
+        settled: (session) => {
+          this.sessions.settled(session);
+        },
+        overflowed: () => {
+          this.#warn('overflow');
+        },
+      });
+    this.lanes = { up: lane('up'), down: lane('down') };
+    this.#forwarding = new Forwarding(
+      this.lanes,
+      () => this.#server,
+      () => {
+        this.#inbox.resume();
+      },
+    );
+    this.#inbox = new Inbox({
+      capacity: socket.maxReadQueue ?? 1024,
+      overflow: socket.overflow ?? 'drop-newest',
+      inFlight: () => this.lanes.up.inFlight + this.lanes.down.inFlight,
+      onDrop: events.dropped,
+      resumeClients: () => {
+        this.#server.resume();
+      },
+    });
+  }
+
+  /**
+   * Binds the socket for clients. Datagrams wait until {@link begin}.
+   *
+   * @param target the address of the target, looked up
+   * @param max the number of sessions at a time
+   * @throws {DatagramError} like `startUdpServer`
+   */
+  static async start(settings: RelaySettings, target: Endpoint, max: number, events: RelayEvents): Promise<Relay> {
+    const { socket, sessionSocket: options, source, anyPort } = settings;
+    // Loading the engine before the relay exists, because its links are opened with it.
+    const chosen = await chooseEngine(socket.engine ?? 'auto');
+    const links = { engine: chosen.engine, source, anyPort: anyPort === true, options };
+    const relay = new Relay(settings, target, links, max, events);
+    relay.#server = await startUdpServer(settings.listen, { ...socket, receiver: relay.#receiver() });
+    // Under `auto`, the server may have fallen back to the other engine.
+    links.engine = (await chooseEngine(relay.#server.engine)).engine;
+    relay.#server.on('peerError', events.clientError);
+    relay.#server.on('receiveError', events.receiveFailed);
+    return relay;
+  }
+
+  #receiver() {
+    return {
+      room: () => this.#inbox.roomFor(undefined),
+      take: (runs: Run[]) => {
+        this.#take(runs);
+      },
+      failed: (error: DatagramError) => {
+        this.#events.failed(error);
+      },
+    };
+  }
+
+  /** The socket for clients. */
+  get server(): DatagramServer {
+    return this.#server;
+  }
+
+  /** Whether datagrams that have arrived are not passed on yet. */
+  get isBusy(): boolean {
+    return this.#inbox.isBusy;
+  }
+
+  /** The address that the datagrams of new sessions go to. */
+  get target(): Endpoint {
+    return this.#target;
+  }
+
+  /** Changes the target of new sessions. */
+  set target(target: Endpoint) {
+    this.#target = target;
+  }
+
+  get kernelDropped(): number | undefined {
+    const own = this.#server.kernelDropped;
+    const sinceMs = this.#askedMs;
+    this.#askedMs = performance.now();
+    return own === undefined ? undefined : own + this.sessions.kernelDropped(sinceMs).count;
+  }
+
+  get kernelDropsAreLowerBound(): boolean {
+    return this.#server.kernelDropsAreLowerBound || this.sessions.kernelDropped(Infinity).isLowerBound;
+  }
+
+  /** The faults that hold. */
+  get faults(): RelayFaults {
+    return { up: this.lanes.up.settings, down: this.lanes.down.settings };
+  }
+
+  /** Replaces the faults. Datagrams that wait keep their moments. */
+  set faults({ up, down }: RelayFaults) {
+    this.lanes.up.change(up);
+    this.lanes.down.change(down);
+  }
+
+  /**
+   * Begins to pass datagrams on.
+   *
+   * @param viewer looks at every datagram. Undefined: datagrams are passed on without a look, which is faster.
+   */
+  begin(viewer: Viewer | undefined): void {
+    this.#viewer = viewer;
+    if (viewer === undefined) this.#inbox.open();
+    this.#work = this.#processAll();
+  }
+
+  async #processAll(): Promise<void> {
+    try {
+      for await (const batch of this.#inbox.batches()) {
+        await this.#process(batch);
+      }
+    } catch (error) {
+      this.#events.failed(error);
+    }
+  }
+
+  /** Takes datagrams of clients. */
+  #take(runs: Run[]): void {
+    if (this.#takes !== 'both') return;
+    const admitted = this.admission.admit(runs, this.lanes.up.counts.received);
+    if (admitted.length === 0) return;
+    this.#events.arrived();
+    if (!this.#inbox.isOpen) this.#inbox.add('up', undefined, admitted);
+    else if (this.lanes.up.isClear) this.#forwardUp(admitted);
+    else this.#passAtOnce('up', undefined, admitted);
+    this.#checkCount();
+  }
+
+  /** Ends the taking of datagrams from clients after `count` of them. */
+  #checkCount(): void {
+    const { count = Infinity } = this.#settings;
+    if (this.#takes !== 'both' || this.lanes.up.counts.received < count) return;
+    this.#takes = 'answers';
+    this.#events.counted();
+  }
+
+  /** Takes answers of the target. */
+  #answered(session: Session, runs: Run[]): void {
+    if (this.#takes === 'nothing' || session.endReason !== undefined) return;
+    this.#events.arrived();
+    if (!this.#inbox.isOpen) {
+      this.#inbox.add('down', session, runs);
+      return;
+    }
+    if (
+      this.lanes.down.isClear &&
+      session.amplification?.isProven !== false &&
+      this.#settings.responses === undefined
+    ) {
+      this.sessions.table.use(session, performance.now());
+      this.#forwarding.down(session, runs);
+    } else this.#passAtOnce('down', session, runs);
+  }
+
+  /** Passes runs on as they are. */
+  #forwardUp(runs: Run[]): void {
+    const nowMs = performance.now();
+    for (const run of runs) {
+      const session = this.#sessionOf(run, nowMs, () => run.bytes.subarray(0, run.segmentBytes));
+      if (session === undefined) this.#refuse(run.count, run.bytes.length);
+      else {
+        session.amplification?.received(run.bytes.length);
+        this.#forwarding.up(session, run);
+      }
+    }
+    this.#forwarding.endUp();
+  }
+
+  /** Returns the session of a client, and opens one if there is none. Undefined: there are too many. */
+  #sessionOf(
+    { remote, local }: Pick<Run, 'remote' | 'local'>,
+    nowMs: number,
+    first: () => Uint8Array,
+  ): Session | undefined {
+    const known = this.sessions.table.find(remote, local);
+    if (known !== undefined) {
+      this.sessions.table.use(known, nowMs);
+      return known;
+    }
+    if (this.sessions.isFull) {
+      this.#warn('full');
+      return undefined;
+    }
+    const session = this.sessions.open(remote, local, this.#target);
+    if (this.#loopWatch.opened(session, first(), nowMs)) this.#warn('loop', session);
+    return session;
+  }
+
+  #refuse(count: number, bytes: number): void {
+    const { counts } = this.lanes.up;
+    counts.received += count;
+    counts.bytes += bytes;
+    counts.lose('full', count);
+  }
+
+  #warn(warning: Warning, session?: Session): void {
+    if (this.#told.has(warning)) return;
+    this.#told.add(warning);
+    this.#events.warned(warning, session);
+  }
+
+  /** Passes datagrams on, each by itself, without a viewer. */
+  #passAtOnce(way: Way, session: Session | undefined, runs: readonly Run[]): void {
+    const parcels: FaultyParcel[] = [];
+    const nowMs = performance.now();
+    for (const run of runs) {
+      for (const datagram of this.#inbox.cut(way, session, run)) {
+        const judged = this.#judge(datagram, nowMs);
+        if (typeof judged === 'object') parcels.push(judged);
+      }
+    }
+    const lane = this.lanes[way];
+    void this.#transmit(way, lane.apply(parcels, nowMs).now);
+    if (session !== undefined) this.#endAnswered(session);
+  }
+
+  /** Passes datagrams of the inbox on. */
+  async #process(batch: readonly Taken[]): Promise<void> {
+    const nowMs = performance.now();
+    const fates = new Map<Taken, Loss>();
+    const parcels: Record<Way, FaultyParcel[]> = { up: [], down: [] };
+    const places = new Map<Place, Taken>();
+    const seen: Taken[] = [];
+    for (const taken of batch) {
+      const judged = this.#judge(taken, nowMs);
+      if (judged === undefined) continue;
+      seen.push(taken);
+      if (typeof judged === 'string') fates.set(taken, judged);
+      else {
+        parcels[taken.way].push(judged);
+        places.set(judged.place, taken);
+      }
+    }
+    const [up, down] = [this.lanes.up.apply(parcels.up, nowMs), this.lanes.down.apply(parcels.down, nowMs)];
+    for (const { lost } of [up, down]) {
+      for (const [place, cause] of lost) {
+        const taken = places.get(place);
+        if (taken !== undefined) fates.set(taken, cause);
+      }
+    }
+    // A new session is told before its first datagram, and its address is known then.
+    await Promise.all(parcels.up.flatMap(({ session }) => (session.link === undefined ? [session.opening] : [])));
+    const viewed = this.#viewer?.taken(seen, fates);
+    const sending = [this.#transmit('up', up.now), this.#transmit('down', down.now)];
+    for (const { session } of parcels.down) this.#endAnswered(session);
+    this.#checkCount();
+    await Promise.all([viewed, ...sending]);
+  }
+
+  /** Counts a datagram. Returns it ready to send, or the bound that takes it away; undefined if it comes after the end. */
+  #judge(taken: Taken, nowMs: number): FaultyParcel | Loss | undefined {
+    const { way, data } = taken;
+    const lane = this.lanes[way];
+    if (way === 'up') {
+      if (lane.counts.received >= (this.#settings.count ?? Infinity)) return undefined;
+      taken.session = this.#sessionOf(taken, nowMs, () => data);
+      if (taken.session === undefined) {
+        this.#refuse(1, data.length);
+        return 'full';
+      }
+    }
+    const session = taken.session as Session;
+    const own = session.counts[way];
+    if (way === 'down') {
+      if (session.endReason !== undefined || own.received === this.#settings.responses) return undefined;
+      this.sessions.table.use(session, nowMs);
+    }
+    lane.receive(session, 1, data.length);
+    if (way === 'up') session.amplification?.received(data.length);
+    else if (session.amplification?.admits(data.length * (lane.duplicates ? 2 : 1)) === false) {
+      lane.lose(session, 'amplification', 1);
+      this.#warn('amplification', session);
+      return 'amplification';
+    }
+    const [remote, local] = way === 'up' ? [session.target, undefined] : [session.client, session.asked];
+    return { data, remote, local, session, count: 1, place: { flow: session, nth: own.received } };
+  }
+
+  #endAnswered(session: Session): void {
+    const { responses = Infinity } = this.#settings;
+    if (session.counts.down.received >= responses) this.sessions.end(session, 'responses');
+  }
+
+  #transmit(way: Way, parcels: readonly Parcel[]): Promise<void> | undefined {
+    if (parcels.length === 0) return undefined;
+    const viewer = this.#viewer;
+    return this.#forwarding.send(way, parcels, viewer && ((sent, timesMs) => viewer.sent(way, sent, timesMs)));
+  }
+
+  /** Takes no more datagrams from clients. */
+  endTaking(): void {
+    if (this.#takes === 'both') this.#takes = 'answers';
+  }
+
+  /** Takes the datagrams that have arrived, and then no more. Resolves when they were passed on or wait for their moments. */
+  async endReceiving(): Promise<void> {
+    await this.#server.poll();
+    await Promise.all([...this.sessions.links()].map((link) => link.poll()));
+    this.#forwarding.flush();
+    this.#takes = 'nothing';
+    this.#inbox.end();
+    await this.#work;
+  }
+
+  /** Resolves when every datagram of a way that was taken has left, or was given up. */
+  async passedOn(way: Way): Promise<void> {
+    await this.lanes[way].empty();
+    await this.#forwarding.settled();
+  }
+
+  /** Gives up the datagrams that are due after `untilMs`, by `performance.now()`. */
+  cut(untilMs: number): void {
+    for (const lane of Object.values(this.lanes)) lane.cut(untilMs);
+  }
+
+  /**
+   * Ends all sessions and closes all sockets. Datagrams that still wait count as not sent.
+   *
+   * @param isForced whether to give up datagrams that the kernel has no room for
+   */
+  async close(reason: EndReason, isForced = false): Promise<void> {
+    this.#takes = 'nothing';
+    this.#inbox.end();
+    for (const lane of Object.values(this.lanes)) lane.stop();
+    if (isForced) this.#server.abort();
+    else await this.#forwarding.settled();
+    await this.sessions.close(reason);
+    this.#server.close();
+    await this.#server.waitClosed();
+  }
+}

@@ -1,0 +1,214 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { systemCode } from '../net/errors.js';
+import { DatagramError, type Endpoint } from '../net/index.js';
+import { isLoopback } from '../net/address/endpoint.js';
+import { Link, type LinkOptions, type LinkOwner } from './link.js';
+import { type EndReason, Session, type SessionSocket } from './session.js';
+import { SessionTable } from './session-table.js';
+
+/** After a rebinding, answers to the old port are passed on for this time, in milliseconds. */
+const FORMER_PORT_MS = 1000;
+
+/** Codes of the system when it has no descriptor, no port or no memory for one more socket. */
+const EXHAUSTED: ReadonlySet<string | undefined> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'EADDRINUSE',
+  'EADDRNOTAVAIL',
+  'EAGAIN',
+  'ENOBUFS',
+  'ENOMEM',
+]);
+
+/** The functions that {@link Sessions} calls. */
+export interface SessionEvents {
+  readonly opened: (session: Session) => void;
+  /** A session ended. All its datagrams were sent or given up, or nothing can send them any more. */
+  readonly ended: (session: Session) => void;
+  /** A session has a new source port. */
+  readonly rebound: (session: Session) => void;
+  /** No socket could be opened. `isExhausted`: for want of descriptors or ports. */
+  readonly openFailed: (session: Session, error: DatagramError, isExhausted: boolean) => void;
+}
+
+/** How sessions begin and end. */
+export interface SessionOptions {
+  readonly timeoutMs: number;
+  readonly max: number;
+  readonly rebindMs: number | undefined;
+  /** Whether every client gets every answer, however long. */
+  readonly trustsAll: boolean;
+}
+
+/** Opens and ends the sessions of a relay, and their sockets. */
+export class Sessions {
+  readonly table: SessionTable;
+  readonly #options: SessionOptions;
+  readonly #links: LinkOptions;
+  readonly #owner: LinkOwner;
+  readonly #events: SessionEvents;
+  /** Sessions that have ended, and of which datagrams still wait. */
+  readonly #ending = new Set<Session>();
+  readonly #closing = new Set<Promise<void>>();
+  #numbers = 0;
+  #opened = 0;
+  /** Datagrams that the kernel dropped on sockets that are closed. */
+  #formerDrops = 0;
+  #formerDropsAreLowerBound = false;
+
+  constructor(options: SessionOptions, links: LinkOptions, owner: LinkOwner, events: SessionEvents) {
+    this.#options = options;
+    this.#links = links;
+    this.#owner = owner;
+    this.#events = events;
+    this.table = new SessionTable(options.timeoutMs, (session) => {
+      // A delayed datagram will still use it.
+      if (session.waiting > 0) this.table.use(session, performance.now());
+      else this.end(session, 'idle');
+    });
+  }
+
+  /** How many sessions were opened. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  get isFull(): boolean {
+    return this.table.size >= this.#options.max;
+  }
+
+  /** Opens a session. Its socket may be ready only later. */
+  open(client: Endpoint, asked: Endpoint | undefined, target: Endpoint): Session {
+    const trusted = this.#options.trustsAll || isLoopback(client.address);
+    const session = new Session(++this.#numbers, { client, asked, target }, trusted);
+    this.table.add(session);
+    session.opening = this.#openLink(session).then(
+      (link) => {
+        session.link = link;
+        this.#opened += 1;
+        this.#events.opened(session);
+        if (session.endReason !== undefined) this.settled(session);
+        else if (this.#options.rebindMs !== undefined) this.#rebindAgain(session, this.#options.rebindMs);
+      },
+      (error: unknown) => {
+        // A session without a socket is none. The next datagram of the client tries again.
+        session.endReason = 'end';
+        this.table.remove(session);
+        this.#ending.delete(session);
+        this.#tell(session, error);
+      },
+    );
+    return session;
+  }
+
+  #openLink(session: Session): Promise<SessionSocket> {
+    return Link.open(session, this.#owner, this.#links);
+  }
+
+  #tell(session: Session, error: unknown): void {
+    if (!(error instanceof DatagramError)) throw error;
+    this.#events.openFailed(session, error, EXHAUSTED.has(systemCode(error.cause)));
+  }
+
+  #rebindAgain(session: Session, rebindMs: number): void {
+    session.rebinding = setTimeout(() => {
+      void this.rebind(session).finally(() => {
+        if (session.endReason === undefined) this.#rebindAgain(session, rebindMs);
+      });
+    }, rebindMs);
+  }
+
+  /** Gives a session a new source port. If that fails, it keeps the old one. */
+  async rebind(session: Session): Promise<void> {
+    try {
+      const link = await this.#openLink(session);
+      const former = session.link;
+      if (session.endReason !== undefined || former === undefined) {
+        this.#close(link);
+        return;
+      }
+      session.link = link;
+      session.kernelDropped = 0;
+      session.former.add(former);
+      setTimeout(() => {
+        if (session.former.delete(former)) this.#close(former);
+      }, FORMER_PORT_MS).unref();
+      this.#events.rebound(session);
+    } catch (error) {
+      this.#tell(session, error);
+    }
+  }
+
+  /** Ends a session. It takes no more datagrams. Its socket closes when its last datagram has left. */
+  end(session: Session, reason: EndReason): void {
+    if (session.endReason !== undefined) return;
+    session.endReason = reason;
+    clearTimeout(session.rebinding);
+    this.table.remove(session);
+    this.#ending.add(session);
+    this.settled(session);
+  }
+
+  /** A datagram of the session was sent or given up. If it was the last one of an ended session, closes its sockets. */
+  settled(session: Session): void {
+    if (session.endReason === undefined || session.waiting > 0) return;
+    if (session.link === undefined || !this.#ending.delete(session)) return;
+    this.#finish(session);
+  }
+
+  #finish(session: Session): void {
+    this.#events.ended(session);
+    const links = [...(session.link === undefined ? [] : [session.link]), ...session.former];
+    session.link = undefined;
+    session.former.clear();
+    for (const link of links) this.#close(link);
+  }
+
+  #close(link: SessionSocket): void {
+    const closed = link.close().finally(() => {
+      this.#closing.delete(closed);
+    });
+    this.#formerDrops += link.kernelDropped ?? 0;
+    if (link.kernelDropsAreLowerBound) this.#formerDropsAreLowerBound = true;
+    this.#closing.add(closed);
+  }
+
+  /** The sockets of all sessions. */
+  *links(): Generator<SessionSocket> {
+    for (const sessions of [this.table, this.#ending]) {
+      for (const { link, former } of sessions) {
+        if (link !== undefined) yield link;
+        yield* former;
+      }
+    }
+  }
+
+  /**
+   * Datagrams that the kernel dropped on the sockets of sessions.
+   *
+   * @param sinceMs asks only the sockets of sessions that were used since then. A socket without traffic drops nothing.
+   */
+  kernelDropped(sinceMs = -Infinity): { readonly count: number; readonly isLowerBound: boolean } {
+    let count = this.#formerDrops;
+    let isLowerBound = this.#formerDropsAreLowerBound;
+    for (const session of this.table.latest()) {
+      if (session.usedMs >= sinceMs) session.kernelDropped = session.link?.kernelDropped ?? session.kernelDropped;
+      count += session.kernelDropped;
+      if (session.link?.kernelDropsAreLowerBound === true) isLowerBound = true;
+    }
+    return { count, isLowerBound };
+  }
+
+  /** Ends all sessions and waits until their sockets are closed. Datagrams that still wait are not sent. */
+  async close(reason: EndReason): Promise<void> {
+    for (const session of [...this.table]) this.end(session, reason);
+    for (const session of [...this.#ending]) {
+      await session.opening;
+      // Closing a socket gives up the datagrams that the kernel has no room for.
+      await session.link?.close();
+      if (session.waiting > 0) await nextRound();
+      if (this.#ending.delete(session)) this.#finish(session);
+    }
+    await Promise.all(this.#closing);
+  }
+}
