@@ -76,7 +76,7 @@ async function ask(address: string, ...payloads: readonly string[]): Promise<voi
 }
 
 const linesOf = ({ stdout }: InProcessOutcome, type: string): Line[] =>
-  jsonLines(stdout).filter((line) => line.type === type) as Line[];
+  jsonLines(stdout).filter((line) => line.type === type);
 
 const NOTHING_LOST = {
   loss: 0,

@@ -132,7 +132,7 @@ const CTRL_C = '\x03';
 const LISTENING = 'udpcat: listening on ';
 
 /** Whether a line starts a server, alone or as the first or last command of a pipeline. */
-const SERVES = /(?:^|\| )(?:npx )?udpcat (?:serve|echo)\b/;
+const SERVES = /(?:^|\| )(?:npx )?udpcat (?:serve|echo|relay)\b/;
 
 /** A command of a session, and the lines that the terminal shows of it. */
 interface Step {
