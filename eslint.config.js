@@ -2,6 +2,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+const oneSeed = 'test/support/property.ts has fc with the seed of all tests, and holds() with the number of runs.';
 const noProcess = 'Only bin/ touches the process: take what you need from the context.';
 
 export default defineConfig(
@@ -53,7 +54,13 @@ export default defineConfig(
       '@typescript-eslint/no-non-null-assertion': 'off',
       // Test doubles of asynchronous interfaces often await nothing.
       '@typescript-eslint/require-await': 'off',
+      'no-restricted-imports': ['error', { name: 'fast-check', message: oneSeed }],
+      'no-restricted-properties': ['error', { object: 'fc', property: 'assert', message: oneSeed }],
     },
+  },
+  {
+    files: ['test/support/property.ts'],
+    rules: { 'no-restricted-imports': 'off', 'no-restricted-properties': 'off' },
   },
   {
     files: ['**/*.{js,mjs,cjs}'],

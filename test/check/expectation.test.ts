@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { expectContains, expectExact, expectRegex, expectSize } from '../../src/check/expectation.js';
 import { EncodingError, ENCODINGS } from '../../src/text/encoding.js';
-import { holds, payloads } from '../support/property.js';
+import { fc, holds, payloads } from '../support/property.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 const hexOf = (data: Uint8Array): string => Buffer.from(data).toString('hex');

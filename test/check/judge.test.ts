@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { Expectation } from '../../src/check/expectation.js';
 import { Judge, type Verdict } from '../../src/check/judge.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const says = (wanted: string, problem: string): Expectation => ({
   mismatch: (data) => (Buffer.from(data).toString().includes(wanted) ? undefined : problem),

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { lossOf } from '../../src/check/loss.js';
 import { percentOf } from '../../src/check/percent.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 describe('the largest loss', () => {
   test('of whole percents is exact, in spite of floating-point numbers', () => {

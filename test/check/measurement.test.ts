@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { expectContains } from '../../src/check/expectation.js';
 import { Judge } from '../../src/check/judge.js';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import type { Datagram } from '../../src/net/index.js';
 import { Measurement } from '../../src/check/measurement.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const SIZE = 32;
 const REMOTE = { address: '127.0.0.1', port: 7 };

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { RoundTrips } from '../../src/check/round-trips.js';
-import { holdsAsync } from '../support/property.js';
+import { fc, holdsAsync } from '../support/property.js';
 
 async function of(times: readonly number[]): Promise<RoundTrips> {
   const roundTrips = new RoundTrips();

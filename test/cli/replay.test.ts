@@ -1,11 +1,10 @@
 import { createWriteStream, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { formatEndpoint } from '../../src/net/index.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { startCapture, testCapturing } from '../support/capturing.js';
-import { payloads } from '../support/property.js';
+import { fc, payloads } from '../support/property.js';
 import { at, conversation, readRecording, temporaryRecordings } from '../support/recordings.js';
 import { jsonLines } from '../support/service.js';
 import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';

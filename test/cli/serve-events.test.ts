@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { testWithLinuxEngine } from '../support/engines.js';
 import { jsonLines, sendAll } from '../support/service.js';
 import { type Family, hostAndPort, silentServer } from '../support/sockets.js';
 import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
+import { fc } from '../support/property.js';
 
 const testWithShell = testNeeding('shell');
 

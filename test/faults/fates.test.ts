@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { Fate } from '../../src/faults/fault.js';
 import { Fates } from '../../src/faults/fates.js';
 import { directedSeed } from '../../src/faults/random.js';
 import { FAULTS, type FaultSettings } from '../../src/faults/table.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const COUNT = 100_000;
 

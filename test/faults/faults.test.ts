@@ -1,12 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { MAX_WAITING } from '../../src/timing/delay-line.js';
 import type { FaultSettings } from '../../src/faults/table.js';
 import { Faults } from '../../src/faults/faults.js';
 import { Line } from '../../src/faults/line.js';
 import type { Blackhole } from '../../src/faults/blackhole.js';
 import type { Outgoing } from '../../src/net/index.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const response = (data: string | Uint8Array, port = 5000): Outgoing => ({
   data: Uint8Array.from(Buffer.from(data as string)),

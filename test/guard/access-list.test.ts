@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { AccessList, type Cidr, parseCidr } from '../../src/guard/access-list.js';
 import { canonicalAddress } from '../../src/net/address/literal.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const admits = (address: string, allow: readonly string[], deny: readonly string[] = []): boolean =>
   new AccessList(

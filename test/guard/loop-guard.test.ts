@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { LoopGuard } from '../../src/guard/loop-guard.js';
 import type { Datagram } from '../../src/net/index.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const datagram = (data: string, port = 5000, address = '192.0.2.1'): Datagram => ({
   data: Buffer.from(data),

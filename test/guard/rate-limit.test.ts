@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { RateLimit } from '../../src/guard/rate-limit.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const peer = { address: '192.0.2.1', port: 5000 };
 

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { Recent } from '../../src/guard/recent.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 test('a key that was used within the time is known, and one that was not for twice the time is new', () => {
   holds(

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { createCutter, type Frame, MAX_PIECE_BYTES } from '../../src/input/framing.js';
-import { holds, payloads } from '../support/property.js';
+import { fc, holds, payloads } from '../support/property.js';
 
 /** Cuts a stream that arrives in these chunks. Returns the pieces, and the failure if there was one. */
 function cut(frame: Frame, chunks: readonly Uint8Array[]): { pieces: string[]; failure: string | undefined } {

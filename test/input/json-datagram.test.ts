@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { EncodingError } from '../../src/text/encoding.js';
 import { decodeJsonLine } from '../../src/input/json-datagram.js';
 import { readMessages } from '../../src/input/message-stream.js';
 import type { Datagram } from '../../src/net/index.js';
 import { formatDatagram } from '../support/json-lines.js';
-import { holds, holdsAsync, payloads, textPayloads } from '../support/property.js';
+import { fc, holds, holdsAsync, payloads, textPayloads } from '../support/property.js';
 
 const BOUND = { address: '::1', port: 8000 };
 

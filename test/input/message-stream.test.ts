@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { MAX_PIECE_BYTES } from '../../src/input/framing.js';
 import { readMessages, StreamError, type StreamFormat } from '../../src/input/message-stream.js';
-import { holdsAsync, payloads } from '../support/property.js';
+import { fc, holdsAsync, payloads } from '../support/property.js';
 
 interface Delivered {
   readonly messages: string[];

@@ -1,9 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { generatePayload, HEADER_BYTES } from '../../src/input/payload.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const runs = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 const sequences = fc.integer({ min: 0, max: 2 ** 48 - 1 });

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { ListedRounds } from '../../src/input/rounds.js';
-import { holds, payloads } from '../support/property.js';
+import { fc, holds, payloads } from '../support/property.js';
 
 test('rounds go over their messages again and again, from wherever they are taken', () => {
   const lists = fc.array(payloads, { minLength: 1, maxLength: 5 });

@@ -2,12 +2,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { type Outgoing, type Payload, type SendFailure } from '../../src/net/index.js';
 import { describeEngines } from '../support/engines.js';
 import { bundledNet } from '../support/module-in-network.js';
 import { datagramError, text } from '../support/net.js';
-import { holdsAsync } from '../support/property.js';
+import { fc, holdsAsync } from '../support/property.js';
 
 /** Fills a buffer of 16 bytes with the numbers 0 to 15. */
 function sixteen<Kind extends ArrayBufferLike>(buffer: Kind): Kind {

@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { Datagram, Overflow, Run } from '../../src/net/index.js';
 import { ReceiveQueue } from '../../src/net/receive-queue.js';
+import { fc, holdsAsync } from '../support/property.js';
 
 const datagram = (nth: number): Datagram => ({
   data: Buffer.from(String(nth)),
@@ -195,7 +195,7 @@ describe('a receive queue', () => {
       { maxLength: 40 },
     );
     const policies = fc.constantFrom('drop-newest' as const, 'drop-oldest' as const);
-    await fc.assert(
+    await holdsAsync(
       fc.asyncProperty(fc.integer({ min: 1, max: 5 }), policies, steps, async (capacity, overflow, sequence) => {
         const { queue, drops } = queueOf(capacity, overflow);
         let model: number[] = [];
@@ -219,7 +219,6 @@ describe('a receive queue', () => {
         expect(taken + queue.length + queue.dropped).toBe(pushed);
         expect(drops.reduce((sum, count) => sum + count, 0)).toBe(queue.dropped);
       }),
-      { numRuns: 1000 },
     );
   });
 });
@@ -248,7 +247,7 @@ describe('a receive queue that holds runs', () => {
   test.each(['drop-newest', 'drop-oldest'] as const)(
     'gives and drops what a queue of datagrams would, by the policy %s',
     async (overflow) => {
-      await fc.assert(
+      await holdsAsync(
         fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.array(step, { maxLength: 20 }), async (capacity, steps) => {
           const { queue } = queueOf(capacity, overflow);
           const { queue: plain } = queueOf(capacity, overflow);
@@ -279,7 +278,7 @@ describe('a receive queue that holds runs', () => {
             expect([queue.length, queue.room, queue.dropped]).toEqual([plain.length, plain.room, plain.dropped]);
           }
         }),
-        { numRuns: 300 },
+        { runs: 300 },
       );
     },
   );

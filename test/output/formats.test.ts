@@ -3,14 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { Datagram } from '../../src/net/index.js';
 import { ChunkBuilder } from '../../src/output/chunk-builder.js';
 import type { FormatOptions } from '../../src/output/formats/format.js';
 import { createFormat, type FormatName, FORMAT_NAMES } from '../../src/output/formats/table.js';
 import { createPalette } from '../../src/output/palette.js';
 import { testWith } from '../support/peers.js';
-import { holds, payloads } from '../support/property.js';
+import { fc, holds, payloads } from '../support/property.js';
 
 const palette = await createPalette(false);
 const bound = { address: '::', port: 8000 };

@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { Datagram } from '../../src/net/index.js';
 import { ChunkBuilder } from '../../src/output/chunk-builder.js';
 import { JsonDatagrams } from '../../src/output/json-datagrams.js';
 import { formatEvent, payloadFields } from '../../src/output/json-lines.js';
 import { formatDatagram } from '../support/json-lines.js';
-import { holds, payloads, textPayloads } from '../support/property.js';
+import { fc, holds, payloads, textPayloads } from '../support/property.js';
 
 const bound = { address: '::', port: 8000 };
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import {
   ArgumentError,
   optional,
@@ -11,7 +10,7 @@ import {
   required,
   secret,
 } from '../../src/probes/arguments.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const TABLE = {
   name: required('a name', readText, 'example'),

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import {
   decodeInteger,
   decodeObjectIdentifier,
@@ -16,7 +15,7 @@ import {
 } from '../../src/probes/ber.js';
 import { ByteReader } from '../../src/probes/byte-reader.js';
 import { MalformedReply } from '../../src/probes/probe.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 import { hex } from './fixtures/fixture.js';
 
 const reader = (text: string): ByteReader => new ByteReader(hex(text));

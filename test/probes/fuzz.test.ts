@@ -1,19 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { PROBES } from '../../src/probes/table.js';
 import { splitName } from '../../src/probes/session.js';
 import { FIXTURES } from './fixtures/index.js';
 import { cpuTimeMs } from '../support/cpu-time.js';
-import { HANG_MS } from '../support/limits.js';
 import { mutate, mutations } from '../support/mutations.js';
 import { startExchange, startProbe } from './session.js';
+import { fc, holds } from '../support/property.js';
 
-/** Number of runs of each property. `npm run fuzz` sets a larger one. */
-const RUNS = Number(process.env.UDPCAT_FUZZ_RUNS ?? 500);
+const RUNS = 500;
 /** Most processor time of one judgement, in milliseconds. A judgement that takes more counts as hanging. */
 const MOST_MS = 2000;
-/** Time limit that ends a test that hangs. It grows with the number of runs. */
-const TIMEOUT_MS = HANG_MS + RUNS * 200;
 
 /**
  * The part of a reply that depends on its request: from the first to the last byte that differs between two requests.
@@ -39,39 +35,31 @@ describe.each(FIXTURES)('the probe $probe', (fixture) => {
     expect(finding.says?.slice(splitName(fixture.probe)[0].length + 2)).toMatch(fixture.says);
   });
 
-  test(
-    'judges whatever a hostile service makes of it, at once and without a crash',
-    async () => {
-      const { replies, judge } = await startExchange(fixture);
-      const data = fc.tuple(fc.nat(replies.length - 1), mutations);
-      fc.assert(
-        fc.property(data, ([which, changes]) => {
-          const startMs = cpuTimeMs();
-          const finding = judge(mutate(replies[which]!, changes));
-          expect(finding.says).toEqual(expect.any(String));
-          expect(cpuTimeMs() - startMs).toBeLessThan(MOST_MS);
-        }),
-        { numRuns: RUNS },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  test('judges whatever a hostile service makes of it, at once and without a crash', async () => {
+    const { replies, judge } = await startExchange(fixture);
+    const data = fc.tuple(fc.nat(replies.length - 1), mutations);
+    holds(
+      fc.property(data, ([which, changes]) => {
+        const startMs = cpuTimeMs();
+        const finding = judge(mutate(replies[which]!, changes));
+        expect(finding.says).toEqual(expect.any(String));
+        expect(cpuTimeMs() - startMs).toBeLessThan(MOST_MS);
+      }),
+      { runs: RUNS },
+    );
+  });
 
-  test(
-    'judges any bytes, and takes none of them for its reply',
-    async () => {
-      const { judge } = await startProbe(fixture.probe);
-      const bytes = fc.uint8Array({ maxLength: 2000, size: 'max' });
-      fc.assert(
-        fc.property(bytes, (data) => {
-          if (fixture.tied) expect(judge(data).outcome).not.toBe('match');
-          else judge(data);
-        }),
-        { numRuns: RUNS },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  test('judges any bytes, and takes none of them for its reply', async () => {
+    const { judge } = await startProbe(fixture.probe);
+    const bytes = fc.uint8Array({ maxLength: 2000, size: 'max' });
+    holds(
+      fc.property(bytes, (data) => {
+        if (fixture.tied) expect(judge(data).outcome).not.toBe('match');
+        else judge(data);
+      }),
+      { runs: RUNS },
+    );
+  });
 
   test('does not take its own request, sent back, for a reply', async () => {
     const { request, judge } = await startProbe(fixture.probe);
@@ -79,22 +67,18 @@ describe.each(FIXTURES)('the probe $probe', (fixture) => {
   });
 
   if (!fixture.tied) return;
-  test(
-    'never takes the reply to another request',
-    async () => {
-      const { replies: own, judge } = await startExchange(fixture);
-      let other = await startExchange(fixture);
-      while (other.replies.at(-1)!.equals(own.at(-1)!)) other = await startExchange(fixture);
-      fc.assert(
-        fc.property(fc.nat(other.replies.length - 1), fc.option(mutations), (which, changes) => {
-          const reply = changes === null ? other.replies[which]! : mutate(other.replies[which]!, changes);
-          // A random change can hit the right id by chance, if the id is short.
-          fc.pre(!reply.includes(difference(own[which]!, other.replies[which]!)));
-          expect(judge(reply).outcome).not.toBe('match');
-        }),
-        { numRuns: RUNS },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  test('never takes the reply to another request', async () => {
+    const { replies: own, judge } = await startExchange(fixture);
+    let other = await startExchange(fixture);
+    while (other.replies.at(-1)!.equals(own.at(-1)!)) other = await startExchange(fixture);
+    holds(
+      fc.property(fc.nat(other.replies.length - 1), fc.option(mutations), (which, changes) => {
+        const reply = changes === null ? other.replies[which]! : mutate(other.replies[which]!, changes);
+        // A random change can hit the right id by chance, if the id is short.
+        fc.pre(!reply.includes(difference(own[which]!, other.replies[which]!)));
+        expect(judge(reply).outcome).not.toBe('match');
+      }),
+      { runs: RUNS },
+    );
+  });
 });

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
-import { holdsAsync } from '../support/property.js';
+import { fc, holdsAsync } from '../support/property.js';
 import { udpcat, untimed } from '../support/udpcat.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { signedReply } from './fixtures/radius.js';

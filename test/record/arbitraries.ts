@@ -1,9 +1,8 @@
 /** Datagrams to be recorded. */
 import { SocketAddress } from 'node:net';
-import fc from 'fast-check';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { type Family, MAX_PAYLOAD_BYTES } from '../../src/net/index.js';
-import { payloads, textPayloads } from '../support/property.js';
+import { fc, payloads, textPayloads } from '../support/property.js';
 
 const ports = fc.integer({ min: 0, max: 65_535 });
 

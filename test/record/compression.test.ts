@@ -1,12 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import * as zlib from 'node:zlib';
-import fc from 'fast-check';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { readCapture } from '../../src/record/reader.js';
 import { SkipTally } from '../../src/record/skip-tally.js';
 import { filter } from '../support/capturing.js';
 import { testWith } from '../support/peers.js';
-import { holdsAsync } from '../support/property.js';
+import { fc, holdsAsync } from '../support/property.js';
 import { datagrams } from './arbitraries.js';
 import { comparable, jsonlRecord, pcapRecord, readAll } from './files.js';
 

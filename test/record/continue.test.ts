@@ -2,10 +2,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { loadFormat } from '../../src/record/formats/table.js';
 import { ForeignFileError } from '../../src/record/record-error.js';
-import { holdsAsync, payloads } from '../support/property.js';
+import { fc, holdsAsync, payloads } from '../support/property.js';
 import { FORMATS, hex, oneFile, payloadsIn, record, recordBytes } from './recorded.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-continue-'));

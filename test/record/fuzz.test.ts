@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { cpuTimeMs } from '../support/cpu-time.js';
-import { HANG_MS } from '../support/limits.js';
 import { mutate, mutations } from '../support/mutations.js';
 import {
   Blocks,
@@ -19,13 +17,11 @@ import {
   type PcapOptions,
   udp,
 } from './files.js';
+import { fc, holdsAsync } from '../support/property.js';
 
-/** Number of runs of each property. `npm run fuzz` sets a larger one. */
-const RUNS = Number(process.env.UDPCAT_FUZZ_RUNS ?? 500);
+const RUNS = 500;
 /** Most processor time for a file, in milliseconds. A reader that takes more counts as hanging. */
 const MOST_MS = 2000;
-/** Time limit that ends a test that hangs. It grows with the number of runs. */
-const TIMEOUT_MS = HANG_MS + RUNS * 200;
 
 const datagrams = [4, 6].map((family) => ({
   timeMs: 1_800_000_000_000.5,
@@ -106,50 +102,36 @@ describe.each(FILES)('a recording: %s', (_name, file) => {
     expect(datagrams.length).toBeGreaterThan(1);
   });
 
-  test(
-    'is read to its end or to one clear error after any mutation',
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(mutations, fc.constantFrom(1, 17, 100_000), (changes, chunkBytes) =>
-          readHostile(mutate(file, changes), chunkBytes),
-        ),
-        { numRuns: RUNS },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  test('is read to its end or to one clear error after any mutation', async () => {
+    await holdsAsync(
+      fc.asyncProperty(mutations, fc.constantFrom(1, 17, 100_000), (changes, chunkBytes) =>
+        readHostile(mutate(file, changes), chunkBytes),
+      ),
+      { runs: RUNS },
+    );
+  });
 
-  test(
-    'is read with any number in any field',
-    async () => {
-      const field = fc.constantFrom(0, 1, 3, 4, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffc, 0xffff_ffff);
-      await fc.assert(
-        fc.asyncProperty(fc.nat(file.length - 4), field, fc.boolean(), (at, value, littleEndian) => {
-          const copy = Buffer.from(file);
-          if (littleEndian) copy.writeUInt32LE(value, at);
-          else copy.writeUInt32BE(value, at);
-          return readHostile(copy);
-        }),
-        { numRuns: RUNS },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  test('is read with any number in any field', async () => {
+    const field = fc.constantFrom(0, 1, 3, 4, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffc, 0xffff_ffff);
+    await holdsAsync(
+      fc.asyncProperty(fc.nat(file.length - 4), field, fc.boolean(), (at, value, littleEndian) => {
+        const copy = Buffer.from(file);
+        if (littleEndian) copy.writeUInt32LE(value, at);
+        else copy.writeUInt32BE(value, at);
+        return readHostile(copy);
+      }),
+      { runs: RUNS },
+    );
+  });
 
-  test(
-    'is read with any bytes behind its beginning',
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.integer({ min: 0, max: 48 }),
-          fc.uint8Array({ maxLength: 500, size: 'max' }),
-          (keep, rest) => readHostile(Buffer.concat([file.subarray(0, keep), rest])),
-        ),
-        { numRuns: RUNS },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  test('is read with any bytes behind its beginning', async () => {
+    await holdsAsync(
+      fc.asyncProperty(fc.integer({ min: 0, max: 48 }), fc.uint8Array({ maxLength: 500, size: 'max' }), (keep, rest) =>
+        readHostile(Buffer.concat([file.subarray(0, keep), rest])),
+      ),
+      { runs: RUNS },
+    );
+  });
 });
 
 /** First bytes of packets, in hex. Random bytes follow them. */
@@ -171,26 +153,22 @@ const STARTS = [
   '02000000 0800',
 ].map((text) => text.replaceAll(' ', ''));
 
-test(
-  'a packet of any bytes, of any link type, is a datagram or counted',
-  async () => {
-    const linkTypes = fc.constantFrom(...LINK_TYPES);
-    const starts = fc.constantFrom(...STARTS);
-    await fc.assert(
-      fc.asyncProperty(
-        linkTypes,
-        starts,
-        fc.uint8Array({ maxLength: 200, size: 'max' }),
-        async (linkType, start, rest) => {
-          const packet = Buffer.concat([Buffer.from(start, 'hex'), rest]);
-          const { datagrams, error, skipped } = await readAll(pcap([packet], { linkType }));
-          expect(error).toBeUndefined();
-          const counted = Object.values(skipped).reduce((sum, count) => sum + count, 0);
-          expect(datagrams.length + counted).toBe(1);
-        },
-      ),
-      { numRuns: RUNS },
-    );
-  },
-  TIMEOUT_MS,
-);
+test('a packet of any bytes, of any link type, is a datagram or counted', async () => {
+  const linkTypes = fc.constantFrom(...LINK_TYPES);
+  const starts = fc.constantFrom(...STARTS);
+  await holdsAsync(
+    fc.asyncProperty(
+      linkTypes,
+      starts,
+      fc.uint8Array({ maxLength: 200, size: 'max' }),
+      async (linkType, start, rest) => {
+        const packet = Buffer.concat([Buffer.from(start, 'hex'), rest]);
+        const { datagrams, error, skipped } = await readAll(pcap([packet], { linkType }));
+        expect(error).toBeUndefined();
+        const counted = Object.values(skipped).reduce((sum, count) => sum + count, 0);
+        expect(datagrams.length + counted).toBe(1);
+      },
+    ),
+    { runs: RUNS },
+  );
+});

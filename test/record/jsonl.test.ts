@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import { holdsAsync } from '../support/property.js';
+import { fc, holdsAsync } from '../support/property.js';
 import { datagrams } from './arbitraries.js';
 import { comparable, jsonlRecord, readAll } from './files.js';
 

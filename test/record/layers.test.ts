@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import { holdsAsync } from '../support/property.js';
+import { fc, holdsAsync } from '../support/property.js';
 import { ethernet, ipv4, ipv6, type MadePacket, payloadsOf, pcapFile, readAll, tag, udp } from './files.js';
 import { ENCAPSULATIONS } from './encapsulations.js';
 import { bytes, gre, ieee8023, mpls, nested, pppoe, snap } from './nesting.js';

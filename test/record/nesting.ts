@@ -1,6 +1,6 @@
 /** Makes headers around packets, and generates random nestings of them. */
-import fc from 'fast-check';
 import { ethernet, extension, fragmentHeader, ipv4, ipv6, tag, udp } from './files.js';
+import { fc } from '../support/property.js';
 
 /** Joins bytes written in hex and further bytes. */
 export const bytes = (text: string, ...rest: readonly Uint8Array[]): Buffer =>

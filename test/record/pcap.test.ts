@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { checksumOf } from '../../src/record/packets/checksum.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
-import { holds, holdsAsync } from '../support/property.js';
+import { fc, holds, holdsAsync } from '../support/property.js';
 import { sumOf } from '../support/sums.js';
 import { datagrams } from './arbitraries.js';
 import { comparable, ipv4, payloadsOf, pcapFile, pcapRecord, readAll, udp } from './files.js';

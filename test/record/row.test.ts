@@ -11,11 +11,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { loadFormat, type RecordFormatName } from '../../src/record/formats/table.js';
 import { FileRow } from '../../src/record/record-files.js';
 import type { Rotation } from '../../src/record/row.js';
-import { payloads } from '../support/property.js';
+import { fc, holdsAsync, payloads } from '../support/property.js';
 import { FORMATS, hex, payloadsIn, record, recordBytes } from './recorded.js';
 
 const top = mkdtempSync(join(tmpdir(), 'udpcat-row-'));
@@ -46,9 +45,9 @@ async function row(name: RecordFormatName, rotation: Rotation): Promise<FileRow>
 
 const SLOW_MS = 300_000;
 
-/** Number of runs. A run makes many files and is slow, so it is smaller than for other properties. */
+/** Each run makes many files and is slow, so there are fewer than for other properties. */
 const holds = <Values extends readonly unknown[]>(property: fc.IAsyncProperty<Values>): Promise<void> =>
-  fc.assert(property as fc.IAsyncProperty<unknown>, { numRuns: 100 });
+  holdsAsync(property, { runs: 100 });
 
 /** Reads the payloads of each file, in the order of the names. */
 async function files(): Promise<string[][]> {

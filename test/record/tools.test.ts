@@ -2,7 +2,6 @@ import { describe, expect } from '@jest/globals';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
 import { filter, startCapture, testCapturing } from '../support/capturing.js';
@@ -12,6 +11,7 @@ import { silentServer } from '../support/sockets.js';
 import { commandLine, quote } from '../support/udpcat.js';
 import { datagrams } from './arbitraries.js';
 import { comparable, pcapRecord, readAll } from './files.js';
+import { fc, holds, holdsAsync } from '../support/property.js';
 
 const written = (all: readonly CapturedDatagram[]): Buffer => Buffer.concat([pcapHeader(), ...all.map(pcapRecord)]);
 
@@ -38,7 +38,7 @@ describe('a pcap file as written', () => {
   ];
 
   testWith('tshark', 'is read by tshark with the same ends, lengths and times, and good checksums', () => {
-    fc.assert(
+    holds(
       fc.property(many, (all) => {
         const lines = filter('tshark', args, written(all)).stdout.trimEnd().split('\n');
         const rows = lines.map((line) => {
@@ -63,12 +63,12 @@ describe('a pcap file as written', () => {
           expect(Math.abs(Number(seconds) * 1000 + Number(nanoseconds) / 1e6 - timeMs)).toBeLessThan(0.0005);
         }
       }),
-      { numRuns: 3, endOnFailure: true },
+      { runs: 3, shrinks: false },
     );
   });
 
   testWith('tcpdump', 'is read by tcpdump without a complaint', () => {
-    fc.assert(
+    holds(
       fc.property(many, (all) => {
         const { stdout, stderr } = filter('tcpdump', ['-r', '-', '-n', '-vv', '-tt', '--nano'], written(all));
         expect(stderr).toBe('reading from file -, link-type RAW (Raw IP), snapshot length 262144\n');
@@ -76,12 +76,12 @@ describe('a pcap file as written', () => {
         expect(stdout.match(/^\d+\.\d{9} IP/gm)).toHaveLength(all.length);
         expect(stdout).not.toMatch(/bad (udp )?cksum|truncated-ip|\[\|ip|\[\|udp|bad-len|bad-hlen/);
       }),
-      { numRuns: 3, endOnFailure: true },
+      { runs: 3, shrinks: false },
     );
   });
 
   testWith('editcap', 'is the same after editcap made it pcapng, or pcap of microseconds', async () => {
-    await fc.assert(
+    await holdsAsync(
       fc.asyncProperty(many, async (all) => {
         for (const [format, mostMs] of [
           ['pcapng', 0.001],
@@ -101,7 +101,7 @@ describe('a pcap file as written', () => {
           }
         }
       }),
-      { numRuns: 3, endOnFailure: true },
+      { runs: 3, shrinks: false },
     );
   });
 });

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { LineTaker } from '../../src/responders/line-taker.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 function take(chunks: readonly Uint8Array[]): string[] {
   const lines: string[] = [];

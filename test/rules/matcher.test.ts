@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { parseCidr } from '../../src/guard/access-list.js';
 import { EncodingError } from '../../src/text/encoding.js';
 import {
@@ -13,7 +12,7 @@ import {
   matchSize,
 } from '../../src/rules/matcher.js';
 import { RuleRequest } from '../../src/rules/rule-request.js';
-import { holds, holdsAsync, payloads } from '../support/property.js';
+import { fc, holds, holdsAsync, payloads } from '../support/property.js';
 
 const requestOf = (data: Uint8Array | string, address = '192.0.2.7'): RuleRequest =>
   new RuleRequest({ data: Buffer.from(data as string), remote: { address, port: 1 }, local: undefined, timeMs: 0 });

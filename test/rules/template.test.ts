@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { EncodingError } from '../../src/text/encoding.js';
 import { matchRegex } from '../../src/rules/matcher.js';
 import { RuleRequest } from '../../src/rules/rule-request.js';
 import { parseTemplate } from '../../src/rules/template.js';
-import { holds, payloads } from '../support/property.js';
+import { fc, holds, payloads } from '../support/property.js';
 
 const remote = { address: '192.0.2.7', port: 4000 };
 const requestOf = (data: Uint8Array): RuleRequest =>

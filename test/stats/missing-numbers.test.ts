@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { MissingNumbers } from '../../src/stats/missing-numbers.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 /** Steps of a series: a gap of some numbers, one number that came, and the removal of any number. */
 const steps = fc.array(

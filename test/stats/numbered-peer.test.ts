@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { NumberedPeer } from '../../src/stats/numbered-peer.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const RUN = 0x0102_0304_0506;
 const NONE = { lost: 0, duplicated: 0, reordered: 0, corrupted: 0 };

@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import type { Datagram, Endpoint } from '../../src/net/index.js';
 import { MAX_PEERS, PeerTable } from '../../src/stats/peers.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const START_MS = Date.UTC(2026, 10, 22, 8);
 

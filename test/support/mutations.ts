@@ -1,5 +1,5 @@
 /** Changes genuine bytes like a hostile sender. */
-import fc from 'fast-check';
+import { fc } from './property.js';
 
 /** One change of bytes. Positions and lengths are fractions of the whole, from 0 to 1. */
 export interface Mutation {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { decode, type Encoding, EncodingError, ENCODINGS } from '../../src/text/encoding.js';
-import { holds, payloads } from '../support/property.js';
+import { fc, holds, payloads } from '../support/property.js';
 
 /** Decodes text. Returns the bytes in hex. */
 function decoded(written: string, encoding: Encoding): string {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { decode } from '../../src/text/encoding.js';
 import { escapeJson, escapePayload, escapeText } from '../../src/text/escape.js';
-import { holds, payloads, textPayloads } from '../support/property.js';
+import { fc, holds, payloads, textPayloads } from '../support/property.js';
 
 /** Characters that control a terminal or change the direction of writing. */
 // eslint-disable-next-line no-control-regex -- the tests look for control characters

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { fold } from '../../src/text/fold.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 test('a line that fits stays whole', () => {
   expect(fold('3 received, 2 sent', 18)).toEqual(['3 received, 2 sent']);

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { formatBits, formatBytes, formatCount, formatRate } from '../../src/text/quantity.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 describe('a count', () => {
   test('has its digits in groups of three, and is the same number', () => {

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { formatDuration, formatTime, formatLongDuration } from '../../src/text/time.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const YEAR_2250_MS = Date.UTC(2250);
 

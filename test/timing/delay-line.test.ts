@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { DelayLine, MAX_HELD_BACK_MS, MAX_WAITING, MAX_WAITING_BYTES } from '../../src/timing/delay-line.js';
 import type { Outgoing } from '../../src/net/index.js';
-import { holdsAsync } from '../support/property.js';
+import { fc, holdsAsync } from '../support/property.js';
 
 const answer = (data: string | Uint8Array, port = 5000): Outgoing => ({
   data: Buffer.from(data as string),

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { Schedule } from '../../src/timing/schedule.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 const rate = (perSecond: number, startMs = 0): Schedule => new Schedule({ kind: 'rate', perSecond }, startMs);
 

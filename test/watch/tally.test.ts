@@ -1,7 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from '@jest/globals';
 import { Tally } from '../../src/watch/tally.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 describe('a tally of round-trip times', () => {
   test('has no summary without any', () => {

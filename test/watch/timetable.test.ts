@@ -1,7 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from '@jest/globals';
 import { Timetable } from '../../src/watch/timetable.js';
-import { holds } from '../support/property.js';
+import { fc, holds } from '../support/property.js';
 
 describe('a timetable', () => {
   test('has a moment each interval, however late each check begins', () => {

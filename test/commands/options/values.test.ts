@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import * as check from '../../../src/check/expectation.js';
 import * as socket from '../../../src/commands/options/socket.js';
 import { parseReplies } from '../../../src/commands/options/send.js';
@@ -16,7 +15,7 @@ import * as duration from '../../../src/text/duration.js';
 import * as number from '../../../src/text/number.js';
 import * as size from '../../../src/text/size.js';
 import { oneOf, parseText } from '../../../src/text/value.js';
-import { holds } from '../../support/property.js';
+import { fc, holds } from '../../support/property.js';
 
 /** What each of these texts is read as, and which are refused. */
 function reads<Value>(

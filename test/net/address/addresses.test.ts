@@ -1,6 +1,5 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { checkDestination, checkFamily } from '../../../src/net/address/address.js';
 import { isBroadcast, isMulticast } from '../../../src/net/address/endpoint.js';
 import { canonicalAddress } from '../../../src/net/address/literal.js';
@@ -16,10 +15,10 @@ import {
   sameEndpoint,
 } from '../../../src/net/index.js';
 import { resolveAddress } from '../../../src/net/address/resolve.js';
+import { fc, holds } from '../../support/property.js';
 
 /** The name of an interface of this host. */
 const ZONE = Object.keys(networkInterfaces())[0]!;
-const RUNS = { numRuns: 1000 };
 
 const any: Host = { kind: 'any' };
 const loopback: Host = { kind: 'loopback' };
@@ -213,16 +212,15 @@ const hexIpv6 = groups.map((all) => all.map((group) => group.toString(16)).join(
 
 describe('the properties of addresses', () => {
   test('what was formatted is parsed as what it was', () => {
-    fc.assert(
+    holds(
       fc.property(addresses, (address) => {
         expect(parseAddress(formatAddress(address))).toEqual(address);
       }),
-      RUNS,
     );
   });
 
   test('a link-local address keeps its zone through format and parse', () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.integer({ min: 0, max: 0xffff }),
         fc.constantFrom('fe80', 'febf', 'ff02', 'ff11'),
@@ -233,39 +231,35 @@ describe('the properties of addresses', () => {
           expect(parseAddress(formatEndpoint({ address, port }))).toEqual({ host: literal(address), port });
         },
       ),
-      RUNS,
     );
   });
 
   test('the canonical form of a canonical form is itself', () => {
-    fc.assert(
+    holds(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6(), hexIpv6), (text) => {
         const once = canonicalAddress(withZone(text));
         expect(canonicalAddress(once)).toBe(once);
       }),
-      RUNS,
     );
   });
 
   test('two writings of one IPv6 address are one peer', () => {
-    fc.assert(
+    holds(
       fc.property(hexIpv6, fc.boolean(), ports, (ipv6, upperCase, port) => {
         const one = canonicalAddress(withZone(ipv6));
         const other = canonicalAddress(withZone(rewritten(ipv6, upperCase)));
         expect(sameEndpoint({ address: one, port }, { address: other, port })).toBe(true);
       }),
-      RUNS,
     );
   });
 
   test('an IPv4-mapped address is the IPv4 address, in either writing', () => {
-    fc.assert(
+    holds(
       fc.property(fc.ipV4(), (ipv4) => {
         const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map(Number);
         const hex = `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
         expect([canonicalAddress(`::ffff:${ipv4}`), canonicalAddress(`::FFFF:${hex}`)]).toEqual([ipv4, ipv4]);
       }),
-      RUNS,
     );
   });
 
@@ -295,7 +289,7 @@ describe('the properties of addresses', () => {
       fc.string({ unit: 'binary' }),
       fc.array(pieces, { maxLength: 12 }).map((all) => all.join('')),
     );
-    fc.assert(
+    holds(
       fc.property(junk, (text) => {
         let address: Address;
         try {
@@ -307,7 +301,6 @@ describe('the properties of addresses', () => {
         }
         expect(parseAddress(formatAddress(address))).toEqual(address);
       }),
-      RUNS,
     );
   });
 
@@ -315,7 +308,7 @@ describe('the properties of addresses', () => {
     for (let port = 0; port <= 65_535; port += 1) {
       if (parseAddress(`127.0.0.1:${port}`).port !== port) throw new Error(`read ${port} wrongly`);
     }
-    fc.assert(
+    holds(
       fc.property(
         fc.oneof(fc.integer({ min: 65_536 }), fc.bigInt({ min: 65_536n }), fc.integer({ max: -1 }), fc.double()),
         (port) => {
@@ -323,7 +316,6 @@ describe('the properties of addresses', () => {
           expect(() => parseAddress(`127.0.0.1:${port}`)).toThrow(DatagramError);
         },
       ),
-      RUNS,
     );
   });
 });

@@ -2,7 +2,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import {
   type Datagram,
   type DatagramServer,
@@ -19,6 +18,7 @@ import { describeLinuxEngine } from '../../support/engines.js';
 import { runModule } from '../../support/module.js';
 import { datagramError, text } from '../../support/net.js';
 import { closedPort, echoServer, type Family, silentServer } from '../../support/sockets.js';
+import { fc, holds, holdsAsync } from '../../support/property.js';
 
 const FAMILIES: readonly { family: Family; host: string; local: string }[] = [
   { family: 4, host: '127.0.0.1', local: '127.0.0.1:0' },
@@ -85,7 +85,7 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
           expect(own.every((datagram) => datagram.remote.address === host)).toBe(true);
         }
       });
-      await fc.assert(arrives, { numRuns: 100 });
+      await holdsAsync(arrives, { runs: 100 });
     });
 
     test('tells when a datagram was received by the clock that is read here, in between what that says before and after', async () => {
@@ -284,7 +284,7 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
       maxLength: 8,
     });
     const port = fc.integer({ min: 0, max: 65_535 });
-    fc.assert(
+    holds(
       fc.property(fc.array(fc.tuple(ipv4, ipv6, port), { maxLength: 5 }), (all) => {
         for (const [address4, groups, number] of all) {
           expect(again(address4, number, 4)).toEqual({ address: address4, port: number });
