@@ -53,7 +53,11 @@ function declareModule(outDir) {
 /** Removes the declarations that `index.d.ts` does not reach: no program can use them. */
 async function removeHidden(folder) {
   const { options } = ts.getParsedCommandLineOfConfigFile(join(root, 'tsconfig.net.json'), {}, ts.sys);
-  const program = ts.createProgram({ rootNames: [join(folder, 'index.d.ts')], options });
+  // The types of Node and of JavaScript do not matter here, and take long to read.
+  const program = ts.createProgram({
+    rootNames: [join(folder, 'index.d.ts')],
+    options: { ...options, noLib: true, types: [] },
+  });
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile() && program.getSourceFile(path) === undefined) await rm(path);
