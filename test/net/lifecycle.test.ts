@@ -59,7 +59,8 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     test('is done under a flood, and gives no more than was in the kernel when it was called', async () => {
       const server = await startUdpServer(local, { recvBufferBytes: 200_000 });
       const { recvBytes } = server.kernelBuffers;
-      await using flooder = await startFlooder({ bytes: 1000, to: formatEndpoint(server.local) });
+      await using flooder = await startFlooder({ bytes: 1000, host: server.local.address });
+      flooder.flood(formatEndpoint(server.local));
       await server.recvfrom();
       const queued = server.queued;
       const most = queued + (2 * recvBytes) / 1000 + READ_TOGETHER;

@@ -5,11 +5,11 @@ import { HANG_MS } from './limits.js';
 import { hostAndPort, written } from './sockets.js';
 
 /**
- * A program that floods the port `to`, or else the first sender, until nobody listens there. It runs in a process of
- * its own, because a flood would take all the time of the test's process.
+ * A program that floods the first sender, or the port whose number it reads from stdin, until nobody listens there. It
+ * runs in a process of its own, because a flood would take all the time of the test's process.
  */
 const PROGRAM = `
-  const [, host, bytes, to] = process.argv;
+  const [, host, bytes] = process.argv;
   const socket = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
   const payload = require('node:crypto').randomBytes(Number(bytes));
   setTimeout(() => process.exit(1), ${HANG_MS}).unref();
@@ -26,48 +26,47 @@ const PROGRAM = `
   };
   socket.on('error', () => { gone = true; });
   socket.bind(0, host, () => {
-    if (to !== undefined) return socket.connect(Number(to), host, flood);
-    socket.once('message', (_, from) => socket.connect(from.port, from.address, flood));
+    const begin = (port) => {
+      socket.removeAllListeners('message');
+      socket.connect(port, host, flood);
+    };
+    socket.once('message', (_, from) => begin(from.port));
+    process.stdin.once('data', (port) => begin(Number(port)));
     console.log(socket.address().port);
   });`;
 
 /** A flood of datagrams that ends when nobody listens any more. */
 export interface Flooder extends AsyncDisposable {
-  /** Its address: the first sender to it is flooded. Empty if `to` was given. */
+  /** Its address: the first sender to it is flooded. */
   readonly address: string;
   /** Resolves when nobody listens any more. Rejects if the flood reached its limit of time. */
   readonly ended: Promise<void>;
+  /** Floods a port of the same host, before anybody has sent. */
+  flood(to: string): void;
 }
 
-/** Starts a flood. `to` is the address to flood from the start. Default: the first sender. */
+/** Starts a program that is ready to flood. */
 export async function startFlooder({
   bytes,
-  to,
   host = '127.0.0.1',
 }: {
   readonly bytes: number;
-  readonly to?: string;
   readonly host?: string;
 }): Promise<Flooder> {
-  const args = to === undefined ? [host] : [hostAndPort(to).host];
-  const port = to === undefined ? [] : [String(hostAndPort(to).port)];
-  const child = spawn(process.execPath, ['-e', PROGRAM, ...args, String(bytes), ...port], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(process.execPath, ['-e', PROGRAM, host, String(bytes)], { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const ended = exited.then(([status]) => {
-    if (status !== 0) throw new Error(`the flood of ${to ?? host} ended with ${status}`);
+    if (status !== 0) throw new Error(`the flood from ${host} ended with ${status}`);
   });
   // A test that fails does not await `ended`: its rejection must not count as unhandled.
   ended.catch(() => undefined);
-  let address = '';
-  if (to === undefined) {
-    const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-    address = written(host, Number(line));
-  }
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   return {
-    address,
+    address: written(host, Number(line)),
     ended,
+    flood: (to) => {
+      child.stdin.write(String(hostAndPort(to).port));
+    },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL');
       await exited;
