@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { temporaryRecordings } from '../support/recordings.js';
 import { arrivals, silentServer } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
 import { ipv4, pcapFile, udp } from '../record/files.js';
 
 const recordings = temporaryRecordings();

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { closedPort, echoServer, type Family, hostAndPort, silentServer } from '../support/sockets.js';
-import { type Outcome, udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { type Outcome } from '../support/udpcat.js';
 
 /** The events of `-o json`, by type. */
 function eventsOf({ stdout }: Outcome): Record<string, Record<string, unknown>> {

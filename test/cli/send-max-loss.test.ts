@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { closedAddress, echoServer } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
 
 describe('--max-loss', () => {
   test('of a run without a loss is status 0, and JSON and the plugin line tell the loss', async () => {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { shellInNetwork, testInNamespaces } from '../support/namespaces.js';
 import { arrivals, closedAddress, echoServer, silentServer } from '../support/sockets.js';
-import { commandLine, start, udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { commandLine, start } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithProc = testNeeding('proc');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { logLines } from '../support/service.js';
-import { commandLine, shell, udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { commandLine, shell } from '../support/udpcat.js';
 import { readFileSync } from 'node:fs';
 import { testNeeding } from '../support/needs.js';
 
@@ -260,7 +261,9 @@ test('--version prints the version of the package', async () => {
     version: string;
   };
   for (const flag of ['--version', '-V']) {
-    expect(await udpcat([flag])).toMatchObject({ status: 0, stderr: '', stdout: Buffer.from(`${manifest.version}\n`) });
+    await using running = shell(`exec ${commandLine([flag])}`);
+    const stdout = Buffer.from(`${manifest.version}\n`);
+    expect(await running.outcome).toMatchObject({ status: 0, stderr: '', stdout });
   }
 });
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
-import { udpcat, untimed } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { untimed } from '../support/udpcat.js';
 import { hex, patched } from './fixtures/fixture.js';
 import { startProbe } from './session.js';
 

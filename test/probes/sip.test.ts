@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ProbeSession } from '../../src/probes/session.js';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
-import { udpcat, untimed } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { untimed } from '../support/udpcat.js';
 import { sip } from './fixtures/sip.js';
 import { startProbe } from './session.js';
 

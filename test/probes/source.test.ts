@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { answeringServer } from '../support/sockets.js';
-import { udpcat, untimed } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { untimed } from '../support/udpcat.js';
 import { hex } from './fixtures/fixture.js';
 import { CHALLENGE, INFO } from './fixtures/source.js';
 import { startProbe } from './session.js';

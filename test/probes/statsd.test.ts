@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
 import { closedAddress, hostAndPort, type Peer, silentServer } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
 
 async function probe(address: string, text: string, ...options: readonly string[]) {
   const { status, stdout, stderr } = await udpcat(['send', address, '--probe', text, ...options]);

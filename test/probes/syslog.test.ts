@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { startDaemon } from '../support/daemon.js';
 import { describeWith } from '../support/peers.js';
 import { closedAddress, silentServer } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
 
 describeWith('rsyslogd', 'rsyslog', () => {
   test('reads from the message what was put into it', async () => {

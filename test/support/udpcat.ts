@@ -12,7 +12,8 @@ export const COMMAND =
 /** The engine of runs without `--engine`. `npm run test:engines` runs the tests of the commands with each engine. */
 const ENGINE = process.env.UDPCAT_TEST_ENGINE;
 
-function withEngine(args: readonly string[]): readonly string[] {
+/** Returns the arguments with the engine that `npm run test:engines` sets. */
+export function withEngine(args: readonly string[]): readonly string[] {
   const isCommand = ['serve', 'send', 'echo'].includes(args[0] ?? '');
   return ENGINE !== undefined && isCommand && !args.includes('--engine')
     ? [args[0] ?? '', '--engine', ENGINE, ...args.slice(1)]
