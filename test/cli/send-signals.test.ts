@@ -82,8 +82,11 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     const received = events.filter((line) => line.includes('"type":"datagram"')).length;
     const { type, ...summary } = JSON.parse(events.at(-1) ?? '') as Record<string, unknown>;
     expect(type).toBe('summary');
-    expect(received).toBe(many.length);
-    expect(summary).toMatchObject({ received, dropped: { queue: 0, output: 0 } });
+    // After a signal, `send` judges what it has read for 80 ms. A busy machine judges only a part, and the rest counts as dropped.
+    const { queue } = summary.dropped as { queue: number };
+    expect(received + queue).toBe(many.length);
+    expect(summary).toMatchObject({ received, dropped: { output: 0 } });
+    expect(stdout.length).toBeGreaterThan(60_000);
   });
 
   testWithProc('ends the process at once the second time, even if nobody reads stdout', async () => {
