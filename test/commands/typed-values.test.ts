@@ -1,7 +1,7 @@
 /** Values and failures that users meet first: ends of lines, missing folders and programs, ports in use, bare dumps. */
 import { describe, expect, test } from '@jest/globals';
 import { runInProcess } from '../support/in-process.js';
-import { closedAddress, hostAndPort, silentServer } from '../support/sockets.js';
+import { freeAddress, hostAndPort, silentServer } from '../support/sockets.js';
 
 const ENDS = [
   { eol: 'lf', end: '\n' },
@@ -89,7 +89,7 @@ test('a port in use on every interface can be shared for groups and broadcasts',
 });
 
 test('a shared port on every interface has a warning about datagrams to one host, unless a group is joined', async () => {
-  const { port } = hostAndPort(await closedAddress());
+  const { port } = hostAndPort(await freeAddress());
   const args = ['serve', `0.0.0.0:${port}`, '--reuse-address', '-c', '1', '--idle', '1ms'];
   const says = 'a datagram to one address of this host reaches only one of the programs that share the port';
   expect((await runInProcess(args)).stderr).toContain(says);

@@ -109,7 +109,7 @@ export class Header {
     const begin = palette.dim(`${formatTime(timeMs)} ${side === 'client' ? 'up' : 'down'} ${session ?? '-'}`);
     const addresses = palette.cyan(`${formatEndpoint(remote)} > ${formatEndpoint(local ?? bound)}`);
     const size = `${data.length} ${data.length === 1 ? 'byte' : 'bytes'}`;
-    chunk.text(`${begin} ${addresses} ${size}${fate === undefined ? '' : `, ${palette.yellow(fate)}`}`);
+    chunk.text(`${begin} ${addresses} ${size}${fate === undefined ? '' : `, ${palette.magenta(fate)}`}`);
   }
 }
 
