@@ -4,7 +4,7 @@ import type { DatagramServer } from '../../src/net/index.js';
 import { AmplificationGuard } from '../../src/relay/amplification-guard.js';
 import { limitSessions } from '../../src/relay/limits.js';
 import { describeEngines } from '../support/engines.js';
-import { closedAddress, hostAndPort } from '../support/sockets.js';
+import { freeAddress, hostAndPort } from '../support/sockets.js';
 import { exchange, startRelay, until } from './relaying.js';
 
 /** Sends every datagram back. */
@@ -129,7 +129,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
   });
 
   test('a refusal by the target is told with its session, ends nothing and costs no datagram', async () => {
-    const { port } = hostAndPort(await closedAddress());
+    const { port } = hostAndPort(await freeAddress());
     const target = { address: '127.0.0.1', port };
     await using running = await startRelay(engine, LOCAL, target);
     const { relay, happened } = running;
