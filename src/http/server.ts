@@ -21,6 +21,8 @@ export const LIMITS = {
   headerBytes: 16 * 1024,
   /** To receive a request, and again to write its reply. An idle connection is closed after this time, too. */
   requestMs: 10_000,
+  /** Requests of a connection that wait for their replies. With more the connection is closed. */
+  pipelined: 2,
   /** How often the server looks for connections that take too long. */
   lookMs: 1000,
 } as const;
@@ -73,7 +75,16 @@ export async function serveHttp({
   const local = await listenOn(server, listen, lookup);
   const onLoopback = isLoopback(local.address);
   const answering: Answering = { routes: routes(onLoopback), isLoopback: onLoopback, requestMs, failed };
+  const waiting = new WeakMap<Duplex, number>();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    const count = (waiting.get(socket) ?? 0) + 1;
+    if (count > LIMITS.pipelined) {
+      socket.destroy();
+      return;
+    }
+    waiting.set(socket, count);
+    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
     void answer(request, response, answering);
   };
   server.on('request', onRequest);
@@ -141,8 +152,14 @@ interface Answering {
 /** Answers one request. It never rejects. */
 async function answer(request: IncomingMessage, response: ServerResponse, answering: Answering): Promise<void> {
   const gone = new AbortController();
-  response.once('close', () => {
+  const end = (): void => {
     gone.abort('the client is gone');
+  };
+  // A response that waits for an earlier one has no connection yet, and is not told when that closes.
+  request.socket.once('close', end);
+  response.once('close', () => {
+    request.socket.off('close', end);
+    end();
   });
   let reply: Reply;
   try {
@@ -152,7 +169,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, answer
     if (!(error instanceof HttpError)) answering.failed(error);
     reply = error instanceof HttpError ? error.reply : textReply(500, 'udpcat made a mistake; its log tells more\n');
   }
-  if (!gone.signal.aborted) await write(reply, request, response, answering);
+  if (!gone.signal.aborted) await write(reply, request, response, answering, gone.signal);
 }
 
 async function replyTo(request: IncomingMessage, answering: Answering, signal: AbortSignal): Promise<Reply> {
@@ -166,12 +183,13 @@ async function replyTo(request: IncomingMessage, answering: Answering, signal: A
   return route(answering.routes, { method, target: url, headers }, { isLoopback: answering.isLoopback, signal });
 }
 
-/** Writes a reply. A client that does not read it in time is disconnected. */
+/** Writes a reply. A client that does not read it in time is disconnected. @param gone aborted when the client is gone */
 async function write(
   { status, type, headers, body }: Reply,
   request: IncomingMessage,
   response: ServerResponse,
   { requestMs, failed }: Answering,
+  gone: AbortSignal,
 ): Promise<void> {
   response.writeHead(status, {
     'Content-Type': type,
@@ -182,14 +200,14 @@ async function write(
     ...(typeof body === 'string' ? { 'Content-Length': Buffer.byteLength(body) } : encodingHeaders(request)),
   });
   const timer = setTimeout(() => {
-    response.destroy();
+    request.socket.destroy();
   }, requestMs);
-  response.once('close', () => {
+  gone.addEventListener('abort', () => {
     clearTimeout(timer);
   });
   if (request.method === 'HEAD') response.end();
   else if (typeof body === 'string') response.end(body);
-  else await stream(body, request, response).catch(failed);
+  else await stream(body, request, response, gone).catch(failed);
 }
 
 function encodingHeaders({ headers }: IncomingMessage): Readonly<Record<string, string>> {
@@ -202,12 +220,13 @@ async function stream(
   body: AsyncIterable<string>,
   { headers }: IncomingMessage,
   response: ServerResponse,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
     if (acceptsGzip(headers['accept-encoding'])) {
-      await pipeline(body, createGzip({ level: constants.Z_BEST_SPEED }), response);
+      await pipeline(body, createGzip({ level: constants.Z_BEST_SPEED }), response, { signal });
     } else {
-      await pipeline(body, response);
+      await pipeline(body, response, { signal });
     }
   } catch (error) {
     // The client has gone, or was too slow. Any other error is one of the body.

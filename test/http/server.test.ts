@@ -308,6 +308,20 @@ describe('a server of HTTP has bounds', () => {
     for (const socket of busy) socket.destroy();
   });
 
+  test('in requests of a connection that wait for replies', async () => {
+    const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    let aborted = 0;
+    await using server = await open({ calls: { aborted: () => (aborted += 1) } });
+    const socket = await connectTo(server);
+    socket.write(request('/text?what=one') + request('/text?what=two'));
+    let received = '';
+    while (!/one[^]*two/.test(received)) received += String((await once(socket, 'data'))[0]);
+    socket.destroy();
+    expect(await sendBytes(server, request('/never').repeat(100))).toBe('');
+    expect((await ask(server, '/text')).status).toBe(200);
+    expect(aborted).toBe(LIMITS.pipelined);
+  });
+
   test('which end: it closes with clients that wait, and tells the routes', async () => {
     let aborted = false;
     const server = await open({ calls: { aborted: () => (aborted = true) } });

@@ -1,5 +1,7 @@
 /** The paths of `udpcat watch --http`, asked while targets are checked. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -176,6 +178,28 @@ describe('/live', () => {
     });
     expect(replyWithLiveness([target(5000, true)], 9000).status).toBe(200);
     expect(replyWithLiveness([], 9000).status).toBe(200);
+  });
+});
+
+describe('clients that are slow, many or hostile', () => {
+  test('hold up no check, and nobody else', async () => {
+    await using service = await echoServer();
+    await using run = await startWatch([service.address, '--interval', '100ms', '--wait', '90ms']);
+    const sockets = Array.from({ length: 200 }, () => {
+      const { host, port } = hostAndPort(run.base);
+      return connect(port, host).on('error', () => undefined);
+    });
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    for (const [index, socket] of sockets.entries()) {
+      // A request that does not end, one that is too large, and a reply that nobody reads.
+      if (index % 3 === 0) socket.write('GET /metrics HTTP/1.1\r\nHost: ');
+      else if (index % 3 === 1) socket.write(`GET / HTTP/1.1\r\nX: ${'x'.repeat(100_000)}`);
+      else socket.pause().write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20));
+    }
+    // Checks go on beside all of it.
+    await service.collect(service.received.length + 10);
+    expect((await run.get('/metrics')).text).toContain(`udpcat_target_up{target="${service.address}"`);
+    for (const socket of sockets) socket.destroy();
   });
 });
 
