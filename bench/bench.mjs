@@ -14,6 +14,7 @@ import { echoingRows } from './echoing.mjs';
 import { loopback, openVeth, whyNoVeth } from './networks.mjs';
 import { compile, hasProgram } from './programs.mjs';
 import { receivingRows } from './receiving.mjs';
+import { relayingRows } from './relaying.mjs';
 import { rememberingRows } from './remembering.mjs';
 import { sendingRows } from './sending.mjs';
 import { startingRows } from './starting.mjs';
@@ -88,7 +89,16 @@ const setting = {
   /** How long a measurement takes, in seconds: `full`, or a tenth of it with --quick. */
   seconds: (full) => (isQuick ? full / 10 : full),
 };
-const rows = [sendingRows, receivingRows, echoingRows, rememberingRows, startingRows, watchingRows, answeringRows]
+const rows = [
+  sendingRows,
+  receivingRows,
+  echoingRows,
+  relayingRows,
+  rememberingRows,
+  startingRows,
+  watchingRows,
+  answeringRows,
+]
   .flatMap((rowsOf) => rowsOf(setting))
   .filter(({ title }) => words.every((word) => title.includes(word)));
 const programs = await compile();
