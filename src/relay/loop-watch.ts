@@ -1,29 +1,29 @@
 import type { Session } from './session.js';
 
-/** A loop opens one session after another. After this number of them in a row it is told. */
-const LEAST_IN_A_ROW = 16;
-const WITHIN_MS = 1000;
-/** How many first datagrams are remembered. */
-const REMEMBERED = 64;
+/** How many sessions are looked at: the ones that were opened last. */
+const LAST = 64;
 
 /**
- * Notices two relays that point at each other. Each datagram then goes round: it comes back from a new port of the target's
- * host, and opens a new session each time.
+ * Recognizes two relays that point at each other. Each datagram then goes round: it comes back from a new port of the target's
+ * host, opens a new session each time, and gets no answer.
  */
 export class LoopWatch {
-  /** The first datagrams of the last sessions. */
-  #firsts: { readonly data: string; readonly timeMs: number }[] = [];
-  #inARow = 0;
+  /** The sessions that were opened last, each with its first datagram. */
+  readonly #last: { readonly session: Session; readonly first: string }[] = [];
 
-  /** A session was opened by this datagram. Returns whether it belongs to a loop. */
-  opened({ client, target }: Session, data: Uint8Array, nowMs: number): boolean {
-    const written = Buffer.from(data).toString('latin1');
-    const isKnown =
-      client.address === target.address &&
-      this.#firsts.some((first) => first.data === written && nowMs - first.timeMs < WITHIN_MS);
-    this.#firsts.push({ data: written, timeMs: nowMs });
-    if (this.#firsts.length > REMEMBERED) this.#firsts.shift();
-    this.#inARow = isKnown ? this.#inARow + 1 : 0;
-    return this.#inARow >= LEAST_IN_A_ROW;
+  /** A session was opened by this datagram. */
+  opened(session: Session, first: Uint8Array): void {
+    this.#last.push({ session, first: Buffer.from(first).toString('latin1') });
+    if (this.#last.length > LAST) this.#last.shift();
+  }
+
+  /** Whether the sessions look like a loop, now that there are as many as there may be. */
+  isLoop(): boolean {
+    const [oldest] = this.#last;
+    if (oldest === undefined || this.#last.length < 2) return false;
+    return this.#last.every(
+      ({ session: { client, target, counts }, first }) =>
+        first === oldest.first && client.address === target.address && counts.down.received === 0,
+    );
   }
 }

@@ -260,10 +260,11 @@ export class Relay implements KernelCounter {
     }
     if (this.sessions.isFull) {
       this.#warn('full');
+      if (!this.#told.has('loop') && this.#loopWatch.isLoop()) this.#warn('loop');
       return undefined;
     }
     const session = this.sessions.open(remote, local, this.#target);
-    if (this.#loopWatch.opened(session, first(), nowMs)) this.#warn('loop', session);
+    this.#loopWatch.opened(session, first());
     return session;
   }
 

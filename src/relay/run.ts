@@ -219,10 +219,15 @@ class RelayRun {
         );
       case 'loop':
         return (
-          `${formatEndpoint(this.#relay?.server.local ?? { address: '', port: 0 })} and ${formatEndpoint(session?.target ?? { address: '', port: 0 })} ` +
-          'look like two relays that point at each other: each datagram opens new sessions until --max-sessions'
+          `${this.#describePair()} look like two relays that point at each other: ` +
+          'each datagram opens new sessions until --max-sessions'
         );
     }
+  }
+
+  #describePair(): string {
+    const relay = this.#relay;
+    return relay === undefined ? '' : `${formatEndpoint(relay.server.local)} and ${formatEndpoint(relay.target)}`;
   }
 
   async #announce(relay: Relay): Promise<void> {

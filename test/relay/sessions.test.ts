@@ -188,9 +188,26 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     one.relay.target = two.relay.server.local;
     await using client = await openUdpConnection(one.relay.server.local);
     await client.send('round and round');
-    await until(() => [one, two].some(({ happened }) => happened.warned.includes('full')));
-    expect([...one.happened.warned, ...two.happened.warned]).toContain('loop');
+    await until(() => [one, two].some(({ happened }) => happened.warned.includes('loop')));
+    expect([...one.happened.warned, ...two.happened.warned]).toContain('full');
     for (const { relay } of [one, two]) expect(relay.sessions.table.peak).toBeLessThanOrEqual(50);
+  });
+});
+
+describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
+  test('many clients that say the same are no loop', async () => {
+    await using server = await startUdpServer(LOCAL);
+    echo(server);
+    await using running = await startRelay(engine, LOCAL, server.local, { max: 3 });
+    const { relay, happened } = running;
+    for (let count = 0; count < 3; count += 1) {
+      await using client = await openUdpConnection(relay.server.local);
+      expect(await exchange(client, ['the same'])).toEqual(['the same']);
+    }
+    await using fourth = await openUdpConnection(relay.server.local);
+    await fourth.send('the same');
+    await until(() => happened.warned.includes('full'));
+    expect(happened.warned).toEqual(['full']);
   });
 });
 

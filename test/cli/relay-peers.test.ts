@@ -1,0 +1,176 @@
+/** `udpcat relay` between real clients and servers. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from '@jest/globals';
+import { type Daemon, startDaemon } from '../support/daemon.js';
+import { type InProcessOutcome, runInProcess } from '../support/in-process.js';
+import { PROGRAM_PATH, testWith } from '../support/peers.js';
+import { jsonLines } from '../support/service.js';
+
+/** Limits what hangs, in milliseconds. */
+const HANG_MS = 60_000;
+
+interface Relaying {
+  readonly port: number;
+  end(): Promise<InProcessOutcome>;
+}
+
+/** Starts a relay to a service. */
+async function relayTo({ address }: Pick<Daemon, 'address'>, ...args: readonly string[]): Promise<Relaying> {
+  const stop = new AbortController();
+  let outcome: Promise<InProcessOutcome> | undefined;
+  const port = await new Promise<number>((resolve, reject) => {
+    const onStderr = (text: string): void => {
+      const [, written] = /listening on 127\.0\.0\.1:(\d+)\n/.exec(text) ?? [];
+      if (written !== undefined) resolve(Number(written));
+    };
+    const argv = ['relay', '127.0.0.1:0', address, '-o', 'json', ...args];
+    outcome = runInProcess(argv, { stop: stop.signal, onStderr });
+    outcome.then(({ stderr }) => {
+      reject(new Error(stderr));
+    }, reject);
+  });
+  return {
+    port,
+    end: async () => {
+      stop.abort('SIGINT');
+      return (await outcome) as InProcessOutcome;
+    },
+  };
+}
+
+/** Runs a client to its end. */
+async function runClient(program: string, args: readonly string[], stdin = ''): Promise<string> {
+  const env = { ...process.env, PATH: PROGRAM_PATH };
+  const running = promisify(execFile)(program, args, { env, timeout: HANG_MS, killSignal: 'SIGKILL' });
+  running.child.stdin?.end(stdin);
+  const { stdout, stderr } = await running;
+  return stdout + stderr;
+}
+
+const linesOf = ({ stdout }: InProcessOutcome, type: string) => jsonLines(stdout).filter((line) => line.type === type);
+
+function startDnsmasq(): Promise<Daemon> {
+  return startDaemon({
+    program: 'dnsmasq',
+    args: ({ port }) => [
+      ...['--keep-in-foreground', '--log-facility=-', '--conf-file=/dev/null', '--pid-file=', '--user=root'],
+      ...[`--port=${port}`, '--listen-address=127.0.0.1', '--bind-interfaces', '--no-resolv', '--no-hosts'],
+      '--address=/example.com/192.0.2.10',
+    ],
+  });
+}
+
+const dig = (port: number, ...words: readonly string[]): Promise<string> =>
+  runClient('dig', ['@127.0.0.1', '-p', String(port), 'example.com', '+short', ...words]);
+
+testWith(
+  'dnsmasq',
+  'a resolver asks again for an answer that is lost, and its session ends after the answer',
+  async () => {
+    await using server = await startDnsmasq();
+    const relay = await relayTo(server, '--responses', '1', '--down-blackhole', '..500ms');
+    expect(await dig(relay.port, '+retry=20', '+timeout=1')).toContain('192.0.2.10');
+    const outcome = await relay.end();
+    const ends = linesOf(outcome, 'sessionEnd');
+    expect(ends.length).toBeGreaterThan(0);
+    expect(ends.every(({ reason }) => reason === 'responses')).toBe(true);
+  },
+);
+
+testWith('tshark', 'tshark reads the recording of both wires', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'udpcat-relay-'));
+  try {
+    await using server = await startDnsmasq();
+    const file = join(folder, 'dns.pcap');
+    const relay = await relayTo(server, '--record', file);
+    await dig(relay.port, '+noedns');
+    const [session] = linesOf(await relay.end(), 'session');
+    expect(readFileSync(file).length).toBeGreaterThan(100);
+    const fields = ['udp.srcport', 'udp.dstport', 'udp.checksum.status'].flatMap((name) => ['-e', name]);
+    const read = await runClient('tshark', [
+      '-n',
+      '-r',
+      file,
+      '-o',
+      'udp.check_checksum:TRUE',
+      '-T',
+      'fields',
+      ...fields,
+    ]);
+    const port = (address: unknown): string => String(address).split(':').at(-1) ?? '';
+    const [client, source] = [port(session?.client), port(session?.source)];
+    const rows = [
+      [client, relay.port, 1],
+      [source, server.port, 1],
+      [server.port, source, 1],
+      [relay.port, client, 1],
+    ];
+    expect(read).toContain(rows.map((row) => row.join('\t')).join('\n'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+testWith('turnserver', 'a STUN client behind the relay learns the address of its session', async () => {
+  await using server = await startDaemon({
+    program: 'turnserver',
+    args: ({ port, folder }) => [
+      ...['-n', '--no-tls', '--no-dtls', '--no-cli', '--log-file=stdout', '--no-stdout-log', '--stun-only'],
+      ...[`--listening-port=${port}`, '--listening-ip=127.0.0.1', '--relay-ip=127.0.0.1'],
+      ...[`--pidfile=${join(folder, 'pid')}`, `--userdb=${join(folder, 'db')}`],
+    ],
+  });
+  const relay = await relayTo(server);
+  const said = await runClient('turnutils_stunclient', ['-p', String(relay.port), '127.0.0.1']);
+  const sources = linesOf(await relay.end(), 'session').map(({ source }) => source as string);
+  const [, learned] = /reflexive addr: (\S+)/.exec(said) ?? [];
+  expect(sources).toContain(learned);
+});
+
+testWith('openssl', 'a DTLS handshake succeeds although the first datagrams of both sides are lost', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'udpcat-dtls-'));
+  try {
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost'];
+    await runClient('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert]);
+    await using server = await startDaemon({
+      program: 'openssl',
+      args: ({ port }) => [
+        's_server',
+        '-dtls1_2',
+        '-4',
+        '-accept',
+        `127.0.0.1:${port}`,
+        '-key',
+        key,
+        '-cert',
+        cert,
+        '-quiet',
+      ],
+    });
+    const relay = await relayTo(server, '--lose', '1');
+    const args = ['s_client', '-dtls1_2', '-connect', `127.0.0.1:${relay.port}`, '-brief'];
+    expect(await runClient('openssl', args, 'Q\n')).toContain('CONNECTION ESTABLISHED');
+    const [summary] = linesOf(await relay.end(), 'summary');
+    expect(summary).toMatchObject({ up: { lost: { lose: 1 } }, down: { lost: { lose: 1 } } });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+const tftp = process.getuid?.() === 0 ? testWith : (_: string, name: string) => testWith('a root account', name, () => undefined); // prettier-ignore
+tftp('in.tftpd', 'a file comes by TFTP, whose server answers from other ports', async () => {
+  const text = 'x'.repeat(5000);
+  await using server = await startDaemon({
+    program: 'in.tftpd',
+    files: () => ({ long: text }),
+    args: ({ port, folder }) => ['--foreground', '--secure', `--address=127.0.0.1:${port}`, folder],
+  });
+  const relay = await relayTo(server, '--any-port');
+  expect(await runClient('curl', ['-s', `tftp://127.0.0.1:${relay.port}/long`])).toBe(text);
+  await relay.end();
+});
