@@ -1,13 +1,15 @@
 /** `udpcat relay` between real clients and servers. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect } from '@jest/globals';
+import { expect, test } from '@jest/globals';
+import type { WayFields } from '../../src/relay/counts.js';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { type InProcessOutcome, runInProcess } from '../support/in-process.js';
-import { PROGRAM_PATH, testWith } from '../support/peers.js';
+import { describeWith, PROGRAM_PATH, testWith } from '../support/peers.js';
 import { jsonLines } from '../support/service.js';
 
 /** Limits what hangs, in milliseconds. */
@@ -49,6 +51,14 @@ async function runClient(program: string, args: readonly string[], stdin = ''): 
   running.child.stdin?.end(stdin);
   const { stdout, stderr } = await running;
   return stdout + stderr;
+}
+
+/** Makes a key and a certificate for `localhost`. Returns their paths. */
+async function makeCertificate(folder: string): Promise<readonly [key: string, cert: string]> {
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost'];
+  await runClient('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert]);
+  return [key, cert];
 }
 
 const linesOf = ({ stdout }: InProcessOutcome, type: string) => jsonLines(stdout).filter((line) => line.type === type);
@@ -134,9 +144,7 @@ testWith('turnserver', 'a STUN client behind the relay learns the address of its
 testWith('openssl', 'a DTLS handshake succeeds although the first datagrams of both sides are lost', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'udpcat-dtls-'));
   try {
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost'];
-    await runClient('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert]);
+    const [key, cert] = await makeCertificate(folder);
     await using server = await startDaemon({
       program: 'openssl',
       args: ({ port }) => [
@@ -173,4 +181,39 @@ tftp('in.tftpd', 'a file comes by TFTP, whose server answers from other ports', 
   const relay = await relayTo(server, '--any-port');
   expect(await runClient('curl', ['-s', `tftp://127.0.0.1:${relay.port}/long`])).toBe(text);
   await relay.end();
+});
+
+describeWith('gtlsserver', 'QUIC of ngtcp2', () => {
+  test.each([
+    ['with 5 % loss both ways', ['--loss', '5%', '--seed', '7']],
+    ['over a path that carries 1300 bytes', ['--max-size', '1300']],
+    ['while its port changes, as behind a NAT that forgot it', ['--rebind', '50ms', '--down-delay', '5ms']],
+  ])('a file comes %s', async (_, faults) => {
+    const folder = mkdtempSync(join(tmpdir(), 'udpcat-quic-'));
+    try {
+      const [key, cert] = await makeCertificate(folder);
+      mkdirSync(join(folder, 'root'));
+      mkdirSync(join(folder, 'downloads'));
+      const content = randomBytes(300_000);
+      writeFileSync(join(folder, 'root/file'), content);
+      await using server = await startDaemon({
+        program: 'gtlsserver',
+        args: ({ port }) => ['-q', '-d', join(folder, 'root'), '127.0.0.1', String(port), key, cert],
+      });
+      const relay = await relayTo(server, ...faults);
+      const options = ['-q', '--exit-on-all-streams-close', '--download', join(folder, 'downloads')];
+      await runClient('gtlsclient', [...options, '127.0.0.1', String(relay.port), 'https://localhost/file']);
+      expect(readFileSync(join(folder, 'downloads/file')).equals(content)).toBe(true);
+      const outcome = await relay.end();
+      const [summary] = linesOf(outcome, 'summary') as { up: WayFields; down: WayFields }[];
+      for (const { received, duplicates, sent, lost, notSent } of [summary!.up, summary!.down]) {
+        const allLost = Object.values(lost).reduce((sum, count) => sum + count, 0);
+        expect(received + duplicates).toBe(sent + allLost + notSent);
+      }
+      if (faults.includes('--loss')) expect(summary!.down.lost.loss).toBeGreaterThan(0);
+      if (faults.includes('--rebind')) expect(linesOf(outcome, 'rebind').length).toBeGreaterThan(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
