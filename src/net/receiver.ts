@@ -1,3 +1,4 @@
+import { checkFunction, checkRecord, wrongArgument } from './arguments.js';
 import type { Run } from './datagram.js';
 import type { EngineEvents } from './engines/engine.js';
 import type { DatagramError } from './errors.js';
@@ -38,4 +39,15 @@ export function eventsOf(
       receiver.failed(error);
     }),
   };
+}
+
+/** Checks an optional receiver. @throws {DatagramError} `INVALID_OPTION` if it lacks one of its functions */
+export function checkReceiver(receiver: Receiver | undefined): void {
+  if (receiver === undefined) return;
+  checkRecord('receiver', receiver);
+  for (const name of ['room', 'take', 'failed'] as const) {
+    const member = (receiver as unknown as Readonly<Record<string, unknown>>)[name];
+    if (member === undefined) throw wrongArgument(`receiver.${name}`, 'a function', member);
+    checkFunction(`receiver.${name}`, member);
+  }
 }

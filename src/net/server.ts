@@ -1,5 +1,5 @@
 import type { Arrivals, Datagram, Outgoing, OutgoingRun, Payload } from './datagram.js';
-import type { Receiver } from './receiver.js';
+import { checkReceiver, type Receiver } from './receiver.js';
 import {
   checkFunction,
   checkRange,
@@ -88,6 +88,7 @@ export class DatagramServer extends DatagramSocket {
     checkOptions(given);
     checkRange('fd', given.fd, 1, 0x7fff_ffff);
     checkFunction('onArrivals', given.onArrivals);
+    checkReceiver(given.receiver);
     const wanted = toAddress(address);
     const everywhere = wanted.host.kind === 'any' && given.family === undefined;
     const candidates: Endpoint[] = [...(await resolveAddress(wanted, given.family, given.signal, given.lookup))];

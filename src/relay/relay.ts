@@ -5,11 +5,12 @@ import type { KernelCounter } from '../run/drop-watch.js';
 import { Admission } from './admission.js';
 import type { Loss } from './counts.js';
 import { Forwarding } from './forwarding.js';
+import { Judge } from './judge.js';
 import { type FaultyParcel, Lane, type Parcel } from './lane.js';
 import type { LinkOptions } from './link.js';
-import { LoopWatch } from './loop-watch.js';
+
 import type { RelayFaults, RelaySettings, Way } from './plan.js';
-import type { RelayEvents, Viewer, Warning } from './relay-events.js';
+import type { RelayEvents, Viewer } from './relay-events.js';
 import type { EndReason, Session } from './session.js';
 import { Sessions } from './sessions.js';
 import { Inbox, type Taken } from './inbox.js';
@@ -23,10 +24,8 @@ export class Relay implements KernelCounter {
   readonly #settings: RelaySettings;
   readonly #inbox: Inbox;
   readonly #forwarding: Forwarding;
-  readonly #loopWatch = new LoopWatch();
-  readonly #told = new Set<Warning>();
+  readonly #judge: Judge;
   #server!: DatagramServer;
-  #target: Endpoint;
   #viewer: Viewer | undefined;
   #takes: 'both' | 'answers' | 'nothing' = 'both';
   #work: Promise<void> = Promise.resolve();
@@ -37,7 +36,6 @@ export class Relay implements KernelCounter {
     const { faults, seed, socket } = settings;
     this.#events = events;
     this.#settings = settings;
-    this.#target = target;
     this.admission = new Admission(settings);
     this.sessions = new Sessions(
       {
@@ -77,10 +75,11 @@ export class Relay implements KernelCounter {
           this.sessions.settled(session);
         },
         overflowed: () => {
-          this.#warn('overflow');
+          this.#judge.warn('overflow');
         },
       });
     this.lanes = { up: lane('up'), down: lane('down') };
+    this.#judge = new Judge(settings, target, this.lanes, this.sessions, events);
     this.#forwarding = new Forwarding(
       this.lanes,
       () => this.#server,
@@ -144,12 +143,12 @@ export class Relay implements KernelCounter {
 
   /** The address that the datagrams of new sessions go to. */
   get target(): Endpoint {
-    return this.#target;
+    return this.#judge.target;
   }
 
   /** Changes the target of new sessions. */
   set target(target: Endpoint) {
-    this.#target = target;
+    this.#judge.target = target;
   }
 
   get kernelDropped(): number | undefined {
@@ -237,8 +236,8 @@ export class Relay implements KernelCounter {
   #forwardUp(runs: Run[]): void {
     const nowMs = performance.now();
     for (const run of runs) {
-      const session = this.#sessionOf(run, nowMs, () => run.bytes.subarray(0, run.segmentBytes));
-      if (session === undefined) this.#refuse(run.count, run.bytes.length);
+      const session = this.#judge.sessionOf(run, nowMs, () => run.bytes.subarray(0, run.segmentBytes));
+      if (session === undefined) this.#judge.refuse(run.count, run.bytes.length);
       else {
         session.amplification?.received(run.bytes.length);
         this.#forwarding.up(session, run);
@@ -247,47 +246,13 @@ export class Relay implements KernelCounter {
     this.#forwarding.endUp();
   }
 
-  /** Returns the session of a client, and opens one if there is none. Undefined: there are too many. */
-  #sessionOf(
-    { remote, local }: Pick<Run, 'remote' | 'local'>,
-    nowMs: number,
-    first: () => Uint8Array,
-  ): Session | undefined {
-    const known = this.sessions.table.find(remote, local);
-    if (known !== undefined) {
-      this.sessions.table.use(known, nowMs);
-      return known;
-    }
-    if (this.sessions.isFull) {
-      this.#warn('full');
-      if (!this.#told.has('loop') && this.#loopWatch.isLoop()) this.#warn('loop');
-      return undefined;
-    }
-    const session = this.sessions.open(remote, local, this.#target);
-    this.#loopWatch.opened(session, first());
-    return session;
-  }
-
-  #refuse(count: number, bytes: number): void {
-    const { counts } = this.lanes.up;
-    counts.received += count;
-    counts.bytes += bytes;
-    counts.lose('full', count);
-  }
-
-  #warn(warning: Warning, session?: Session): void {
-    if (this.#told.has(warning)) return;
-    this.#told.add(warning);
-    this.#events.warned(warning, session);
-  }
-
   /** Passes datagrams on, each by itself, without a viewer. */
   #passAtOnce(way: Way, session: Session | undefined, runs: readonly Run[]): void {
     const parcels: FaultyParcel[] = [];
     const nowMs = performance.now();
     for (const run of runs) {
       for (const datagram of this.#inbox.cut(way, session, run)) {
-        const judged = this.#judge(datagram, nowMs);
+        const judged = this.#judge.judge(datagram, nowMs);
         if (typeof judged === 'object') parcels.push(judged);
       }
     }
@@ -304,7 +269,7 @@ export class Relay implements KernelCounter {
     const places = new Map<Place, Taken>();
     const seen: Taken[] = [];
     for (const taken of batch) {
-      const judged = this.#judge(taken, nowMs);
+      const judged = this.#judge.judge(taken, nowMs);
       if (judged === undefined) continue;
       seen.push(taken);
       if (typeof judged === 'string') fates.set(taken, judged);
@@ -327,35 +292,6 @@ export class Relay implements KernelCounter {
     for (const { session } of parcels.down) this.#endAnswered(session);
     this.#checkCount();
     await Promise.all([viewed, ...sending]);
-  }
-
-  /** Counts a datagram. Returns it ready to send, or the bound that takes it away; undefined if it comes after the end. */
-  #judge(taken: Taken, nowMs: number): FaultyParcel | Loss | undefined {
-    const { way, data } = taken;
-    const lane = this.lanes[way];
-    if (way === 'up') {
-      if (lane.counts.received >= (this.#settings.count ?? Infinity)) return undefined;
-      taken.session = this.#sessionOf(taken, nowMs, () => data);
-      if (taken.session === undefined) {
-        this.#refuse(1, data.length);
-        return 'full';
-      }
-    }
-    const session = taken.session as Session;
-    const own = session.counts[way];
-    if (way === 'down') {
-      if (session.endReason !== undefined || own.received === this.#settings.responses) return undefined;
-      this.sessions.table.use(session, nowMs);
-    }
-    lane.receive(session, 1, data.length);
-    if (way === 'up') session.amplification?.received(data.length);
-    else if (session.amplification?.admits(data.length * (lane.duplicates ? 2 : 1)) === false) {
-      lane.lose(session, 'amplification', 1);
-      this.#warn('amplification', session);
-      return 'amplification';
-    }
-    const [remote, local] = way === 'up' ? [session.target, undefined] : [session.client, session.asked];
-    return { data, remote, local, session, count: 1, place: { flow: session, nth: own.received } };
   }
 
   #endAnswered(session: Session): void {

@@ -1,5 +1,4 @@
 import { UsageError } from '../cli/usage-error.js';
-import { MAX_AMPLIFICATION } from '../guard/limits.js';
 import { isWildcard } from '../net/address/endpoint.js';
 import { endpointOf } from '../net/address/resolve.js';
 import { isSelf } from '../net/engines/own-address.js';
@@ -14,13 +13,11 @@ import { reportBuffers, reportEngine } from '../run/socket-report.js';
 import { type PreparedTap, RunOutput, type Tap } from '../run/tap.js';
 import { Endings } from '../service/endings.js';
 import { ServiceManager } from '../service/service-manager.js';
-import { MAX_WAITING, MAX_WAITING_BYTES } from '../timing/delay-line.js';
 import { limitSessions, MAX_SESSIONS } from './limits.js';
 import type { RelayPlan } from './plan.js';
 import { Relay } from './relay.js';
-import type { RelayEvents, Warning } from './relay-events.js';
 import { detailsOf, RelayReport } from './relay-report.js';
-import type { Session } from './session.js';
+import { RunEvents } from './run-events.js';
 import { findTarget, TargetWatch } from './target.js';
 import { TapViewer } from './viewer.js';
 
@@ -53,7 +50,7 @@ class RelayRun {
   /** Aborted when `--count` datagrams were taken. */
   readonly #counted = new AbortController();
   #relay: Relay | undefined;
-  #refusals = 0;
+  readonly #events: RunEvents;
   #failure: Error | undefined;
 
   constructor(plan: RelayPlan, context: Context) {
@@ -65,10 +62,22 @@ class RelayRun {
     });
     this.#report = new Report(plan, context, this.#output, () => {
       this.#count();
-      return detailsOf(this.#relay, plan.seed, this.#refusals);
+      return detailsOf(this.#relay, plan.seed, this.#events.refusals);
     });
     this.#stopped = AbortSignal.any([context.stop, outputEnded.signal]);
     this.#endings = new Endings(plan, this.#stopped);
+    this.#events = new RunEvents(context, this.#report, {
+      arrived: () => {
+        this.#endings.arrived();
+      },
+      counted: () => {
+        this.#counted.abort();
+      },
+      failed: (error) => {
+        this.#failure ??= error as Error;
+        this.#ended.abort();
+      },
+    });
     this.#manager = new ServiceManager(context, plan.socket.engine);
   }
 
@@ -109,8 +118,9 @@ class RelayRun {
 
   async #relayTo(target: Endpoint, preparedTap: PreparedTap): Promise<void> {
     const plan = this.#plan;
-    const relay = await Relay.start(plan, target, this.#limit(), this.#events());
+    const relay = await Relay.start(plan, target, this.#limit(), this.#events);
     this.#relay = relay;
+    this.#events.relay = relay;
     let tap: Tap | undefined;
     try {
       refuseSelf(relay.server.local, target);
@@ -140,94 +150,6 @@ class RelayRun {
     const { most, why = '' } = limitSessions(asked, rebind === undefined ? 1 : 2);
     if (most < asked) this.#context.log.warn(`at most ${most} sessions instead of ${asked}: the system has ${why}`);
     return most;
-  }
-
-  #events(): RelayEvents {
-    const report = this.#report;
-    let [refused, openFailed] = [false, false];
-    return {
-      sessionOpened: ({ number: session, client, source = client, target }) => {
-        const event = {
-          session,
-          client: formatEndpoint(client),
-          source: formatEndpoint(source),
-          target: formatEndpoint(target),
-        };
-        report.event({ type: 'session', ...event });
-        this.#context.log.debug(`session ${session} of ${event.client}, from ${event.source}`, event);
-      },
-      sessionEnded: (session) => {
-        const { number, endReason: reason = 'end' } = session;
-        report.event({ type: 'sessionEnd', session: number, reason, ...session.countFields() });
-        this.#context.log.debug(`session ${number} ended: ${reason}`, { session: number, reason });
-      },
-      sessionRebound: ({ number: session, source }) => {
-        if (source !== undefined) report.event({ type: 'rebind', session, source: formatEndpoint(source) });
-      },
-      openFailed: ({ number, client }, error, isExhausted) => {
-        const remedy = isExhausted ? '; the client gets no session until others end' : '';
-        const told = new DatagramError(
-          error.code,
-          `no session for ${formatEndpoint(client)}: ${error.message}${remedy}`,
-          { cause: error },
-        );
-        report.peerError(told, openFailed ? 'debug' : 'warn', number);
-        openFailed = true;
-      },
-      refused: ({ number }, error) => {
-        if (error.code === 'REFUSED' || error.code === 'UNREACHABLE') this.#refusals += 1;
-        // Further lines would say nothing new. Events tell every one.
-        report.peerError(error, refused ? 'debug' : 'warn', number);
-        refused = true;
-      },
-      clientError: (error) => {
-        report.answerError(error);
-      },
-      receiveFailed: (error) => {
-        report.receiveError(error);
-      },
-      dropped: (count) => {
-        report.drops.queueDropped(count);
-      },
-      warned: (warning, session) => {
-        this.#context.log.warn(this.#describe(warning, session));
-      },
-      arrived: () => {
-        this.#endings.arrived();
-      },
-      counted: () => {
-        this.#counted.abort();
-      },
-      failed: (error) => {
-        this.#failure ??= error as Error;
-        this.#ended.abort();
-      },
-    };
-  }
-
-  #describe(warning: Warning, session: Session | undefined): string {
-    const client = session === undefined ? '' : formatEndpoint(session.client);
-    switch (warning) {
-      case 'full':
-        return `there are ${this.#relay?.sessions.table.size ?? 0} sessions, and further clients get none until one ends (--max-sessions)`;
-      case 'overflow':
-        return `too many datagrams wait, and further ones are dropped: the limits are ${MAX_WAITING} and ${MAX_WAITING_BYTES} bytes each way`;
-      case 'amplification':
-        return (
-          `${client} gets at most ${MAX_AMPLIFICATION} times the bytes that it sent until it answers, and the rest is dropped: ` +
-          'its address may be forged; --allow or --amplify permits more'
-        );
-      case 'loop':
-        return (
-          `${this.#describePair()} look like two relays that point at each other: ` +
-          'each datagram opens new sessions until --max-sessions'
-        );
-    }
-  }
-
-  #describePair(): string {
-    const relay = this.#relay;
-    return relay === undefined ? '' : `${formatEndpoint(relay.server.local)} and ${formatEndpoint(relay.target)}`;
   }
 
   async #announce(relay: Relay): Promise<void> {

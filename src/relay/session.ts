@@ -19,6 +19,9 @@ export interface SessionSocket {
   close(): Promise<void>;
 }
 
+/** Shared by all sessions without former sockets, to save memory. It is never changed. */
+const NO_SOCKETS: SessionSocket[] = [];
+
 /** The conversation of one client with the target. */
 export class Session {
   /** The number of the session, from 1, in the order of opening. */
@@ -39,7 +42,7 @@ export class Session {
   /** Settles when the first socket is open, or could not be opened. */
   opening: Promise<void> = Promise.resolve();
   /** Sockets from before a rebinding, which still take answers. */
-  readonly former = new Set<SessionSocket>();
+  former: SessionSocket[] = NO_SOCKETS;
   rebinding: NodeJS.Timeout | undefined;
   /** Datagrams that the kernel dropped on the socket, as far as it was asked. */
   kernelDropped = 0;

@@ -129,9 +129,11 @@ export class Sessions {
       }
       session.link = link;
       session.kernelDropped = 0;
-      session.former.add(former);
+      session.former = [...session.former, former];
       setTimeout(() => {
-        if (session.former.delete(former)) this.#close(former);
+        if (!session.former.includes(former)) return;
+        session.former = session.former.filter((other) => other !== former);
+        this.#close(former);
       }, FORMER_PORT_MS).unref();
       this.#events.rebound(session);
     } catch (error) {
@@ -160,7 +162,7 @@ export class Sessions {
     this.#events.ended(session);
     const links = [...(session.link === undefined ? [] : [session.link]), ...session.former];
     session.link = undefined;
-    session.former.clear();
+    session.former = [];
     for (const link of links) this.#close(link);
   }
 

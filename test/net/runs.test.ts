@@ -150,3 +150,57 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     });
   });
 });
+
+describeEngines(({ startUdpServer, openUdpConnection }) => {
+  test.each([
+    ['few', 3],
+    ['more than one message can carry', 300],
+  ])('a run of %s datagrams is sent in order, between other datagrams', async (_, count) => {
+    await using server = await startUdpServer('127.0.0.1:0');
+    await using client = await openUdpConnection(server.local);
+    const payloads = Array.from({ length: count }, (__, nth) => `${nth}`.padStart(nth === count - 1 ? 5 : 10, '-'));
+    const run = { data: Buffer.from(payloads.join('')), segmentBytes: 10, remote: client.local };
+    const one = { data: Buffer.from('one'), remote: client.local };
+    expect(await server.sendRuns([one, run, one, run])).toEqual([]);
+    const received: string[] = [];
+    for await (const data of client) if (received.push(text(data)) === 2 * count + 2) break;
+    expect(received).toEqual(['one', ...payloads, 'one', ...payloads]);
+  });
+
+  test('each datagram of a run that the kernel refuses is named by the place of the run', async () => {
+    await using server = await startUdpServer('127.0.0.1:0');
+    await using client = await openUdpConnection(server.local);
+    const refused = { data: new Uint8Array(30), segmentBytes: 10, remote: { address: '255.255.255.255', port: 9 } };
+    const taken = { data: Buffer.from('taken'), remote: client.local };
+    const failures = await server.sendRuns([taken, refused, taken]);
+    expect(failures.map(({ index, error }) => [index, error.code])).toEqual(Array(3).fill([1, 'BROADCAST_FORBIDDEN']));
+    expect([text(await client.recv()), text(await client.recv())]).toEqual(['taken', 'taken']);
+  });
+
+  test('a receiver takes datagrams as they come, and none while it has no room', async () => {
+    let [room, taken] = [Infinity, 0];
+    const receiver = {
+      room: () => room,
+      take: (runs: Run[]) => {
+        for (const run of runs) taken += run.count;
+      },
+      failed: () => undefined,
+    };
+    await using server = await startUdpServer('127.0.0.1:0', { receiver });
+    await using client = await openUdpConnection(server.local);
+    const until = async (count: number): Promise<void> => {
+      while (taken < count) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await client.sendBatch(PAYLOADS);
+    await until(20);
+    room = 0;
+    await client.send('waits');
+    if (server.engine === 'linux') {
+      await server.poll();
+      expect(taken).toBe(20);
+    }
+    room = Infinity;
+    server.resume();
+    await until(21);
+  });
+});

@@ -44,14 +44,13 @@ export class Sending {
   #blocked: 'no' | 'full' | 'no memory' = 'no';
   #segmentLimit = NO_SEGMENT_LIMIT;
   /** See `Route.unnamed`. */
-  readonly #unnamed = new Set<string>();
+  #unnamed: ReadonlySet<string>;
 
   constructor(socket: OpenedSocket, turns: Turns, errors: ErrorQueue) {
     this.#socket = socket;
     this.#turns = turns;
     this.#errors = errors;
-    const { address } = socket.local;
-    if (!isWildcard(address)) this.#unnamed.add(address);
+    this.#unnamed = onlyAddress(socket.local.address);
   }
 
   /** Whether datagrams wait for room in the send buffer. */
@@ -213,7 +212,7 @@ export class Sending {
   #leaveOutSource({ batch, next }: Delivery): boolean {
     const address = batch[next]?.local?.address;
     if (address === undefined || this.#unnamed.has(address) || !isBroadcast(address)) return false;
-    this.#unnamed.add(address);
+    this.#unnamed = new Set([...this.#unnamed, address]);
     return true;
   }
 
@@ -262,6 +261,17 @@ export class Sending {
 function advance(delivery: Delivery, next: number): void {
   delivery.next = next;
   delivery.attempts = 0;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+let lastAddress = '';
+let lastSet = NONE;
+
+/** Returns a set of one address, empty for every interface. Sockets on one address share it: thousands of them are open. */
+function onlyAddress(address: string): ReadonlySet<string> {
+  if (isWildcard(address)) return NONE;
+  if (address !== lastAddress) [lastAddress, lastSet] = [address, new Set([address])];
+  return lastSet;
 }
 
 /** Cuts the next item and all later ones into datagrams. Returns false if the next item is no run. */

@@ -1,0 +1,100 @@
+import type { Endpoint, Run } from '../net/index.js';
+import type { Loss } from './counts.js';
+import type { Taken } from './inbox.js';
+import type { FaultyParcel, Lane } from './lane.js';
+import { LoopWatch } from './loop-watch.js';
+import type { RelaySettings, Way } from './plan.js';
+import type { RelayEvents, Warning } from './relay-events.js';
+import type { Session } from './session.js';
+import type { Sessions } from './sessions.js';
+
+/** Decides before the faults what happens to a datagram: its session, and the bounds that take it away. */
+export class Judge {
+  /** The address that the datagrams of new sessions go to. */
+  target: Endpoint;
+  readonly #settings: Pick<RelaySettings, 'count' | 'responses'>;
+  readonly #lanes: Readonly<Record<Way, Lane>>;
+  readonly #sessions: Sessions;
+  readonly #events: Pick<RelayEvents, 'warned'>;
+  readonly #loopWatch = new LoopWatch();
+  readonly #told = new Set<Warning>();
+
+  constructor(
+    settings: Pick<RelaySettings, 'count' | 'responses'>,
+    target: Endpoint,
+    lanes: Readonly<Record<Way, Lane>>,
+    sessions: Sessions,
+    events: Pick<RelayEvents, 'warned'>,
+  ) {
+    this.#settings = settings;
+    this.target = target;
+    this.#lanes = lanes;
+    this.#sessions = sessions;
+    this.#events = events;
+  }
+
+  /** Returns the session of a client, and opens one if there is none. Undefined: there are too many. */
+  sessionOf(
+    { remote, local }: Pick<Run, 'remote' | 'local'>,
+    nowMs: number,
+    first: () => Uint8Array,
+  ): Session | undefined {
+    const known = this.#sessions.table.find(remote, local);
+    if (known !== undefined) {
+      this.#sessions.table.use(known, nowMs);
+      return known;
+    }
+    if (this.#sessions.isFull) {
+      this.warn('full');
+      if (!this.#told.has('loop') && this.#loopWatch.isLoop()) this.warn('loop');
+      return undefined;
+    }
+    const session = this.#sessions.open(remote, local, this.target);
+    this.#loopWatch.opened(session, first());
+    return session;
+  }
+
+  /** Counts datagrams of a client that gets no session. */
+  refuse(count: number, bytes: number): void {
+    const { counts } = this.#lanes.up;
+    counts.received += count;
+    counts.bytes += bytes;
+    counts.lose('full', count);
+  }
+
+  /** Counts a datagram. Returns it ready to send, or the bound that takes it away; undefined if it comes after the end. */
+  judge(taken: Taken, nowMs: number): FaultyParcel | Loss | undefined {
+    const { way, data } = taken;
+    const lane = this.#lanes[way];
+    if (way === 'up') {
+      if (lane.counts.received >= (this.#settings.count ?? Infinity)) return undefined;
+      taken.session = this.sessionOf(taken, nowMs, () => data);
+      if (taken.session === undefined) {
+        this.refuse(1, data.length);
+        return 'full';
+      }
+    }
+    const session = taken.session as Session;
+    const own = session.counts[way];
+    if (way === 'down') {
+      if (session.endReason !== undefined || own.received === this.#settings.responses) return undefined;
+      this.#sessions.table.use(session, nowMs);
+    }
+    lane.receive(session, 1, data.length);
+    if (way === 'up') session.amplification?.received(data.length);
+    else if (session.amplification?.admits(data.length * (lane.duplicates ? 2 : 1)) === false) {
+      lane.lose(session, 'amplification', 1);
+      this.warn('amplification', session);
+      return 'amplification';
+    }
+    const [remote, local] = way === 'up' ? [session.target, undefined] : [session.client, session.asked];
+    return { data, remote, local, session, count: 1, place: { flow: session, nth: own.received } };
+  }
+
+  /** Tells something once. */
+  warn(warning: Warning, session?: Session): void {
+    if (this.#told.has(warning)) return;
+    this.#told.add(warning);
+    this.#events.warned(warning, session);
+  }
+}
