@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Daemon, startDaemon } from '../support/daemon.js';
 import { HANG_MS } from '../support/limits.js';
 import { describeWith, hasProgram, without } from '../support/peers.js';
-import { closedAddress, echoServer, freeAddress, hostAndPort } from '../support/sockets.js';
+import { closedAddress, echoServer, hostAndPort, respondingServer } from '../support/sockets.js';
 import { type Running, start } from '../support/udpcat.js';
 import { ask } from '../support/watching-http.js';
 
@@ -61,13 +61,14 @@ describe('the built command', () => {
 
 describeWith('curl', 'curl', () => {
   test('fails while a target is down', async () => {
-    const address = await freeAddress();
-    await using running = await startHttp([address, ...FAST]);
+    let answers = false;
+    await using service = await respondingServer(async (data) => (answers ? data : undefined));
+    await using running = await startHttp([service.address, ...FAST]);
     const curl = (path: string) =>
       promisify(execFile)('curl', ['--silent', '--fail', '--compressed', `http://${running.base}${path}`]);
     await running.until(/ down after/);
     await expect(curl('/health')).rejects.toMatchObject({ code: 22 });
-    await using _service = await echoServer(4, hostAndPort(address).port);
+    answers = true;
     await running.until(/ up after/);
     expect((await curl('/health')).stdout).toBe('1 of 1 targets are up\n');
     expect((await curl('/metrics')).stdout).toMatch(/^udpcat_target_up\{[^}]*\} 1$/m);
@@ -184,8 +185,9 @@ const DNSMASQ = hasProgram('dnsmasq') && hasProgram('prometheus-blackbox-exporte
 
 describeWith('haproxy', 'haproxy', () => {
   test('takes out the stand-in of a UDP service, and takes it in again', async () => {
-    const address = await closedAddress();
-    await using running = await startHttp([address, ...FAST]);
+    let answers = false;
+    await using service = await respondingServer(async (data) => (answers ? data : undefined));
+    await using running = await startHttp([service.address, ...FAST]);
     const { port: healthPort } = hostAndPort(running.base);
     await using haproxy = await startDaemon({
       program: 'haproxy',
@@ -217,11 +219,10 @@ describeWith('haproxy', 'haproxy', () => {
       }, state);
     await running.until(/ down after/);
     await isSeen('DOWN');
-    {
-      await using _service = await echoServer(4, hostAndPort(address).port);
-      await running.until(/ up after/);
-      await isSeen('UP');
-    }
+    answers = true;
+    await running.until(/ up after/);
+    await isSeen('UP');
+    answers = false;
     await running.until(/ down after \w+ up/);
     await isSeen('DOWN');
   });

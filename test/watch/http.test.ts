@@ -10,7 +10,14 @@ import { replyWithLiveness } from '../../src/watch/http/health-replies.js';
 import type { TargetWatch } from '../../src/watch/target-watch.js';
 import { VERDICTS } from '../../src/watch/verdict.js';
 import { runInProcess } from '../support/in-process.js';
-import { closedAddress, echoServer, hostAndPort, type Peer, silentServer } from '../support/sockets.js';
+import {
+  closedAddress,
+  echoServer,
+  hostAndPort,
+  type Peer,
+  respondingServer,
+  silentServer,
+} from '../support/sockets.js';
 import { startWatch } from '../support/watching-http.js';
 
 /** A check soon after each other; none is late on a busy machine. */
@@ -109,14 +116,17 @@ describe('/health', () => {
   });
 
   test('is 503 while a target is unknown, and 200 as soon as all are up', async () => {
-    const address = await closedAddress();
-    await using run = await startWatch([address, ...SOON, '--fall', '1000']);
+    let answers = false;
+    await using service = await respondingServer(async (data) => (answers ? data : undefined));
+    const { address } = service;
+    const times = ['--interval', '4s', '--retry-interval', '100ms', '--wait', '1s'];
+    await using run = await startWatch([address, ...times, '--fall', '1000']);
     await run.until(/"type":"check"/);
     expect(await run.get('/health')).toMatchObject({
       status: 503,
-      text: `${address} unknown: ${address} refused: nobody listens there, or a firewall prohibits it\n`,
+      text: `${address} unknown: ${address} did not answer within 1s\n`,
     });
-    await using _service = await echoServer(4, hostAndPort(address).port);
+    answers = true;
     await run.until(/"to":"up"/);
     expect(await run.get('/health')).toMatchObject({ status: 200, text: '1 of 1 targets are up\n' });
     expect((await run.get(`/health/${address}`)).status).toBe(200);
