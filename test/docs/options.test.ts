@@ -14,8 +14,12 @@ const pages = readdirSync(join(ROOT, 'docs'))
 /** Flags of commander, and of other programs that the guide shows. */
 const OTHERS: ReadonlySet<string | undefined> = new Set(['--help', '--version', '--ignore-scripts']);
 
-/** Returns the pages that name a flag in backquotes, with or without a value. */
-function pagesOf(flag: string): string[] {
+/**
+ * Returns the pages that name a flag in backquotes, with or without a value. A fault of one direction of `relay`, for example
+ * `--up-delay`, is described by the fault itself, `--delay`.
+ */
+function pagesOf(given: string): string[] {
+  const flag = given.replace(/^--(up|down)-/, '--');
   const named = new RegExp(`\`[^\`\n]*${flag}(?![\\w-])[^\`\n]*\``);
   return pages.filter(({ text }) => named.test(text)).map(({ name }) => name);
 }
