@@ -49,7 +49,7 @@ describe('a judgement that takes longer than the wait', () => {
 
   test.each(ENGINE_NAMES)('leaves time to judge the next replies, with the %s engine', async (engine) => {
     await using server = await answeringServer([LONG_REPLY, 'good']);
-    const args = ['send', server.address, '?', '--expect-regex', LONG, '-w', '3s', '--engine', engine, '-o', 'json'];
+    const args = ['send', server.address, '?', '--expect-regex', LONG, '-w', '8s', '--engine', engine, '-o', 'json'];
     const { status, stdout } = await udpcat(args);
     expect(jsonLines(stdout).at(-2)).toMatchObject({ verdict: 'ok', replies: 1, unjudged: 1 });
     expect(status).toBe(0);
@@ -57,7 +57,7 @@ describe('a judgement that takes longer than the wait', () => {
 
   test('in a measured run leaves the other replies: only the unjudged one is lost', async () => {
     await using server = await answeringServer((_data, nth) => [nth === 0 ? LONG_REPLY : 'good']);
-    const args = ['send', server.address, 'a', 'b', '--expect-regex', LONG, '-w', '3s', '-o', 'json'];
+    const args = ['send', server.address, 'a', 'b', '--expect-regex', LONG, '-w', '8s', '-o', 'json'];
     const { status, stdout } = await udpcat(args);
     expect(jsonLines(stdout).at(-1)).toMatchObject({ sent: 2, received: 1, lost: 1 });
     expect(status).toBe(3);
