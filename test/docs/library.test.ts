@@ -152,7 +152,7 @@ describe('the tables', () => {
       ...Object.getOwnPropertyNames(prototype),
       ...Object.getOwnPropertyNames(Object.getPrototypeOf(prototype)),
     ]);
-    const ofSubclasses = ['constructor', 'open', 'transmit', 'take'];
+    const ofSubclasses = ['constructor', 'open', 'transmit', 'transmitNow', 'take'];
     const codes = [...readFileSync(join(ROOT, 'src/net/errors.ts'), 'utf8').matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map(
       ([, code = '']) => code,
     );
