@@ -4,10 +4,12 @@ import { HttpError, type Reply } from './reply.js';
 
 /** A request, as a route sees it. */
 export interface HttpRequest {
-  /** The end of the path, for a route that ends with `*`, decoded. Otherwise empty. */
-  readonly rest: string;
+  /** The parts of the path that a route names by `:name`, decoded. The end that `*` stands for is `rest`. */
+  readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+  /** Empty if the request has none. */
+  readonly body: string;
   /** Aborted when the client is gone, or the server ends. */
   readonly signal: AbortSignal;
 }
@@ -15,8 +17,8 @@ export interface HttpRequest {
 /** One path of a server. */
 export interface Route {
   /** `GET` takes HEAD as well. */
-  readonly method: 'GET' | 'POST';
-  /** `/health`, or with `*` at its end for every path that begins so: `/health/*`. */
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** `/health`; with `:name` for any one part: `/proxies/:proxy`; or with `*` for every path that begins so: `/health/*`. */
   readonly path: string;
   /** Whether requests that a web page of another site can make are refused. Default: false. */
   readonly guarded?: boolean;
@@ -29,6 +31,7 @@ export interface RequestLine {
   /** The target: `/path?query`, or a whole URL, as proxies write it. */
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
+  readonly body: string;
 }
 
 /** Splits the target of a request into path and query. */
@@ -47,11 +50,23 @@ function decode(text: string): string {
   }
 }
 
-/** Returns the end of the path if the route takes the path; otherwise undefined. */
-function restOf({ path: pattern }: Route, path: string): string | undefined {
-  if (!pattern.endsWith('*')) return path === pattern ? '' : undefined;
-  const beginning = pattern.slice(0, -1);
-  return path.startsWith(beginning) && path.length > beginning.length ? path.slice(beginning.length) : undefined;
+/** Returns the named parts of the path, not decoded, if the route takes the path; otherwise undefined. */
+function partsOf({ path: pattern }: Route, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  const params: Record<string, string> = {};
+  if (wanted.at(-1) === '*') {
+    wanted.pop();
+    params.rest = given.splice(wanted.length).join('/');
+    if (params.rest === '') return undefined;
+  }
+  if (given.length !== wanted.length) return undefined;
+  for (const [index, part] of wanted.entries()) {
+    const text = given[index] ?? '';
+    if (part.startsWith(':') && text !== '') params[part.slice(1)] = text;
+    else if (part !== text) return undefined;
+  }
+  return params;
 }
 
 const methodsOf = ({ method }: Route): string => (method === 'GET' ? 'GET, HEAD' : method);
@@ -65,11 +80,11 @@ const methodsOf = ({ method }: Route): string => (method === 'GET' ? 'GET, HEAD'
  */
 export async function route(
   routes: readonly Route[],
-  { method, target, headers }: RequestLine,
+  { method, target, headers, body }: RequestLine,
   { isLoopback, signal }: { readonly isLoopback: boolean; readonly signal: AbortSignal },
 ): Promise<Reply> {
   const [path, query] = splitTarget(target);
-  const found = routes.filter((each) => restOf(each, path) !== undefined);
+  const found = routes.filter((each) => partsOf(each, path) !== undefined);
   if (found.length === 0) throw new HttpError(404, 'there is no such path');
   const chosen = found.find((each) => each.method === (method === 'HEAD' ? 'GET' : method));
   if (chosen === undefined) {
@@ -78,6 +93,7 @@ export async function route(
   }
   const why = chosen.guarded === true ? whyForeign(headers, isLoopback) : undefined;
   if (why !== undefined) throw new HttpError(403, why);
-  const rest = decode(restOf(chosen, path) ?? '');
-  return chosen.reply({ rest, query: new URLSearchParams(query), headers, signal });
+  const parts = Object.entries(partsOf(chosen, path) ?? {});
+  const params = Object.fromEntries(parts.map(([name, text]) => [name, decode(text)]));
+  return chosen.reply({ params, query: new URLSearchParams(query), headers, body, signal });
 }

@@ -10,7 +10,9 @@ import { describeSystemError, systemCode } from '../net/errors.js';
 import { type Address, type Endpoint, formatEndpoint, type Lookup } from '../net/index.js';
 import { LocalFailure } from '../text/failure.js';
 import { acceptsGzip } from './accepts.js';
-import { HttpError, type Reply, textReply } from './reply.js';
+import { declaredBytes, readBody } from './body.js';
+import type { Gate } from './gate.js';
+import { HttpError, type Reply } from './reply.js';
 import { route, type Route } from './router.js';
 
 /** The bounds of a server. */
@@ -33,6 +35,12 @@ export interface HttpOptions {
   readonly listen: Address;
   /** Makes the table of routes. `isLoopback`: whether the server listens on the loopback only. */
   readonly routes: (isLoopback: boolean) => readonly Route[];
+  /** Refuses requests before they are routed. Default: only routes refuse. */
+  readonly gate?: Gate;
+  /** The largest body of a request in bytes. Default: requests must not have a body. */
+  readonly maxBodyBytes?: number;
+  /** Writes the reply to a request that is refused. Default: one line of text. */
+  readonly refusal?: (error: HttpError) => Reply;
   /** Looks up the name of `listen`. Default: the resolver of the system. */
   readonly lookup?: Lookup | undefined;
   /** The time to receive a request, and to write its reply, in milliseconds. Default: 10 s. */
@@ -48,7 +56,7 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Serves HTTP from a table of routes, within {@link LIMITS}. Requests have no bodies. Wrong requests get one line of text.
+ * Serves HTTP from a table of routes, within {@link LIMITS}.
  *
  * @throws {DatagramError} if the name of the address cannot be resolved
  * @throws {LocalFailure} if the address cannot be listened on
@@ -58,6 +66,9 @@ export async function serveHttp({
   routes,
   lookup,
   requestMs = LIMITS.requestMs,
+  gate,
+  maxBodyBytes = 0,
+  refusal = ({ reply }) => reply,
   failed,
 }: HttpOptions): Promise<HttpServer> {
   const server = createServer({
@@ -74,7 +85,16 @@ export async function serveHttp({
   server.maxHeadersCount = 0;
   const local = await listenOn(server, listen, lookup);
   const onLoopback = isLoopback(local.address);
-  const answering: Answering = { routes: routes(onLoopback), isLoopback: onLoopback, requestMs, failed };
+  const table = await tableOf(server, () => routes(onLoopback));
+  const answering: Answering = {
+    routes: table,
+    isLoopback: onLoopback,
+    gate,
+    maxBodyBytes,
+    refusal,
+    requestMs,
+    failed,
+  };
   const waiting = new WeakMap<Duplex, number>();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
@@ -88,8 +108,12 @@ export async function serveHttp({
     void answer(request, response, answering);
   };
   server.on('request', onRequest);
-  // Without this listener Node would ask the client for the body.
-  server.on('checkContinue', onRequest);
+  // Without this listener Node would ask the client for every body.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    const bytes = declaredBytes(request) ?? 0;
+    if (maxBodyBytes > 0 && bytes <= maxBodyBytes) response.writeContinue();
+    onRequest(request, response);
+  });
   server.on('clientError', refuseBroken);
   server.on('connect', (_request, socket) => {
     endWith(socket, 405, 'this server is no proxy', 'Allow: GET, HEAD\r\n');
@@ -108,6 +132,16 @@ export async function serveHttp({
         server.closeAllConnections();
       }),
   };
+}
+
+/** Makes the table of routes. If there can be none, closes the server. */
+async function tableOf(server: Server, make: () => readonly Route[]): Promise<readonly Route[]> {
+  try {
+    return make();
+  } catch (error) {
+    await new Promise((resolve) => server.close(resolve));
+    throw error;
+  }
 }
 
 /** Binds the server to the first address of the name that this host has. */
@@ -145,6 +179,9 @@ function bind(server: Server, host: string | undefined, port: number): Promise<v
 interface Answering {
   readonly routes: readonly Route[];
   readonly isLoopback: boolean;
+  readonly gate: Gate | undefined;
+  readonly maxBodyBytes: number;
+  readonly refusal: (error: HttpError) => Reply;
   readonly requestMs: number;
   readonly failed: (error: unknown) => void;
 }
@@ -167,21 +204,29 @@ async function answer(request: IncomingMessage, response: ServerResponse, answer
   } catch (error) {
     if (gone.signal.aborted) return;
     if (!(error instanceof HttpError)) answering.failed(error);
-    reply = error instanceof HttpError ? error.reply : textReply(500, 'udpcat made a mistake; its log tells more\n');
+    const refused =
+      error instanceof HttpError ? error : new HttpError(500, 'udpcat made a mistake; its log tells more');
+    reply = answering.refusal(refused);
   }
   if (!gone.signal.aborted) await write(reply, request, response, answering, gone.signal);
 }
 
-async function replyTo(request: IncomingMessage, answering: Answering, signal: AbortSignal): Promise<Reply> {
+async function replyTo(
+  request: IncomingMessage,
+  { routes, isLoopback: onLoopback, gate, maxBodyBytes }: Answering,
+  signal: AbortSignal,
+): Promise<Reply> {
   const { method = '', url = '', headers, httpVersion } = request;
   if (httpVersion === '1.1' && headers.host === undefined) {
     throw new HttpError(400, 'HTTP/1.1 requests need the header Host');
   }
-  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0) {
-    throw new HttpError(400, 'requests must not have a body', { Connection: 'close' });
-  }
-  return route(answering.routes, { method, target: url, headers }, { isLoopback: answering.isLoopback, signal });
+  gate?.check(headers, request.socket.remoteAddress, onLoopback);
+  const body = await readBody(request, maxBodyBytes);
+  return route(routes, { method, target: url, headers, body }, { isLoopback: onLoopback, signal });
 }
+
+/** A reply without a body has no headers about it (RFC 9110 section 15.3.5). */
+const NO_CONTENT = 204;
 
 /** Writes a reply. A client that does not read it in time is disconnected. @param gone aborted when the client is gone */
 async function write(
@@ -191,6 +236,10 @@ async function write(
   { requestMs, failed }: Answering,
   gone: AbortSignal,
 ): Promise<void> {
+  if (status === NO_CONTENT) {
+    response.writeHead(status, headers).end();
+    return;
+  }
   response.writeHead(status, {
     'Content-Type': type,
     // The next request can have another reply.

@@ -36,7 +36,7 @@ function routesFor(calls: Calls): readonly Route[] {
       path: '/text',
       reply: ({ query }) => textReply(200, `asked for ${query.get('what') ?? 'nothing'}`),
     },
-    { method: 'GET', path: '/named/*', reply: ({ rest }) => textReply(200, rest) },
+    { method: 'GET', path: '/named/*', reply: ({ params }) => textReply(200, params.rest ?? '') },
     { method: 'POST', path: '/act', guarded: true, reply: () => textReply(200, 'done') },
     { method: 'GET', path: '/act', reply: () => textReply(200, 'look') },
     {

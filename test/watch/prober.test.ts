@@ -225,7 +225,7 @@ describe('--allow-target', () => {
     const prober = new Prober(run, new AllowedTargets({ allowed }, isLoopback));
     const query = new URLSearchParams({ target });
     const signal = new AbortController().signal;
-    const status = await prober.reply({ rest: '', query, headers: {}, signal }).then(
+    const status = await prober.reply({ params: {}, query, headers: {}, body: '', signal }).then(
       (reply) => reply.status,
       (error: unknown) => (error as HttpError).status,
     );

@@ -37,8 +37,8 @@ function routesOf(run: WatchedRun, processMetrics: ProcessMetrics, allowed: Allo
     {
       method: 'GET',
       path: '/health/*',
-      reply: ({ rest, headers }) => {
-        const target = run.targets.find(({ plan: { name } }) => name === rest);
+      reply: ({ params, headers }) => {
+        const target = run.targets.find(({ plan: { name } }) => name === params.rest);
         if (target === undefined) throw new HttpError(404, 'there is no target of this name');
         return replyWithHealth([target], headers.accept);
       },
