@@ -12,7 +12,7 @@ const EXAMPLES: readonly Example[] = [
   { line: 'udpcat relay 5353 192.0.2.1:53 -o dump', says: 'watch a resolver and its server' },
   { line: 'udpcat relay 5353 192.0.2.1:53 --record dns.pcap', says: 'keep what they say' },
   { line: 'udpcat relay 4433 8443 --loss 5% --delay 40ms', says: 'a bad network, both ways' },
-  { line: 'udpcat relay 4433 8443 --up-lose 1', says: "lose each client's first datagram" },
+  { line: 'udpcat relay 4433 8443 --http 8474', says: 'faults by clients of toxiproxy' },
 ];
 
 /** Declares `udpcat relay <listen> <target>`. Its action calls `run` with the plan. */
@@ -35,5 +35,8 @@ export function declareRelay(command: CliCommand, io: Io, run: (plan: RelayPlan)
 
 /** Relays until an option or a signal ends it. Resolves to the exit status. */
 export function runRelay(plan: RelayPlan, context: Context): Promise<ExitCode> {
-  return runRelays(plan, context);
+  return runRelays(plan, context, async (http, control) => {
+    const { openControl } = await import('../relay/http/server.js');
+    return openControl(http, control);
+  });
 }

@@ -1,5 +1,5 @@
 import { ValueError } from '../net/errors.js';
-import type { FixedFault } from './fault.js';
+import type { Effect, FixedFault } from './fault.js';
 import { Line } from './line.js';
 
 const BITS_OF_UNIT: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 };
@@ -17,10 +17,12 @@ export const bandwidth: FixedFault<number> = {
   flags: '--bandwidth <rate>',
   help: 'send answers by a line of so many bits a second, headers included: 56kbit, 10mbit, 1gbit',
   read: parseBandwidth,
-  create: (bitsPerSecond) => {
-    const line = new Line(bitsPerSecond);
-    return (fate) => {
-      fate.line = line;
-    };
-  },
+  create: (bitsPerSecond) => passing(new Line(bitsPerSecond)),
 };
+
+/** Returns the effect of a line. Of several lines the slowest one counts. */
+export function passing(line: Line): Effect {
+  return (fate) => {
+    if (fate.line === undefined || line.bitsPerSecond < fate.line.bitsPerSecond) fate.line = line;
+  };
+}

@@ -1,7 +1,8 @@
-import type { Effect, Fate, Judged } from './fault.js';
+import type { ActiveFault } from './active-fault.js';
+import type { Effect, Fate, Flow, Judged } from './fault.js';
 import { MOST_QUEUE_MS } from './line.js';
 import { type Random, randomStreams } from './random.js';
-import { type FaultName, FAULTS, type FaultSettings } from './table.js';
+import { FAULTS } from './table.js';
 
 const STREAMS = 1 + Math.max(...Object.values(FAULTS).map(({ stream = -1 }) => stream));
 
@@ -13,26 +14,34 @@ const STREAMS = 1 + Math.max(...Object.values(FAULTS).map(({ stream = -1 }) => s
  * seed and on the place of the datagram, however many datagrams of other conversations came before it.
  */
 export class Fates {
-  readonly #effects: readonly Effect[];
   readonly #seed: number;
+  readonly #streams: readonly Random[];
+  /** The effect of each fault. A fault that acts again goes on where it was. */
+  readonly #made = new WeakMap<ActiveFault, Effect>();
+  #acting: readonly { readonly effect: Effect; readonly actsOn: ActiveFault['actsOn'] }[] = [];
   /** The streams of the faults that draw random numbers, by their numbers. */
-  readonly #streams: readonly (readonly [number, Random])[];
+  #used: readonly (readonly [number, Random])[] = [];
 
   /** @param seed a whole number from 0 to 2^32 - 1 */
-  constructor(settings: FaultSettings, seed: number) {
-    const streams = randomStreams(seed, STREAMS);
-    const used: (readonly [number, Random])[] = [];
-    this.#effects = (Object.keys(FAULTS) as FaultName[]).flatMap((name) => {
-      const setting = settings[name];
-      const { create, stream } = FAULTS[name];
-      if (setting === undefined) return [];
-      const random = stream === undefined ? undefined : streams[stream];
-      if (stream !== undefined && random !== undefined) used.push([stream, random]);
-      // The compiler does not see that the setting and the fault of one name belong together.
-      return [(create as (...args: unknown[]) => Effect)(setting, random)];
-    });
+  constructor(faults: readonly ActiveFault[], seed: number) {
     this.#seed = seed;
-    this.#streams = used;
+    this.#streams = randomStreams(seed, STREAMS);
+    this.change(faults);
+  }
+
+  /** Replaces the faults. Those that acted before keep their state. */
+  change(faults: readonly ActiveFault[]): void {
+    this.#acting = faults.map((fault) => ({ effect: this.#effectOf(fault), actsOn: fault.actsOn }));
+    const numbers = new Set(faults.flatMap(({ stream = [] }) => stream));
+    this.#used = [...numbers].map((number) => [number, this.#streams[number] as Random] as const);
+  }
+
+  #effectOf(fault: ActiveFault): Effect {
+    const known = this.#made.get(fault);
+    if (known !== undefined) return known;
+    const effect = fault.create(fault.stream === undefined ? undefined : this.#streams[fault.stream]);
+    this.#made.set(fault, effect);
+    return effect;
   }
 
   /**
@@ -43,16 +52,18 @@ export class Fates {
    * @param nth its number in its conversation, from 1. Only `--lose` depends on it.
    */
   next(bytes: number, sinceStartMs = 0, nth = 0): Fate {
-    return this.#decide({ bytes, sinceStartMs, nth });
+    return this.#decide({ bytes, sinceStartMs, nth, flow: undefined });
   }
 
-  /** Decides the fate of datagram `nth` of a conversation, both counted from 1. */
-  at(conversation: number, datagram: Judged): Fate {
-    for (const [stream, random] of this.#streams) random.moveTo(this.#seed, stream, conversation, datagram.nth);
+  /** Decides the fate of a datagram by its place. */
+  at(datagram: Judged & { readonly flow: Flow }): Fate {
+    const { flow, nth } = datagram;
+    for (const [stream, random] of this.#used) random.moveTo(this.#seed, stream, flow.number, nth);
     return this.#decide(datagram);
   }
 
   #decide(datagram: Judged): Fate {
+    const { flow } = datagram;
     const fate: Fate = {
       lostBy: undefined,
       keptBytes: undefined,
@@ -64,7 +75,9 @@ export class Fates {
       line: undefined,
       mostQueueMs: MOST_QUEUE_MS,
     };
-    for (const effect of this.#effects) effect(fate, datagram);
+    for (const { effect, actsOn } of this.#acting) {
+      if (actsOn === undefined || (flow !== undefined && actsOn(flow.number))) effect(fate, datagram);
+    }
     fate.flippedBits = fate.flip((fate.keptBytes ?? datagram.bytes) * 8);
     return fate;
   }

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { activeFaults } from './active-fault.js';
 import { Faults } from './faults.js';
-import { type FaultName, FAULTS, type FaultSettings } from './table.js';
+import type { FaultSettings } from './table.js';
 
 /** The options about faults. An undefined fault does not happen. */
 export interface FaultPlan extends FaultSettings {
@@ -10,7 +11,7 @@ export interface FaultPlan extends FaultSettings {
 
 /** The faults of a plan; undefined if it has none, even if it has a seed. */
 export function createFaults(plan: FaultPlan): Faults | undefined {
-  const names = Object.keys(FAULTS) as FaultName[];
-  if (names.every((name) => plan[name] === undefined)) return undefined;
-  return new Faults(plan, plan.seed ?? randomInt(0x1_0000_0000));
+  const faults = activeFaults(plan);
+  if (faults.length === 0) return undefined;
+  return new Faults(faults, plan.seed ?? randomInt(0x1_0000_0000));
 }

@@ -2,7 +2,12 @@ import type { Line } from './line.js';
 import type { Random } from './random.js';
 
 /** A fault that can lose a datagram. */
-export type LossName = 'loss' | 'burstLoss' | 'lose' | 'maxSize' | 'lineQueue' | 'blackhole';
+export type LossName = 'loss' | 'burstLoss' | 'lose' | 'maxSize' | 'lineQueue' | 'limitData' | 'blackhole';
+
+/** A conversation. Its number is from 1. */
+export interface Flow {
+  readonly number: number;
+}
 
 /** The fate of one datagram. Each fault sets its part of it. */
 export interface Fate {
@@ -36,6 +41,8 @@ export interface Judged {
   readonly sinceStartMs: number;
   /** The number of the datagram in its conversation and direction, from 1. */
   readonly nth: number;
+  /** The conversation of the datagram; undefined if it has no place in one. */
+  readonly flow: Flow | undefined;
 }
 
 /** Decides one part of the fate of a datagram. It draws equally many random numbers for every datagram. */

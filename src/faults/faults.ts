@@ -1,9 +1,9 @@
 import { type Endpoint, type Outgoing } from '../net/index.js';
 import { DelayLine } from '../timing/delay-line.js';
-import type { Fate, LossName } from './fault.js';
+import type { ActiveFault } from './active-fault.js';
+import type { Fate, Flow, LossName } from './fault.js';
 import { Fates } from './fates.js';
 import { Numbering } from './numbering.js';
-import type { FaultSettings } from './table.js';
 
 /** A datagram that the faults act on. */
 export interface Grouped extends Outgoing {
@@ -19,7 +19,7 @@ export interface Grouped extends Outgoing {
 /** The place of a datagram among all datagrams of a direction. */
 export interface Place {
   /** The conversation. Only datagrams of one conversation overtake each other by `--reorder`. */
-  readonly flow: { readonly number: number };
+  readonly flow: Flow;
   readonly nth: number;
 }
 
@@ -75,7 +75,7 @@ export interface FaultEvents<Item> {
 /** Loses, delays, copies and damages datagrams as a bad network does. The same seed gives the same faults. */
 export class Faults<Item extends Grouped = Grouped> {
   readonly seed: number;
-  #fates: Fates;
+  readonly #fates: Fates;
   /** Counts responses by peer, if a fault depends on that number. */
   readonly #numbering = new Numbering();
   #numbers: boolean;
@@ -91,28 +91,29 @@ export class Faults<Item extends Grouped = Grouped> {
     lose: 0,
     maxSize: 0,
     lineQueue: 0,
+    limitData: 0,
     blackhole: 0,
     overflow: 0,
   };
   readonly #counts = { answers: 0, duplicated: 0, reordered: 0, delayed: 0, corrupted: 0, truncated: 0, unsent: 0 };
 
   /** @param seed a whole number from 0 to 2^32 - 1 */
-  constructor(settings: FaultSettings, seed: number) {
+  constructor(faults: readonly ActiveFault[], seed: number) {
     this.seed = seed;
-    this.#fates = new Fates(settings, seed);
-    this.#numbers = settings.lose !== undefined;
+    this.#fates = new Fates(faults, seed);
+    this.#numbers = faults.some(({ name }) => name === 'lose');
   }
 
-  /** Starts the clock of the blackholes. Call it before {@link apply}. */
-  begin(events: FaultEvents<Item>): void {
+  /** Starts the clock of the blackholes. Call it before {@link apply}. @param startMs by `performance.now()` */
+  begin(events: FaultEvents<Item>, startMs = performance.now()): void {
     this.#events = events;
-    this.#startMs = performance.now();
+    this.#startMs = startMs;
   }
 
-  /** Replaces the settings. Datagrams that wait keep their moments. */
-  change(settings: FaultSettings): void {
-    this.#fates = new Fates(settings, this.seed);
-    this.#numbers = settings.lose !== undefined;
+  /** Replaces the faults. Datagrams that wait keep their moments, and faults that acted before keep their state. */
+  change(faults: readonly ActiveFault[]): void {
+    this.#fates.change(faults);
+    this.#numbers = faults.some(({ name }) => name === 'lose');
   }
 
   /**
@@ -135,7 +136,7 @@ export class Faults<Item extends Grouped = Grouped> {
   }
 
   #fateOf({ data: { length: bytes }, remote, place }: Item, sinceStartMs: number): Fate {
-    if (place !== undefined) return this.#fates.at(place.flow.number, { bytes, sinceStartMs, nth: place.nth });
+    if (place !== undefined) return this.#fates.at({ bytes, sinceStartMs, nth: place.nth, flow: place.flow });
     return this.#fates.next(bytes, sinceStartMs, this.#numbers ? this.#numbering.next(remote) : 0);
   }
 

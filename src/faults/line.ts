@@ -8,12 +8,15 @@ const HEADER_BYTES = { 4: 28, 6: 48 } as const;
 
 /** A line that carries one datagram after another. Moments are those of `performance.now()`, in milliseconds. */
 export class Line {
-  readonly #bitsPerMs: number;
+  readonly bitsPerSecond: number;
+  readonly #carriesHeaders: boolean;
   /** When the last datagram has left the line. */
   #freeMs = -Infinity;
 
-  constructor(bitsPerSecond: number) {
-    this.#bitsPerMs = bitsPerSecond / 1000;
+  /** @param carriesHeaders whether headers take time, too. Default: they do. */
+  constructor(bitsPerSecond: number, carriesHeaders = true) {
+    this.bitsPerSecond = bitsPerSecond;
+    this.#carriesHeaders = carriesHeaders;
   }
 
   /**
@@ -25,7 +28,8 @@ export class Line {
   pass(bytes: number, { address }: Endpoint, nowMs: number, mostQueueMs: number): number | undefined {
     const fromMs = Math.max(nowMs, this.#freeMs);
     if (fromMs - nowMs > mostQueueMs) return undefined;
-    this.#freeMs = fromMs + (8 * (bytes + HEADER_BYTES[familyOf(address)])) / this.#bitsPerMs;
+    const headerBytes = this.#carriesHeaders ? HEADER_BYTES[familyOf(address)] : 0;
+    this.#freeMs = fromMs + (8000 * (bytes + headerBytes)) / this.bitsPerSecond;
     return this.#freeMs;
   }
 }

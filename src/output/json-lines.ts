@@ -16,17 +16,23 @@ export type JsonEvent =
       readonly seed?: number;
       /** The address that a relay passes datagrams on to. */
       readonly target?: string;
+      /** The name of a relay, if there can be several. The same holds for all events of relays. */
+      readonly relay?: string;
     }
+  /** A server of HTTP that changes relays. */
+  | { readonly type: 'http'; readonly address: string }
   | {
       readonly type: 'error';
       readonly code: string;
       readonly message: string;
       readonly peer?: string;
       readonly session?: number;
+      readonly relay?: string;
     }
   /** A session of a relay was opened. */
   | {
       readonly type: 'session';
+      readonly relay?: string;
       readonly session: number;
       readonly client: string;
       readonly source: string;
@@ -35,6 +41,7 @@ export type JsonEvent =
   /** A session of a relay has ended. `up` and `down` are its counts. */
   | {
       readonly type: 'sessionEnd';
+      readonly relay?: string;
       readonly session: number;
       readonly reason: string;
       readonly durationMs: number;
@@ -42,11 +49,18 @@ export type JsonEvent =
       readonly down: object;
     }
   /** A session of a relay has a new source port. */
-  | { readonly type: 'rebind'; readonly session: number; readonly source: string }
-  /** The faults of a relay that hold from now on. */
-  | { readonly type: 'faults'; readonly seed: number; readonly up: object; readonly down: object }
+  | { readonly type: 'rebind'; readonly relay?: string; readonly session: number; readonly source: string }
+  /** The faults of a relay that hold from now on. `toxics`: as HTTP has them, after a change. */
+  | {
+      readonly type: 'faults';
+      readonly relay?: string;
+      readonly seed: number;
+      readonly up: object;
+      readonly down: object;
+      readonly toxics?: readonly object[];
+    }
   /** New sessions of a relay go to this address from now on. */
-  | { readonly type: 'target'; readonly target: string }
+  | { readonly type: 'target'; readonly relay?: string; readonly target: string }
   | {
       readonly type: 'stray';
       readonly from: string;

@@ -3,9 +3,9 @@ import type { Way } from './plan.js';
 
 /**
  * What takes a datagram away: a fault, or a bound. `full`: there were as many sessions as `--max-sessions` allows. `noSocket`:
- * the system had no descriptor or no port for a session. `amplification`: see {@link AmplificationGuard}.
+ * the system had no descriptor or no port for a session. `noTarget`: the name of the target is not found yet. `amplification`: see {@link AmplificationGuard}.
  */
-export type Loss = LossCause | 'amplification' | 'full' | 'noSocket';
+export type Loss = LossCause | 'amplification' | 'full' | 'noSocket' | 'noTarget';
 
 const LOSSES = [
   'loss',
@@ -13,11 +13,13 @@ const LOSSES = [
   'lose',
   'maxSize',
   'lineQueue',
+  'limitData',
   'blackhole',
   'overflow',
   'amplification',
   'full',
   'noSocket',
+  'noTarget',
 ] as const satisfies readonly Loss[];
 
 /** The counts of one way in JSON. */
@@ -55,6 +57,16 @@ export class WayCounts {
     return this.#causes?.[cause] ?? 0;
   }
 
+  /** Adds the counts of a relay that has ended. */
+  add(other: WayCounts): void {
+    this.received += other.received;
+    this.bytes += other.bytes;
+    this.duplicates += other.duplicates;
+    this.sent += other.sent;
+    this.notSent += other.notSent;
+    for (const cause of LOSSES) if (other.lostBy(cause) > 0) this.lose(cause, other.lostBy(cause));
+  }
+
   /** Datagrams and copies that were neither sent nor given up yet. */
   get waiting(): number {
     return this.received + this.duplicates - this.sent - this.lost - this.notSent;
@@ -86,11 +98,13 @@ const WORDS: Readonly<Record<Loss, string>> = {
   lose: 'lost by number',
   maxSize: 'too large',
   lineQueue: 'too late for the line',
+  limitData: 'beyond the limit of data',
   blackhole: 'blackholed',
   overflow: 'dropped while too many waited',
   amplification: 'withheld against amplification',
   full: 'dropped for want of sessions',
   noSocket: 'dropped for want of sockets',
+  noTarget: 'dropped for want of a target',
 };
 
 /** The counts of both ways. */

@@ -10,8 +10,8 @@ import type { Sessions } from './sessions.js';
 
 /** Decides before the faults what happens to a datagram: its session, and the bounds that take it away. */
 export class Judge {
-  /** The address that the datagrams of new sessions go to. */
-  target: Endpoint;
+  /** The address that the datagrams of new sessions go to. Undefined: it is not known yet. */
+  target: Endpoint | undefined;
   readonly #settings: Pick<RelaySettings, 'count' | 'responses'>;
   readonly #lanes: Readonly<Record<Way, Lane>>;
   readonly #sessions: Sessions;
@@ -21,7 +21,7 @@ export class Judge {
 
   constructor(
     settings: Pick<RelaySettings, 'count' | 'responses'>,
-    target: Endpoint,
+    target: Endpoint | undefined,
     lanes: Readonly<Record<Way, Lane>>,
     sessions: Sessions,
     events: Pick<RelayEvents, 'warned'>,
@@ -33,21 +33,22 @@ export class Judge {
     this.#events = events;
   }
 
-  /** Returns the session of a client, and opens one if there is none. Undefined: there are too many. */
+  /** Returns the session of a client, and opens one if there is none; or the bound that forbids it. */
   sessionOf(
     { remote, local }: Pick<Run, 'remote' | 'local'>,
     nowMs: number,
     first: () => Uint8Array,
-  ): Session | undefined {
+  ): Session | 'full' | 'noTarget' {
     const known = this.#sessions.table.find(remote, local);
     if (known !== undefined) {
       this.#sessions.table.use(known, nowMs);
       return known;
     }
+    if (this.target === undefined) return 'noTarget';
     if (this.#sessions.isFull) {
       this.warn('full');
       if (!this.#told.has('loop') && this.#loopWatch.isLoop()) this.warn('loop');
-      return undefined;
+      return 'full';
     }
     const session = this.#sessions.open(remote, local, this.target);
     this.#loopWatch.opened(session, first());
@@ -55,11 +56,11 @@ export class Judge {
   }
 
   /** Counts datagrams of a client that gets no session. */
-  refuse(count: number, bytes: number): void {
+  refuse(why: Loss, count: number, bytes: number): void {
     const { counts } = this.#lanes.up;
     counts.received += count;
     counts.bytes += bytes;
-    counts.lose('full', count);
+    counts.lose(why, count);
   }
 
   /** Counts a datagram. Returns it ready to send, or the bound that takes it away; undefined if it comes after the end. */
@@ -68,11 +69,12 @@ export class Judge {
     const lane = this.#lanes[way];
     if (way === 'up') {
       if (lane.counts.received >= (this.#settings.count ?? Infinity)) return undefined;
-      taken.session = this.sessionOf(taken, nowMs, () => data);
-      if (taken.session === undefined) {
-        this.refuse(1, data.length);
-        return 'full';
+      const session = this.sessionOf(taken, nowMs, () => data);
+      if (typeof session === 'string') {
+        this.refuse(session, 1, data.length);
+        return session;
       }
+      taken.session = session;
     }
     const session = taken.session as Session;
     const own = session.counts[way];

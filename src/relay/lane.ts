@@ -1,6 +1,6 @@
+import { type ActiveFault } from '../faults/active-fault.js';
 import { Faults, type Grouped, type Place } from '../faults/faults.js';
 import { directedSeed } from '../faults/random.js';
-import type { FaultSettings } from '../faults/table.js';
 import type { DatagramError, Endpoint } from '../net/index.js';
 import { ALL_TAKEN, type EngineOutgoing, type SendFailure } from '../net/engines/engine.js';
 import { type Loss, WayCounts } from './counts.js';
@@ -40,61 +40,64 @@ export class Lane {
   inFlight = 0;
   readonly #events: LaneEvents;
   readonly #seed: number;
-  #settings: FaultSettings;
+  readonly #startMs = performance.now();
+  #acting: readonly ActiveFault[] = [];
   /** Undefined until there is a fault. */
   #faults: Faults<FaultyParcel> | undefined;
   /** The datagrams that the last call of {@link apply} lost. */
   #lost = new Map<Place, Loss>();
 
-  constructor(way: Way, settings: FaultSettings, seed: number, events: LaneEvents) {
+  constructor(way: Way, faults: readonly ActiveFault[], seed: number, events: LaneEvents) {
     this.way = way;
     this.#seed = directedSeed(seed, way);
     this.#events = events;
-    this.#settings = settings;
-    this.change(settings);
+    this.change(faults);
   }
 
-  /** The settings that hold. */
-  get settings(): FaultSettings {
-    return this.#settings;
+  /** The faults that act. */
+  get acting(): readonly ActiveFault[] {
+    return this.#acting;
   }
 
   /** Whether datagrams may be passed on as runs, because no fault looks at them. */
   get isClear(): boolean {
-    return this.#faults === undefined;
+    return this.#acting.length === 0 && (this.#faults?.waiting ?? 0) === 0;
   }
 
   /** Whether a datagram may be sent twice. */
   get duplicates(): boolean {
-    return (this.#settings.duplicate ?? 0) > 0;
+    return this.#acting.some(({ name }) => name === 'duplicate');
   }
 
   /** Replaces the faults. Datagrams that wait keep their moments. */
-  change(settings: FaultSettings): void {
-    this.#settings = settings;
-    if (this.#faults !== undefined) this.#faults.change(settings);
-    else if (Object.values(settings).some((setting) => setting !== undefined)) this.#faults = this.#begin(settings);
+  change(faults: readonly ActiveFault[]): void {
+    this.#acting = faults;
+    if (this.#faults !== undefined) this.#faults.change(faults);
+    else if (faults.length > 0) this.#faults = this.#begin(faults);
   }
 
-  #begin(settings: FaultSettings): Faults<FaultyParcel> {
-    const faults = new Faults<FaultyParcel>(settings, this.#seed);
-    faults.begin({
-      onDue: async (due) => {
-        await this.#events.transmit(due);
+  #begin(acting: readonly ActiveFault[]): Faults<FaultyParcel> {
+    const faults = new Faults<FaultyParcel>(acting, this.#seed);
+    faults.begin(
+      {
+        onDue: async (due) => {
+          await this.#events.transmit(due);
+        },
+        onOverflow: this.#events.overflowed,
+        onLost: ({ place, session }, cause, isCopy) => {
+          this.lose(session, cause, 1);
+          if (!isCopy) this.#lost.set(place, cause);
+        },
+        onCopied: ({ session }) => {
+          this.counts.duplicates += 1;
+          session.counts[this.way].duplicates += 1;
+        },
+        onGivenUp: ({ session }) => {
+          this.#giveUp(session, 1);
+        },
       },
-      onOverflow: this.#events.overflowed,
-      onLost: ({ place, session }, cause, isCopy) => {
-        this.lose(session, cause, 1);
-        if (!isCopy) this.#lost.set(place, cause);
-      },
-      onCopied: ({ session }) => {
-        this.counts.duplicates += 1;
-        session.counts[this.way].duplicates += 1;
-      },
-      onGivenUp: ({ session }) => {
-        this.#giveUp(session, 1);
-      },
-    });
+      this.#startMs,
+    );
     return faults;
   }
 

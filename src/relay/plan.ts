@@ -1,5 +1,6 @@
 import type { FaultSettings } from '../faults/table.js';
 import type { Cidr } from '../guard/access-list.js';
+import type { GatePlan } from '../http/gate.js';
 import type { Address, DatagramSocketOptions, SocketOptions } from '../net/index.js';
 import type { RunPlan } from '../run/plan.js';
 
@@ -10,12 +11,19 @@ export const WAYS = ['up', 'down'] as const;
 /** The faults of both ways. */
 export type RelayFaults = Readonly<Record<Way, FaultSettings>>;
 
-/** One relay: where it listens, where it passes datagrams on to, and how. */
-export interface RelaySettings {
+/** The two addresses of a relay. */
+export interface RelayEnds {
   /** The address to bind for clients; port 0 lets the kernel choose. */
   readonly listen: Address;
   /** The address that the datagrams of clients go to. */
   readonly target: Address;
+}
+
+/** One relay: where it listens, where it passes datagrams on to, and how. */
+export interface RelaySettings extends RelayEnds, RelayOptions {}
+
+/** How a relay passes datagrams on. */
+export interface RelayOptions {
   /** The options of the socket for clients. */
   readonly socket: DatagramSocketOptions;
   /** The options of the sockets of sessions. */
@@ -48,7 +56,13 @@ export interface RelaySettings {
 }
 
 /** The options of `udpcat relay`. */
-export interface RelayPlan extends RunPlan, RelaySettings {
+export interface RelayPlan extends RunPlan, RelayOptions {
+  /** The relay of the command line. Undefined: there is none at first. */
+  readonly first: RelayEnds | undefined;
+  /** The name of the relay of the command line. */
+  readonly name: string;
+  /** The server that changes relays while they run. Undefined: there is none. */
+  readonly http: ControlPlan | undefined;
   /** The target is looked up again after this time, in milliseconds. Default: never. */
   readonly resolve: number | undefined;
   /** The side whose datagrams are written to stdout. */
@@ -57,6 +71,13 @@ export interface RelayPlan extends RunPlan, RelaySettings {
   readonly duration: number | undefined;
   /** The run ends after this time without a datagram, in milliseconds. Default: never. */
   readonly idle: number | undefined;
+}
+
+/** The server of `--http`. */
+export interface ControlPlan extends GatePlan {
+  readonly listen: Address;
+  /** Whether everybody may ask, wherever the server listens. */
+  readonly open: boolean;
 }
 
 export const SIDES = ['client', 'server', 'both'] as const;

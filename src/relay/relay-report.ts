@@ -6,7 +6,8 @@ import type { Details, Report } from '../run/report.js';
 import { describeCounts } from '../stats/counts-in-words.js';
 import { formatCount, formatRate } from '../text/quantity.js';
 import type { RelayPlan } from './plan.js';
-import type { Relay } from './relay.js';
+import type { Account } from './account.js';
+import type { Relays } from './relays.js';
 import type { Session } from './session.js';
 
 /** How often the live line is updated, in milliseconds. */
@@ -17,41 +18,45 @@ const TICKS_OF_RATE = 4;
 const SESSIONS_IN_WORDS = 10;
 const SESSIONS_IN_JSON = 100;
 
-/** What the summary says of a relay. */
-export function detailsOf(relay: Relay | undefined, seed: number, refusals: number): Details {
-  if (relay === undefined) return { fields: {}, lines: [] };
-  const { sessions, lanes, admission } = relay;
-  const { denied, rateLimited } = admission;
-  const { opened, table } = sessions;
-  const full = lanes.up.counts.lostBy('full');
+/** What the summary says of the relays. With `--http` also what it says of each. */
+export function detailsOf(relays: Relays, { seed, http }: Pick<RelayPlan, 'seed' | 'http'>): Details {
+  const { counts, opened, peak, refusals, denied, rateLimited } = relays.sum();
+  const { up, down } = counts;
   return {
     fields: {
       seed,
-      sessions: { opened, peak: table.peak, full },
+      sessions: { opened, peak, full: up.lostBy('full') },
       refusals,
       ...(denied > 0 && { denied }),
       ...(rateLimited > 0 && { rateLimited }),
-      up: lanes.up.counts.fields(),
-      down: lanes.down.counts.fields(),
+      up: up.fields(),
+      down: down.fields(),
+      ...(http && { relays: [...relays.accounts].map(([name, account]) => accountFields(name, account)) }),
     },
     lines: [
       [
-        `${opened} ${opened === 1 ? 'session' : 'sessions'}, at most ${table.peak} at a time`,
+        `${opened} ${opened === 1 ? 'session' : 'sessions'}, at most ${peak} at a time`,
         ...describeCounts([
           { count: refusals, says: refusals === 1 ? 'refusal' : 'refusals' },
           { count: rateLimited, says: 'above the rate limit' },
         ]),
       ].join(', '),
-      `up: ${lanes.up.counts.describe()}`,
-      `down: ${lanes.down.counts.describe()}`,
+      `up: ${up.describe()}`,
+      `down: ${down.describe()}`,
     ],
   };
+}
+
+function accountFields(relay: string, account: Account) {
+  const { up, down } = account.counts();
+  const sessions = { opened: account.opened, full: up.lostBy('full') };
+  return { relay, sessions, refusals: account.refusals, up: up.fields(), down: down.fields() };
 }
 
 /** Tells the traffic of a running relay: a report when the user asks by a signal, and a live line at a terminal. */
 export class RelayReport {
   readonly #context: Context;
-  readonly #relay: Relay;
+  readonly #relays: Relays;
   readonly #end: Pick<RelayPlan, 'count' | 'duration'>;
   readonly #endReports: () => void;
   readonly #startMs = performance.now();
@@ -62,7 +67,7 @@ export class RelayReport {
   constructor(
     context: Context,
     summary: Report,
-    relay: Relay,
+    relays: Relays,
     {
       end,
       live,
@@ -70,7 +75,7 @@ export class RelayReport {
     }: { end: Pick<RelayPlan, 'count' | 'duration'>; live: boolean; beforeReport: () => void },
   ) {
     this.#context = context;
-    this.#relay = relay;
+    this.#relays = relays;
     this.#end = end;
     this.#endReports = context.onReport(() => {
       beforeReport();
@@ -84,8 +89,9 @@ export class RelayReport {
   }
 
   #sessions(): Details {
-    const { table } = this.#relay.sessions;
-    const latest = [...table.latest()];
+    const latest = this.#relays.running
+      .flatMap(({ sessions }) => [...sessions.table.latest()])
+      .sort((one, other) => other.usedMs - one.usedMs);
     const lines = latest.slice(0, SESSIONS_IN_WORDS).map(describe);
     const others = latest.length - lines.length;
     const fields: LogFields = { openSessions: latest.slice(0, SESSIONS_IN_JSON).map(fieldsOf) };
@@ -93,8 +99,8 @@ export class RelayReport {
   }
 
   #tick(): void {
-    const { sessions, lanes } = this.#relay;
-    const [up, down] = [lanes.up.counts, lanes.down.counts];
+    const { counts, open } = this.#relays.sum();
+    const { up, down } = counts;
     const timeMs = performance.now();
     this.#ticks.push({ timeMs, up: up.received, down: down.received });
     if (this.#ticks.length > TICKS_OF_RATE + 1) this.#ticks.shift();
@@ -103,14 +109,13 @@ export class RelayReport {
     const rate = (now: number, before: number): string => formatRate(seconds > 0 ? (now - before) / seconds : 0);
     const { count, duration } = this.#end;
     const elapsedMs = timeMs - this.#startMs;
-    const { size } = sessions.table;
     const parts: LivePart[] = [
       countPart(up.received, count, 'up'),
       { text: `(${rate(up.received, first.up)})`, color: 'dim', joint: ' ', isMinor: true },
       countPart(down.received, undefined, 'down'),
       { text: `(${rate(down.received, first.down)})`, color: 'dim', joint: ' ', isMinor: true },
       ...(duration === undefined ? [] : [timeLeftPart(duration - elapsedMs)]),
-      { text: `${formatCount(size)} ${size === 1 ? 'session' : 'sessions'}` },
+      { text: `${formatCount(open)} ${open === 1 ? 'session' : 'sessions'}` },
       troublePart(up.lost + down.lost + up.notSent + down.notSent, 'lost'),
     ];
     const done = shareOf({

@@ -1,3 +1,4 @@
+import { type ActiveFault, activeFaults } from '../faults/active-fault.js';
 import type { Place } from '../faults/faults.js';
 import { type DatagramError, type DatagramServer, type Endpoint, type Run, startUdpServer } from '../net/index.js';
 import { chooseEngine } from '../net/engines/choice.js';
@@ -8,12 +9,14 @@ import { Forwarding } from './forwarding.js';
 import { Judge } from './judge.js';
 import { type FaultyParcel, Lane, type Parcel } from './lane.js';
 import type { LinkOptions } from './link.js';
-
-import type { RelayFaults, RelaySettings, Way } from './plan.js';
+import type { RelaySettings, Way } from './plan.js';
 import type { RelayEvents, Viewer } from './relay-events.js';
 import type { EndReason, Session } from './session.js';
-import { Sessions } from './sessions.js';
+import { type SessionLimits, Sessions } from './sessions.js';
 import { Inbox, type Taken } from './inbox.js';
+
+/** The faults that act on each way. */
+export type Acting = Readonly<Record<Way, readonly ActiveFault[]>>;
 
 /** Passes datagrams on between clients and a target. {@link Relay.start} makes it. */
 export class Relay implements KernelCounter {
@@ -32,7 +35,13 @@ export class Relay implements KernelCounter {
   /** When the kernel was last asked for its drops. */
   #askedMs = -Infinity;
 
-  private constructor(settings: RelaySettings, target: Endpoint, links: LinkOptions, max: number, events: RelayEvents) {
+  private constructor(
+    settings: RelaySettings,
+    target: Endpoint | undefined,
+    links: LinkOptions,
+    limits: SessionLimits,
+    events: RelayEvents,
+  ) {
     const { faults, seed, socket } = settings;
     this.#events = events;
     this.#settings = settings;
@@ -40,7 +49,7 @@ export class Relay implements KernelCounter {
     this.sessions = new Sessions(
       {
         timeoutMs: settings.sessionTimeout,
-        max,
+        ...limits,
         rebindMs: settings.rebind,
         trustsAll: settings.allow !== undefined || settings.amplify === true,
       },
@@ -65,7 +74,7 @@ export class Relay implements KernelCounter {
       },
     );
     const lane = (way: Way): Lane =>
-      new Lane(way, faults[way], seed, {
+      new Lane(way, activeFaults(faults[way]), seed, {
         transmit: (parcels) => this.#transmit(way, parcels),
         refused: (session, error) => {
           if (way === 'up') events.refused(session, error);
@@ -101,16 +110,20 @@ export class Relay implements KernelCounter {
   /**
    * Binds the socket for clients. Datagrams wait until {@link begin}.
    *
-   * @param target the address of the target, looked up
-   * @param max the number of sessions at a time
+   * @param target the address of the target, looked up. Undefined: it is not known yet, and datagrams of clients are lost.
    * @throws {DatagramError} like `startUdpServer`
    */
-  static async start(settings: RelaySettings, target: Endpoint, max: number, events: RelayEvents): Promise<Relay> {
+  static async start(
+    settings: RelaySettings,
+    target: Endpoint | undefined,
+    limits: SessionLimits,
+    events: RelayEvents,
+  ): Promise<Relay> {
     const { socket, sessionSocket: options, source, anyPort } = settings;
     // Loading the engine before the relay exists, because its links are opened with it.
     const chosen = await chooseEngine(socket.engine ?? 'auto');
     const links = { engine: chosen.engine, source, anyPort: anyPort === true, options };
-    const relay = new Relay(settings, target, links, max, events);
+    const relay = new Relay(settings, target, links, limits, events);
     relay.#server = await startUdpServer(settings.listen, { ...socket, receiver: relay.#receiver() });
     // Under `auto`, the server may have fallen back to the other engine.
     links.engine = (await chooseEngine(relay.#server.engine)).engine;
@@ -142,12 +155,12 @@ export class Relay implements KernelCounter {
   }
 
   /** The address that the datagrams of new sessions go to. */
-  get target(): Endpoint {
+  get target(): Endpoint | undefined {
     return this.#judge.target;
   }
 
   /** Changes the target of new sessions. */
-  set target(target: Endpoint) {
+  set target(target: Endpoint | undefined) {
     this.#judge.target = target;
   }
 
@@ -162,13 +175,13 @@ export class Relay implements KernelCounter {
     return this.#server.kernelDropsAreLowerBound || this.sessions.kernelDropped(Infinity).isLowerBound;
   }
 
-  /** The faults that hold. */
-  get faults(): RelayFaults {
-    return { up: this.lanes.up.settings, down: this.lanes.down.settings };
+  /** The faults that act. */
+  get faults(): Acting {
+    return { up: this.lanes.up.acting, down: this.lanes.down.acting };
   }
 
   /** Replaces the faults. Datagrams that wait keep their moments. */
-  set faults({ up, down }: RelayFaults) {
+  set faults({ up, down }: Acting) {
     this.lanes.up.change(up);
     this.lanes.down.change(down);
   }
@@ -237,7 +250,7 @@ export class Relay implements KernelCounter {
     const nowMs = performance.now();
     for (const run of runs) {
       const session = this.#judge.sessionOf(run, nowMs, () => run.bytes.subarray(0, run.segmentBytes));
-      if (session === undefined) this.#judge.refuse(run.count, run.bytes.length);
+      if (typeof session === 'string') this.#judge.refuse(session, run.count, run.bytes.length);
       else {
         session.amplification?.received(run.bytes.length);
         this.#forwarding.up(session, run);

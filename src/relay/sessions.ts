@@ -31,10 +31,17 @@ export interface SessionEvents {
   readonly openFailed: (session: Session, error: DatagramError, isExhausted: boolean) => void;
 }
 
-/** How sessions begin and end. */
-export interface SessionOptions {
-  readonly timeoutMs: number;
+/** The bounds on the sessions of a relay. */
+export interface SessionLimits {
+  /** The number of sessions at a time. */
   readonly max: number;
+  /** Returns the number of a new session. The relays of a process share it. */
+  readonly nextNumber: () => number;
+}
+
+/** How sessions begin and end. */
+export interface SessionOptions extends SessionLimits {
+  readonly timeoutMs: number;
   readonly rebindMs: number | undefined;
   /** Whether every client gets every answer, however long. */
   readonly trustsAll: boolean;
@@ -50,7 +57,7 @@ export class Sessions {
   /** Sessions that have ended, and of which datagrams still wait. */
   readonly #ending = new Set<Session>();
   readonly #closing = new Set<Promise<void>>();
-  #numbers = 0;
+  #rebindMs: (session: Session) => number | undefined;
   #opened = 0;
   /** Datagrams that the kernel dropped on sockets that are closed. */
   #formerDrops = 0;
@@ -58,6 +65,7 @@ export class Sessions {
 
   constructor(options: SessionOptions, links: LinkOptions, owner: LinkOwner, events: SessionEvents) {
     this.#options = options;
+    this.#rebindMs = () => options.rebindMs;
     this.#links = links;
     this.#owner = owner;
     this.#events = events;
@@ -80,7 +88,7 @@ export class Sessions {
   /** Opens a session. Its socket may be ready only later. */
   open(client: Endpoint, asked: Endpoint | undefined, target: Endpoint): Session {
     const trusted = this.#options.trustsAll || isLoopback(client.address);
-    const session = new Session(++this.#numbers, { client, asked, target }, trusted);
+    const session = new Session(this.#options.nextNumber(), { client, asked, target }, trusted);
     this.table.add(session);
     session.opening = this.#openLink(session).then(
       (link) => {
@@ -88,7 +96,7 @@ export class Sessions {
         this.#opened += 1;
         this.#events.opened(session);
         if (session.endReason !== undefined) this.settled(session);
-        else if (this.#options.rebindMs !== undefined) this.#rebindAgain(session, this.#options.rebindMs);
+        else this.#rebindAgain(session);
       },
       (error: unknown) => {
         // A session without a socket is none. The next datagram of the client tries again.
@@ -110,12 +118,21 @@ export class Sessions {
     this.#events.openFailed(session, error, EXHAUSTED.has(systemCode(error.cause)));
   }
 
-  #rebindAgain(session: Session, rebindMs: number): void {
+  #rebindAgain(session: Session): void {
+    clearTimeout(session.rebinding);
+    const rebindMs = this.#rebindMs(session);
+    if (rebindMs === undefined) return;
     session.rebinding = setTimeout(() => {
       void this.rebind(session).finally(() => {
-        if (session.endReason === undefined) this.#rebindAgain(session, rebindMs);
+        if (session.endReason === undefined) this.#rebindAgain(session);
       });
     }, rebindMs);
+  }
+
+  /** Changes how often each session gets a new source port, in milliseconds. Undefined: never. */
+  rebindAll(everyMs: (session: Session) => number | undefined): void {
+    this.#rebindMs = everyMs;
+    for (const session of this.table) if (session.link !== undefined) this.#rebindAgain(session);
   }
 
   /** Gives a session a new source port. If that fails, it keeps the old one. */

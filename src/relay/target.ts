@@ -3,7 +3,10 @@ import { resolveDestination } from '../net/address/resolve.js';
 import { DatagramError, type Endpoint, formatEndpoint, openUdpConnection, sameEndpoint } from '../net/index.js';
 import type { Context } from '../run/context.js';
 import { lookupInChild } from '../run/name-lookup.js';
-import type { RelayPlan } from './plan.js';
+import type { RelaySettings } from './plan.js';
+
+/** The settings that a look-up needs. */
+export type TargetSettings = Pick<RelaySettings, 'target' | 'source' | 'socket' | 'sessionSocket'>;
 
 /**
  * Looks the target up. Of several addresses it is the first one that a session can be opened to.
@@ -11,7 +14,7 @@ import type { RelayPlan } from './plan.js';
  * @throws {DatagramError} if the name is not found, and for a source address that cannot be bound
  */
 export async function findTarget(
-  { target, source, socket, sessionSocket }: RelayPlan,
+  { target, source, socket, sessionSocket }: TargetSettings,
   context: Context,
   signal: AbortSignal,
 ): Promise<Endpoint> {
@@ -41,11 +44,11 @@ export class TargetWatch {
   readonly #timer: NodeJS.Timeout;
   readonly #ended = new AbortController();
 
-  /** @param onChange called with a new address */
+  /** @param current undefined if it is not known yet. @param onChange called with a new address */
   constructor(
-    plan: RelayPlan,
+    settings: TargetSettings,
     context: Context,
-    current: Endpoint,
+    current: Endpoint | undefined,
     everyMs: number,
     onChange: (target: Endpoint) => void,
   ) {
@@ -53,16 +56,18 @@ export class TargetWatch {
     this.#timer = setInterval(() => {
       if (isLooking) return;
       isLooking = true;
-      void findTarget(plan, context, this.#ended.signal)
+      void findTarget(settings, context, this.#ended.signal)
         .then((found) => {
-          if (this.#ended.signal.aborted || sameEndpoint(found, known)) return;
+          if (this.#ended.signal.aborted || (known && sameEndpoint(found, known))) return;
           known = found;
           onChange(found);
         })
         .catch((error: unknown) => {
           if (this.#ended.signal.aborted) return;
           if (!(error instanceof DatagramError)) throw error;
-          const what = `${formatAddress(plan.target)} stays ${formatEndpoint(known)}`;
+          // That the target is not found yet was told.
+          if (known === undefined) return;
+          const what = `${formatAddress(settings.target)} stays ${formatEndpoint(known)}`;
           context.log.warn(`${what}: ${error.message}`, { code: error.code });
         })
         .finally(() => {

@@ -1,4 +1,5 @@
-import type { Datagram } from '../net/index.js';
+import { isWildcard } from '../net/address/endpoint.js';
+import type { Datagram, Endpoint } from '../net/index.js';
 import type { DatagramNote, NotedDatagram } from '../output/json-lines.js';
 import type { Tap } from '../run/tap.js';
 import type { Loss } from './counts.js';
@@ -8,10 +9,11 @@ import type { Side, Way } from './plan.js';
 import type { Viewer } from './relay-events.js';
 import type { Session } from './session.js';
 
-/** Writes the datagrams of a relay to stdout, and those of both wires to the recording. */
-export class TapViewer implements Viewer {
+/** Writes the datagrams of all relays to stdout and to the recording, one batch at a time. */
+export class Output {
   readonly #tap: Tap;
   readonly #side: Side;
+  #written: Promise<void> = Promise.resolve();
 
   /** @param side whose datagrams go to stdout */
   constructor(tap: Tap, side: Side) {
@@ -19,29 +21,56 @@ export class TapViewer implements Viewer {
     this.#side = side;
   }
 
-  async taken(batch: readonly Taken[], fates: ReadonlyMap<Taken, Loss>): Promise<void> {
-    const noted = batch.map((taken) => this.#note(taken, fates.get(taken)));
-    const kept: readonly Datagram[] = await this.#tap.recordReceived(noted);
+  taken(batch: readonly NotedDatagram[]): Promise<void> {
+    return (this.#written = this.#written.then(() => this.#write(batch)));
+  }
+
+  async #write(batch: readonly NotedDatagram[]): Promise<void> {
+    const kept: readonly Datagram[] = await this.#tap.recordReceived(batch);
     const side = this.#side;
     const shown = side === 'both' ? kept : kept.filter(({ note }: NotedDatagram) => note?.side === side);
     if (shown.length > 0) await this.#tap.write(shown);
   }
 
+  get records(): boolean {
+    return this.#tap.records;
+  }
+
+  sent(batch: Parameters<Tap['recordSent']>[0], timesMs: Float64Array): Promise<void> {
+    return this.#tap.recordSent(batch, timesMs);
+  }
+}
+
+/** Shows the datagrams of one relay. */
+export class TapViewer implements Viewer {
+  readonly #output: Output;
+  readonly #bound: Endpoint | undefined;
+
+  /** @param bound the address of the relay */
+  constructor(output: Output, bound: Endpoint) {
+    this.#output = output;
+    this.#bound = isWildcard(bound.address) ? undefined : bound;
+  }
+
+  taken(batch: readonly Taken[], fates: ReadonlyMap<Taken, Loss>): Promise<void> {
+    return this.#output.taken(batch.map((taken) => this.#note(taken, fates.get(taken))));
+  }
+
   #note({ way, session, data, remote, local, timeMs }: Taken, fate: Loss | undefined): NotedDatagram {
-    const own = local ?? (way === 'down' ? session?.source : undefined);
+    const own = local ?? (way === 'down' ? session?.source : this.#bound);
     return { data, remote, local: own, timeMs, note: noteOf(way === 'up' ? 'client' : 'server', session, fate) };
   }
 
   async sent(way: Way, parcels: readonly Parcel[], timesMs: Float64Array): Promise<void> {
-    if (!this.#tap.records) return;
+    if (!this.#output.records) return;
     const sent = parcels.map(({ data, session }) => ({
       data,
       ...(way === 'up'
         ? { remote: session.target, local: session.source }
-        : { remote: session.client, local: session.asked }),
+        : { remote: session.client, local: session.asked ?? this.#bound }),
       note: noteOf(way === 'up' ? 'client' : 'server', session),
     }));
-    await this.#tap.recordSent(sent, timesMs);
+    await this.#output.sent(sent, timesMs);
   }
 }
 

@@ -43,15 +43,19 @@ export class Report {
     this.#output.event(event);
   }
 
-  /** Reports an error of one peer or datagram. The run goes on. @param session of a relay, if the error is of one */
-  peerError(error: DatagramError, how: 'debug' | 'warn' = 'warn', session?: number): void {
+  /** Reports an error of one peer or datagram. The run goes on. @param of the session and the relay, if it is of one */
+  peerError(
+    error: DatagramError,
+    how: 'debug' | 'warn' = 'warn',
+    of: { readonly session?: number; readonly relay?: string } = {},
+  ): void {
     const { reporter, mtu } = error.icmp ?? {};
     const details = {
       code: error.code,
       ...(error.peer && { peer: formatEndpoint(error.peer) }),
       ...(reporter !== undefined && { reporter }),
       ...(mtu !== undefined && { mtu }),
-      ...(session !== undefined && { session }),
+      ...of,
     };
     this.#context.log[how](error.message, details);
     this.event({ type: 'error', message: error.message, ...details });

@@ -1,3 +1,5 @@
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { FAULTS } from '../../src/faults/table.js';
 import {
@@ -11,12 +13,12 @@ import { MAX_PEERS } from '../../src/stats/peers.js';
 import { MAX_HELD_BACK_MS, MAX_WAITING, MAX_WAITING_BYTES } from '../../src/timing/delay-line.js';
 import { constantOf, written } from '../support/constants.js';
 import { testInNamespaces } from '../support/namespaces.js';
-import { openPlace } from '../support/page-runs.js';
-import { openPage, testAllTaken } from '../support/pages.js';
+import { commandsOf, openPlace } from '../support/page-runs.js';
+import { openPage, ROOT, testAllTaken } from '../support/pages.js';
 
 const page = openPage('docs/faults.md');
 
-const examples = page.block('sh');
+const examples = page.block('sh', 'Echo, guards and faults');
 testInNamespaces('the first examples serve', async () => {
   await using place = await openPlace();
   await place.runLines(examples);
@@ -67,5 +69,33 @@ test('answers that wait leave a second after a signal', () => {
   expect(page.text).toContain('But one second after a signal');
   expect(constantOf('service/outbox.ts', 'LATE_RESPONSES_MS')).toBe(1000);
 });
+
+const recovering = page.block('ts', 'Test a client while the network changes');
+const running = page.block('sh', 'Test a client while the network changes');
+testInNamespaces('the test of a client that recovers passes as it is written', async () => {
+  await using place = await openPlace({
+    files: { 'client.test.ts': recovering.code, 'package.json': '{ "type": "module" }' },
+  });
+  installInto(place.folder);
+  const [command = ''] = commandsOf(running.code);
+  const tsc = `${process.execPath} ${join(ROOT, 'node_modules/typescript/bin/tsc')}`;
+  const { status, lines } = await place.run(
+    command.replace('npx tsc', tsc).replace('node --test', `${process.execPath} --test --test-reporter=tap`),
+  );
+  expect(lines.join('\n')).toMatch(/^# pass 1$/m);
+  expect(status).toBe(0);
+});
+
+/** Installs udpcat, as the build has made it, and the client of toxiproxy. */
+function installInto(folder: string): void {
+  const modules = join(folder, 'node_modules');
+  mkdirSync(join(modules, 'udpcat/dist'), { recursive: true });
+  mkdirSync(join(modules, '@types'));
+  cpSync(join(ROOT, 'dist/net'), join(modules, 'udpcat/dist/net'), { recursive: true });
+  cpSync(join(ROOT, 'package.json'), join(modules, 'udpcat/package.json'));
+  for (const name of ['@types/node', 'toxiproxy-node-client']) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
+}
 
 testAllTaken(page);

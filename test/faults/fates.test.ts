@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Fate } from '../../src/faults/fault.js';
+import { activeFaults } from '../../src/faults/active-fault.js';
 import { Fates } from '../../src/faults/fates.js';
 import { directedSeed } from '../../src/faults/random.js';
 import { FAULTS, type FaultSettings } from '../../src/faults/table.js';
@@ -8,13 +9,13 @@ import { fc, holds } from '../support/property.js';
 const COUNT = 100_000;
 
 const fates = (settings: FaultSettings, seed: number, count: number): Fate[] => {
-  const source = new Fates(settings, seed);
+  const source = new Fates(activeFaults(settings), seed);
   return Array.from({ length: count }, () => source.next(100));
 };
 
 /** Takes one property of each of 100,000 fates. The fates themselves are not kept: they would take much memory. */
 function ofMany<T>(settings: FaultSettings, seed: number, pick: (fate: Fate) => T, bytes = 100): T[] {
-  const source = new Fates(settings, seed);
+  const source = new Fates(activeFaults(settings), seed);
   return Array.from({ length: COUNT }, () => pick(source.next(bytes)));
 }
 
@@ -147,8 +148,8 @@ describe('the same seed', () => {
         seed,
         fc.array(fc.nat(2000), { minLength: 20, maxLength: 20 }),
         (one, other, number, sizes) => {
-          const alone = new Fates(one, number);
-          const among = new Fates({ ...other, ...one }, number);
+          const alone = new Fates(activeFaults(one), number);
+          const among = new Fates(activeFaults({ ...other, ...one }), number);
           const chosen = (fates: readonly Fate[]): string =>
             JSON.stringify(
               fates.map(({ duplicated, reordered, keptBytes, delaysMs }, index) => [
@@ -212,7 +213,7 @@ test('no two faults share a stream of random numbers', () => {
 test('a payload is cut to fewer bytes, each flipped bit is within the rest, and an empty payload is left alone', () => {
   holds(
     fc.property(fc.nat(0xffff_ffff), fc.array(fc.nat(20), { minLength: 1, maxLength: 20 }), (seed, sizes) => {
-      const source = new Fates({ corrupt: 1, truncate: 0.5 }, seed);
+      const source = new Fates(activeFaults({ corrupt: 1, truncate: 0.5 }), seed);
       for (const size of sizes) {
         const { keptBytes, flippedBits } = source.next(size);
         const bits = (keptBytes ?? size) * 8;
@@ -241,10 +242,10 @@ describe('a fate by its place', () => {
     seed: number,
     places: readonly (readonly [number, number])[],
   ): Map<string, string> {
-    const source = new Fates(settings, seed);
+    const source = new Fates(activeFaults(settings), seed);
     return new Map(
       places.map(([conversation, nth]) => {
-        const fate = source.at(conversation, { bytes: 100, sinceStartMs: 0, nth });
+        const fate = source.at({ bytes: 100, sinceStartMs: 0, nth, flow: { number: conversation } });
         return [`${conversation} ${nth}`, JSON.stringify(fate)] as const;
       }),
     );
@@ -271,11 +272,11 @@ describe('a fate by its place', () => {
   ])('has its probability over 200,000 datagrams of %s', (_, place) => {
     const count = 200_000;
     for (const probability of [0.01, 0.5]) {
-      const source = new Fates({ loss: probability, duplicate: probability }, 11);
+      const source = new Fates(activeFaults({ loss: probability, duplicate: probability }), 11);
       let [lost, duplicated, both] = [0, 0, 0];
       for (let index = 0; index < count; index += 1) {
         const [conversation, nth] = place(index);
-        const fate = source.at(conversation, { bytes: 100, sinceStartMs: 0, nth });
+        const fate = source.at({ bytes: 100, sinceStartMs: 0, nth, flow: { number: conversation } });
         if (fate.lostBy !== undefined) lost += 1;
         if (fate.duplicated) duplicated += 1;
         if (fate.lostBy !== undefined && fate.duplicated) both += 1;
@@ -287,10 +288,12 @@ describe('a fate by its place', () => {
   });
 
   test('gives these losses on every platform', () => {
-    const source = new Fates({ loss: 0.5 }, 20_261_129);
+    const source = new Fates(activeFaults({ loss: 0.5 }), 20_261_129);
     const lost = (conversation: number): string =>
       Array.from({ length: 32 }, (_, index) =>
-        source.at(conversation, { bytes: 1, sinceStartMs: 0, nth: index + 1 }).lostBy === undefined ? '.' : 'x',
+        source.at({ bytes: 1, sinceStartMs: 0, nth: index + 1, flow: { number: conversation } }).lostBy === undefined
+          ? '.'
+          : 'x',
       ).join('');
     expect([1, 2, 2 ** 31].map(lost)).toEqual([
       'xx.x.xx...x.x..xxxxxxxx.x.x.xxxx',
@@ -307,7 +310,7 @@ describe('a fate by its place', () => {
 
 test('the first fault that loses a datagram is named, and a blackhole before all others', () => {
   const losing = { loss: 1, maxSize: 10, lose: [{ from: 1, to: 9 }] };
-  const namesOf = (settings: FaultSettings): unknown => new Fates(settings, 1).next(100, 5, 1).lostBy;
+  const namesOf = (settings: FaultSettings): unknown => new Fates(activeFaults(settings), 1).next(100, 5, 1).lostBy;
   expect(namesOf(losing)).toBe('loss');
   expect(namesOf({ ...losing, loss: 0 })).toBe('lose');
   expect(namesOf({ maxSize: 10 })).toBe('maxSize');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MAX_WAITING } from '../../src/timing/delay-line.js';
 import type { FaultSettings } from '../../src/faults/table.js';
+import { activeFaults } from '../../src/faults/active-fault.js';
 import { Faults } from '../../src/faults/faults.js';
 import { Line } from '../../src/faults/line.js';
 import type { Blackhole } from '../../src/faults/blackhole.js';
@@ -17,7 +18,10 @@ const texts = (all: readonly Outgoing[]): string[] => all.map(({ data }) => Buff
 
 /** Starts faults, and collects the datagrams that leave later. */
 function begin(settings: FaultSettings, blackholes: readonly Blackhole[] = [], seed = 1) {
-  const faults = new Faults({ ...settings, ...(blackholes.length > 0 && { blackhole: blackholes }) }, seed);
+  const faults = new Faults(
+    activeFaults({ ...settings, ...(blackholes.length > 0 && { blackhole: blackholes }) }),
+    seed,
+  );
   const later: Outgoing[] = [];
   const told = { corrupted: 0, overflows: 0 };
   faults.begin({
@@ -244,7 +248,7 @@ test('datagrams of one conversation overtake each other, and no others', () => {
   const [first, second] = [{ number: 1 }, { number: 2 }];
   const { faults } = begin({ reorder: 1 });
   faults.apply([{ ...response('held back'), place: { flow: first, nth: 1 } }]);
-  faults.change({ reorder: 0 });
+  faults.change(activeFaults({ reorder: 0 }));
   expect(texts(faults.apply([{ ...response('other'), place: { flow: second, nth: 1 } }]))).toEqual(['other']);
   expect(texts(faults.apply([{ ...response('next'), place: { flow: first, nth: 2 } }]))).toEqual(['next', 'held back']);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { activeFaults } from '../../src/faults/active-fault.js';
 import type { FaultSettings } from '../../src/faults/table.js';
 import { type DatagramServer, type Endpoint, type Run, sameEndpoint } from '../../src/net/index.js';
 import type { Way } from '../../src/relay/plan.js';
@@ -269,12 +270,12 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     const { relay } = running;
     await using client = await openUdpConnection(relay.server.local);
     expect(await exchange(client, ['before'])).toEqual(['before']);
-    relay.faults = { up: { loss: 1 }, down: {} };
+    relay.faults = { up: activeFaults({ loss: 1 }), down: [] };
     await client.send('lost');
     await until(() => relay.lanes.up.counts.lostBy('loss') === 1);
-    relay.faults = { up: {}, down: {} };
+    relay.faults = { up: [], down: [] };
     expect(await exchange(client, ['after'])).toEqual(['after']);
-    expect(relay.faults).toEqual({ up: {}, down: {} });
+    expect(relay.faults).toEqual({ up: [], down: [] });
   });
 
   if (engine === 'linux') {

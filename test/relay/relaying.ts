@@ -56,6 +56,7 @@ export async function startRelay(
     dropped: 0,
     counted: false,
   };
+  let numbers = 0;
   const { viewer, max = 1000, socket, ...settings } = options;
   const events: RelayEvents = {
     sessionOpened: (session) => happened.opened.push(session),
@@ -95,7 +96,7 @@ export async function startRelay(
     count: undefined,
     ...settings,
   };
-  const relay = await Relay.start(all, target, max, events);
+  const relay = await Relay.start(all, target, { max, nextNumber: () => ++numbers }, events);
   relay.begin(viewer);
   return { relay, happened, until, [Symbol.asyncDispose]: () => relay.close('end') };
 }

@@ -22,7 +22,7 @@ export interface Place extends AsyncDisposable {
   /** Runs a command line to its end at a terminal. */
   run(line: string): Promise<Shown>;
 
-  /** Runs a command line until `udpcat: listening on` shows, presses Ctrl-C, and waits for its end. */
+  /** Runs a command line until `udpcat: listening on` or `udpcat: http on` shows, presses Ctrl-C, and waits for its end. */
   runServer(line: string): Promise<Shown>;
 
   /**
@@ -129,10 +129,10 @@ export async function openPlace({ files = {} }: PlaceOptions = {}): Promise<Plac
 }
 
 const CTRL_C = '\x03';
-const LISTENING = 'udpcat: listening on ';
+const LISTENING = /udpcat: (?:listening|http) on /;
 
 /** Whether a line starts a server, alone or as the first or last command of a pipeline. */
-const SERVES = /(?:^|\| )(?:npx )?udpcat (?:serve|echo|relay)\b/;
+const SERVES = /(?:^|\| )(?:\w+=\S+ )?(?:npx )?udpcat (?:serve|echo|relay)\b/;
 
 /** A command of a session, and the lines that the terminal shows of it. */
 interface Step {

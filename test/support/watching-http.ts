@@ -19,15 +19,17 @@ export interface AskOptions {
   /** Default: GET. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Default: none. */
+  readonly body?: string;
 }
 
 /** Asks a server of HTTP once. @param base the address, for example `127.0.0.1:9000` */
 export async function ask(
   base: string,
   path: string,
-  { method = 'GET', headers = {} }: AskOptions = {},
+  { method = 'GET', headers = {}, body: sent }: AskOptions = {},
 ): Promise<HttpReply> {
-  const request = httpRequest({ ...hostAndPort(base), path, method, headers, agent: false }).end();
+  const request = httpRequest({ ...hostAndPort(base), path, method, headers, agent: false }).end(sent);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);

@@ -1,6 +1,8 @@
 import { common, flag, grouped, option, repeatable, type ValuesOf } from '../../cli/options.js';
 import { parseAddressBlock } from '../../guard/access-list.js';
 import { MAX_AMPLIFICATION } from '../../guard/limits.js';
+import { parseHttpAddress } from '../../http/address.js';
+import { ValueError } from '../../net/errors.js';
 import { MAX_SESSIONS } from '../../relay/limits.js';
 import { SIDES } from '../../relay/plan.js';
 import { parseDuration } from '../../text/duration.js';
@@ -42,12 +44,41 @@ export function relayOptions() {
         `send a client more than ${MAX_AMPLIFICATION} times the bytes that it sent, even before it has answered, and not only with --allow`,
       ),
     }),
+    ...controlOptions(),
     ...directedFaultOptions(),
     ...grouped('Datagrams:', {
       side: common(option('--side <side>', `whose datagrams are written: ${SIDES.join(', ')}`, oneOf(SIDES), 'both')),
     }),
     ...sharedOptions({ output: 'none', count: 'stop after n datagrams of clients, and a second for the answers' }),
   };
+}
+
+/** The options about the server that changes relays while they run. */
+function controlOptions() {
+  return grouped('HTTP:', {
+    http: common(option('--http <address>', 'let clients of toxiproxy change faults there: 8474', parseHttpAddress)),
+    httpToken: option(
+      '--http-token <env:NAME>',
+      'answer only requests with the token in this environment variable, as Bearer or as the password of Basic',
+      parseVariable,
+    ),
+    httpAllow: repeatable('--http-allow <cidr>', 'answer only requests from this network', parseAddressBlock),
+    httpOpen: flag('--http-open', 'answer requests from everywhere, for example in a container'),
+    name: option('--name <name>', 'the name of this relay in requests and events', parseName, 'relay'),
+  });
+}
+
+/** Reads `env:NAME`. Returns the name. @throws {ValueError} for any other text */
+function parseVariable(text: string): string {
+  const [, name] = /^env:(.+)$/s.exec(text) ?? [];
+  if (name === undefined) throw new ValueError('A token stands in an environment variable: env:NAME.');
+  return name;
+}
+
+/** @throws {ValueError} for an empty text */
+function parseName(text: string): string {
+  if (text === '') throw new ValueError('A name must not be empty.');
+  return text;
 }
 
 /** The values of {@link relayOptions}. */
