@@ -1,6 +1,9 @@
 // The tables about `relay`: the same clients and the same server, with several relays between them.
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { Agent, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   folder,
   freePort,
@@ -90,6 +93,52 @@ async function oneWay(kind, place, size, seconds) {
 function memoryOf({ pid }) {
   const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
   return Number(kilobytes) / 1000;
+}
+
+/** Asks a server of HTTP by many connections without pause. Returns a function that ends it, and resolves to the number of replies. */
+function flood(base, connections) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const asked = [
+    ['GET', '/metrics'],
+    ['GET', '/sessions'],
+    ['GET', '/proxies'],
+    ['POST', '/reset'],
+  ];
+  let [isOver, replies] = [false, 0];
+  const ask = async (nth) => {
+    while (!isOver) {
+      const [method, path] = asked[nth++ % asked.length];
+      const request = httpRequest(`${base}${path}`, { agent, method }).end();
+      const [response] = await once(request, 'response');
+      await once(response.resume(), 'end');
+      replies += 1;
+    }
+  };
+  const all = Promise.all(Array.from({ length: connections }, (_, nth) => ask(nth)));
+  return async () => {
+    isOver = true;
+    await all;
+    agent.destroy();
+    return replies;
+  };
+}
+
+/** The round-trip times of 500 datagrams a second by a relay that answers HTTP, in ms. @param connections that flood HTTP */
+async function roundTrips(programs, seconds, connections) {
+  const server = start([programs['echo-batch'], '127.0.0.1']);
+  const words = ['127.0.0.1:0', `127.0.0.1:${await portOf(server)}`, '--http', '127.0.0.1:0'];
+  const relay = start([...udpcat, 'relay', ...words]);
+  const address = `127.0.0.1:${await portOf(relay)}`;
+  while (!/http on \S+\n/.test(relay.said.err)) await delay(10);
+  const [, http] = /http on (\S+)\n/.exec(relay.said.err);
+  const end = flood(`http://${http}`, connections);
+  const load = ['--count', 500 * seconds, '--rate', '500/s', '--size', 64, '--wait', '2s', '-o', 'json'].map(String);
+  const { out } = await start([...udpcat, 'send', address, ...load, '-n', 'all']).ended;
+  const replies = await end();
+  await stop(relay);
+  await stop(server);
+  const { rtt } = JSON.parse(out.trimEnd().split('\n').at(-1));
+  return { rtt, replies };
 }
 
 /** Returns the tables about `relay`. */
@@ -205,5 +254,22 @@ export function relayingRows({ networks, seconds, isQuick }) {
       return [{ name: 'with --record, by without', value: recorded / without, unit: '', target: { least: 0.7 } }];
     },
   };
-  return [...rates, added, sessions, record];
+  const requests = {
+    title: 'relay --http, 64 clients of HTTP that ask without pause',
+    needs: ['cc'],
+    figures: async (programs) => {
+      const quiet = await roundTrips(programs, seconds(5), 0);
+      const flooded = await roundTrips(programs, seconds(5), 64);
+      return [
+        {
+          name: 'p99 of the round trips of datagrams, less that without requests',
+          value: flooded.rtt.p99Ms - quiet.rtt.p99Ms,
+          unit: 'ms',
+          target: { most: 5 },
+        },
+        { name: 'replies of HTTP', value: flooded.replies / seconds(5), unit: '/s', target: { least: 100 } },
+      ];
+    },
+  };
+  return [...rates, added, sessions, record, requests];
 }

@@ -1,5 +1,8 @@
-/** Returns the metrics of this process in the text format of Prometheus. */
+/** Returns the metrics of this process in the text format of Prometheus. They are at most a second old. */
 export type ProcessMetrics = () => Promise<string>;
+
+/** To read the metrics takes milliseconds, in which no socket is served. So a flood of requests gets the same ones. */
+const KEPT_MS = 1000;
 
 /** How often the delay of the event loop is measured, in milliseconds. */
 const LOOP_DELAY_STEP_MS = 100;
@@ -22,5 +25,10 @@ async function open(): Promise<ProcessMetrics> {
   const register = new Registry();
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: LOOP_DELAY_STEP_MS });
   for (const name of LEFT_OUT) register.removeSingleMetric(name);
-  return () => register.metrics();
+  let [text, readMs]: [Promise<string> | undefined, number] = [undefined, -Infinity];
+  return () => {
+    const nowMs = performance.now();
+    if (text === undefined || nowMs - readMs >= KEPT_MS) [text, readMs] = [register.metrics(), nowMs];
+    return text;
+  };
 }
