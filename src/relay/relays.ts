@@ -83,7 +83,7 @@ export class Relays implements KernelCounter {
     const target = await this.#find(settings, waits);
     const listen = endpointOf(ends.listen, settings.socket.family);
     if (listen !== undefined && target !== undefined) refuseSelf(listen, target);
-    const account = this.#accounts.get(name) ?? new Account();
+    const account = this.note(name);
     const limits = { max: this.#limit(), nextNumber: () => this.#nextNumber() };
     const relay = await Relay.start(settings, target, limits, this.#events.of(name, account));
     try {
@@ -93,10 +93,18 @@ export class Relays implements KernelCounter {
       await relay.close('end');
       throw error;
     }
-    this.#accounts.set(name, account);
     account.begin(relay);
     this.#watch(name, relay, settings);
     return relay;
+  }
+
+  /** Returns the counts of a name. From now on the name is known, also without a relay. */
+  note(name: string): Account {
+    const known = this.#accounts.get(name);
+    if (known !== undefined) return known;
+    const account = new Account();
+    this.#accounts.set(name, account);
+    return account;
   }
 
   async #find(settings: RelaySettings, waits: boolean): Promise<Endpoint | undefined> {

@@ -80,8 +80,15 @@ export class Proxies {
 
   async #create(name: string, addresses: ProxyAddresses, enabled: boolean): Promise<Proxy> {
     if (this.#proxies.size >= MAX_PROXIES) throw new HttpError(400, `there are ${MAX_PROXIES} proxies already`);
+    const { relays } = this.#control;
     const proxy = new Proxy(this.#control, name, addresses);
-    if (enabled) await proxy.enable();
+    relays.note(name);
+    try {
+      if (enabled) await proxy.enable();
+    } catch (error) {
+      relays.forget(name);
+      throw error;
+    }
     this.#proxies.set(name, proxy);
     return proxy;
   }

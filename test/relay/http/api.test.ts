@@ -399,6 +399,18 @@ test('/sessions lists the sessions of all relays, and DELETE ends one', async ()
   });
 });
 
+test('/metrics and the summary have every proxy, and none that could not start', async () => {
+  await using taken = await silentServer();
+  await using run = await startEmpty();
+  await run.api('POST', '/proxies', { name: 'off', upstream: UPSTREAM, enabled: false });
+  await run.api('POST', '/proxies', { name: 'wrong', upstream: UPSTREAM, listen: taken.address });
+  const { text } = await ask(run.http, '/metrics');
+  expect(text).toContain('\nudpcat_relay_up{relay="off"} 0\n');
+  expect(text).not.toContain('"wrong"');
+  const { lines } = await run.end();
+  expect(lines.at(-1)).toMatchObject({ type: 'summary', relays: [{ relay: 'off' }] });
+});
+
 test('a refusal is told with its relay', async () => {
   await using run = await startEmpty();
   const { json } = await run.api<ProxyJson>('POST', '/proxies', { name: 'a', upstream: await closedAddress() });
