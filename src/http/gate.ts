@@ -5,7 +5,7 @@ import { canonicalAddress } from '../net/address/literal.js';
 import { whyForeign } from './origin.js';
 import { HttpError } from './reply.js';
 
-/** Who may ask a server. */
+/** The clients that may ask a server. */
 export interface GatePlan {
   /** Only requests with this token are answered. Default: it is not needed. */
   readonly token: string | undefined;

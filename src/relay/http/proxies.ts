@@ -16,7 +16,7 @@ const MAX_TOXICS = 100;
 /** Where a proxy listens whose body does not tell it. */
 const ANY_PORT = '127.0.0.1:0';
 
-/** A wrong proxy in the middle of `POST /populate`: those before it are there. */
+/** A proxy of `POST /populate` could not be added. The proxies before it were added. */
 export class PopulateError extends HttpError {
   readonly proxies: readonly Proxy[];
 
@@ -62,7 +62,7 @@ export class Proxies {
     return found;
   }
 
-  /** Makes a change after those that are under way. */
+  /** Makes a change when all earlier changes are made. */
   #change<Result>(act: () => Promise<Result>): Promise<Result> {
     const done = this.#changed.then(act);
     this.#changed = done.catch(() => undefined);

@@ -56,7 +56,7 @@ export class Proxy {
     return this.#addresses;
   }
 
-  /** The toxics of the way up, then those of the way down, each in the order in which they were added. */
+  /** The toxics, first of the way up, then of the way down, each in the order of adding. */
   get toxics(): readonly Toxic[] {
     return [...this.#toxics.filter(({ way }) => way === 'up'), ...this.#toxics.filter(({ way }) => way === 'down')];
   }
@@ -124,7 +124,7 @@ export class Proxy {
     this.#written = addresses.listen;
   }
 
-  /** Whether the addresses are other ones than those of this proxy. @throws {HttpError} 400 if an address is wrong */
+  /** Whether the addresses differ from the ones of this proxy. @throws {HttpError} 400 if an address is wrong */
   differsFrom(other: ProxyAddresses): boolean {
     const { listen } = readAddresses(other);
     return other.upstream !== this.#addresses.upstream || !(other.listen === this.#written || this.#isAt(listen));

@@ -15,7 +15,7 @@ import { parseSize } from '../../text/size.js';
 /** The attributes of a toxic, as JSON has them. */
 export type Attributes = Readonly<Record<string, unknown>>;
 
-/** What a toxic does to the datagrams of its way, or to sessions. */
+/** The effects of a toxic on the datagrams of its way, or on sessions. */
 export interface Action {
   readonly faults: readonly ActiveFault[];
   /** Sessions get a new source port after this time again and again, in milliseconds. */
