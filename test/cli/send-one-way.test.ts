@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { shellInNetwork, testInNamespaces } from '../support/namespaces.js';
-import { arrivals, closedAddress, echoServer, silentServer } from '../support/sockets.js';
+import { arrivals, closedAddress, echoServer, freeAddress, silentServer } from '../support/sockets.js';
 import { udpcat } from '../support/in-process.js';
 import { commandLine, start } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
@@ -44,7 +44,7 @@ describe.each(families)('a one-way send over IPv%d', (family) => {
 });
 
 test('a refusal of an earlier message is status 0 if the last one is taken', async () => {
-  const address = await closedAddress();
+  const address = await freeAddress();
   const port = Number(address.split(':')[1]);
   await using running = start(['send', address, '-v']);
   running.stdin.write('refused\n');
@@ -57,7 +57,7 @@ test('a refusal of an earlier message is status 0 if the last one is taken', asy
 });
 
 test('a service that starts in mid-stream gets every datagram from then on, despite earlier refusals', async () => {
-  const address = await closedAddress();
+  const address = await freeAddress();
   const port = Number(address.split(':')[1]);
   await using running = start(['send', address, '-v']);
   running.stdin.write('x\n'.repeat(1000));
