@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import {
   answeringServer,
   closedAddress,
@@ -9,7 +9,9 @@ import {
   hostAndPort,
   silentServer,
 } from '../support/sockets.js';
-import { udpcat, untimed } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { untimed } from '../support/udpcat.js';
 import { splitName } from '../../src/probes/session.js';
 import type { ProbeFixture } from './fixtures/fixture.js';
 import { FIXTURES } from './fixtures/index.js';
@@ -50,18 +52,18 @@ describe.each(FIXTURES)('--probe $probe', (fixture) => {
   const [name] = splitName(fixture.probe);
 
   describe.each([4, 6] as const)('over IPv%d', (family) => {
-    test.concurrent('is 0 for the genuine reply, and tells what it learned', async () => {
+    sideBySide('is 0 for the genuine reply, and tells what it learned', async () => {
       await using server = await answeringServer((request) => [fixture.reply(request)], family);
       const { status, stderr } = await probe(server.address, fixture, '1m');
       expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^udpcat: [^\n]+\n$/) });
       expect(untimed(stderr).slice(`udpcat: ${name}: `.length, -1)).toMatch(fixture.says);
     });
 
-    test.concurrent('is 4 where nobody listens', async () => {
+    sideBySide('is 4 where nobody listens', async () => {
       expect(await probe(await closedAddress(family), fixture, '1m')).toMatchObject({ status: 4 });
     });
 
-    test.concurrent('is 3 for silence', async () => {
+    sideBySide('is 3 for silence', async () => {
       await using server = await silentServer(family);
       expect(await probe(server.address, fixture, SHORT)).toEqual({
         status: 3,
@@ -69,21 +71,21 @@ describe.each(FIXTURES)('--probe $probe', (fixture) => {
       });
     });
 
-    test.concurrent('is 5 for another protocol, and says why', async () => {
+    sideBySide('is 5 for another protocol, and says why', async () => {
       await using server = await answeringServer(['220 mail.example ESMTP\r\n'], family);
       const { status, stderr } = await probe(server.address, fixture, SHORT);
       expect(status).toBe(5);
       expect(stderr).toMatch(new RegExp(`^udpcat: ${name}: [^\\n]+ \\(.*:${hostAndPort(server.address).port}\\)\\n$`));
     });
 
-    test.concurrent('is 5 for a service that sends everything back', async () => {
+    sideBySide('is 5 for a service that sends everything back', async () => {
       await using server = await echoServer(family);
       expect(await probe(server.address, fixture, SHORT)).toMatchObject({ status: 5 });
     });
 
     // The IPv6 loopback has only one address, and replies may come from any port of it.
     if (fixture.anyPort === true && family === 6) return;
-    test.concurrent('is 6 for the genuine reply from another address', async () => {
+    sideBySide('is 6 for the genuine reply from another address', async () => {
       await using server = await strayService(family, fixture);
       expect(await probe(server.address, fixture, SHORT)).toMatchObject({ status: 6 });
     });

@@ -5,7 +5,16 @@ import { dirname, join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import type { Ending, Io } from '../../src/run/context.js';
 import { runCommandLine } from '../../src/commands/program.js';
-import { COMMAND, type Outcome, type RunOptions, withEngine } from './udpcat.js';
+import {
+  COMMAND,
+  type Outcome,
+  quote,
+  type RunOptions,
+  type Running,
+  type StartOptions,
+  withEngine,
+  Written,
+} from './udpcat.js';
 
 /** The result of a command line. */
 export interface InProcessOutcome {
@@ -98,18 +107,91 @@ export async function runInProcess(args: readonly string[], options: InProcessOp
   return { stdout: stdout.text, stderr: stderr.text, ending };
 }
 
+/** A command that runs in the process of the test. It has no process to stop, and its stdout never fills up. */
+export type RunningHere = Pick<Running, 'stdin' | 'outcome' | 'kill' | 'until' | 'listening'> & AsyncDisposable;
+
 /**
- * Runs udpcat to its end, like the function of `udpcat.ts`, but takes a hundredth of the processor time. Use that function
- * for tests of the process: its start, signals, pipes and working directory. Use that function in `test.concurrent`, too: while
- * another test ends, jest refuses each `import()`.
+ * Starts udpcat, like the function of `udpcat.ts`, but takes a tenth of the processor time. stdin stays open until the test
+ * ends it. Use that function for tests of the process: its start, signals, pipes and working directory. Use it in
+ * `test.concurrent`, too: while another test ends, jest refuses each `import()`. `side-by-side.ts` has another way.
  */
+export function start(args: readonly string[], { env = {} }: Pick<StartOptions, 'env'> = {}): RunningHere {
+  const all = withEngine(args);
+  const written = new Written(all.map(quote).join(' '));
+  const [stop, force] = [new AbortController(), new AbortController()];
+  const reports = new Set<() => void>();
+  const reloads = new Set<() => void>();
+  const stdin = new PassThrough();
+  const { io } = openIo({ stop: stop.signal, force: force.signal }, all);
+  const into = (stream: 'stdout' | 'stderr'): Writable =>
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        // Copy the chunk: the writer overwrites its memory after `done`.
+        written.add(stream, Buffer.from(chunk));
+        done();
+      },
+    });
+  const listen =
+    (listeners: Set<() => void>) =>
+    (listener: () => void): (() => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    };
+  const ending = runCommandLine(all, {
+    ...io,
+    stdin,
+    stdout: into('stdout'),
+    stderr: into('stderr'),
+    env: { ...io.env, ...env },
+    onReport: listen(reports),
+    onReload: listen(reloads),
+  });
+  const outcome = ending
+    .then((how): Outcome => {
+      const ended = typeof how === 'number' ? { status: how, signal: null } : { status: null, signal: how };
+      return { stdout: written.bytes('stdout'), stderr: written.bytes('stderr').toString(), ...ended };
+    })
+    .finally(() => {
+      written.end();
+      stdin.destroy();
+    });
+  // Not every test awaits the outcome: the rejection must not count as unhandled. A test that awaits it still gets it.
+  outcome.catch(() => undefined);
+  const kill = (signal: NodeJS.Signals = 'SIGTERM'): void => {
+    const heard: Partial<Record<NodeJS.Signals, () => void>> = { SIGUSR2: tell(reports), SIGHUP: tell(reloads) };
+    const toStop = (): void => {
+      if (stop.signal.aborted) force.abort();
+      else stop.abort(signal);
+    };
+    const act = signal === 'SIGINT' || signal === 'SIGTERM' ? toStop : heard[signal];
+    if (act === undefined) throw new Error(`${signal} needs a process`);
+    act();
+  };
+  return {
+    stdin,
+    outcome,
+    kill,
+    until: (pattern, stream) => written.until(pattern, stream),
+    listening: () => written.listening(),
+    [Symbol.asyncDispose]: async () => {
+      if (!written.ended) kill();
+      await outcome.catch(() => undefined);
+    },
+  };
+}
+
+function tell(listeners: ReadonlySet<() => void>): () => void {
+  return () => {
+    for (const listener of listeners) listener();
+  };
+}
+
+/** Runs udpcat to its end. See {@link start} for its use. */
 export async function udpcat(
   args: readonly string[],
-  { stdin = '', env = {} }: Pick<RunOptions, 'stdin' | 'env'> = {},
+  { stdin = '', ...options }: Pick<RunOptions, 'stdin' | 'env'> = {},
 ): Promise<Outcome> {
-  const all = withEngine(args);
-  const { io, stdout, stderr } = openIo({ stdin }, all);
-  const ending = await runCommandLine(all, { ...io, env: { ...io.env, ...env } });
-  const ended = typeof ending === 'number' ? { status: ending, signal: null } : { status: null, signal: ending };
-  return { stdout: stdout.bytes, stderr: stderr.text, ...ended };
+  await using running = start(args, options);
+  running.stdin.end(stdin);
+  return await running.outcome;
 }

@@ -92,23 +92,74 @@ export function unread(line: string): string {
   return `exec 9<&0; ${line} | { read -r _ <&9; }`;
 }
 
+/** What a command has written so far. */
+export class Written {
+  readonly #chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  readonly #watchers = new Set<() => void>();
+  readonly #title: string;
+  #ended = false;
+
+  /** @param title the command line, for errors */
+  constructor(title: string) {
+    this.#title = title;
+  }
+
+  /** Whether the command has ended. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  add(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    this.#chunks[stream].push(chunk);
+    for (const watch of this.#watchers) watch();
+  }
+
+  /** Tells that the command has ended. Its output is complete. */
+  end(): void {
+    this.#ended = true;
+    for (const watch of this.#watchers) watch();
+  }
+
+  bytes(stream: 'stdout' | 'stderr'): Buffer {
+    return Buffer.concat(this.#chunks[stream]);
+  }
+
+  /** Returns the command line and the end of its output. */
+  report(): string {
+    const tail = (stream: 'stdout' | 'stderr'): string => this.bytes(stream).toString().slice(-2000);
+    return `${this.#title}\n--- stdout\n${tail('stdout')}\n--- stderr\n${tail('stderr')}`;
+  }
+
+  /** See `Running.until`. */
+  until(pattern: string | RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<RegExpMatchArray> {
+    const expression = typeof pattern === 'string' ? RegExp(pattern.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')) : pattern;
+    return new Promise((resolve, reject) => {
+      const watch = (): void => {
+        const found = this.bytes(stream).toString().match(expression);
+        if (found !== null || this.#ended) this.#watchers.delete(watch);
+        if (found !== null) resolve(found);
+        else if (this.#ended) reject(new Error(`ended without ${String(pattern)} on ${stream}: ${this.report()}`));
+      };
+      this.#watchers.add(watch);
+      watch();
+    });
+  }
+
+  /** See `Running.listening`. */
+  async listening(): Promise<string> {
+    return (await this.until(/udpcat: listening on (\S+)\r?\n/, 'stderr'))[1]!;
+  }
+}
+
 function follow(child: ChildProcess, title: string, timeoutMs: number): Running {
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new Error('expected three pipes');
-  const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  const text = (stream: 'stdout' | 'stderr'): string => Buffer.concat(chunks[stream]).toString();
-  const report = (): string =>
-    `${title}\n--- stdout\n${text('stdout').slice(-2000)}\n--- stderr\n${text('stderr').slice(-2000)}`;
-  const watchers = new Set<() => void>();
-  let ended = false;
-
+  const written = new Written(title);
   stdout.on('data', (chunk: Buffer) => {
-    chunks.stdout.push(chunk);
-    for (const watch of watchers) watch();
+    written.add('stdout', chunk);
   });
   stderr.on('data', (chunk: Buffer) => {
-    chunks.stderr.push(chunk);
-    for (const watch of watchers) watch();
+    written.add('stderr', chunk);
   });
   // A command may end before it has read its stdin. The test judges that by the outcome, so the error is ignored.
   stdin.on('error', () => undefined);
@@ -124,15 +175,14 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
     }, timeoutMs);
     child.once('error', (error) => {
       clearTimeout(timer);
-      ended = true;
+      written.end();
       reject(error);
     });
     child.once('close', (status, signal) => {
       clearTimeout(timer);
-      ended = true;
-      if (late) reject(new Error(`killed after ${timeoutMs} ms: ${report()}`));
-      else resolve({ stdout: Buffer.concat(chunks.stdout), stderr: text('stderr'), status, signal });
-      for (const watch of watchers) watch();
+      if (late) reject(new Error(`killed after ${timeoutMs} ms: ${written.report()}`));
+      else resolve({ stdout: written.bytes('stdout'), stderr: written.bytes('stderr').toString(), status, signal });
+      written.end();
     });
   });
   // Not every test awaits the outcome: the rejection must not count as unhandled. A test that awaits it still gets it.
@@ -146,20 +196,8 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
     kill: (signal = 'SIGTERM') => {
       child.kill(signal);
     },
-    until: (pattern, stream = 'stdout') =>
-      new Promise((resolve, reject) => {
-        const expression =
-          typeof pattern === 'string' ? RegExp(pattern.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')) : pattern;
-        const watch = (): void => {
-          const found = text(stream).match(expression);
-          if (found !== null || ended) watchers.delete(watch);
-          if (found !== null) resolve(found);
-          else if (ended) reject(new Error(`ended without ${String(pattern)} on ${stream}: ${report()}`));
-        };
-        watchers.add(watch);
-        watch();
-      }),
-    listening: async () => (await running.until(/udpcat: listening on (\S+)\r?\n/, 'stderr'))[1]!,
+    until: (pattern, stream) => written.until(pattern, stream),
+    listening: () => written.listening(),
     pauseStdout: () => {
       stdout.pause();
     },
@@ -167,7 +205,7 @@ function follow(child: ChildProcess, title: string, timeoutMs: number): Running 
       stdout.resume();
     },
     [Symbol.asyncDispose]: async () => {
-      if (ended) return;
+      if (written.ended) return;
       stdout.resume();
       stdin.destroy();
       // SIGTERM first: a command that is killed by SIGKILL cannot write its coverage (npm run coverage).
