@@ -4,8 +4,8 @@ import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { at, conversation, recordingOf, temporaryRecordings } from '../support/recordings.js';
 import { jsonLines } from '../support/service.js';
 import { arrivals, closedAddress, echoServer, hostAndPort, type Peer, silentServer } from '../support/sockets.js';
-import { udpcat } from '../support/in-process.js';
-import { commandLine, quote, shell, start } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { commandLine, quote, shell } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithShell = testNeeding('shell');

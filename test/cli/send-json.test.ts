@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { answeringServer, closedAddress, echoServer, silentServer, strayServer } from '../support/sockets.js';
-import { type Outcome, udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { type Outcome } from '../support/udpcat.js';
 
 type Event = Record<string, unknown>;
 
@@ -55,7 +57,7 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(0);
   });
 
-  test.concurrent('the round-trip time is that of the first reply that matches', async () => {
+  sideBySide('the round-trip time is that of the first reply that matches', async () => {
     const wrong = ['NOPE', 'NOPE'];
     await using server = await answeringServer((_data, nth) => (nth === 0 ? wrong : ['OK']));
     const args = ['a', '--retry', '1', '-w', '6s', '--expect', 'OK', '-o', 'json'];
@@ -96,7 +98,7 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(4);
   });
 
-  test.concurrent('a wrong reply is a datagram and a verdict', async () => {
+  sideBySide('a wrong reply is a datagram and a verdict', async () => {
     await using server = await answeringServer(['NOPE']);
     const outcome = await udpcat(['send', server.address, 'a', '--expect', 'OK', '-w', '3s', '-o', 'json']);
     expect(eventsOf(outcome)).toMatchObject([
@@ -107,7 +109,7 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(5);
   });
 
-  test.concurrent('a stray is an event of its own, and no datagram', async () => {
+  sideBySide('a stray is an event of its own, and no datagram', async () => {
     await using server = await strayServer();
     const outcome = await udpcat(['send', server.address, 'a\nb', '-w', '3s', '-o', 'json']);
     expect(eventsOf(outcome)).toMatchObject([
@@ -146,7 +148,7 @@ describe('with -o json', () => {
     expect(outcome.status).toBe(1);
   });
 
-  test.concurrent('drops of the full queue are an event, and counted', async () => {
+  sideBySide('drops of the full queue are an event, and counted', async () => {
     const replies = Array.from({ length: 50 }, (_, index) => String(index));
     await using server = await answeringServer(replies);
     const args = ['a', '-n', 'all', '-w', '3s', '--queue-size', '1', '-o', 'json'];

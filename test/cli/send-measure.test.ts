@@ -1,7 +1,9 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
 import { answeringServer, arrivals, closedAddress, echoServer, silentServer } from '../support/sockets.js';
-import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { type Outcome } from '../support/udpcat.js';
 
 /** A limit that no test reaches. */
 const LONG = '1h';
@@ -30,7 +32,7 @@ const flipped = (data: Buffer): Buffer => {
 };
 
 describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by content,', (family) => {
-  test.concurrent('all that come back are received', async () => {
+  sideBySide('all that come back are received', async () => {
     await using server = await echoServer(family);
     const outcome = await measure(server.address, '-c', '20', '-w', LONG);
     const summary = summaryOf(outcome);
@@ -54,7 +56,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
     expect(summary.histogram.reduce((sum, { count }) => sum + count, 0)).toBe(20);
   });
 
-  test.concurrent('lost, duplicated, reordered and corrupted ones are counted apart', async () => {
+  sideBySide('lost, duplicated, reordered and corrupted ones are counted apart', async () => {
     const held: Buffer[] = [];
     await using server = await answeringServer((data, nth) => {
       switch (nth) {
@@ -91,7 +93,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
     );
   });
 
-  test.concurrent('refusals are counted', async () => {
+  sideBySide('refusals are counted', async () => {
     const address = await closedAddress(family);
     const outcome = await measure(address, '-c', '3', '-w', SHORT);
     expect(outcome.status).toBe(4);
@@ -100,7 +102,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
     expect(refused).toBeGreaterThanOrEqual(1);
   });
 
-  test.concurrent('`udpcat echo` sends every one back, also with its loop guard', async () => {
+  sideBySide('`udpcat echo` sends every one back, also with its loop guard', async () => {
     await using echo = start(['echo', family === 6 ? '[::1]:0' : '127.0.0.1:0']);
     const address = await echo.listening();
     const args = ['--size', '64', '--rate', '1000/s', '-c', '500', '-w', LONG, '-o', 'json'];
@@ -111,7 +113,7 @@ describe.each([4, 6] as const)('of generated payloads over IPv%d, matched by con
 });
 
 describe('a duplicate', () => {
-  test.concurrent('does not replace a missing reply', async () => {
+  sideBySide('does not replace a missing reply', async () => {
     await using server = await answeringServer((data, nth) => (nth === 0 ? [data, data] : []));
     const outcome = await measure(server.address, '-c', '2', '-w', SHORT);
     expect(outcome.status).toBe(3);
@@ -119,7 +121,7 @@ describe('a duplicate', () => {
     expect(summaryOf(outcome)).toMatchObject({ received: 1, lost: 1, duplicated: 1 });
   });
 
-  test.concurrent('does not end the wait with -n', async () => {
+  sideBySide('does not end the wait with -n', async () => {
     await using server = await answeringServer((data) => [data, data]);
     const outcome = await measure(server.address, '-c', '3', '-n', '3', '-w', LONG);
     expect(outcome.status).toBe(0);
@@ -127,7 +129,7 @@ describe('a duplicate', () => {
   });
 });
 
-test.concurrent('a reply to another run does not count', async () => {
+sideBySide('a reply to another run does not count', async () => {
   const [stale] = new NumberedPayloads(64).take(0, 1);
   await using server = await answeringServer((data) => [stale!, data]);
   const outcome = await measure(server.address, '-c', '2', '-n', 'all', '-w', SHORT);
@@ -136,7 +138,7 @@ test.concurrent('a reply to another run does not count', async () => {
 });
 
 describe.each([4, 6] as const)('a reply that is no echo over IPv%d', (family) => {
-  test.concurrent('does not count if echoes come, even if it came first', async () => {
+  sideBySide('does not count if echoes come, even if it came first', async () => {
     const banner = 'welcome to this service';
     await using server = await answeringServer((data, nth) => (nth === 0 ? [banner, data, data] : []), family);
     const outcome = await measure(server.address, '-c', '3', '-w', SHORT);
@@ -151,7 +153,7 @@ describe.each([4, 6] as const)('a reply that is no echo over IPv%d', (family) =>
     });
   });
 
-  test.concurrent('does not end the wait for the echoes that come', async () => {
+  sideBySide('does not end the wait for the echoes that come', async () => {
     await using server = await answeringServer((data, nth) => (nth === 0 ? ['hello', data] : [data, 'hello']), family);
     const outcome = await measure(server.address, '-c', '3', '-w', LONG);
     expect(outcome.status).toBe(0);
@@ -159,7 +161,7 @@ describe.each([4, 6] as const)('a reply that is no echo over IPv%d', (family) =>
   });
 });
 
-test.concurrent('a reply that takes longer than --wait is late, and counts as received', async () => {
+sideBySide('a reply that takes longer than --wait is late, and counts as received', async () => {
   const held: Buffer[] = [];
   await using server = await answeringServer((data, nth) => {
     if (nth > 0) return [...held.splice(0), data];
@@ -173,7 +175,7 @@ test.concurrent('a reply that takes longer than --wait is late, and counts as re
 });
 
 describe('by order are matched', () => {
-  test.concurrent('the replies of a service that does not echo', async () => {
+  sideBySide('the replies of a service that does not echo', async () => {
     await using server = await answeringServer((_data, nth) => (nth === 1 ? [] : ['OK']));
     const outcome = await measure(server.address, '-c', '4', '-w', SHORT);
     expect(outcome.status).toBe(3);
@@ -187,7 +189,7 @@ describe('by order are matched', () => {
     });
   });
 
-  test.concurrent('payloads too short for a header', async () => {
+  sideBySide('payloads too short for a header', async () => {
     await using server = await echoServer();
     const outcome = await udpcat([
       'send',
@@ -212,7 +214,7 @@ describe('by order are matched', () => {
     });
   });
 
-  test.concurrent('replies to arguments, and further replies are duplicates', async () => {
+  sideBySide('replies to arguments, and further replies are duplicates', async () => {
     await using server = await answeringServer(['OK', 'OK']);
     const args = ['a', 'b', 'c', '-n', 'all', '-w', SHORT, '-o', 'json'];
     expect(summaryOf(await udpcat(['send', server.address, ...args]))).toMatchObject({
@@ -224,7 +226,7 @@ describe('by order are matched', () => {
     });
   });
 
-  test.concurrent('replies to lines of stdin, if they meet the expectations', async () => {
+  sideBySide('replies to lines of stdin, if they meet the expectations', async () => {
     await using server = await answeringServer((_data, nth) => ['no', ...(nth === 0 ? [] : ['OK'])]);
     const args = ['--expect', 'OK', '-w', SHORT, '-o', 'json'];
     const outcome = await udpcat(['send', server.address, ...args], { stdin: 'a\nb\nc\n' });
@@ -233,7 +235,7 @@ describe('by order are matched', () => {
   });
 });
 
-test.concurrent.each([
+sideBySide.each([
   ['one message', ['hello', '-n', '1'], ''],
   ['one line of stdin', ['-n', '1'], 'hello\n'],
   ['one generated payload', ['--size', '64', '-w', LONG], ''],
@@ -244,7 +246,7 @@ test.concurrent.each([
   expect(Object.keys(summaryOf(outcome))).toEqual(['v', 'type', 'time', 'sent', 'received', 'dropped', 'durationMs']);
 });
 
-test.concurrent('one-way payloads are the same each time, and not measured', async () => {
+sideBySide('one-way payloads are the same each time, and not measured', async () => {
   await using server = await silentServer();
   const outcome = await measure(server.address, '-c', '3');
   expect(Object.keys(summaryOf(outcome))).not.toContain('lost');
@@ -252,7 +254,7 @@ test.concurrent('one-way payloads are the same each time, and not measured', asy
   expect(await arrivals(server)).toEqual([payload, payload, payload]);
 });
 
-test.concurrent('--retry sends the bytes of a generated payload again', async () => {
+sideBySide('--retry sends the bytes of a generated payload again', async () => {
   await using server = await answeringServer((_data, nth) => (nth < 2 ? [] : ['OK']));
   const outcome = await udpcat(['send', server.address, '--size', '64', '--retry', '3', '-w', '8s', '-o', 'none']);
   expect(outcome).toMatchObject({ status: 0, stderr: '' });
@@ -262,7 +264,7 @@ test.concurrent('--retry sends the bytes of a generated payload again', async ()
 });
 
 describe('the summary on stderr', () => {
-  test.concurrent('tells counts, times and their distribution', async () => {
+  sideBySide('tells counts, times and their distribution', async () => {
     await using server = await answeringServer((data, nth) => (nth === 0 ? [] : [data]));
     const args = ['--size', '64', '-c', '25', '--interval', '10ms', '-w', SHORT, '-o', 'none', '--stats'];
     const { stderr } = await udpcat(['send', server.address, ...args]);
@@ -279,7 +281,7 @@ describe('the summary on stderr', () => {
     for (const line of histogram) expect(line).toMatch(RegExp(`^udpcat: +${ms} to +${ms} ms +\\d+( #+)?$`));
   });
 
-  test.concurrent('is one line of JSON with --log-format json', async () => {
+  sideBySide('is one line of JSON with --log-format json', async () => {
     await using server = await echoServer();
     const args = ['--size', '64', '-c', '3', '--interval', '10ms', '-w', LONG, '-o', 'none', '--stats'];
     const { stderr } = await udpcat(['send', server.address, ...args, '--log-format', 'json']);
@@ -299,7 +301,7 @@ describe('the summary on stderr', () => {
     ]);
   });
 
-  test.concurrent('has no times without a reply', async () => {
+  sideBySide('has no times without a reply', async () => {
     await using server = await silentServer();
     const args = ['a', 'b', '-w', '100ms', '--stats'];
     const { stderr } = await udpcat(['send', server.address, ...args]);

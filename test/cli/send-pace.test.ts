@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { arrivals, echoServer, silentServer } from '../support/sockets.js';
-import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { type Outcome } from '../support/udpcat.js';
 
 function summaryOf({ stdout }: Outcome): { readonly sent: number; readonly durationMs: number } {
   return JSON.parse(stdout.toString().trim().split('\n').at(-1) ?? '') as { sent: number; durationMs: number };
@@ -10,7 +12,7 @@ function summaryOf({ stdout }: Outcome): { readonly sent: number; readonly durat
 const lines = (count: number): string => Array.from({ length: count }, (_, index) => `${index}\n`).join('');
 
 describe.each([4, 6] as const)('--rate over IPv%d', (family) => {
-  test.concurrent('sends the right number within --duration, and none that is due at its end', async () => {
+  sideBySide('sends the right number within --duration, and none that is due at its end', async () => {
     await using server = await silentServer(family);
     const args = ['x', '--rate', '2/s', '--duration', '2s', '-o', 'json'];
     const outcome = await udpcat(['send', server.address, ...args]);
@@ -54,7 +56,7 @@ describe('--rate', () => {
     expect((await arrivals(server)).join('')).toBe('abc'.repeat(10));
   });
 
-  test.concurrent('can end in the middle of a round when the time is over', async () => {
+  sideBySide('can end in the middle of a round when the time is over', async () => {
     await using server = await silentServer();
     const args = ['a', 'b', 'c', '--rate', '2/s', '--duration', '2s'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 0 });
@@ -68,7 +70,7 @@ describe('--rate', () => {
     expect((await arrivals(server)).map(Number)).toEqual(Array.from({ length: 30 }, (_, index) => index));
   });
 
-  test.concurrent.each([
+  sideBySide.each([
     ['that it asks early', 20, 10],
     ['that it is late when it asks', 5000, 5000],
   ])('sends no burst after a pause of stdin, at a rate so %s', async (_title, rate, count) => {
@@ -88,7 +90,7 @@ describe('--rate', () => {
     expect((times[count] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1000 + Math.max(0, stepsMs - 400));
   });
 
-  test.concurrent('does not send lines of stdin that are due after --duration', async () => {
+  sideBySide('does not send lines of stdin that are due after --duration', async () => {
     await using server = await silentServer();
     const args = ['--rate', '15/s', '--duration', '2s'];
     const outcome = await udpcat(['send', server.address, ...args], { stdin: lines(1000) });
@@ -98,7 +100,7 @@ describe('--rate', () => {
     expect(count).toBeLessThanOrEqual(30);
   });
 
-  test.concurrent('repeats what stdin held, on the same schedule', async () => {
+  sideBySide('repeats what stdin held, on the same schedule', async () => {
     await using server = await silentServer();
     const args = ['--rate', '10/s', '--duration', '2s'];
     expect(await udpcat(['send', server.address, ...args], { stdin: 'a\nb\n' })).toMatchObject({ status: 0 });

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { PROBES } from '../../src/probes/table.js';
 import { dns } from '../probes/fixtures/dns.js';
-import { runInProcess } from '../support/in-process.js';
 import { jsonLines, logLines } from '../support/service.js';
 import { answeringServer, arrivals, silentServer } from '../support/sockets.js';
-import { commandLine, shell, udpcat } from '../support/udpcat.js';
+import { runInProcess, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { commandLine, shell } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithShell = testNeeding('shell');
@@ -95,7 +96,7 @@ describe('--probe', () => {
     expect(status).toBe(0);
   });
 
-  test.concurrent('and --expect must both hold for one reply', async () => {
+  sideBySide('and --expect must both hold for one reply', async () => {
     await using server = await answeringServer((request) => [dns.reply(request)]);
     const args = ['send', server.address, '--probe', dns.probe, '-o', 'none', '-w', '3s', '--expect-size', '9'];
     expect(await udpcat(args)).toMatchObject({
@@ -104,7 +105,7 @@ describe('--probe', () => {
     });
   });
 
-  test.concurrent('is sent again with --retry, the same bytes each time', async () => {
+  sideBySide('is sent again with --retry, the same bytes each time', async () => {
     await using server = await silentServer();
     const args = ['send', server.address, '--probe', dns.probe, '--retry', '2', '-w', '6s'];
     expect(await udpcat(args)).toMatchObject({ status: 3 });

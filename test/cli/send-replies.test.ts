@@ -9,10 +9,19 @@ import {
   type Received,
   silentServer,
 } from '../support/sockets.js';
-import { commandLine, type Outcome, type Running, shell, start, udpcat, unread } from '../support/udpcat.js';
-import { testNeeding } from '../support/needs.js';
+import { type RunningHere, start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import {
+  commandLine,
+  type Outcome,
+  shell,
+  start as startProcess,
+  udpcat as runProcess,
+  unread,
+} from '../support/udpcat.js';
+import { sideBySideNeeding } from '../support/needs.js';
 
-const testWithShell = testNeeding('shell');
+const sideBySideWithShell = sideBySideNeeding('shell');
 
 /** A limit that no test reaches. */
 const LONG = '1h';
@@ -31,7 +40,11 @@ function payloads(received: readonly Received[]): string[] {
 }
 
 /** A command that has sent its message, and the address that it sent from. */
-async function asking(server: Peer, args: readonly string[]): Promise<{ running: Running; client: string }> {
+async function asking<R extends RunningHere>(
+  server: Peer,
+  args: readonly string[],
+  start: (args: readonly string[]) => R,
+): Promise<{ running: R; client: string }> {
   const running = start(['send', server.address, ...args]);
   const [question] = await server.collect(1);
   return { running, client: question?.from ?? '' };
@@ -40,7 +53,7 @@ async function asking(server: Peer, args: readonly string[]): Promise<{ running:
 describe('replies', () => {
   test('are written one by one as they come, wrong ones too', async () => {
     await using server = await silentServer();
-    const { running, client } = await asking(server, ['ping', '--expect', 'OK', '-n', '2', '-w', LONG]);
+    const { running, client } = await asking(server, ['ping', '--expect', 'OK', '-n', '2', '-w', LONG], start);
     await using _ = running;
     for (const reply of ['NOPE', 'OK 1', 'neither', 'OK 2']) {
       await server.send(reply, client);
@@ -120,7 +133,7 @@ describe('replies', () => {
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'one\ntwo\n' });
   });
 
-  test.concurrent('are all collected with -n all until the wait is over', async () => {
+  sideBySide('are all collected with -n all until the wait is over', async () => {
     await using server = await answeringServer(['one', 'two', 'three']);
     const outcome = await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '4s']);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'one\ntwo\nthree\n' });
@@ -131,9 +144,9 @@ describe('replies', () => {
     expect(await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '200ms'])).toMatchObject({ status: 3 });
   });
 
-  testWithShell.concurrent('that reach the socket in time count, even if the process is late', async () => {
+  sideBySideWithShell('that reach the socket in time count, even if the process is late', async () => {
     await using server = await silentServer();
-    const { running, client } = await asking(server, ['ping', '-w', '4s']);
+    const { running, client } = await asking(server, ['ping', '-w', '4s'], startProcess);
     await using _ = running;
     running.kill('SIGSTOP');
     await server.send('pong', client);
@@ -145,7 +158,7 @@ describe('replies', () => {
 
   test('that come after the wait do not count', async () => {
     await using server = await silentServer();
-    const { running, client } = await asking(server, ['ping', '-n', '1', '-w', '200ms']);
+    const { running, client } = await asking(server, ['ping', '-n', '1', '-w', '200ms'], start);
     await using _ = running;
     await running.until('did not answer', 'stderr');
     await server.send('pong', client);
@@ -171,7 +184,7 @@ describe('replies', () => {
 });
 
 describe('--retry', () => {
-  test.concurrent('sends again at moments evenly spaced over the wait', async () => {
+  sideBySide('sends again at moments evenly spaced over the wait', async () => {
     await using server = await silentServer();
     const times: number[] = [];
     server.socket.on('message', () => times.push(performance.now()));
@@ -183,7 +196,7 @@ describe('--retry', () => {
     expect(sinceFirst).toEqual([0, 1, 2, 3]);
   });
 
-  test.concurrent('stops at the first match, not at a reply that does not match', async () => {
+  sideBySide('stops at the first match, not at a reply that does not match', async () => {
     await using server = await answeringServer((_data, nth) => [nth < 2 ? 'NOPE' : 'OK']);
     const args = ['ping', '--retry', '4', '--expect', 'OK', '-w', '10s'];
     const outcome = await udpcat(['send', server.address, ...args]);
@@ -191,14 +204,14 @@ describe('--retry', () => {
     expect(await arrivals(server)).toHaveLength(3);
   });
 
-  test.concurrent('also stops after a match with -n all', async () => {
+  sideBySide('also stops after a match with -n all', async () => {
     await using server = await echoServer();
     const outcome = await udpcat(['send', server.address, 'ping', '--retry', '1', '-n', 'all', '-w', '5s']);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'ping\n' });
     expect(await arrivals(server)).toHaveLength(1);
   });
 
-  test.concurrent('goes on after a refusal: a service that starts later gets the next datagram', async () => {
+  sideBySide('goes on after a refusal: a service that starts later gets the next datagram', async () => {
     const port = await closedPort();
     const args = ['ping', '--retry', '20', '-w', '40s', '-v'];
     await using running = start(['send', String(port), ...args]);
@@ -208,7 +221,7 @@ describe('--retry', () => {
     expect(await arrivals(server)).toEqual(['ping']);
   });
 
-  test.concurrent('ends at the refusal of the last transmission, and not before', async () => {
+  sideBySide('ends at the refusal of the last transmission, and not before', async () => {
     const port = await closedPort();
     const args = ['ping', '--retry', '3', '-w', '4s', '-o', 'json'];
     const { status, stdout } = await udpcat(['send', String(port), ...args]);
@@ -216,7 +229,7 @@ describe('--retry', () => {
     expect(status).toBe(4);
   });
 
-  test.concurrent('takes the one message of a stdin', async () => {
+  sideBySide('takes the one message of a stdin', async () => {
     await using server = await answeringServer((_data, nth) => (nth === 0 ? [] : ['OK']));
     const outcome = await udpcat(['send', server.address, '--retry', '9', '-w', '20s'], { stdin: 'ping\n' });
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'OK\n' });
@@ -246,9 +259,9 @@ describe('--retry', () => {
 
 // The deadline counts from the start of the process, which takes a second on a busy machine.
 describe('--deadline', () => {
-  test.concurrent('is also the end of the wait without --wait', async () => {
+  sideBySide('is also the end of the wait without --wait', async () => {
     await using server = await silentServer();
-    const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', LONG]);
+    const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', LONG], startProcess);
     await using _ = running;
     // Longer than the wait that -n implies without a deadline.
     await delay(2300);
@@ -256,29 +269,29 @@ describe('--deadline', () => {
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
   });
 
-  test.concurrent('that comes while waiting is silence', async () => {
+  sideBySide('that comes while waiting is silence', async () => {
     await using server = await silentServer();
-    const outcome = await udpcat(['send', server.address, 'ping', '-n', '1', '--deadline', '5s']);
+    const outcome = await runProcess(['send', server.address, 'ping', '-n', '1', '--deadline', '5s']);
     expect(outcome.stderr).toBe(`udpcat: ${server.address} did not answer within 5s\n`);
     expect(shown(outcome)).toEqual({ status: 3, stdout: '' });
   });
 
-  test.concurrent('ends a longer wait', async () => {
+  sideBySide('ends a longer wait', async () => {
     await using server = await answeringServer(['one']);
-    const outcome = await udpcat(['send', server.address, 'ping', '-n', '2', '-w', '1h', '--deadline', '5s']);
+    const outcome = await runProcess(['send', server.address, 'ping', '-n', '2', '-w', '1h', '--deadline', '5s']);
     expect(outcome.stderr).toBe(`udpcat: ${server.address} gave 1 of 2 replies within 5s\n`);
     expect(shown(outcome)).toEqual({ status: 3, stdout: 'one\n' });
   });
 
-  test.concurrent('does not prolong a shorter wait', async () => {
+  sideBySide('does not prolong a shorter wait', async () => {
     await using server = await silentServer();
-    const outcome = await udpcat(['send', server.address, 'ping', '-w', '200ms', '--deadline', '1h']);
+    const outcome = await runProcess(['send', server.address, 'ping', '-w', '200ms', '--deadline', '1h']);
     expect(outcome).toMatchObject({ status: 3 });
   });
 
-  testWithShell.concurrent('counts and writes the replies that reached the socket before it', async () => {
+  sideBySideWithShell('counts and writes the replies that reached the socket before it', async () => {
     await using server = await silentServer();
-    const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', '5s']);
+    const { running, client } = await asking(server, ['ping', '-n', '1', '--deadline', '5s'], startProcess);
     await using _ = running;
     running.kill('SIGSTOP');
     await server.send('pong', client);
@@ -287,11 +300,11 @@ describe('--deadline', () => {
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
   });
 
-  test.concurrent.each([[[]], [['-n', '1']], [['-c', '2']]])(
+  sideBySide.each([[[]], [['-n', '1']], [['-c', '2']]])(
     'that comes while stdin is still open is status 1 (%j)',
     async (options) => {
       await using server = await silentServer();
-      await using running = start(['send', server.address, '--deadline', '700ms', ...options]);
+      await using running = startProcess(['send', server.address, '--deadline', '700ms', ...options]);
       running.stdin.write('one\n');
       const outcome = await running.outcome;
       expect(outcome.stderr).toBe('udpcat: the deadline of 700ms came before everything was sent\n');
@@ -299,15 +312,15 @@ describe('--deadline', () => {
     },
   );
 
-  test.concurrent('that comes between two rounds is status 1', async () => {
+  sideBySide('that comes between two rounds is status 1', async () => {
     await using server = await echoServer();
     const args = ['ping', '-c', '9', '--interval', '1h', '-w', '1s', '--deadline', '5s'];
-    const outcome = await udpcat(['send', server.address, ...args]);
+    const outcome = await runProcess(['send', server.address, ...args]);
     expect(outcome.stderr).toBe('udpcat: the deadline of 5s came before everything was sent\n');
     expect(shown(outcome)).toEqual({ status: 1, stdout: 'ping\n' });
   });
 
-  testWithShell.concurrent('is not delayed by a reader of stdout that never reads', async () => {
+  sideBySideWithShell('is not delayed by a reader of stdout that never reads', async () => {
     await using server = await answeringServer(Array.from({ length: 20 }, () => Buffer.alloc(60_000, 'x')));
     const send = commandLine(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--deadline', '5s']);
     await using running = shell(unread(`{ ${send}; echo "status $?" >&2; }`));
@@ -316,20 +329,20 @@ describe('--deadline', () => {
 });
 
 describe('--idle', () => {
-  test.concurrent('ends the wait after that time without a datagram', async () => {
+  sideBySide('ends the wait after that time without a datagram', async () => {
     await using server = await answeringServer(['one', 'two']);
     const outcome = await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--idle', '3s']);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'one\ntwo\n' });
   });
 
-  test.concurrent('that ends a wait without a reply is silence', async () => {
+  sideBySide('that ends a wait without a reply is silence', async () => {
     await using server = await silentServer();
     const outcome = await udpcat(['send', server.address, 'ping', '-w', '1h', '--idle', '200ms']);
     expect(outcome.stderr).toBe(`udpcat: ${server.address} did not answer within 200ms\n`);
     expect(shown(outcome)).toEqual({ status: 3, stdout: '' });
   });
 
-  test.concurrent('does not end the run while stdin is open', async () => {
+  sideBySide('does not end the run while stdin is open', async () => {
     await using server = await echoServer();
     await using running = start(['send', server.address, '-w', LONG, '--idle', '100ms']);
     running.stdin.write('one\n');
@@ -357,14 +370,14 @@ describe('repeating', () => {
     expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b']);
   });
 
-  test.concurrent('--duration repeats the messages of stdin until the time is over', async () => {
+  sideBySide('--duration repeats the messages of stdin until the time is over', async () => {
     await using server = await silentServer();
     const args = ['--duration', '2500ms', '--interval', '1s'];
     expect(await udpcat(['send', server.address, ...args], { stdin: 'a\nb' })).toMatchObject({ status: 0 });
     expect(await arrivals(server)).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
   });
 
-  test.concurrent('--duration ends reading from an open stdin, whose messages were sent as they came', async () => {
+  sideBySide('--duration ends reading from an open stdin, whose messages were sent as they came', async () => {
     await using server = await silentServer();
     await using running = start(['send', server.address, '--duration', '3s', '--interval', '100ms']);
     running.stdin.write('a\nb\n');
@@ -373,7 +386,7 @@ describe('repeating', () => {
     expect(await arrivals(server)).toEqual(['a', 'b']);
   });
 
-  test.concurrent('is one round a second by default', async () => {
+  sideBySide('is one round a second by default', async () => {
     await using server = await silentServer();
     const { sent, durationMs } = summaryOf(await udpcat(['send', server.address, 'a', '-c', '4', '-o', 'json']));
     expect(sent).toBe(4);
@@ -381,17 +394,18 @@ describe('repeating', () => {
     expect(durationMs).toBeLessThan(6000);
   });
 
-  test.concurrent('--duration repeats until it is over, by the schedule', async () => {
+  sideBySide('--duration repeats until it is over, by the schedule', async () => {
     await using server = await silentServer();
     const args = ['a', '--duration', '4500ms', '--interval', '1s'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({ status: 0 });
     expect(await arrivals(server)).toHaveLength(5);
   });
 
-  test.concurrent('--duration ends in time even if the rounds are too fast for the machine', async () => {
+  // It keeps a processor busy, so it has a process of its own.
+  sideBySide('--duration ends in time even if the rounds are too fast for the machine', async () => {
     await using server = await silentServer();
     const args = ['a', '--duration', '2s', '--interval', '0.001ms', '-o', 'json'];
-    const outcome = await udpcat(['send', server.address, ...args]);
+    const outcome = await runProcess(['send', server.address, ...args]);
     const { sent, durationMs } = summaryOf(outcome);
     expect(outcome).toMatchObject({ status: 0, stderr: '' });
     expect(durationMs).toBeGreaterThanOrEqual(1999);
@@ -418,7 +432,7 @@ describe('repeating', () => {
     expect(await arrivals(server)).toEqual([]);
   });
 
-  test.concurrent('--duration with --count ends with the first of the two', async () => {
+  sideBySide('--duration with --count ends with the first of the two', async () => {
     await using server = await silentServer();
     const send = (...args: string[]): Promise<Outcome> => udpcat(['send', server.address, ...args]);
     expect(await send('few', '-c', '2', '--duration', '1h', '--interval', '10ms')).toMatchObject({ status: 0 });

@@ -12,7 +12,9 @@ import {
   strayServer,
   written,
 } from '../support/sockets.js';
-import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { type Outcome } from '../support/udpcat.js';
 
 /** A wait that runs out. It is long enough for a reply on a busy machine. These tests run side by side. */
 const SHORT = '3s';
@@ -24,34 +26,34 @@ function shown({ status, stdout }: Outcome): { status: number | null; stdout: st
 }
 
 describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
-  test.concurrent('0 when the reply comes', async () => {
+  sideBySide('0 when the reply comes', async () => {
     await using server = await echoServer(family);
     const outcome = await udpcat(['send', server.address, 'ping', '-w', LONG]);
     expect({ ...shown(outcome), stderr: outcome.stderr }).toEqual({ status: 0, stdout: 'ping\n', stderr: '' });
   });
 
-  test.concurrent('3 when none comes', async () => {
+  sideBySide('3 when none comes', async () => {
     await using server = await silentServer(family);
     const outcome = await udpcat(['send', server.address, 'ping', '-w', SHORT]);
     expect(outcome.stderr).toBe(`udpcat: ${server.address} did not answer within 3s\n`);
     expect(shown(outcome)).toEqual({ status: 3, stdout: '' });
   });
 
-  test.concurrent('4 when it is refused, without waiting any longer', async () => {
+  sideBySide('4 when it is refused, without waiting any longer', async () => {
     const address = await closedAddress(family);
     const outcome = await udpcat(['send', address, 'ping', '-w', '1h']);
     expect(outcome.stderr).toBe(`udpcat: ${address} refused: nobody listens there, or a firewall prohibits it\n`);
     expect(shown(outcome)).toEqual({ status: 4, stdout: '' });
   });
 
-  test.concurrent('5 when the reply does not match, and the reply is written', async () => {
+  sideBySide('5 when the reply does not match, and the reply is written', async () => {
     await using server = await answeringServer(['NOPE'], family);
     const outcome = await udpcat(['send', server.address, 'ping', '--expect', 'OK', '-w', SHORT]);
     expect(outcome.stderr).toBe(`udpcat: the reply from ${server.address} does not contain "OK"\n`);
     expect(shown(outcome)).toEqual({ status: 5, stdout: 'NOPE\n' });
   });
 
-  test.concurrent('6 when only another socket replies, and its bytes are not written', async () => {
+  sideBySide('6 when only another socket replies, and its bytes are not written', async () => {
     await using server = await strayServer(family);
     const outcome = await udpcat(['send', server.address, 'ping', '-w', SHORT]);
     expect(outcome.stderr).toBe(
@@ -61,19 +63,19 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 6, stdout: '' });
   });
 
-  test.concurrent('2 when the command line is wrong', async () => {
+  sideBySide('2 when the command line is wrong', async () => {
     const outcome = await udpcat(['send', written(family === 4 ? '127.0.0.1' : '::1', 9), 'ping', '-w', 'soon']);
     expect(outcome.stderr).toMatch(/^udpcat: option '-w, --wait <d>' argument 'soon' is invalid\. A duration is .*\n$/);
     expect(shown(outcome)).toEqual({ status: 2, stdout: '' });
   });
 
-  test.concurrent('0 when a wrong reply is followed by the right one', async () => {
+  sideBySide('0 when a wrong reply is followed by the right one', async () => {
     await using server = await answeringServer(['NOPE', 'OK'], family);
     const outcome = await udpcat(['send', server.address, 'ping', '--expect', 'OK', '-w', LONG]);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'NOPE\nOK\n' });
   });
 
-  test.concurrent('0 when a stray is followed by the right one', async () => {
+  sideBySide('0 when a stray is followed by the right one', async () => {
     await using server = await strayServer(family, 'stray');
     server.socket.on('message', (_data, from) => {
       server.socket.send('OK', from.port, from.address);
@@ -83,14 +85,14 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'OK\n' });
   });
 
-  test.concurrent('3 when there are fewer replies than asked for', async () => {
+  sideBySide('3 when there are fewer replies than asked for', async () => {
     await using server = await answeringServer(['one', 'two'], family);
     const outcome = await udpcat(['send', server.address, 'ping', '-n', '3', '-w', SHORT]);
     expect(outcome.stderr).toBe(`udpcat: ${server.address} gave 2 of 3 replies within 3s\n`);
     expect(shown(outcome)).toEqual({ status: 3, stdout: 'one\ntwo\n' });
   });
 
-  test.concurrent('3 when there are fewer replies than asked for, and also strays', async () => {
+  sideBySide('3 when there are fewer replies than asked for, and also strays', async () => {
     await using server = await strayServer(family, 'stray');
     server.socket.on('message', (_data, from) => {
       server.socket.send('one', from.port, from.address);
@@ -99,18 +101,18 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 3, stdout: 'one\n' });
   });
 
-  test.concurrent('5 when as many replies came as asked for, and one is wrong', async () => {
+  sideBySide('5 when as many replies came as asked for, and one is wrong', async () => {
     await using server = await answeringServer((_data, nth) => [nth === 0 ? 'OK' : 'NOPE'], family);
     const outcome = await udpcat(['send', server.address, 'a', 'b', '--expect', 'OK', '-w', SHORT]);
     expect(shown(outcome)).toEqual({ status: 5, stdout: 'OK\nNOPE\n' });
   });
 
-  test.concurrent('5 when a wrong reply is followed by a refusal', async () => {
+  sideBySide('5 when a wrong reply is followed by a refusal', async () => {
     const outcome = await refusedAfter(family, ['NOPE'], ['--expect', 'OK']);
     expect(shown(outcome)).toEqual({ status: 5, stdout: 'NOPE\n' });
   });
 
-  test.concurrent('5 when a wrong reply comes along with a stray', async () => {
+  sideBySide('5 when a wrong reply comes along with a stray', async () => {
     await using server = await strayServer(family, 'OK');
     server.socket.on('message', (_data, from) => {
       server.socket.send('NOPE', from.port, from.address);
@@ -119,12 +121,12 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(outcome)).toEqual({ status: 5, stdout: 'NOPE\n' });
   });
 
-  test.concurrent('4 when the last message is refused, even if an earlier one got a reply', async () => {
+  sideBySide('4 when the last message is refused, even if an earlier one got a reply', async () => {
     const outcome = await refusedAfter(family, ['one'], []);
     expect(shown(outcome)).toEqual({ status: 4, stdout: 'one\n' });
   });
 
-  test.concurrent('4 when a stray is followed by a refusal', async () => {
+  sideBySide('4 when a stray is followed by a refusal', async () => {
     const server = await strayServer(family);
     await using running = start(['send', server.address, '-w', LONG]);
     running.stdin.write('a\n');
@@ -134,7 +136,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(shown(await running.outcome)).toEqual({ status: 4, stdout: '' });
   });
 
-  test.concurrent('0 when a refusal is followed by enough replies', async () => {
+  sideBySide('0 when a refusal is followed by enough replies', async () => {
     const port = await closedPort(family);
     await using running = start([
       'send',
@@ -153,7 +155,7 @@ describe.each([4, 6] as const)('over IPv%d the verdict is', (family) => {
     expect(server.received.map(({ data }) => data.toString())).toEqual(['b']);
   });
 
-  test.concurrent('3 when a refusal is followed by a message without a reply', async () => {
+  sideBySide('3 when a refusal is followed by a message without a reply', async () => {
     const port = await closedPort(family);
     await using running = start(['send', written(family === 4 ? '127.0.0.1' : '::1', port), '-v', '-w', SHORT]);
     running.stdin.write('a\n');
@@ -220,7 +222,7 @@ describe('expectations', () => {
       ['expectations of different kinds must all hold', 5, ['OK'], ['--expect', 'OK', '--expect-size', '3']],
     ];
 
-  test.concurrent.each(judged)('%s: status %d', async (_title, status, answers, args) => {
+  sideBySide.each(judged)('%s: status %d', async (_title, status, answers, args) => {
     await using server = await answeringServer(answers);
     // A run with status 0 ends before the wait is over: the wait can be long.
     const wait = status === 0 && !args.includes('all') ? LONG : SHORT;
@@ -237,13 +239,13 @@ describe('expectations', () => {
     [['-e', 'hex', '--expect', '4f4b'], 'does not contain "4f4b"'],
   ];
 
-  test.concurrent.each(said)('%j that fails is quoted as the user wrote it', async (args, reason) => {
+  sideBySide.each(said)('%j that fails is quoted as the user wrote it', async (args, reason) => {
     await using server = await answeringServer(['NOPE']);
     const { stderr } = await udpcat(['send', server.address, ...args, '-w', SHORT, '--', '']);
     expect(stderr).toBe(`udpcat: the reply from ${server.address} ${reason}\n`);
   });
 
-  test.concurrent('an expression that takes exponential time with other engines ends', async () => {
+  sideBySide('an expression that takes exponential time with other engines ends', async () => {
     await using server = await answeringServer([`${'a'.repeat(20_000)}!`]);
     const args = ['--expect-regex', '(a+)+$', '-o', 'none', '-w', SHORT];
     const outcome = await udpcat(['send', server.address, 'ping', ...args]);

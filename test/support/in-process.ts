@@ -112,8 +112,9 @@ export type RunningHere = Pick<Running, 'stdin' | 'outcome' | 'kill' | 'until' |
 
 /**
  * Starts udpcat, like the function of `udpcat.ts`, but takes a tenth of the processor time. stdin stays open until the test
- * ends it. Use that function for tests of the process: its start, signals, pipes and working directory. Use it in
- * `test.concurrent`, too: while another test ends, jest refuses each `import()`. `side-by-side.ts` has another way.
+ * ends it. Use that function for tests of the process: its start, signals, pipes, working directory and `--deadline`, which
+ * counts from the start of the process. This one cannot be used in a file with `test.concurrent`, because jest refuses each
+ * `import()` when such a test ends. Use `sideBySide` of `side-by-side.ts` there.
  */
 export function start(args: readonly string[], { env = {} }: Pick<StartOptions, 'env'> = {}): RunningHere {
   const all = withEngine(args);

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { describe, test } from '@jest/globals';
 import { hasProgram } from './peers.js';
+import { sideBySide } from './side-by-side.js';
 
 /** The parts of a system that tests need, and what the name of a skipped test says. */
 const PARTS = {
@@ -13,6 +14,12 @@ const PARTS = {
 export function testNeeding(part: keyof typeof PARTS): typeof test {
   const { isThere, says } = PARTS[part];
   return isThere ? test : skipping(test, says);
+}
+
+/** Returns `sideBySide` if the system has this part. Otherwise it returns a function that skips and says why. */
+export function sideBySideNeeding(part: keyof typeof PARTS): (name: string, run: () => Promise<void>) => void {
+  const { isThere, says } = PARTS[part];
+  return isThere ? sideBySide : skipping(test, says);
 }
 
 /** Returns `describe` of jest if the system has this part. Otherwise it returns one that skips and says why. */

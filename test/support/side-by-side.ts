@@ -4,11 +4,12 @@
  * the result of its own.
  */
 import { beforeAll, test } from '@jest/globals';
+import { HANG_MS } from './limits.js';
 
 /** How many tests run at the same time. They mostly wait. */
 const MOST = 20;
 
-type Row<Member> = Member extends readonly unknown[] ? Member : [Member];
+type Row<Member> = Member extends readonly unknown[] ? [...Member] : [Member];
 
 interface Entry {
   readonly run: () => Promise<void>;
@@ -22,12 +23,26 @@ beforeAll(async () => {
   // All of these loops take from the same iterator.
   const worker = async (): Promise<void> => {
     for (const entry of waiting) {
-      entry.outcome = entry.run();
+      entry.outcome = limited(entry.run);
       await entry.outcome.catch(() => undefined);
     }
   };
   await Promise.all(Array.from({ length: MOST }, worker));
-});
+  // A hook that exceeds its own limit would fail all tests, not only those that hang.
+}, 10 * HANG_MS);
+
+/** Runs a test. Rejects if it takes longer than {@link HANG_MS}. */
+async function limited(run: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`the test did not end within ${HANG_MS} ms`));
+    }, HANG_MS);
+  });
+  await Promise.race([run(), limit]).finally(() => {
+    clearTimeout(timer);
+  });
+}
 
 /** Returns a function that tells the outcome of the test. */
 function enter(run: () => Promise<void>): () => Promise<void> {
