@@ -130,7 +130,8 @@ export class Lane {
    * Counts what the kernel took of parcels. Returns a promise only if that takes time.
    *
    * @param sent the result of sending them
-   * @param onTaken called before the sending is counted as done, with the places of refused parcels
+   * @param onTaken called before the parcels are counted, because a session may lose its socket then, with the places of
+   *   refused parcels
    */
   settle(
     parcels: readonly Parcel[],
@@ -146,8 +147,9 @@ export class Lane {
     this.inFlight += count;
     return sent.then(async (failures) => {
       this.inFlight -= count;
+      const told = onTaken?.(new Set(failures.map(({ index }) => index)));
       this.#count(parcels, failures);
-      await onTaken?.(new Set(failures.map(({ index }) => index)));
+      await told;
     });
   }
 

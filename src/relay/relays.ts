@@ -12,6 +12,7 @@ import { type RelayEnds, type RelayPlan, type RelaySettings, WAYS } from './plan
 import { Relay } from './relay.js';
 import type { RelayEvents } from './relay-events.js';
 import type { EndReason } from './session.js';
+import { mostSocketsEach } from './sessions.js';
 import { findTarget, TargetWatch } from './target.js';
 
 /** How often a target that is not known yet is looked up, in milliseconds. */
@@ -134,7 +135,7 @@ export class Relays implements KernelCounter {
   #limit(): number {
     if (this.#max !== undefined) return this.#max;
     const { maxSessions: asked = MAX_SESSIONS, rebind } = this.#plan;
-    const { most, why = '' } = limitSessions(asked, rebind === undefined ? 1 : 2);
+    const { most, why = '' } = limitSessions(asked, mostSocketsEach(rebind));
     if (most < asked) this.#context.log.warn(`at most ${most} sessions instead of ${asked}: the system has ${why}`);
     this.#max = most;
     return most;

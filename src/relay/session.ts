@@ -1,5 +1,6 @@
 import type { Endpoint } from '../net/index.js';
 import type { EngineOutgoing, SendFailure } from '../net/engines/engine.js';
+import type { Alarm } from '../timing/alarm.js';
 import { AmplificationGuard } from './amplification-guard.js';
 import { type Counts, createCounts, type WayFields } from './counts.js';
 
@@ -43,7 +44,8 @@ export class Session {
   opening: Promise<void> = Promise.resolve();
   /** Sockets from before a rebinding, which still take answers. */
   former: SessionSocket[] = NO_SOCKETS;
-  rebinding: NodeJS.Timeout | undefined;
+  /** Rings when the session gets a new source port. */
+  rebinding: Alarm | undefined;
   /** Datagrams that the kernel dropped on the socket, as far as it was asked. */
   kernelDropped = 0;
   /** Set once the session takes no more datagrams. Delayed ones may still leave. */

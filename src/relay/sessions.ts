@@ -2,6 +2,7 @@ import { setImmediate as nextRound } from 'node:timers/promises';
 import { systemCode } from '../net/errors.js';
 import { DatagramError, type Endpoint } from '../net/index.js';
 import { isLoopback } from '../net/address/endpoint.js';
+import { Alarm } from '../timing/alarm.js';
 import { Link, type LinkOptions, type LinkOwner } from './link.js';
 import { type EndReason, Session, type SessionSocket } from './session.js';
 import { SessionTable } from './session-table.js';
@@ -19,6 +20,11 @@ const EXHAUSTED: ReadonlySet<string | undefined> = new Set([
   'ENOBUFS',
   'ENOMEM',
 ]);
+
+/** How many sockets a session has at most. @param rebindMs how often it gets a new source port; undefined: never */
+export function mostSocketsEach(rebindMs: number | undefined): number {
+  return rebindMs === undefined ? 1 : 1 + Math.ceil(FORMER_PORT_MS / rebindMs);
+}
 
 /** The functions that {@link Sessions} calls. */
 export interface SessionEvents {
@@ -119,14 +125,15 @@ export class Sessions {
   }
 
   #rebindAgain(session: Session): void {
-    clearTimeout(session.rebinding);
+    session.rebinding?.stop();
     const rebindMs = this.#rebindMs(session);
     if (rebindMs === undefined) return;
-    session.rebinding = setTimeout(() => {
+    session.rebinding = new Alarm(() => {
       void this.rebind(session).finally(() => {
         if (session.endReason === undefined) this.#rebindAgain(session);
       });
-    }, rebindMs);
+    });
+    session.rebinding.set(rebindMs);
   }
 
   /** Changes how often each session gets a new source port, in milliseconds. Undefined: never. */
@@ -145,12 +152,12 @@ export class Sessions {
         return;
       }
       session.link = link;
-      session.kernelDropped = 0;
       session.former = [...session.former, former];
       setTimeout(() => {
         if (!session.former.includes(former)) return;
         session.former = session.former.filter((other) => other !== former);
         this.#close(former);
+        session.kernelDropped = dropsOf(session);
       }, FORMER_PORT_MS).unref();
       this.#events.rebound(session);
     } catch (error) {
@@ -162,7 +169,7 @@ export class Sessions {
   end(session: Session, reason: EndReason): void {
     if (session.endReason !== undefined) return;
     session.endReason = reason;
-    clearTimeout(session.rebinding);
+    session.rebinding?.stop();
     this.table.remove(session);
     this.#ending.add(session);
     this.settled(session);
@@ -211,7 +218,7 @@ export class Sessions {
     let count = this.#formerDrops;
     let isLowerBound = this.#formerDropsAreLowerBound;
     for (const session of this.table.latest()) {
-      if (session.usedMs >= sinceMs) session.kernelDropped = session.link?.kernelDropped ?? session.kernelDropped;
+      if (session.usedMs >= sinceMs) session.kernelDropped = dropsOf(session);
       count += session.kernelDropped;
       if (session.link?.kernelDropsAreLowerBound === true) isLowerBound = true;
     }
@@ -230,4 +237,9 @@ export class Sessions {
     }
     await Promise.all(this.#closing);
   }
+}
+
+/** Datagrams that the kernel dropped on the sockets that the session has now. */
+function dropsOf({ link, former }: Session): number {
+  return [link, ...former].reduce((sum, socket) => sum + (socket?.kernelDropped ?? 0), 0);
 }

@@ -3,6 +3,7 @@ import { resolveDestination } from '../net/address/resolve.js';
 import { DatagramError, type Endpoint, formatEndpoint, openUdpConnection, sameEndpoint } from '../net/index.js';
 import type { Context } from '../run/context.js';
 import { lookupInChild } from '../run/name-lookup.js';
+import { Alarm } from '../timing/alarm.js';
 import type { RelaySettings } from './plan.js';
 
 /** The settings that a look-up needs. */
@@ -41,7 +42,7 @@ export async function findTarget(
 
 /** Looks the target up again and again. */
 export class TargetWatch {
-  readonly #timer: NodeJS.Timeout;
+  readonly #alarm: Alarm;
   readonly #ended = new AbortController();
 
   /** @param current undefined if it is not known yet. @param onChange called with a new address */
@@ -53,7 +54,8 @@ export class TargetWatch {
     onChange: (target: Endpoint) => void,
   ) {
     let [known, isLooking] = [current, false];
-    this.#timer = setInterval(() => {
+    this.#alarm = new Alarm(() => {
+      this.#alarm.set(everyMs);
       if (isLooking) return;
       isLooking = true;
       void findTarget(settings, context, this.#ended.signal)
@@ -73,11 +75,12 @@ export class TargetWatch {
         .finally(() => {
           isLooking = false;
         });
-    }, everyMs);
+    });
+    this.#alarm.set(everyMs);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#alarm.stop();
     this.#ended.abort();
   }
 }

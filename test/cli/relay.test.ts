@@ -264,6 +264,8 @@ describe('a usage error is', () => {
     [['5353', '192.0.2.1:53', '--rebind', 'often'], /duration/],
     [['5353', '192.0.2.1:53', '--up-loss', '5'], /0% to 100%/],
     [['5353', '192.0.2.1:53', '--up-line-queue', '1s'], /up-bandwidth/],
+    [['5353', '192.0.2.1:53', '--up-line-queue', '1s', '--down-bandwidth', '1mbit'], /up-bandwidth/],
+    [['5353', '192.0.2.1:53', '--line-queue', '1s'], /add --bandwidth/],
     [['5353', '192.0.2.1:53', '--down-lose', '0'], /2, 1\.\.3/],
   ])('%j', async (args, says) => {
     const { ending, stderr, stdout } = await runInProcess(['relay', ...args]);
@@ -297,4 +299,12 @@ test('an option of one way wins over the general one', async () => {
   );
   const outcome = await running.stop();
   expect(linesOf(outcome, 'faults')).toMatchObject([{ seed: 7, up: { loss: 0.1 }, down: { loss: 0.05, delay: 80 } }]);
+});
+
+test('a general --line-queue is about the way that has a line', async () => {
+  await using server = await startUdpServer('127.0.0.1:0');
+  const running = await start(server, '-o', 'json', '--line-queue', '1s', '--up-bandwidth', '10mbit');
+  const [faults] = linesOf(await running.stop(), 'faults');
+  expect(faults).toMatchObject({ up: { bandwidth: 1e7, lineQueue: 1000 } });
+  expect(faults?.down).toEqual({});
 });

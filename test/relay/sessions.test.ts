@@ -1,8 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import type { DatagramServer } from '../../src/net/index.js';
+import type { DatagramServer, Endpoint } from '../../src/net/index.js';
 import { AmplificationGuard } from '../../src/relay/amplification-guard.js';
 import { limitSessions } from '../../src/relay/limits.js';
+import type { Viewer } from '../../src/relay/relay-events.js';
+import { mostSocketsEach } from '../../src/relay/sessions.js';
 import { describeEngines } from '../support/engines.js';
 import { freeAddress, hostAndPort } from '../support/sockets.js';
 import { exchange, startRelay, until } from './relaying.js';
@@ -106,6 +108,39 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     expect(await exchange(client, ['a'])).toEqual(['a']);
     await until(() => running.happened.rebound.length >= 3);
     expect(await exchange(client, ['b'])).toEqual(['b']);
+  });
+
+  test('a time of --rebind that is longer than the timers of Node is kept', async () => {
+    await using server = await startUdpServer(LOCAL);
+    echo(server);
+    await using running = await startRelay(engine, LOCAL, server.local, { rebind: 2 ** 31 });
+    await using client = await openUdpConnection(running.relay.server.local);
+    const payloads = Array.from({ length: 50 }, (_, nth) => `${nth}`);
+    expect(await exchange(client, payloads)).toEqual(payloads);
+    expect(running.happened.rebound).toEqual([]);
+  });
+
+  test('a datagram that leaves after the end of its session is shown with the address that it left from', async () => {
+    await using server = await startUdpServer(LOCAL);
+    echo(server);
+    const shown: (Endpoint | undefined)[] = [];
+    const viewer: Viewer = {
+      taken: () => Promise.resolve(),
+      sent: (way, parcels) => {
+        if (way === 'up') for (const { session } of parcels) shown.push(session.source);
+        return Promise.resolve();
+      },
+    };
+    // The second datagram takes half a second on the line. The answer to the first one ends the session before.
+    const faults = { up: { bandwidth: 16_000, lineQueue: 60_000 }, down: {} };
+    await using running = await startRelay(engine, LOCAL, server.local, { responses: 1, faults, viewer });
+    await using client = await openUdpConnection(running.relay.server.local);
+    await client.sendBatch(['a', 'x'.repeat(1000)]);
+    await client.recv();
+    await until(() => shown.length === 2);
+    expect(shown[0]).toBeDefined();
+    expect(shown[1]).toEqual(shown[0]);
+    expect(running.happened.ended).toMatchObject([{ endReason: 'responses' }]);
   });
 
   test('answers of other ports are passed on only with any port, and then the client goes there', async () => {
@@ -240,4 +275,6 @@ test('the sessions are held against the limits of the system', () => {
   expect(most).toBeLessThan(100_000);
   expect(why).toMatch(/descriptors \(ulimit -n\)|ip_local_port_range/);
   expect(limitSessions(1_000_000, 2).most).toBe(Math.floor(most / 2));
+  // A port is kept for a second after a rebinding.
+  expect([undefined, 60_000, 1000, 999, 100].map(mostSocketsEach)).toEqual([1, 2, 2, 3, 11]);
 });

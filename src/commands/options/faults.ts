@@ -61,11 +61,32 @@ function directedName(way: Way, name: string): string {
   return `${way}${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
 }
 
-/** The settings of one way: an option with the prefix of the way wins over the one without. */
-export function settingsOf(way: Way, values: Readonly<Record<string, unknown>>): FaultSettings {
+/**
+ * The settings of both ways. An option with the prefix of a way wins over the one without.
+ *
+ * @throws {UsageError} for `--line-queue` without a line
+ */
+export function directedSettings(values: Readonly<Record<string, unknown>>): Readonly<Record<Way, FaultSettings>> {
+  const up = settingsOf('up', values);
+  const down = settingsOf('down', values);
+  // A general queue is about the lines that there are. A queue of one way needs the line of that way.
+  if (up.bandwidth === undefined && down.bandwidth === undefined) checkLine({ lineQueue: values.lineQueue as number });
+  return { up: withLine('up', up, values), down: withLine('down', down, values) };
+}
+
+function settingsOf(way: Way, values: Readonly<Record<string, unknown>>): FaultSettings {
   const names = Object.keys(FAULTS) as FaultName[];
   const settings = names.map((name) => [name, values[directedName(way, name)] ?? values[name]] as const);
   return Object.fromEntries(settings.filter(([, setting]) => setting !== undefined));
+}
+
+/** Leaves a general `--line-queue` out of a way without a line. */
+function withLine(way: Way, settings: FaultSettings, values: Readonly<Record<string, unknown>>): FaultSettings {
+  const isOwn = values[directedName(way, 'lineQueue')] !== undefined;
+  if (isOwn) checkLine(settings, `${way}-`);
+  if (settings.bandwidth !== undefined) return settings;
+  const { lineQueue: _withoutLine, ...others } = settings;
+  return others;
 }
 
 /** Checks that `--line-queue` comes with a line. @throws {UsageError} */

@@ -9,7 +9,7 @@ import type { ControlPlan, RelayEnds, RelayPlan } from '../../relay/plan.js';
 import { isLoopback } from '../../net/address/endpoint.js';
 import { checkControl } from '../../relay/control-check.js';
 import type { Io } from '../../run/context.js';
-import { checkLine, settingsOf, type Way } from './faults.js';
+import { directedSettings } from './faults.js';
 import { checkGroup, checkSharing } from './groups.js';
 import { checkJoins, checkShared, readBind, readLocalAddress, socketOptions } from './plan.js';
 import { type RelayValues, sessionTimeoutOf } from './relay.js';
@@ -31,15 +31,9 @@ export function planRelay(args: readonly string[], values: RelayValues, io: Io):
     source,
     socket,
     sessionSocket: { ttl, dscp, dontFragment, broadcast, recvBufferBytes, sendBufferBytes, exactDrops },
-    faults: { up: faultsOf('up', values), down: faultsOf('down', values) },
+    faults: directedSettings(values),
     seed: values.seed ?? randomInt(0x1_0000_0000),
   };
-}
-
-function faultsOf(way: Way, values: RelayValues) {
-  const settings = settingsOf(way, values);
-  checkLine(settings, values.lineQueue === undefined ? `${way}-` : '');
-  return settings;
 }
 
 function readEnds(args: readonly string[], values: RelayValues): RelayEnds | undefined {
