@@ -20,13 +20,15 @@ function letters(): Buffer {
 const LONG = `${[1000, 999, 998, 997, 996, 995].map((n) => `(a|b)*(a|b){${n}}[x-z]|(a|b)*a(a|b){${n}}[x-z]`).join('|')}|^good`;
 const LONG_REPLY = letters();
 
+/** The linux engine where it can run. */
+const [FASTEST = 'node'] = ENGINE_NAMES.toReversed();
+
 describe('a judgement that takes longer than the wait', () => {
-  test.each(
-    ENGINE_NAMES.flatMap((engine) => [
-      { engine, limit: ['--wait', '3s'] },
-      { engine, limit: ['--deadline', '6s'] },
-    ]),
-  )('ends with it, and is no verdict on the reply: $engine, $limit', async ({ engine, limit }) => {
+  // The engines do not know of judgements. Each judgement keeps a processor busy until the limit.
+  test.each([
+    { engine: FASTEST, limit: ['--wait', '3s'] },
+    { engine: 'node', limit: ['--deadline', '6s'] },
+  ])('ends with it, and is no verdict on the reply: $engine, $limit', async ({ engine, limit }) => {
     await using server = await answeringServer([LONG_REPLY]);
     const args = ['send', server.address, '?', '--expect-regex', LONG, ...limit, '--engine', engine, '-o', 'json'];
     const outcome = await udpcat([...args, '--explain']);
@@ -47,9 +49,9 @@ describe('a judgement that takes longer than the wait', () => {
     );
   });
 
-  test.each(ENGINE_NAMES)('leaves time to judge the next replies, with the %s engine', async (engine) => {
+  test('leaves time to judge the next replies', async () => {
     await using server = await answeringServer([LONG_REPLY, 'good']);
-    const args = ['send', server.address, '?', '--expect-regex', LONG, '-w', '8s', '--engine', engine, '-o', 'json'];
+    const args = ['send', server.address, '?', '--expect-regex', LONG, '-w', '8s', '-o', 'json'];
     const { status, stdout } = await udpcat(args);
     expect(jsonLines(stdout).at(-2)).toMatchObject({ verdict: 'ok', replies: 1, unjudged: 1 });
     expect(status).toBe(0);
