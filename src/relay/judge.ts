@@ -1,4 +1,4 @@
-import type { Endpoint, Run } from '../net/index.js';
+import { type Endpoint, type Run, sameEndpoint } from '../net/index.js';
 import type { Loss } from './counts.js';
 import type { Taken } from './inbox.js';
 import type { FaultyParcel, Lane } from './lane.js';
@@ -7,27 +7,28 @@ import type { RelaySettings, Way } from './plan.js';
 import type { RelayEvents, Warning } from './relay-events.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
+import { Targets } from './targets.js';
 
 /** Decides before the faults what happens to a datagram: its session, and the bounds that take it away. */
 export class Judge {
-  /** The address that the datagrams of new sessions go to. Undefined: it is not known yet. */
-  target: Endpoint | undefined;
+  /** The addresses of the target. */
+  targets: Targets;
   readonly #settings: Pick<RelaySettings, 'count' | 'responses'>;
   readonly #lanes: Readonly<Record<Way, Lane>>;
   readonly #sessions: Sessions;
-  readonly #events: Pick<RelayEvents, 'warned'>;
+  readonly #events: Pick<RelayEvents, 'warned' | 'retargeted'>;
   readonly #loopWatch = new LoopWatch();
   readonly #told = new Set<Warning>();
 
   constructor(
     settings: Pick<RelaySettings, 'count' | 'responses'>,
-    target: Endpoint | undefined,
+    targets: readonly Endpoint[],
     lanes: Readonly<Record<Way, Lane>>,
     sessions: Sessions,
-    events: Pick<RelayEvents, 'warned'>,
+    events: Pick<RelayEvents, 'warned' | 'retargeted'>,
   ) {
     this.#settings = settings;
-    this.target = target;
+    this.targets = new Targets(targets);
     this.#lanes = lanes;
     this.#sessions = sessions;
     this.#events = events;
@@ -44,13 +45,14 @@ export class Judge {
       this.#sessions.table.use(known, nowMs);
       return known;
     }
-    if (this.target === undefined) return 'noTarget';
+    const target = this.targets.first;
+    if (target === undefined) return 'noTarget';
     if (this.#sessions.isFull) {
       this.warn('full');
       if (!this.#told.has('loop') && this.#loopWatch.isLoop()) this.warn('loop');
       return 'full';
     }
-    const session = this.#sessions.open(remote, local, this.target);
+    const session = this.#sessions.open(remote, local, target);
     this.#loopWatch.opened(session, first());
     return session;
   }
@@ -91,6 +93,27 @@ export class Judge {
     }
     const [remote, local] = way === 'up' ? [session.target, undefined] : [session.client, session.asked];
     return { data, remote, local, session, count: 1, place: { flow: session, nth: own.received } };
+  }
+
+  /**
+   * An address of the target refused datagrams of a session. New sessions go to another address of the target, if it has one,
+   * and so does this session, unless it got an answer before.
+   */
+  refused(session: Session, by: Endpoint | undefined): void {
+    if (by === undefined) return;
+    this.passOver(by);
+    const { first } = this.targets;
+    if (first === undefined || sameEndpoint(first, session.target) || !sameEndpoint(by, session.target)) return;
+    if (session.counts.down.received > 0) return;
+    void this.#sessions.rebind(session, first).then((isRebound) => {
+      if (!isRebound) this.passOver(first);
+    });
+  }
+
+  /** Lets new sessions go to another address of the target, if it has one. */
+  passOver(address: Endpoint): void {
+    const next = this.targets.refused(address);
+    if (next !== undefined) this.#events.retargeted(next);
   }
 
   /** Tells something once. */

@@ -3,6 +3,7 @@ import {
   type DatagramError,
   type Endpoint,
   familyOf,
+  openUdpConnection,
   type Run,
   type SocketOptions,
 } from '../net/index.js';
@@ -49,23 +50,25 @@ export class Link implements EngineEvents, SessionSocket {
     this.#anyPort = anyPort;
   }
 
-  /** Opens a socket to the target of the session. @throws {DatagramError} like `Engine.open` */
+  /** Opens a socket to a target. @throws {DatagramError} like `Engine.open` */
   static async open(
     session: Session,
+    target: Endpoint,
     owner: LinkOwner,
     { engine, source, anyPort, options }: LinkOptions,
   ): Promise<Link> {
     const link = new Link(session, owner, anyPort);
-    const { target } = session;
+    // A socket of the node engine that hears other ports, too, cannot send to them. So it has no peer.
+    const isOpen = anyPort && engine.name === 'node';
     const everywhere = familyOf(target.address) === 6 ? '::' : '0.0.0.0';
+    const address = source ?? (isOpen ? await findSource(target, options) : everywhere);
     link.#socket = await openApart(
       engine,
       {
-        local: { address: source ?? everywhere, port: 0 },
+        local: { address, port: 0 },
         dualStack: false,
-        // A socket of the node engine that hears other ports, too, cannot send to them. So it has no peer.
-        remote: anyPort && engine.name === 'node' ? undefined : target,
-        hearStrays: anyPort && engine.name !== 'node',
+        remote: isOpen ? undefined : target,
+        hearStrays: anyPort && !isOpen,
         options,
       },
       link,
@@ -152,4 +155,10 @@ export class Link implements EngineEvents, SessionSocket {
   failed(error: DatagramError): void {
     this.#owner.failed(this.#session, error);
   }
+}
+
+/** The address of this host that the system chooses to send to a target. @throws {DatagramError} like `openUdpConnection` */
+async function findSource(target: Endpoint, { broadcast }: SocketOptions): Promise<string> {
+  await using client = await openUdpConnection(target, { engine: 'node', broadcast });
+  return client.local.address;
 }

@@ -1,4 +1,4 @@
-import type { DatagramError } from '../net/index.js';
+import type { DatagramError, Endpoint } from '../net/index.js';
 import type { Loss } from './counts.js';
 import type { Taken } from './inbox.js';
 import type { Parcel } from './lane.js';
@@ -14,6 +14,8 @@ export interface RelayEvents {
   readonly openFailed: (session: Session, error: DatagramError, isExhausted: boolean) => void;
   /** The target refused a datagram of the session (ICMP), or the kernel did not send it. */
   readonly refused: (session: Session, error: DatagramError) => void;
+  /** The datagrams of new sessions go to another address of the target, because the former one refused. */
+  readonly retargeted: (target: Endpoint) => void;
   /** An error about an answer came back from a client, or the kernel did not send an answer. */
   readonly clientError: (error: DatagramError) => void;
   /** The system had no memory to receive with. */

@@ -13,6 +13,7 @@ import type { RelaySettings, Way } from './plan.js';
 import type { RelayEvents, Viewer } from './relay-events.js';
 import type { EndReason, Session } from './session.js';
 import { type SessionLimits, Sessions } from './sessions.js';
+import { Targets } from './targets.js';
 import { Inbox, type Taken } from './inbox.js';
 
 /** The faults that act on each way. */
@@ -37,7 +38,7 @@ export class Relay implements KernelCounter {
 
   private constructor(
     settings: RelaySettings,
-    target: Endpoint | undefined,
+    targets: readonly Endpoint[],
     links: LinkOptions,
     limits: SessionLimits,
     events: RelayEvents,
@@ -59,7 +60,10 @@ export class Relay implements KernelCounter {
         answered: (session, runs) => {
           this.#answered(session, runs);
         },
-        refused: events.refused,
+        refused: (session, error) => {
+          events.refused(session, error);
+          if (error.code === 'REFUSED' || error.code === 'UNREACHABLE') this.#judge.refused(session, error.peer);
+        },
         receiveFailed: events.receiveFailed,
         failed: (session, error) => {
           events.refused(session, error);
@@ -70,7 +74,10 @@ export class Relay implements KernelCounter {
         opened: events.sessionOpened,
         ended: events.sessionEnded,
         rebound: events.sessionRebound,
-        openFailed: events.openFailed,
+        openFailed: (session, error, isExhausted) => {
+          events.openFailed(session, error, isExhausted);
+          if (!isExhausted && session.link === undefined) this.#judge.passOver(session.target);
+        },
       },
     );
     const lane = (way: Way): Lane =>
@@ -88,7 +95,7 @@ export class Relay implements KernelCounter {
         },
       });
     this.lanes = { up: lane('up'), down: lane('down') };
-    this.#judge = new Judge(settings, target, this.lanes, this.sessions, events);
+    this.#judge = new Judge(settings, targets, this.lanes, this.sessions, events);
     this.#forwarding = new Forwarding(
       this.lanes,
       () => this.#server,
@@ -110,12 +117,12 @@ export class Relay implements KernelCounter {
   /**
    * Binds the socket for clients. Datagrams wait until {@link begin}.
    *
-   * @param target the address of the target, looked up. Undefined: it is not known yet, and datagrams of clients are lost.
+   * @param targets the addresses of the target, looked up. Empty: they are not known yet, and datagrams of clients are lost.
    * @throws {DatagramError} like `startUdpServer`
    */
   static async start(
     settings: RelaySettings,
-    target: Endpoint | undefined,
+    targets: readonly Endpoint[],
     limits: SessionLimits,
     events: RelayEvents,
   ): Promise<Relay> {
@@ -123,7 +130,7 @@ export class Relay implements KernelCounter {
     // Loading the engine before the relay exists, because its links are opened with it.
     const chosen = await chooseEngine(socket.engine ?? 'auto');
     const links = { engine: chosen.engine, source, anyPort: anyPort === true, options };
-    const relay = new Relay(settings, target, links, limits, events);
+    const relay = new Relay(settings, targets, links, limits, events);
     relay.#server = await startUdpServer(settings.listen, { ...socket, receiver: relay.#receiver() });
     // Under `auto`, the server may have fallen back to the other engine.
     links.engine = (await chooseEngine(relay.#server.engine)).engine;
@@ -156,12 +163,12 @@ export class Relay implements KernelCounter {
 
   /** The address that the datagrams of new sessions go to. */
   get target(): Endpoint | undefined {
-    return this.#judge.target;
+    return this.#judge.targets.first;
   }
 
-  /** Changes the target of new sessions. */
-  set target(target: Endpoint | undefined) {
-    this.#judge.target = target;
+  /** Changes the addresses of the target, for new sessions. */
+  set targets(targets: readonly Endpoint[]) {
+    this.#judge.targets = new Targets(targets);
   }
 
   get kernelDropped(): number | undefined {

@@ -13,7 +13,7 @@ import { Relay } from './relay.js';
 import type { RelayEvents } from './relay-events.js';
 import type { EndReason } from './session.js';
 import { mostSocketsEach } from './sessions.js';
-import { findTarget, TargetWatch } from './target.js';
+import { findTargets, TargetWatch } from './target.js';
 
 /** How often a target that is not known yet is looked up, in milliseconds. */
 const RETRY_MS = 1000;
@@ -81,21 +81,21 @@ export class Relays implements KernelCounter {
    */
   async bind(name: string, ends: RelayEnds, faults: RelaySettings['faults'], waits = false): Promise<Relay> {
     const settings = { ...this.#plan, ...ends, faults };
-    const target = await this.#find(settings, waits);
+    const found = await this.#find(settings, waits);
     const listen = endpointOf(ends.listen, settings.socket.family);
-    if (listen !== undefined && target !== undefined) refuseSelf(listen, target);
+    const targets = listen === undefined ? found : withoutSelf(listen, found);
     const account = this.note(name);
     const limits = { max: this.#limit(), nextNumber: () => this.#nextNumber() };
-    const relay = await Relay.start(settings, target, limits, this.#events.of(name, account));
+    const relay = await Relay.start(settings, targets, limits, this.#events.of(name, account));
     try {
-      if (target !== undefined) refuseSelf(relay.server.local, target);
+      relay.targets = withoutSelf(relay.server.local, targets);
       if (this.#isOver) throw new DatagramError('CLOSED', 'the run has ended');
     } catch (error) {
       await relay.close('end');
       throw error;
     }
     account.begin(relay);
-    this.#watch(name, relay, settings);
+    this.#watch(name, relay, settings, found);
     return relay;
   }
 
@@ -108,23 +108,25 @@ export class Relays implements KernelCounter {
     return account;
   }
 
-  async #find(settings: RelaySettings, waits: boolean): Promise<Endpoint | undefined> {
+  async #find(settings: RelaySettings, waits: boolean): Promise<readonly Endpoint[]> {
     try {
-      return await findTarget(settings, this.#context, this.#stopped);
+      return await findTargets(settings, this.#context, this.#stopped);
     } catch (error) {
       if (!waits || !(error instanceof DatagramError) || settings.target.host.kind !== 'name') throw error;
       const what = `datagrams for ${formatAddress(settings.target)} are lost until it is found`;
       this.#context.log.warn(`${what}: ${error.message}`, { code: error.code });
-      return undefined;
+      return [];
     }
   }
 
-  #watch(name: string, relay: Relay, settings: RelaySettings): void {
+  #watch(name: string, relay: Relay, settings: RelaySettings, known: readonly Endpoint[]): void {
     const { resolve } = this.#plan;
     if (resolve === undefined && relay.target !== undefined) return;
-    const watch = new TargetWatch(settings, this.#context, relay.target, resolve ?? RETRY_MS, (target) => {
-      if (isSelf(relay.server.local, target)) return;
-      relay.target = target;
+    const watch = new TargetWatch(settings, this.#context, known, resolve ?? RETRY_MS, (found) => {
+      const targets = found.filter((target) => !isSelf(relay.server.local, target));
+      const [target] = targets;
+      if (target === undefined) return;
+      relay.targets = targets;
       if (resolve === undefined) watch.stop();
       this.#events.retargeted(name, target);
     });
@@ -206,8 +208,14 @@ export class Relays implements KernelCounter {
   }
 }
 
-/** @throws {UsageError} if a socket bound to `local` would get the datagrams that go to `target` */
-function refuseSelf(local: Endpoint, target: Endpoint): void {
-  if (local.port === 0 || !isSelf(local, target)) return;
-  throw new UsageError(`the target ${formatEndpoint(target)} is the relay itself: datagrams would go round for ever`);
+/**
+ * Leaves out the addresses whose datagrams a socket bound to `local` would get.
+ *
+ * @throws {UsageError} if none is left
+ */
+function withoutSelf(local: Endpoint, targets: readonly Endpoint[]): readonly Endpoint[] {
+  const others = targets.filter((target) => local.port === 0 || !isSelf(local, target));
+  const [first] = targets;
+  if (first === undefined || others.length > 0) return others;
+  throw new UsageError(`the target ${formatEndpoint(first)} is the relay itself: datagrams would go round for ever`);
 }

@@ -115,8 +115,8 @@ export class Sessions {
     return session;
   }
 
-  #openLink(session: Session): Promise<SessionSocket> {
-    return Link.open(session, this.#owner, this.#links);
+  #openLink(session: Session, target = session.target): Promise<SessionSocket> {
+    return Link.open(session, target, this.#owner, this.#links);
   }
 
   #tell(session: Session, error: unknown): void {
@@ -142,16 +142,22 @@ export class Sessions {
     for (const session of this.table) if (session.link !== undefined) this.#rebindAgain(session);
   }
 
-  /** Gives a session a new source port. If that fails, it keeps the old one. */
-  async rebind(session: Session): Promise<void> {
+  /**
+   * Gives a session a new source port. If that fails, the session keeps the old one.
+   *
+   * @param target the address that the datagrams of the client go to from now on. Default: the same one as before.
+   * @returns whether it succeeded
+   */
+  async rebind(session: Session, target?: Endpoint): Promise<boolean> {
     try {
-      const link = await this.#openLink(session);
+      const link = await this.#openLink(session, target);
       const former = session.link;
       if (session.endReason !== undefined || former === undefined) {
         this.#close(link);
-        return;
+        return false;
       }
       session.link = link;
+      if (target !== undefined) session.target = target;
       session.former = [...session.former, former];
       setTimeout(() => {
         if (!session.former.includes(former)) return;
@@ -160,8 +166,10 @@ export class Sessions {
         session.kernelDropped = dropsOf(session);
       }, FORMER_PORT_MS).unref();
       this.#events.rebound(session);
+      return true;
     } catch (error) {
       this.#tell(session, error);
+      return false;
     }
   }
 

@@ -10,20 +10,19 @@ import type { RelaySettings } from './plan.js';
 export type TargetSettings = Pick<RelaySettings, 'target' | 'source' | 'socket' | 'sessionSocket'>;
 
 /**
- * Looks the target up. Of several addresses it is the first one that a session can be opened to.
+ * Looks the target up. Returns its addresses, from the first one on that a session can be opened to.
  *
  * @throws {DatagramError} if the name is not found, and for a source address that cannot be bound
  */
-export async function findTarget(
+export async function findTargets(
   { target, source, socket, sessionSocket }: TargetSettings,
   context: Context,
   signal: AbortSignal,
-): Promise<Endpoint> {
+): Promise<readonly Endpoint[]> {
   const family = target.host.kind === 'literal' ? undefined : socket.family;
   const found = await resolveDestination(target, family, signal, lookupInChild(context, signal));
-  const [first, ...others] = found;
-  if (others.length === 0 && source === undefined) return first;
-  for (const candidate of found) {
+  if (found.length === 1 && source === undefined) return found;
+  for (const [index, candidate] of found.entries()) {
     try {
       const { broadcast } = sessionSocket;
       const client = await openUdpConnection(candidate, {
@@ -32,12 +31,12 @@ export async function findTarget(
       });
       client.close();
       await client.waitClosed();
-      return candidate;
+      return found.slice(index);
     } catch (error) {
       if (candidate === found.at(-1)) throw error;
     }
   }
-  return first;
+  return found;
 }
 
 /** Looks the target up again and again. */
@@ -45,22 +44,22 @@ export class TargetWatch {
   readonly #alarm: Alarm;
   readonly #ended = new AbortController();
 
-  /** @param current undefined if it is not known yet. @param onChange called with a new address */
+  /** @param current empty if they are not known yet. @param onChange called with new addresses */
   constructor(
     settings: TargetSettings,
     context: Context,
-    current: Endpoint | undefined,
+    current: readonly Endpoint[],
     everyMs: number,
-    onChange: (target: Endpoint) => void,
+    onChange: (targets: readonly Endpoint[]) => void,
   ) {
     let [known, isLooking] = [current, false];
     this.#alarm = new Alarm(() => {
       this.#alarm.set(everyMs);
       if (isLooking) return;
       isLooking = true;
-      void findTarget(settings, context, this.#ended.signal)
+      void findTargets(settings, context, this.#ended.signal)
         .then((found) => {
-          if (this.#ended.signal.aborted || (known && sameEndpoint(found, known))) return;
+          if (this.#ended.signal.aborted || areSame(found, known)) return;
           known = found;
           onChange(found);
         })
@@ -68,8 +67,9 @@ export class TargetWatch {
           if (this.#ended.signal.aborted) return;
           if (!(error instanceof DatagramError)) throw error;
           // That the target is not found yet was told.
-          if (known === undefined) return;
-          const what = `${formatAddress(settings.target)} stays ${formatEndpoint(known)}`;
+          const [first] = known;
+          if (first === undefined) return;
+          const what = `${formatAddress(settings.target)} stays ${formatEndpoint(first)}`;
           context.log.warn(`${what}: ${error.message}`, { code: error.code });
         })
         .finally(() => {
@@ -83,4 +83,8 @@ export class TargetWatch {
     this.#alarm.stop();
     this.#ended.abort();
   }
+}
+
+function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {
+  return some.length === others.length && some.every((one, index) => sameEndpoint(one, others[index] as Endpoint));
 }

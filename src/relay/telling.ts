@@ -21,9 +21,10 @@ export class Telling {
   readonly #context: Context;
   readonly #report: Report;
   readonly #run: RunEvents;
-  /** Whether a line on stderr told of a refusal, and of a session that could not be opened. Events tell every one. */
+  /** Whether a line on stderr told of a refusal, of a session that could not be opened, and of another address. Events tell all. */
   #refused = false;
   #openFailed = false;
+  #retargeted = false;
 
   constructor(plan: RelayPlan, context: Context, report: Report, run: RunEvents) {
     this.#plan = plan;
@@ -58,8 +59,10 @@ export class Telling {
         report.event({ type: 'sessionEnd', ...by, session: number, reason, ...session.countFields() });
         this.#context.log.debug(`session ${number} ended: ${reason}`, { ...by, session: number, reason });
       },
-      sessionRebound: ({ number: session, source }) => {
-        if (source !== undefined) report.event({ type: 'rebind', ...by, session, source: formatEndpoint(source) });
+      sessionRebound: ({ number: session, source, target }) => {
+        if (source === undefined) return;
+        const event = { session, source: formatEndpoint(source), target: formatEndpoint(target) };
+        report.event({ type: 'rebind', ...by, ...event });
       },
       openFailed: ({ number, client }, error, isExhausted) => {
         const remedy = isExhausted ? '; the client gets no session until others end' : '';
@@ -72,6 +75,11 @@ export class Telling {
         if (error.code === 'REFUSED' || error.code === 'UNREACHABLE') account.refusals += 1;
         report.peerError(error, this.#refused ? 'debug' : 'warn', { ...by, session: number });
         this.#refused = true;
+      },
+      retargeted: (target) => {
+        // Where no address has a service, each refusal leads to the next address.
+        this.target(name, target, this.#retargeted ? 'debug' : 'info');
+        this.#retargeted = true;
       },
       clientError: (error) => {
         report.answerError(error);
@@ -130,9 +138,9 @@ export class Telling {
   }
 
   /** Tells where the sessions of a relay go to from now on. */
-  target(name: string, target: Endpoint): void {
+  target(name: string, target: Endpoint, level: 'info' | 'debug' = 'info'): void {
     const fields = { ...this.#by(name), target: formatEndpoint(target) };
-    this.#context.log.info(`new sessions go to ${fields.target}`, fields);
+    this.#context.log[level](`new sessions go to ${fields.target}`, fields);
     this.#report.event({ type: 'target', ...fields });
   }
 }

@@ -21,7 +21,12 @@ interface Running {
 }
 
 /** Starts a relay to a server. */
-async function start(server: Pick<DatagramServer, 'local'>, ...args: readonly string[]): Promise<Running> {
+function start(server: Pick<DatagramServer, 'local'>, ...args: readonly string[]): Promise<Running> {
+  return startTo(`127.0.0.1:${server.local.port}`, ...args);
+}
+
+/** Starts a relay to a target. */
+async function startTo(target: string, ...args: readonly string[]): Promise<Running> {
   const stop = new AbortController();
   const waiting = new Set<() => void>();
   let stderr = '';
@@ -29,7 +34,6 @@ async function start(server: Pick<DatagramServer, 'local'>, ...args: readonly st
     stderr = text;
     for (const check of waiting) check();
   };
-  const target = `127.0.0.1:${server.local.port}`;
   const outcome = runInProcess(['relay', '127.0.0.1:0', target, ...args], { stop: stop.signal, onStderr });
   const until = (text: string | RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -226,22 +230,19 @@ test('a refusal is an event with its session', async () => {
   expect(linesOf(outcome, 'summary')).toMatchObject([{ refusals: 1, up: counts(1), down: counts(0) }]);
 });
 
-test('a name is looked up, and localhost is the loopback', async () => {
+test('a name is looked up, and localhost is the loopback of the family that does not refuse', async () => {
   await using server = await startUdpServer('127.0.0.1:0');
   echo(server);
-  const stop = new AbortController();
-  let address = '';
-  const listening = new Promise<void>((resolve) => {
-    const onStderr = (text: string): void => {
-      [, address = ''] = /listening on (\S+)\n/.exec(text) ?? [];
-      if (address !== '') resolve();
-    };
-    const target = `localhost:${server.local.port}`;
-    void runInProcess(['relay', '-4', '127.0.0.1:0', target], { stop: stop.signal, onStderr }).then(() => undefined);
-  });
-  await listening;
-  await ask(address, 'hello');
-  stop.abort('SIGTERM');
+  const target = `127.0.0.1:${server.local.port}`;
+  const running = await startTo(`localhost:${server.local.port}`, '-o', 'json');
+  await using client = await openUdpConnection(running.address);
+  await client.send('refused by [::1]');
+  await running.until(`new sessions go to ${target}`);
+  await ask(running.address, 'hello');
+  const outcome = await running.stop();
+  expect(linesOf(outcome, 'target')).toMatchObject([{ target }]);
+  expect(linesOf(outcome, 'rebind')).toMatchObject([{ session: 1, target }]);
+  expect(linesOf(outcome, 'session')).toMatchObject([{ target: `[::1]:${server.local.port}` }, { target }]);
 });
 
 describe('a usage error is', () => {

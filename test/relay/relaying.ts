@@ -18,6 +18,7 @@ export interface Happened {
   readonly rebound: Session[];
   readonly refused: { readonly session: Session; readonly error: DatagramError }[];
   readonly openFailed: DatagramError[];
+  readonly retargeted: Endpoint[];
   readonly clientErrors: DatagramError[];
   readonly warned: Warning[];
   readonly failed: unknown[];
@@ -50,6 +51,7 @@ export async function startRelay(
     rebound: [],
     refused: [],
     openFailed: [],
+    retargeted: [],
     clientErrors: [],
     warned: [],
     failed: [],
@@ -64,6 +66,7 @@ export async function startRelay(
     sessionRebound: (session) => happened.rebound.push(session),
     openFailed: (_, error) => happened.openFailed.push(error),
     refused: (session, error) => happened.refused.push({ session, error }),
+    retargeted: (address) => happened.retargeted.push(address),
     clientError: (error) => happened.clientErrors.push(error),
     receiveFailed: () => undefined,
     dropped: (count) => {
@@ -96,7 +99,7 @@ export async function startRelay(
     count: undefined,
     ...settings,
   };
-  const relay = await Relay.start(all, target, { max, nextNumber: () => ++numbers }, events);
+  const relay = await Relay.start(all, [target], { max, nextNumber: () => ++numbers }, events);
   relay.begin(viewer);
   return { relay, happened, until, [Symbol.asyncDispose]: () => relay.close('end') };
 }

@@ -154,6 +154,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       await transfer.sendto('data', remote);
       if (anyPort === undefined) await server.sendto('from the port asked', remote);
       const reply = Buffer.from(await client.recv()).toString();
+      expect(running.happened.opened.map(({ source }) => source)).toEqual([remote]);
       expect(reply).toBe(anyPort === undefined ? 'from the port asked' : 'data');
       if (anyPort === undefined) continue;
       await client.send('acknowledged');
@@ -177,6 +178,40 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     expect(await exchange(client, ['a', 'b', 'c'])).toEqual(['a', 'b', 'c']);
     expect(relay.lanes.up.counts).toMatchObject({ received: 4, sent: 4, notSent: 0 });
     expect(happened.opened).toHaveLength(1);
+  });
+
+  test('a client whose target refuses goes on with the next address of the target, and so do new sessions', async () => {
+    const { port } = hostAndPort(await freeAddress());
+    const refusing = { address: '127.0.0.1', port };
+    await using server = await startUdpServer(LOCAL);
+    echo(server);
+    await using running = await startRelay(engine, LOCAL, refusing);
+    const { relay, happened } = running;
+    relay.targets = [refusing, server.local];
+    await using client = await openUdpConnection(relay.server.local);
+    await client.send('nobody there');
+    await until(() => happened.rebound.length === 1);
+    expect(happened.rebound[0]).toMatchObject({ number: 1, target: server.local });
+    expect(happened.retargeted).toEqual([server.local]);
+    expect(await exchange(client, ['a', 'b'])).toEqual(['a', 'b']);
+    await using other = await openUdpConnection(relay.server.local);
+    expect(await exchange(other, ['c'])).toEqual(['c']);
+    expect(happened.opened.map(({ target }) => target)).toEqual([server.local, server.local]);
+    expect(happened.retargeted).toHaveLength(1);
+  });
+
+  test('new sessions go to the next address of a target whose first address cannot be reached', async () => {
+    await using server = await startUdpServer(LOCAL);
+    echo(server);
+    await using running = await startRelay(engine, LOCAL, server.local);
+    const { relay, happened } = running;
+    // Sending to a broadcast address needs --broadcast.
+    const unreachable = { address: '255.255.255.255', port: 9 };
+    relay.targets = [unreachable, server.local];
+    await using client = await openUdpConnection(relay.server.local);
+    await client.send('lost');
+    await until(() => happened.retargeted.length === 1);
+    expect(await exchange(client, ['a'])).toEqual(['a']);
   });
 
   test('clients from new ports without end leave no descriptor behind', async () => {
@@ -220,7 +255,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     await using server = await startUdpServer(LOCAL);
     await using one = await startRelay(engine, LOCAL, server.local, { max: 50 });
     await using two = await startRelay(engine, LOCAL, one.relay.server.local, { max: 50 });
-    one.relay.target = two.relay.server.local;
+    one.relay.targets = [two.relay.server.local];
     await using client = await openUdpConnection(one.relay.server.local);
     await client.send('round and round');
     await until(() => [one, two].some(({ happened }) => happened.warned.includes('loop')));
