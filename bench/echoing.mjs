@@ -1,4 +1,5 @@
 // The tables about `echo`: the same client measures several echo servers.
+import { cpus } from 'node:os';
 import { dgram, freePort, portOf, runForJson, start, stop, udpcat, waitForPort } from './programs.mjs';
 
 /** How long each server warms up before the measurement, in seconds. */
@@ -26,18 +27,45 @@ const servers = {
   ncat: onFreePort((address, port) => ['ncat', '-u', '-l', '-k', '--exec', '/bin/cat', address, port]),
 };
 
-async function measure(place, begin, { size, inFlight, seconds }) {
+async function measure(place, begin, { size, inFlight, seconds, client = 'echo-load', loops = 0 }) {
   const { network, programs } = place;
   const { program, port } = await begin(place);
+  const busy = Array.from({ length: loops }, () => start(['sh', '-c', 'while :; do :; done']));
   const words = [network.address, port, size, inFlight, WARM_UP, seconds].map(String);
-  const result = await runForJson(network.near([programs['echo-load'], ...words]));
+  const result = await runForJson(network.near([programs[client], ...words]));
+  for (const loop of busy) await stop(loop);
   await stop(program);
   return result;
 }
 
+/** The tables about one question at a time by a client that waits with poll(), on a quiet and on a busy machine. */
+function pollingRows({ network, seconds }) {
+  return [0, cpus().length].map((loops) => {
+    const contender = (name, kind, target) => ({
+      name,
+      target,
+      needs: ['cc'],
+      measure: async (programs) => {
+        const load = { size: 64, inFlight: 1, seconds: seconds(1), client: 'echo-poll', loops };
+        return { value: (await measure({ network, programs }, servers[kind], load)).p50 };
+      },
+    });
+    return {
+      title: `echo, 1 in flight by poll, 64 bytes, ${network.name}, p50${loops ? ', a busy loop on each core' : ''}`,
+      unit: 'µs',
+      contenders: [
+        contender('udpcat echo', 'udpcat'),
+        contender('C, recvfrom and sendto', 'c', { most: loops > 0 ? 1.6 : 1.25 }),
+        contender("Node's dgram", 'dgram'),
+      ],
+    };
+  });
+}
+
 /** Returns the tables about `echo`. */
 export function echoingRows({ networks, seconds }) {
-  return networks.flatMap((network, nth) =>
+  const polling = pollingRows({ network: networks[0], seconds });
+  const others = networks.flatMap((network, nth) =>
     [64, 1400].flatMap((size) => {
       const hasTargets = nth === 0 && size === 64;
       return (hasTargets ? [1, 32, 256] : [32]).map((inFlight) => {
@@ -68,4 +96,5 @@ export function echoingRows({ networks, seconds }) {
       });
     }),
   );
+  return [...polling, ...others];
 }

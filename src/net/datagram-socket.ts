@@ -18,7 +18,7 @@ import { DatagramError } from './errors.js';
 import { checkJoinable, type Membership, membershipsOf } from './address/membership.js';
 import { ownAddresses } from './engines/own-address.js';
 import { openSocket } from './opening.js';
-import { ReceiveQueue } from './receive-queue.js';
+import { type Consumer, ReceiveQueue } from './receive-queue.js';
 import { eventsOf, type Receiver } from './receiver.js';
 import { arrivalOf } from './runs.js';
 import { shielded } from './shielded.js';
@@ -243,9 +243,9 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
    *
    * @throws {DatagramError} `CLOSED`
    */
-  protected transmitNow(batch: readonly EngineOutgoing[]): Promise<readonly SendFailure[]> {
+  protected transmitNow(batch: readonly EngineOutgoing[], timesMs?: Float64Array): Promise<readonly SendFailure[]> {
     if (this.#state !== 'open') throw new DatagramError('CLOSED', 'cannot send: the socket was closed');
-    const sent = this.#socket.send(batch);
+    const sent = this.#socket.send(batch, timesMs);
     if (sent === ALL_TAKEN) return sent;
     this.#sends.add(sent);
     return sent.finally(() => this.#sends.delete(sent));
@@ -292,6 +292,18 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
       if (batch === undefined) return;
       yield batch;
     }
+  }
+
+  /**
+   * Gives runs to `consumer` as soon as they were read from the kernel, without a turn of the event loop in between. For
+   * programs that respond: a response that `consumer` sends leaves at once. Resolves when the socket is closed and
+   * everything queued was taken, or when `consumer` wants no more.
+   *
+   * @throws {DatagramError} like {@link batches}
+   * @throws The error of `consumer`.
+   */
+  consume(consumer: Consumer): Promise<void> {
+    return this.#queue.consume(consumer);
   }
 
   /**

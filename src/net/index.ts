@@ -32,7 +32,7 @@ export type {
 export { type EngineChoice, ENGINES } from './engines/choice.js';
 export { DatagramError, type DatagramErrorCode, type IcmpDetail } from './errors.js';
 export { type Membership, parseMembership } from './address/membership.js';
-export type { Overflow } from './receive-queue.js';
+export type { Consumer, Overflow } from './receive-queue.js';
 export type { Lookup } from './address/resolve.js';
 export { DatagramServer, type SendOptions, type ServerOptions, startUdpServer } from './server.js';
 export type { AddressLike, DatagramSocketOptions, ReceiveOptions, Strays } from './socket-options.js';

@@ -1,6 +1,6 @@
 import type { Datagram, Run } from './datagram.js';
 import { DatagramError } from './errors.js';
-import { asDatagrams, asRun, countOf } from './runs.js';
+import { asRun, countOf, cutRuns } from './runs.js';
 
 export const OVERFLOWS = ['drop-newest', 'drop-oldest', 'fail'] as const;
 
@@ -17,6 +17,12 @@ export const OVERFLOWS = ['drop-newest', 'drop-oldest', 'fail'] as const;
 export type Overflow = (typeof OVERFLOWS)[number];
 
 type Item = Datagram | Run;
+
+/**
+ * Takes runs: at least one, in order of arrival. The array belongs to it. Returns whether it wants more, or a promise of that:
+ * meanwhile datagrams wait in the queue.
+ */
+export type Consumer = (runs: Run[]) => boolean | Promise<boolean>;
 
 /** What a reader asks for: one datagram, all datagrams, or all as runs. */
 type Wanted = 'one' | 'all' | 'runs';
@@ -140,7 +146,7 @@ export class ReceiveQueue {
     const count = countOf(runs);
     const [waiter] = this.#waiters;
     const fits = waiter === undefined ? count <= this.room : waiter.wants === 'runs';
-    if (this.#ended || !fits) this.push(runs.flatMap(asDatagrams));
+    if (this.#ended || !fits) this.push(cutRuns(runs));
     else if (waiter !== undefined) {
       this.#waiters.shift();
       waiter.settle(runs);
@@ -197,7 +203,7 @@ export class ReceiveQueue {
     if (!this.#holdsRuns) return;
     const items = this.#items.slice(this.#head);
     this.clear();
-    this.#items = items.flatMap(asDatagrams);
+    this.#items = cutRuns(items);
   }
 
   /**
@@ -232,9 +238,7 @@ export class ReceiveQueue {
       this.#takesRuns = wants === 'runs';
       if (wants !== 'runs') this.#cutRuns();
       if (this.length > 0) {
-        const wasFull = this.room === 0;
-        resolve(wants === 'one' ? [this.#shift()] : this.#drain());
-        if (wasFull && !this.#ended) this.#options.onRoom();
+        resolve(this.#takeQueued(wants));
         return;
       }
       const end = (): void => {
@@ -263,6 +267,52 @@ export class ReceiveQueue {
       signal?.addEventListener('abort', giveUp, { once: true });
       this.#waiters.push(waiter);
     });
+  }
+
+  /**
+   * Gives all datagrams to `consumer`, those that arrive in the moment of their arrival. Resolves at the end, or when `consumer`
+   * wants no more.
+   *
+   * @throws {DatagramError} the failure that ended the queue
+   * @throws the error of `consumer`
+   */
+  consume(consumer: Consumer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail: (error: unknown) => void = reject;
+      const give = (items: Item[]): void => {
+        try {
+          const wantsMore = consumer(items.map(asRun));
+          if (typeof wantsMore === 'boolean') goOn(wantsMore);
+          else wantsMore.then(goOn).catch(fail);
+        } catch (error) {
+          fail(error);
+        }
+      };
+      const waiter: Waiter = {
+        wants: 'runs',
+        settle: give,
+        end: () => {
+          if (this.#failure === undefined) resolve();
+          else reject(this.#failure);
+        },
+      };
+      const goOn = (wantsMore: boolean): void => {
+        this.#takesRuns = true;
+        if (!wantsMore) resolve();
+        else if (this.length > 0) give(this.#takeQueued('runs'));
+        else if (this.#ended) waiter.end();
+        else this.#waiters.push(waiter);
+      };
+      goOn(true);
+    });
+  }
+
+  /** Takes one datagram or all. There must be at least one. */
+  #takeQueued(wants: Wanted): Item[] {
+    const wasFull = this.room === 0;
+    const taken = wants === 'one' ? [this.#shift()] : this.#drain();
+    if (wasFull && !this.#ended) this.#options.onRoom();
+    return taken;
   }
 
   #drain(): Item[] {

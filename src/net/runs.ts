@@ -1,9 +1,12 @@
 import type { Arrivals, Datagram, Run } from './datagram.js';
 import type { EngineOutgoing } from './engines/engine.js';
 
+function datagramOf({ bytes, remote, local, timeMs }: Run): Datagram {
+  return { data: bytes, remote, local, timeMs };
+}
+
 /** Cuts a run into its datagrams. Their payloads are views of the run's memory. */
 export function datagramsOf({ bytes, segmentBytes, count, remote, local, timeMs }: Run): Datagram[] {
-  if (count === 1) return [{ data: bytes, remote, local, timeMs }];
   return Array.from({ length: count }, (_, nth) => {
     const data = bytes.subarray(nth * segmentBytes, (nth + 1) * segmentBytes);
     return { data, remote, local, timeMs };
@@ -17,9 +20,15 @@ export function asRun(item: Datagram | Run): Run {
   return { bytes: data, segmentBytes: data.length, count: 1, remote, local, timeMs };
 }
 
-/** Returns the datagrams of a run, and a datagram as an array of one. */
-export function asDatagrams(item: Datagram | Run): Datagram[] {
-  return 'bytes' in item ? datagramsOf(item) : [item];
+/** Replaces each run by its datagrams. */
+export function cutRuns(items: readonly (Datagram | Run)[]): Datagram[] {
+  const datagrams: Datagram[] = [];
+  for (const item of items) {
+    if (!('bytes' in item)) datagrams.push(item);
+    else if (item.count === 1) datagrams.push(datagramOf(item));
+    else for (const datagram of datagramsOf(item)) datagrams.push(datagram);
+  }
+  return datagrams;
 }
 
 /** How many datagrams all runs hold together. */

@@ -181,10 +181,11 @@ export class DatagramServer extends DatagramSocket {
    * of received datagrams, because they are not checked. The linux engine gives a run to the kernel as one message.
    *
    * @returns The datagrams that the kernel did not take, each with the place of its run and its error.
-   * @throws {DatagramError} `CLOSED`. Then no datagram was sent.
+   * @throws {DatagramError} `CLOSED`, `INVALID_OPTION`. Then no datagram was sent.
    */
-  sendRuns(runs: readonly OutgoingRun[]): Promise<readonly SendFailure[]> {
-    return this.transmitNow(runs);
+  sendRuns(runs: readonly OutgoingRun[], { timesMs }: SendBatchOptions = {}): Promise<readonly SendFailure[]> {
+    checkTimes(timesMs, runs.length);
+    return this.transmitNow(runs, timesMs);
   }
 
   #wrap(outgoing: Outgoing<Payload>, index: number): EngineOutgoing {

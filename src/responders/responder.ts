@@ -26,8 +26,11 @@ export interface Sink {
    * together.
    */
   permitAll(request: Datagram, payloads: readonly Uint8Array[]): readonly ResponseDatagram[];
-  /** Sends responses now, in this order. A responder returns this promise from {@link Responder.take}. */
-  send(responses: readonly ResponseDatagram[]): Promise<void>;
+  /**
+   * Sends responses now, in this order. A responder returns the result from {@link Responder.take}: undefined if all were sent
+   * already.
+   */
+  send(responses: readonly ResponseDatagram[]): Promise<void> | undefined;
   /** Sends responses now, in this order. For responses that were not ready when {@link Responder.take} returned. */
   sendLate(responses: readonly ResponseDatagram[]): void;
   /** Logs that the response to a request failed. @param why completes the message "no answer to PEER: " */
@@ -48,12 +51,12 @@ export interface Responder {
   /** Whether equal requests can get different responses. Default: false. */
   readonly varies?: boolean;
   /**
-   * Takes a batch of requests. The next batch comes only when the promise has settled. A responder without room lets
+   * Takes a batch of requests. Returns undefined if it took all already. The next batch comes only when the promise has settled. A responder without room lets
    * its promise wait; then the receive queue fills, drops the excess, and counts it.
    *
    * @param sink The same object in each call.
    */
-  take(batch: readonly Datagram[], sink: Sink): void | Promise<void>;
+  take(batch: readonly Datagram[], sink: Sink): Promise<void> | undefined;
   /**
    * Gives up work that takes longer than a few seconds. Called when the service is about to end; may be called twice.
    */

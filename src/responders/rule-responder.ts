@@ -30,7 +30,7 @@ export class RuleResponder implements Responder {
     this.#rules = rules.map((rule) => new CountedRule(rule));
   }
 
-  take(batch: readonly Datagram[], sink: Sink): Promise<void> {
+  take(batch: readonly Datagram[], sink: Sink): Promise<void> | undefined {
     if (this.#waitingFor === undefined) this.#force.addEventListener('abort', this.#onForce, { once: true });
     this.#waitingFor = sink;
     const now: ResponseDatagram[] = [];

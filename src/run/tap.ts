@@ -156,6 +156,11 @@ export class Tap {
     return kept === batch.length ? batch : batch.slice(0, kept);
   }
 
+  /** Whether nothing is recorded, and nothing is written to stdout. */
+  get isIdle(): boolean {
+    return this.#recording === undefined && this.#writer.format === undefined;
+  }
+
   /** Records sent datagrams. @param timesMs when each was given to the kernel, in milliseconds since the epoch */
   async recordSent(batch: readonly (Outgoing & Pick<NotedDatagram, 'note'>)[], timesMs: Float64Array): Promise<void> {
     if (this.#recording === undefined) return;

@@ -1,6 +1,7 @@
 import type { Faults, Grouped } from '../faults/faults.js';
 import type { ResponsePolicy } from '../guard/response-policy.js';
-import type { DatagramServer } from '../net/index.js';
+import { ALL_TAKEN } from '../net/engines/engine.js';
+import type { DatagramServer, SendFailure } from '../net/index.js';
 import { timesOfTaken } from '../net/send-times.js';
 import { unlessAborted } from '../run/interruption.js';
 import type { Tap } from '../run/tap.js';
@@ -51,23 +52,27 @@ export class Outbox {
 
   /**
    * Sends responses in this order. A response that the kernel refuses is counted and told, and does not reject the promise.
+   * Returns undefined if all was sent and recorded already.
    *
    * @throws {RecordError} if the recording failed
    */
-  send(responses: readonly Grouped[]): Promise<void> {
+  send(responses: readonly Grouped[]): Promise<void> | undefined {
     return this.#sendNow(this.#faults === undefined ? responses : this.#faults.apply(responses));
   }
 
   /** Sends responses as {@link send} does, without a promise: {@link settled} throws the failure. */
   sendLate(responses: readonly Grouped[]): void {
-    const sent = this.send(responses).then(
-      () => this.#late.delete(sent),
-      (error: unknown) => {
-        this.#late.delete(sent);
-        this.#failed.abort(error);
-      },
-    ) as Promise<void>;
+    const sent = this.#sendSafely(responses).finally(() => this.#late.delete(sent));
     this.#late.add(sent);
+  }
+
+  /** Sends responses. Never rejects: {@link settled} throws the failure. */
+  async #sendSafely(responses: readonly Grouped[]): Promise<void> {
+    try {
+      await this.send(responses);
+    } catch (error) {
+      this.#failed.abort(error);
+    }
   }
 
   /** Sends responses that faults delayed. */
@@ -80,11 +85,23 @@ export class Outbox {
     }
   }
 
-  async #sendNow(responses: readonly Grouped[]): Promise<void> {
-    if (responses.length === 0) return;
+  #sendNow(responses: readonly Grouped[]): Promise<void> | undefined {
+    if (responses.length === 0) return undefined;
     const timesMs = this.#tap.records ? new Float64Array(responses.length) : undefined;
     this.#policy.sent(responses);
-    const failures = await this.#server.sendBatch(responses, { timesMs });
+    const sent = this.#server.sendRuns(responses, { timesMs });
+    if (sent !== ALL_TAKEN || timesMs !== undefined) return this.#noteSent(responses, sent, timesMs);
+    this.#unanswered.sent(responses);
+    this.#unanswered.count();
+    return undefined;
+  }
+
+  async #noteSent(
+    responses: readonly Grouped[],
+    sending: Promise<readonly SendFailure[]>,
+    timesMs: Float64Array | undefined,
+  ): Promise<void> {
+    const failures = await sending;
     const failed = new Set(failures.map(({ index }) => index));
     const sent = failed.size === 0 ? responses : responses.filter((_, index) => !failed.has(index));
     if (timesMs !== undefined) await this.#tap.recordSent(sent, timesOfTaken(timesMs));

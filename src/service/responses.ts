@@ -138,19 +138,18 @@ export class Responses {
   }
 
   /**
-   * Gives the responder a batch. Resolves when the responder has taken all of it, and has sent the responses that it does
-   * not delay.
+   * Gives the responder a batch. Returns undefined if the responder has taken all of it, and has sent the responses that it
+   * does not delay. Otherwise returns a promise that resolves then.
    *
    * @throws {RecordError} if the recording failed
    */
-  async give(batch: readonly Datagram[]): Promise<void> {
-    const requests = this.#gate.admit(batch);
+  give(batch: readonly Datagram[]): Promise<void> | undefined {
+    const taken = this.#responder.take(this.#gate.admit(batch), this.#sink);
+    if (taken === undefined) return undefined;
     this.#taking += 1;
-    try {
-      await this.#responder.take(requests, this.#sink);
-    } finally {
+    return taken.finally(() => {
       this.#taking -= 1;
-    }
+    });
   }
 
   /** The service is about to end. It receives no more, and the responder has a few seconds to finish its work. */

@@ -13,6 +13,7 @@ import {
 import type { Responder } from '../responders/responder.js';
 import type { Context } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
+import { cutRuns } from '../net/runs.js';
 import { joinedGroups } from '../run/joined-groups.js';
 import { Report, type WrittenReport } from '../run/report.js';
 import { type PreparedTap, RunOutput, type Tap } from '../run/tap.js';
@@ -235,17 +236,24 @@ class ServiceRun {
   ): Promise<void> {
     const { totals } = this.#report;
     const { taken } = this.#service;
-    for await (const batch of server.batches()) {
-      const wanted = intake.take(batch);
-      if (wanted.length === 0) continue;
+    const wantsMore = (): boolean => totals.received !== this.#plan.count;
+    const write = async (wanted: readonly Datagram[]): Promise<boolean> => {
       const kept = await tap.recordReceived(wanted);
       if (kept.length > 0) {
         taken?.(kept);
         // Both at once, so that a slow program of --exec does not delay the output.
         await Promise.all([responses?.give(kept), tap.write(kept)]);
       }
-      if (totals.received === this.#plan.count) break;
-    }
+      return wantsMore();
+    };
+    await server.consume((runs) => {
+      const wanted = intake.take(cutRuns(runs));
+      if (wanted.length === 0) return true;
+      if (!tap.isIdle) return write(wanted);
+      // Without a promise: a response that is ready leaves in the turn in which its request was read.
+      taken?.(wanted);
+      return responses?.give(wanted)?.then(wantsMore) ?? wantsMore();
+    });
   }
 
   #judge(written: WrittenReport, local: Endpoint): ExitCode {

@@ -20,8 +20,8 @@ const PREFERRED: readonly {
   { option: 'UDP_GRO', addresses: ['127.0.0.1:0'], says: 'the kernel does not coalesce datagrams' },
   { option: 'IP_RECVERR', addresses: ['127.0.0.1:0', '*:0'], says: 'ICMP errors are not heard' },
   { option: 'IPV6_RECVERR', addresses: ['[::1]:0', '*:0'], says: 'ICMP errors of IPv6 are not heard' },
-  { option: 'IP_PKTINFO', addresses: ['127.0.0.1:0', '0.0.0.0:0'], says: 'the address that a datagram was sent to' },
-  { option: 'IPV6_RECVPKTINFO', addresses: ['[::1]:0', '*:0'], says: 'the address that a datagram was sent to' },
+  { option: 'IP_PKTINFO', addresses: ['0.0.0.0:0'], says: 'the address that a datagram was sent to' },
+  { option: 'IPV6_RECVPKTINFO', addresses: ['[::]:0', '*:0'], says: 'the address that a datagram was sent to' },
 ];
 
 const reachable = (address: string): string => address.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]');

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import type { Datagram, Overflow, Run } from '../../src/net/index.js';
+import { type Datagram, DatagramError, type Overflow, type Run } from '../../src/net/index.js';
 import { ReceiveQueue } from '../../src/net/receive-queue.js';
 import { fc, holdsAsync } from '../support/property.js';
 
@@ -220,6 +220,68 @@ describe('a receive queue', () => {
         expect(drops.reduce((sum, count) => sum + count, 0)).toBe(queue.dropped);
       }),
     );
+  });
+});
+
+describe('a consumer of a receive queue', () => {
+  const sizes = (runs: readonly Run[]): number[] => runs.map(({ count }) => count);
+
+  test('gets queued items first, and later ones in the call that pushes them', async () => {
+    const { queue, rooms } = queueOf(3);
+    queue.push(datagrams(0, 3));
+    const got: number[][] = [];
+    const consumed = queue.consume((runs) => {
+      got.push(sizes(runs));
+      return true;
+    });
+    expect(got).toEqual([[1, 1, 1]]);
+    expect(rooms()).toBe(1);
+    queue.pushRuns([run(3, 5), run(5, 6)]);
+    expect(got.at(-1)).toEqual([2, 1]);
+    queue.push(datagrams(6, 8));
+    expect(got.at(-1)).toEqual([1, 1]);
+    queue.end();
+    await consumed;
+    expect(got).toHaveLength(3);
+    expect(queue.dropped).toBe(0);
+  });
+
+  test('gets no more until its promise resolves: the rest waits in the queue, and the excess is dropped', async () => {
+    const { queue, drops } = queueOf(2);
+    const got: Run[][] = [];
+    const goOn: ((wantsMore: boolean) => void)[] = [];
+    const consumed = queue.consume((runs) => {
+      got.push(runs);
+      return new Promise((resolve) => goOn.push(resolve));
+    });
+    queue.push(datagrams(0, 1));
+    queue.push(datagrams(1, 4));
+    expect([got.length, queue.length]).toEqual([1, 2]);
+    expect(drops).toEqual([1]);
+    goOn[0]?.(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(got.map(sizes)).toEqual([[1], [1, 1]]);
+    queue.push(datagrams(4, 5));
+    goOn[1]?.(false);
+    await consumed;
+    expect(await drained(queue)).toEqual([4]);
+  });
+
+  test('ends with its own error, with the error of its promise, and with the failure of the queue', async () => {
+    const failing = queueOf(2).queue;
+    const failed = failing.consume(() => {
+      throw new Error('wrong');
+    });
+    failing.push(datagrams(0, 1));
+    await expect(failed).rejects.toThrow('wrong');
+    const rejecting = queueOf(2).queue;
+    const rejected = rejecting.consume(() => Promise.reject(new Error('late')));
+    rejecting.push(datagrams(0, 1));
+    await expect(rejected).rejects.toThrow('late');
+    const { queue } = queueOf(2);
+    const consumed = queue.consume(() => true);
+    queue.end(new DatagramError('RECEIVE_FAILED', 'broken'));
+    await expect(consumed).rejects.toThrow('broken');
   });
 });
 

@@ -54,6 +54,27 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       );
     });
 
+    test('come to a consumer, whose exceptions and promises reach the reader of consume', async () => {
+      await using server = await startUdpServer(local);
+      await using client = await openUdpConnection(server.local);
+      const got: string[] = [];
+      const consumed = server.consume((runs) => {
+        got.push(...runs.flatMap(payloadsOf));
+        void server.sendRuns(runs.map(({ bytes, segmentBytes, remote }) => ({ data: bytes, segmentBytes, remote })));
+        if (got.length > PAYLOADS.length) throw new Error('enough');
+        return got.length % 2 === 0 ? true : Promise.resolve(true);
+      });
+      const answers = readRuns(client, PAYLOADS.length);
+      await client.sendBatch(PAYLOADS);
+      expect((await answers).flatMap(payloadsOf)).toEqual(PAYLOADS);
+      expect(got).toEqual(PAYLOADS);
+      await client.send('one more');
+      await expect(consumed).rejects.toThrow('enough');
+      await expect(server.recvfrom({ signal: AbortSignal.abort(new Error('still open')) })).rejects.toThrow(
+        'still open',
+      );
+    });
+
     test('come to a client from its peer', async () => {
       await using server = await startUdpServer(local);
       await using client = await openUdpConnection(server.local, { strays: 'report' });

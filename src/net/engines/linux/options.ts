@@ -1,6 +1,6 @@
 import { joinError } from '../errors.js';
 import { DEFAULT_RECV_BUFFER_BYTES, KERNEL_FACTOR } from '../limits.js';
-import { type Family, familyOf, isMulticast } from '../../address/endpoint.js';
+import { type Family, familyOf, isMulticast, isWildcard } from '../../address/endpoint.js';
 import { ipv4Of } from '../../address/interfaces.js';
 import { type KernelBuffers, type MissingFeature, type OpenRequest, reusesAddress } from '../engine.js';
 import { DatagramError } from '../../errors.js';
@@ -131,6 +131,8 @@ export class SocketOptionCalls {
       else prefer(level, option, 1, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR');
       this.#configureFamily(fd, family, options);
     }
+    // A socket that is bound to one address receives only what was sent to that address.
+    if (!isWildcard(local.address)) return missing;
     if (familyOf(local.address) === 6) prefer(SOL_IPV6, IPV6_RECVPKTINFO, 1, 'IPV6_RECVPKTINFO');
     else prefer(SOL_IP, IP_PKTINFO, 1, 'IP_PKTINFO');
     return missing;

@@ -1,6 +1,6 @@
 import { type Endpoint, isWildcard, sameEndpoint } from '../../address/endpoint.js';
 import type { Arrivals, Datagram, Run } from '../../datagram.js';
-import { countOf, datagramsOf } from '../../runs.js';
+import { countOf, cutRuns } from '../../runs.js';
 import type { EngineEvents } from '../engine.js';
 import { receiveError } from '../errors.js';
 import { KERNEL_FACTOR, LEAST_CHARGE_BYTES } from '../limits.js';
@@ -36,6 +36,11 @@ export class Receiving {
    * How many datagrams a message of the last call held on average. The next call reads only as many messages as fit.
    */
   #datagramsPerMessage = 1;
+  /**
+   * Whether the last turn received one message. The next one then asks for one first: its response leaves before the kernel
+   * looks for a second message.
+   */
+  #wasSingle = true;
   /** Whether reading stopped because the owner has no room. */
   #full = false;
   #failing = false;
@@ -103,13 +108,16 @@ export class Receiving {
       const room = !this.#giveBacklog() ? 0 : arrivals === undefined ? this.#events.room() : Infinity;
       this.#full = room <= 0;
       if (this.#full) return false;
-      const most = Math.max(1, Math.min(RECEIVED_AT_ONCE, Math.floor(room / this.#datagramsPerMessage)));
+      const fitting = Math.max(1, Math.min(RECEIVED_AT_ONCE, Math.floor(room / this.#datagramsPerMessage)));
+      const asksForOne = nth === 0 && this.#wasSingle;
+      const most = asksForOne ? 1 : fitting;
       const received = reception.receive(fd, most);
       if (received < 0) {
         if (!this.#survive(calls.errno())) return false;
         continue;
       }
       this.#turns.succeeded();
+      this.#wasSingle = nth === 0 && received === 1;
       bytes += chargeOf(reception, received);
       if (arrivals !== undefined) {
         for (const together of reception.arrivals(received)) this.#tellOf(together);
@@ -187,7 +195,7 @@ export class Receiving {
   #giveRuns(runs: Run[], count: number, room: number): void {
     const { remote: peer } = this.#socket.request;
     const hasStrays = peer !== undefined && runs.some(({ remote }) => !sameEndpoint(remote, peer));
-    if (count > room || hasStrays) this.#give(runs.flatMap(datagramsOf), room);
+    if (count > room || hasStrays) this.#give(cutRuns(runs), room);
     else if (runs.length > 0) this.#events.runs(runs);
   }
 }

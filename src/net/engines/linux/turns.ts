@@ -16,6 +16,8 @@ export interface Work {
   turn(): void;
 }
 
+const runNothing = (): void => undefined;
+
 /**
  * Makes the event loop watch a descriptor, and calls the socket's work at most once in each round of the event loop.
  */
@@ -44,19 +46,32 @@ export class Turns {
     return this.#rest !== undefined;
   }
 
-  /**
-   * The callback of the watch. libuv calls it outside Node's task queue, where promises do not run and exceptions are
-   * lost. So it only schedules a turn.
-   */
+  /** The callback of the watch. */
   readonly #onReady = (status: number): void => {
     // libuv has ended the watch.
     if (status < 0) {
       this.#watching = 'nothing';
       this.#work.failed();
     }
-    if (status < 0 || this.#work.wantsToRead() || this.#work.waitsForRoom()) this.take();
+    if (status < 0 || this.#work.wantsToRead() || this.#work.waitsForRoom()) this.#takeNow();
     else this.watch();
   };
+
+  /**
+   * Takes the turn of this round at once: a response that is ready leaves without another step of the event loop. libuv calls
+   * outside Node's task queue, where promises do not run and exceptions are lost. An immediate runs the promises.
+   */
+  #takeNow(): void {
+    if (this.#pending) return;
+    try {
+      this.#turn();
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
+    setImmediate(runNothing);
+  }
 
   /** Schedules a turn in the next round of the event loop. */
   take(): void {
