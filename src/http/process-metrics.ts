@@ -1,5 +1,5 @@
-/** Returns the metrics of this process in the text format of Prometheus. They are at most a second old. */
-export type ProcessMetrics = () => Promise<string>;
+/** Returns the metrics of this process in the text format of Prometheus, part by part. They are at most a second old. */
+export type ProcessMetrics = () => Iterable<string | Promise<string>>;
 
 /** To read the metrics takes milliseconds, in which no socket is served. So a flood of requests gets the same ones. */
 const KEPT_MS = 1000;
@@ -25,10 +25,17 @@ async function open(): Promise<ProcessMetrics> {
   const register = new Registry();
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: LOOP_DELAY_STEP_MS });
   for (const name of LEFT_OUT) register.removeSingleMetric(name);
-  let [text, readMs]: [Promise<string> | undefined, number] = [undefined, -Infinity];
-  return () => {
-    const nowMs = performance.now();
-    if (text === undefined || nowMs - readMs >= KEPT_MS) [text, readMs] = [register.metrics(), nowMs];
-    return text;
+  const metrics = register
+    .getMetricsAsArray()
+    .map(({ name }) => ({ name, text: Promise.resolve(''), readMs: -Infinity }));
+  return function* read() {
+    for (const metric of metrics) {
+      const nowMs = performance.now();
+      if (nowMs - metric.readMs >= KEPT_MS) {
+        metric.text = register.getSingleMetricAsString(metric.name).then((text) => `${text}\n`);
+        metric.readMs = nowMs;
+      }
+      yield metric.text;
+    }
   };
 }

@@ -7,6 +7,7 @@ import { History } from './history.js';
 import type { HookResult } from './events.js';
 import type { Names } from './names.js';
 import type { TargetPlan } from './plan.js';
+import type { Turns } from '../timing/turns.js';
 import { Timetable } from './timetable.js';
 import { passes } from './verdict.js';
 
@@ -20,6 +21,8 @@ export interface SharedByTargets {
   readonly checks: number | undefined;
   /** Called after each check. `change` is undefined if the state stays. */
   readonly checked: (target: TargetWatch, outcome: Outcome, change: Change | undefined) => void;
+  /** Each check begins in a turn of its own: the first of many that are due would hear its reply only after the last was sent. */
+  readonly turns: Turns;
   /** Called with an error that is a mistake in this program. */
   readonly failed: (error: unknown) => void;
 }
@@ -119,14 +122,18 @@ export class TargetWatch {
   }
 
   #begin(): void {
-    const nowMs = performance.now();
-    if (!this.#isRetry) this.#timetable.begin(nowMs);
-    this.#beganMs = nowMs;
-    this.#checking = this.#check().catch(this.#shared.failed);
+    this.#checking = this.#checkInTurn().catch(this.#shared.failed);
+  }
+
+  async #checkInTurn(): Promise<void> {
+    await this.#shared.turns.take();
+    if (!this.#stopped) await this.#check();
   }
 
   async #check(): Promise<void> {
     const { io, names, signal } = this.#shared;
+    this.#beganMs = performance.now();
+    if (!this.#isRetry) this.#timetable.begin(this.#beganMs);
     const plan = this.#plan;
     const outcome = await check(plan, { io, signal, lookup: () => names.lookupEvery(plan.resolveMs) });
     this.#checking = undefined;

@@ -8,6 +8,7 @@ import { ExitCode } from '../run/exit-code.js';
 import { describeFailure } from '../text/failure.js';
 import { UsageError } from '../cli/usage-error.js';
 import { Alarm } from '../timing/alarm.js';
+import { Turns } from '../timing/turns.js';
 import type { Outcome } from './check.js';
 import type { CheckEvent, StateEvent } from './events.js';
 import type { Change } from './health.js';
@@ -97,6 +98,7 @@ class Watcher implements WatchedRun {
     this.#shared = {
       io: context,
       names: new Names(this.#resolver.lookup),
+      turns: new Turns(),
       signal: this.#over.signal,
       checks: plan.checks,
       checked: (target, outcome, change) => {

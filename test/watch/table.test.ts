@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PLAIN } from '../../src/output/palette.js';
 import type { Outcome } from '../../src/watch/check.js';
 import { Names } from '../../src/watch/names.js';
+import { Turns } from '../../src/timing/turns.js';
 import { describeSummary, summarize } from '../../src/watch/summary.js';
 import { drawTable } from '../../src/watch/table.js';
 import { TargetWatch } from '../../src/watch/target-watch.js';
@@ -32,6 +33,7 @@ async function targetsOf(checks: Readonly<Record<string, string>>): Promise<Targ
       {
         io: { stdin: new PassThrough(), examiner: '' },
         names: new Names(() => Promise.resolve([])),
+        turns: new Turns(),
         signal: new AbortController().signal,
         checks: undefined,
         checked: () => undefined,

@@ -5,6 +5,7 @@ import type { Outcome } from '../../src/watch/check.js';
 import type { Change } from '../../src/watch/health.js';
 import { Names } from '../../src/watch/names.js';
 import { TargetWatch } from '../../src/watch/target-watch.js';
+import { Turns } from '../../src/timing/turns.js';
 import { closedAddress, respondingServer, silentServer } from '../support/sockets.js';
 import { targetPlan } from '../support/watching.js';
 
@@ -26,6 +27,7 @@ async function watchOne(args: readonly string[], options: { readonly checks?: nu
     {
       io: { stdin: new PassThrough(), examiner: '' },
       names,
+      turns: new Turns(),
       signal: over.signal,
       checks: options.checks,
       checked: (_target, outcome, change) => {
@@ -88,6 +90,41 @@ describe('a target', () => {
     const moments = arrivedMs.map((ms, index) => (ms - startMs) / 100 - index);
     expect(Math.min(...moments)).toBeGreaterThanOrEqual(0);
     expect(watched.target.skipped).toBeLessThanOrEqual(Math.floor(Math.max(...moments)));
+  });
+
+  test('shares its moment with others, and the event loop turns between two checks that begin', async () => {
+    let [round, isOver] = [0, false];
+    const count = (): void => {
+      round += 1;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    const rounds: number[] = [];
+    const names = new Names(() => {
+      rounds.push(round);
+      return Promise.resolve([]);
+    });
+    const turns = new Turns();
+    await new Promise<void>((resolve, reject) => {
+      void Promise.all(
+        Array.from({ length: 10 }, async (_, nth) => {
+          const shared = {
+            io: { stdin: new PassThrough(), examiner: '' },
+            ...{ names, turns, checks: 1, failed: reject },
+            signal: new AbortController().signal,
+            checked: () => {
+              if (rounds.length === 10) resolve();
+            },
+          };
+          return new TargetWatch(await targetPlan([`name-${nth}.invalid:7`]), shared, performance.now());
+        }),
+      ).then((targets) => {
+        for (const target of targets) target.start();
+      });
+    });
+    isOver = true;
+    names[Symbol.dispose]();
+    expect(new Set(rounds).size).toBe(10);
   });
 
   test('goes down after three failures, the second and third after the retry interval', async () => {

@@ -1,7 +1,8 @@
 import { formatHead, formatLabels, formatSample, type Metric, METRICS_TYPE } from '../../http/metrics-text.js';
 import type { ProcessMetrics } from '../../http/process-metrics.js';
 import type { Reply } from '../../http/reply.js';
-import { inSlices, type Turns } from '../../http/turns.js';
+import { inSlices } from '../../http/slices.js';
+import type { Turns } from '../../timing/turns.js';
 import type { WayCounts } from '../counts.js';
 import { WAYS } from '../plan.js';
 import type { RelayControl } from '../run.js';
@@ -60,15 +61,13 @@ const METRICS: readonly RelayMetric[] = [
 
 /** Replies with the metrics of all relays and of the process. */
 export function replyWithMetrics(control: RelayControl, turns: Turns, processMetrics: ProcessMetrics): Reply {
-  return { status: 200, type: METRICS_TYPE, body: write(control, turns, processMetrics) };
+  return { status: 200, type: METRICS_TYPE, body: inSlices(write(control, processMetrics), turns) };
 }
 
-async function* write(control: RelayControl, turns: Turns, processMetrics: ProcessMetrics): AsyncGenerator<string> {
-  yield* inSlices(writeRelays(control), turns);
-  yield await processMetrics();
-}
-
-function* writeRelays({ relays, context }: RelayControl): Generator<string> {
+function* write(
+  { relays, context }: RelayControl,
+  processMetrics: ProcessMetrics,
+): Generator<string | Promise<string>> {
   for (const metric of METRICS) {
     yield formatHead(metric);
     for (const [relay, account] of relays.accounts) {
@@ -80,4 +79,5 @@ function* writeRelays({ relays, context }: RelayControl): Generator<string> {
   const build = 'udpcat_build_info';
   yield formatHead({ type: 'gauge', name: build, help: 'The version of udpcat.' });
   yield formatSample(build, formatLabels({ version: context.version }), 1);
+  yield* processMetrics();
 }

@@ -1,7 +1,8 @@
 import type { ProcessMetrics } from '../../http/process-metrics.js';
 import { HttpError, jsonReply, type Reply, textReply } from '../../http/reply.js';
 import type { HttpRequest, Route } from '../../http/router.js';
-import { inSlices, Turns } from '../../http/turns.js';
+import { inSlices, REST_MS } from '../../http/slices.js';
+import { Turns } from '../../timing/turns.js';
 import { fieldsOf } from '../relay-report.js';
 import type { RelayControl } from '../run.js';
 import { replyWithMetrics } from './metrics.js';
@@ -22,7 +23,7 @@ const done = (): Reply => textReply(204, '');
 /** Makes the paths of `relay --http`: the API of toxiproxy, metrics and sessions. */
 export function routesOf(control: RelayControl, processMetrics: ProcessMetrics): readonly Route[] {
   const proxies = new Proxies(control);
-  const turns = new Turns();
+  const turns = new Turns(REST_MS);
   const route = (
     method: Route['method'] | readonly Route['method'][],
     path: string,

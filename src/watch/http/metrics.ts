@@ -1,7 +1,8 @@
 import { formatHead, formatLabels, formatSample, type Metric, METRICS_TYPE } from '../../http/metrics-text.js';
 import type { ProcessMetrics } from '../../http/process-metrics.js';
 import type { Reply } from '../../http/reply.js';
-import { inSlices, type Turns } from '../../http/turns.js';
+import { inSlices } from '../../http/slices.js';
+import type { Turns } from '../../timing/turns.js';
 import type { HookResult } from '../events.js';
 import { BUCKETS_S } from '../round-trip-histogram.js';
 import type { TargetPlan } from '../plan.js';
@@ -103,15 +104,13 @@ function labelsOf({ plan }: TargetWatch): string {
 
 /** Replies with the metrics of all targets, of the run and of the process. */
 export function replyWithMetrics(run: WatchedRun, turns: Turns, processMetrics: ProcessMetrics): Reply {
-  return { status: 200, type: METRICS_TYPE, body: writeMetrics(run, turns, processMetrics) };
+  return { status: 200, type: METRICS_TYPE, body: inSlices(writeMetrics(run, processMetrics), turns) };
 }
 
-async function* writeMetrics(run: WatchedRun, turns: Turns, processMetrics: ProcessMetrics): AsyncGenerator<string> {
-  yield* inSlices(writeOwn(run), turns);
-  yield await processMetrics();
-}
-
-function* writeOwn({ targets, context, isConfigRight }: WatchedRun): Generator<string> {
+function* writeMetrics(
+  { targets, context, isConfigRight }: WatchedRun,
+  processMetrics: ProcessMetrics,
+): Generator<string | Promise<string>> {
   for (const metric of METRICS) {
     yield formatHead(metric);
     for (const target of targets) yield metric.samples(target, labelsOf(target));
@@ -122,6 +121,7 @@ function* writeOwn({ targets, context, isConfigRight }: WatchedRun): Generator<s
     isConfigRight ? 1 : 0,
   );
   yield writeGauge('udpcat_build_info', 'The version of udpcat.', 1, formatLabels({ version: context.version }));
+  yield* processMetrics();
 }
 
 /** Writes a gauge with one sample. @param labels as `formatLabels` writes them. Default: none. */

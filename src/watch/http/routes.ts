@@ -1,7 +1,8 @@
 import { openProcessMetrics, type ProcessMetrics } from '../../http/process-metrics.js';
 import { HttpError, textReply } from '../../http/reply.js';
 import type { Route } from '../../http/router.js';
-import { inSlices, Turns } from '../../http/turns.js';
+import { inSlices, REST_MS } from '../../http/slices.js';
+import { Turns } from '../../timing/turns.js';
 import { AllowedTargets } from '../allowed-targets.js';
 import type { HttpPlan } from '../plan.js';
 import type { WatchedRun } from '../watcher.js';
@@ -18,7 +19,7 @@ export async function openRoutes(run: WatchedRun, plan: HttpPlan): Promise<(isLo
 }
 
 function routesOf(run: WatchedRun, processMetrics: ProcessMetrics, allowed: AllowedTargets): readonly Route[] {
-  const turns = new Turns();
+  const turns = new Turns(REST_MS);
   const page = createPage();
   const prober = new Prober(run, allowed);
   return [

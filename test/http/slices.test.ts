@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { inSlices, Turns } from '../../src/http/turns.js';
+import { inSlices } from '../../src/http/slices.js';
+import { Turns } from '../../src/timing/turns.js';
 
 /** Texts that take about as long as a slice may, each. */
 function* slowly(count: number): Generator<string> {
