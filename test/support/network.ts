@@ -21,36 +21,54 @@ const LINKS: Readonly<Record<string, readonly HostName[]>> = {
   lan2: ['far', 'beyond'],
 };
 
-/** Returns the commands that give a host its addresses on a link. A link that goes down loses its IPv6 addresses. */
+/** Returns the commands of ip(8) that give a host its addresses on a link. A link that goes down loses its IPv6 addresses. */
 function addresses(link: string, host: HostName): string[] {
   const n = HOSTS[host];
   const net = 8 + Object.keys(LINKS).indexOf(link);
   return [`10.9.${net}.${n}/24 brd +`, `fd09:${net}::${n}/64 nodad`, `fe80::${n}/64 nodad`].map(
-    (address) => `ip -n ${host} address replace ${address} dev ${link}`,
+    (address) => `address replace ${address} dev ${link}`,
   );
 }
 
+/** Returns a shell command line that runs commands of ip(8), on a host or beside the hosts, in one process. */
+function ip(commands: readonly string[], host?: HostName): string {
+  return `printf '%s\\n' ${commands.map(quote).join(' ')} | ip ${host === undefined ? '' : `-n ${host}`} -batch -`;
+}
+
+const NAMES = Object.keys(HOSTS) as HostName[];
+
+/** Routes beyond the links of a host. */
+const ROUTES: Partial<Record<HostName, readonly string[]>> = {
+  near: ['route add 10.9.10.0/24 via 10.9.8.2', 'route add fd09:10::/64 via fd09:8::2'],
+  beyond: ['route add 10.9.8.0/24 via 10.9.10.2', 'route add fd09:8::/64 via fd09:10::2'],
+};
+
 const SETUP = [
   'mount -t tmpfs none /run',
-  ...Object.keys(HOSTS).flatMap((host) => [`ip netns add ${host}`, `ip -n ${host} link set lo up`]),
-  'ip netns exec far sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"',
-  ...Object.entries(LINKS).flatMap(([link, hosts]) => [
-    `ip link add ${link} type bridge mcast_snooping 0`,
-    `ip link set ${link} addrgenmode none up`,
-    ...hosts.flatMap((host) => [
-      `ip link add ${link}-${host} master ${link} type veth peer name ${link} netns ${host}`,
-      `ip link set ${link}-${host} addrgenmode none up`,
-      `ip -n ${host} link set ${link} addrgenmode none up`,
-      ...addresses(link, host),
+  ip([
+    ...NAMES.map((host) => `netns add ${host}`),
+    ...Object.entries(LINKS).flatMap(([link, hosts]) => [
+      `link add ${link} type bridge mcast_snooping 0`,
+      `link set ${link} addrgenmode none up`,
+      ...hosts.flatMap((host) => [
+        `link add ${link}-${host} master ${link} type veth peer name ${link} netns ${host}`,
+        `link set ${link}-${host} addrgenmode none up`,
+      ]),
     ]),
   ]),
-  ...[
-    ['near', 8, 10],
-    ['beyond', 10, 8],
-  ].flatMap(([host, via, to]) => [
-    `ip -n ${host} route add 10.9.${to}.0/24 via 10.9.${via}.2`,
-    `ip -n ${host} route add fd09:${to}::/64 via fd09:${via}::2`,
-  ]),
+  'ip netns exec far sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"',
+  ...NAMES.map((host) =>
+    ip(
+      [
+        'link set lo up',
+        ...Object.keys(LINKS)
+          .filter((link) => LINKS[link]?.includes(host))
+          .flatMap((link) => [`link set ${link} addrgenmode none up`, ...addresses(link, host)]),
+        ...(ROUTES[host] ?? []),
+      ],
+      host,
+    ),
+  ),
 ];
 
 /** A running network. At its end it ends all programs that still run on its hosts. */
@@ -111,7 +129,7 @@ export class Network implements AsyncDisposable {
 
   /** Brings a link of a host up again and gives it its addresses. */
   async up(host: HostName, link: string): Promise<void> {
-    await this.run(host, [`ip link set ${link} up`, ...addresses(link, host)].join(' && '));
+    await this.run(host, ip([`link set ${link} up`, ...addresses(link, host)]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
