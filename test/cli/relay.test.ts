@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { type DatagramServer, openUdpConnection, startUdpServer } from '../../src/net/index.js';
+import { echo } from '../relay/relaying.js';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { type InProcessOutcome, runInProcess } from '../support/in-process.js';
 import { jsonLines } from '../support/service.js';
@@ -59,15 +60,6 @@ async function startTo(target: string, ...args: readonly string[]): Promise<Runn
       return outcome;
     },
   };
-}
-
-/** Sends every datagram back. */
-function echo(server: DatagramServer): void {
-  const echoing = async (): Promise<void> => {
-    for await (const batch of server.batches()) await server.sendBatch([...batch]);
-  };
-  // It ends when the server is closed.
-  echoing().catch(() => undefined);
 }
 
 /** Sends payloads one by one, and waits for the reply to each. */

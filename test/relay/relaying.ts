@@ -3,6 +3,7 @@ import {
   parseAddress,
   type DatagramClient,
   type DatagramError,
+  type DatagramServer,
   type EngineName,
   type Endpoint,
 } from '../../src/net/index.js';
@@ -117,4 +118,15 @@ export async function exchange(client: DatagramClient, payloads: readonly string
 /** Asserts the law of the counts: received + duplicates = sent + lost + not sent + waiting. */
 export function unaccounted({ lanes }: Relay): readonly [up: number, down: number] {
   return [lanes.up.counts.waiting, lanes.down.counts.waiting];
+}
+
+/** Sends every datagram back, with a text before its payload, until the server is closed. */
+export function echo(server: DatagramServer, before = ''): void {
+  const echoing = async (): Promise<void> => {
+    for await (const batch of server.batches()) {
+      await server.sendBatch(batch.map((each) => ({ ...each, data: Buffer.concat([Buffer.from(before), each.data]) })));
+    }
+  };
+  // It ends when the server is closed.
+  echoing().catch(() => undefined);
 }

@@ -1,24 +1,27 @@
 import { readdirSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
-import type { DatagramServer, Endpoint } from '../../src/net/index.js';
+import type { Endpoint } from '../../src/net/index.js';
 import { AmplificationGuard } from '../../src/relay/amplification-guard.js';
 import { limitSessions } from '../../src/relay/limits.js';
 import type { Viewer } from '../../src/relay/relay-events.js';
 import { mostSocketsEach } from '../../src/relay/sessions.js';
 import { describeEngines } from '../support/engines.js';
 import { freeAddress, hostAndPort } from '../support/sockets.js';
-import { exchange, startRelay, until } from './relaying.js';
-
-/** Sends every datagram back. */
-function echo(server: DatagramServer): void {
-  const echoing = async (): Promise<void> => {
-    for await (const batch of server.batches()) await server.sendBatch([...batch]);
-  };
-  // It ends when the server is closed.
-  echoing().catch(() => undefined);
-}
+import { echo, exchange, startRelay, unaccounted, until } from './relaying.js';
 
 const LOCAL = '127.0.0.1:0';
+
+/** An IPv4 address of this host beyond the loopback. */
+function outerAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
   test('a session ends when nothing has gone either way for its timeout, and the next datagram opens another', async () => {
@@ -214,7 +217,34 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     expect(await exchange(client, ['a'])).toEqual(['a']);
   });
 
-  test('clients from new ports without end leave no descriptor behind', async () => {
+  const outer = outerAddress();
+  const testOutside = outer === undefined ? test.skip : test;
+  const why = outer === undefined ? ' (skipped: this host has no address beyond the loopback)' : '';
+  testOutside(`a client beyond the loopback gets three times what it sent, until it has answered${why}`, async () => {
+    await using server = await startUdpServer(LOCAL);
+    for (const trusted of [{}, { amplify: true }, { allow: [{ address: outer!, prefixBits: 32 }] }] as const) {
+      const bounds = !('amplify' in trusted || 'allow' in trusted);
+      await using running = await startRelay(engine, `${outer}:0`, server.local, trusted);
+      const { relay, happened } = running;
+      await using client = await openUdpConnection(relay.server.local);
+      await client.send('0123456789');
+      const { remote } = await server.recvfrom();
+      const sizes = [31, 20, 10, 1];
+      await server.sendBatch(sizes.map((size) => ({ data: 'x'.repeat(size), remote })));
+      const taken = bounds ? [20, 10] : sizes;
+      for (const size of taken) expect(await client.recv()).toHaveLength(size);
+      await until(() => relay.lanes.down.counts.received === sizes.length);
+      expect(relay.lanes.down.counts.lostBy('amplification')).toBe(sizes.length - taken.length);
+      expect(happened.warned).toEqual(bounds ? ['amplification'] : []);
+      await client.send('!');
+      await server.recvfrom();
+      await server.sendto('x'.repeat(5000), remote);
+      expect(await client.recv()).toHaveLength(5000);
+      expect(unaccounted(relay)).toEqual([0, 0]);
+    }
+  });
+
+  test('clients from new ports without end leave no descriptor and no session behind', async () => {
     await using server = await startUdpServer(LOCAL);
     echo(server);
     await using running = await startRelay(engine, LOCAL, server.local, { responses: 1 });
@@ -232,6 +262,14 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     await until(() => countOpen() <= before);
     expect(relay.sessions.table.size).toBe(0);
     expect(relay.sessions.opened).toBe(201);
+    const sessions = happened.opened.map((session) => new WeakRef(session));
+    happened.opened.length = 0;
+    happened.ended.length = 0;
+    // The watch for loops remembers the last 64 sessions.
+    await until(() => {
+      collectGarbage();
+      return sessions.filter((session) => session.deref() !== undefined).length <= 64;
+    });
   });
 
   test('only admitted clients are taken, at most at their rate, and up to the count', async () => {

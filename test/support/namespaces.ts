@@ -34,8 +34,14 @@ function declareInNamespaces(
   else declare(name, run);
 }
 
+/** A command whose `/etc/hosts` is a file of the test. */
+export interface RunningWithHosts extends Running {
+  /** The path of the file. Write to it to change the names while the command runs. */
+  readonly hosts: string;
+}
+
 /** Starts udpcat with these lines as `/etc/hosts`. It shares the network with the test. */
-export function startWithHosts(hosts: string, args: readonly string[], options: StartOptions = {}): Running {
+export function startWithHosts(hosts: string, args: readonly string[], options: StartOptions = {}): RunningWithHosts {
   const folder = mkdtempSync(join(tmpdir(), 'udpcat-hosts-'));
   const file = join(folder, 'hosts');
   writeFileSync(file, hosts);
@@ -45,7 +51,7 @@ export function startWithHosts(hosts: string, args: readonly string[], options: 
     rmSync(folder, { recursive: true, force: true });
   };
   running.outcome.then(remove, remove);
-  return running;
+  return Object.assign(running, { hosts: file });
 }
 
 /** Runs a shell command line in a network namespace with a loopback and an interface `lan0`, 10.9.8.1/24. */

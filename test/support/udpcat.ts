@@ -14,7 +14,7 @@ const ENGINE = process.env.UDPCAT_TEST_ENGINE;
 
 /** Returns the arguments with the engine that `npm run test:engines` sets. */
 export function withEngine(args: readonly string[]): readonly string[] {
-  const isCommand = ['serve', 'send', 'echo'].includes(args[0] ?? '');
+  const isCommand = ['serve', 'send', 'echo', 'relay'].includes(args[0] ?? '');
   return ENGINE !== undefined && isCommand && !args.includes('--engine')
     ? [args[0] ?? '', '--engine', ENGINE, ...args.slice(1)]
     : args;
