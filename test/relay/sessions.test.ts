@@ -247,12 +247,12 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
   test('clients from new ports without end leave no descriptor and no session behind', async () => {
     await using server = await startUdpServer(LOCAL);
     echo(server);
-    await using running = await startRelay(engine, LOCAL, server.local, { responses: 1 });
+    await using running = await startRelay(engine, LOCAL, server.local, { responses: 2 });
     const { relay, happened } = running;
     const countOpen = (): number => readdirSync('/proc/self/fd').length;
     const ask = async (): Promise<void> => {
       await using client = await openUdpConnection(relay.server.local);
-      expect(await exchange(client, ['a'])).toEqual(['a']);
+      expect(await exchange(client, ['a', 'b'])).toEqual(['a', 'b']);
     };
     await ask();
     await until(() => happened.ended.length === 1);
