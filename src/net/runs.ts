@@ -31,11 +31,22 @@ export function cutRuns(items: readonly (Datagram | Run)[]): Datagram[] {
   return datagrams;
 }
 
+/** How many datagrams an item holds. */
+export function sizeOf(item: Datagram | Run): number {
+  return 'bytes' in item ? item.count : 1;
+}
+
 /** How many datagrams all runs hold together. */
 export function countOf(runs: readonly Run[]): number {
   let count = 0;
   for (const run of runs) count += run.count;
   return count;
+}
+
+/** The counts of a run. */
+export function arrivalsOf({ remote, count, bytes, segmentBytes, timeMs }: Run): Arrivals {
+  const smallest = bytes.length - (count - 1) * segmentBytes;
+  return { remote, count, bytes: bytes.length, smallest, largest: segmentBytes, timeMs, payloads: bytes };
 }
 
 /** The counts of one datagram. */

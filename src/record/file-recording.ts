@@ -1,6 +1,7 @@
 import { write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { Datagram } from '../net/index.js';
+import type { Datagram, Run } from '../net/index.js';
+import { cutRuns, sizeOf } from '../net/runs.js';
 import { ChunkBuilder } from '../output/chunk-builder.js';
 import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { RecordError } from './record-error.js';
@@ -48,15 +49,16 @@ export class FileRecording extends OrderedRecording {
     return this.#failure;
   }
 
-  protected override async put(batch: readonly Datagram[], direction: Direction): Promise<number> {
-    const format = this.#formats[direction];
+  protected override async put(items: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
+    const keepsRuns = this.#formats.inRun !== undefined && this.#files.maxBytes === Infinity;
+    const batch = keepsRuns ? items : cutRuns(items);
     let [filled, spare] = this.#chunks;
     let writing = Promise.resolve(0);
     let [begun, kept] = [0, 0];
     if (performance.now() >= this.#endsAt && !this.#goOn()) return 0;
     for (let index = 0; index < batch.length; index += 1) {
       const bytesBefore = filled.length;
-      format(batch[index] as Datagram, filled);
+      this.#format(batch[index] as Datagram | Run, direction, filled);
       if (filled.length > this.#room && (bytesBefore > 0 || this.#file.holdsRecords || this.#onTheWay > 0)) {
         // The last record does not fit this file any more. The records before it are written here.
         const chunk = filled.take();
@@ -65,7 +67,6 @@ export class FileRecording extends OrderedRecording {
         if (this.isClosed) return kept;
         if (index > begun) {
           const part = batch.slice(begun, index);
-          this.begins(part.length, direction);
           kept += await this.#writeChunk(chunk.subarray(0, bytesBefore), part, direction);
         }
         if (!this.#goOn()) return kept;
@@ -78,12 +79,16 @@ export class FileRecording extends OrderedRecording {
       kept += await writing;
       if (this.isClosed) return kept;
       const part = batch.slice(begun, index + 1);
-      this.begins(part.length, direction);
       writing = this.#writeChunk(chunk, part, direction);
       [filled, spare] = [spare, filled];
       begun = index + 1;
     }
     return kept + (await writing);
+  }
+
+  #format(item: Datagram | Run, direction: Direction, chunk: ChunkBuilder): void {
+    if ('bytes' in item) this.#formats.inRun?.(item, chunk);
+    else this.#formats[direction](item, chunk);
   }
 
   /** How many bytes still fit the file. */
@@ -109,7 +114,10 @@ export class FileRecording extends OrderedRecording {
   }
 
   /** Writes a chunk. @returns how many of its datagrams the file has whole */
-  async #writeChunk(chunk: Uint8Array, datagrams: readonly Datagram[], direction: Direction): Promise<number> {
+  async #writeChunk(chunk: Uint8Array, items: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
+    let datagrams = 0;
+    for (const item of items) datagrams += sizeOf(item);
+    this.begins(datagrams, direction);
     const isLarge = chunk.length >= LARGE_BYTES;
     const file = this.#file;
     let written = 0;
@@ -121,12 +129,12 @@ export class FileRecording extends OrderedRecording {
           : writeSync(file.fd, chunk, written);
       }
       file.length += chunk.length;
-      return datagrams.length;
+      return datagrams;
     } catch (cause) {
       this.#failure = file.failure(cause);
-      const { count, bytes } = wholeOf(datagrams, this.#formats[direction], written);
+      const { count, bytes } = wholeOf(cutRuns(items), this.#formats[direction], written);
       file.takeOut(chunk.subarray(0, written), written - bytes);
-      this.drop(datagrams.length - count, direction);
+      this.drop(datagrams - count, direction);
       void this.close();
       return count;
     } finally {

@@ -1,4 +1,5 @@
-import type { Datagram } from '../net/index.js';
+import type { Datagram, Run } from '../net/index.js';
+import { sizeOf } from '../net/runs.js';
 import type { RecordError } from './record-error.js';
 
 /** Received datagrams are `in`, sent ones `out`. */
@@ -7,11 +8,11 @@ export type Direction = 'in' | 'out';
 /** Writes received and sent datagrams to a file or to stdout. */
 export interface Recording {
   /**
-   * Writes a batch. Resolves when the batch is written or dropped. The result is the number of datagrams that were
+   * Writes a batch; runs are received. Resolves when the batch is written or dropped. The result is the number of datagrams that were
    * written, which are the first of the batch. The others are dropped if the file takes no more, if the reader of
    * stdout is gone, or if more than 4 MiB wait already.
    */
-  write(batch: readonly Datagram[], direction: Direction): Promise<number>;
+  write(batch: readonly (Datagram | Run)[], direction: Direction): Promise<number>;
   /** Number of datagrams that were dropped. */
   dropped(direction: Direction): number;
   /** Why the file takes no more. Undefined while it does. All records in the file are whole in either case. */
@@ -29,7 +30,7 @@ export interface Recording {
  * the memory.
  */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
-/** Estimated memory of a datagram without its payload. */
+/** Estimated memory of a datagram or a run without its payload. */
 const DATAGRAM_BYTES = 256;
 
 /** Writes one batch after the other, although several parts of udpcat record at the same time. */
@@ -47,7 +48,7 @@ export abstract class OrderedRecording implements Recording {
    * which are the first of the batch. It must call {@link begins} before it writes datagrams, and then count those that
    * it cannot write.
    */
-  protected abstract put(batch: readonly Datagram[], direction: Direction): Promise<number>;
+  protected abstract put(batch: readonly (Datagram | Run)[], direction: Direction): Promise<number>;
 
   abstract abandon(): void;
 
@@ -69,13 +70,18 @@ export abstract class OrderedRecording implements Recording {
     return this.#dropped[direction];
   }
 
-  write(batch: readonly Datagram[], direction: Direction): Promise<number> {
+  write(batch: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
+    let count = 0;
+    let bytes = 0;
+    for (const item of batch) {
+      count += sizeOf(item);
+      bytes += DATAGRAM_BYTES + ('bytes' in item ? item.bytes : item.data).length;
+    }
     if (this.#closed || this.#waitingBytes > MAX_WAITING_BYTES) {
-      this.drop(batch.length, direction);
+      this.drop(count, direction);
       return Promise.resolve(0);
     }
-    const bytes = batch.reduce((sum, { data }) => sum + data.length + DATAGRAM_BYTES, 0);
-    this.#waiting[direction] += batch.length;
+    this.#waiting[direction] += count;
     this.#waitingBytes += bytes;
     this.#writing = this.#writing.then(() => {
       this.#waitingBytes -= bytes;

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
-import type { Datagram } from '../net/index.js';
+import type { Datagram, Run } from '../net/index.js';
+import { cutRuns } from '../net/runs.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { FileStream } from '../output/file-stream.js';
 import type { Format } from '../output/formats/format.js';
@@ -34,7 +35,8 @@ export class StdoutRecording extends OrderedRecording {
     return super.dropped(direction) + this.#writers[direction].dropped;
   }
 
-  protected override async put(batch: readonly Datagram[], direction: Direction): Promise<number> {
+  protected override async put(items: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
+    const batch = cutRuns(items);
     this.begins(batch.length, direction);
     const writer = this.#writers[direction];
     const droppedBefore = writer.dropped;

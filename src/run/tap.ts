@@ -1,5 +1,5 @@
 import { isMulticast } from '../net/address/endpoint.js';
-import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
+import type { Datagram, Endpoint, Outgoing, Run } from '../net/index.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat, FORMATS } from '../output/formats/table.js';
 import type { JsonEvent, NotedDatagram } from '../output/json-lines.js';
@@ -156,9 +156,14 @@ export class Tap {
     return kept === batch.length ? batch : batch.slice(0, kept);
   }
 
-  /** Whether nothing is recorded, and nothing is written to stdout. */
-  get isIdle(): boolean {
-    return this.#recording === undefined && this.#writer.format === undefined;
+  /** Records received runs. Those that the recording does not take count as dropped. Use it if {@link writes} is false. */
+  async recordRuns(runs: readonly Run[]): Promise<void> {
+    if (this.#recording !== undefined) await this.#record(this.#recording, runs, 'in');
+  }
+
+  /** Whether it writes to stdout. */
+  get writes(): boolean {
+    return this.#writer.format !== undefined;
   }
 
   /** Records sent datagrams. @param timesMs when each was given to the kernel, in milliseconds since the epoch */
@@ -172,7 +177,7 @@ export class Tap {
     await this.#record(this.#recording, sent, 'out');
   }
 
-  async #record(recording: Recording, batch: readonly Datagram[], direction: Direction): Promise<number> {
+  async #record(recording: Recording, batch: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
     const kept = await recording.write(batch, direction);
     if (this.recordingFailed) this.#onEnd();
     return kept;

@@ -1,5 +1,6 @@
 import { AccessList } from '../guard/access-list.js';
-import type { Arrivals, Datagram } from '../net/index.js';
+import type { Arrivals, Datagram, Run } from '../net/index.js';
+import { arrivalsOf } from '../net/runs.js';
 import type { PeerTable } from '../stats/peers.js';
 import type { Totals } from '../stats/totals.js';
 import type { Endings } from './endings.js';
@@ -38,6 +39,13 @@ export class Intake {
     totals.received += taken.length;
     this.#peers.count(taken);
     this.#endings.arrived();
+    return taken;
+  }
+
+  /** Counts runs. Returns the runs that are taken: not the denied ones. The plan must have no `count`. */
+  takeRuns(runs: readonly Run[]): readonly Run[] {
+    const taken = this.#admission.open ? runs : runs.filter(({ remote }) => this.#admission.admits(remote));
+    for (const run of runs) this.count(arrivalsOf(run));
     return taken;
   }
 

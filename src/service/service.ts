@@ -246,10 +246,13 @@ class ServiceRun {
       }
       return wantsMore();
     };
+    const onlyRecords =
+      tap.records && !tap.writes && responses === undefined && taken === undefined && this.#plan.count === undefined;
     await server.consume((runs) => {
+      if (onlyRecords) return tap.recordRuns(intake.takeRuns(runs)).then(wantsMore);
       const wanted = intake.take(cutRuns(runs));
       if (wanted.length === 0) return true;
-      if (!tap.isIdle) return write(wanted);
+      if (tap.records || tap.writes) return write(wanted);
       // Without a promise: a response that is ready leaves in the turn in which its request was read.
       taken?.(wanted);
       return responses?.give(wanted)?.then(wantsMore) ?? wantsMore();

@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { datagramsOf } from '../../src/net/runs.js';
+import { ChunkBuilder } from '../../src/output/chunk-builder.js';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { checksumOf } from '../../src/record/packets/checksum.js';
-import { pcapHeader } from '../../src/record/formats/pcap-writer.js';
+import { pcapHeader, PcapRecords } from '../../src/record/formats/pcap-writer.js';
 import { fc, holds, holdsAsync } from '../support/property.js';
 import { sumOf } from '../support/sums.js';
 import { datagrams } from './arbitraries.js';
@@ -33,6 +36,28 @@ describe('a recording that was written as pcap', () => {
         expect(datagrams.map(comparable)).toEqual(all.map(comparable));
       }),
     );
+  });
+
+  test('holds the datagrams of a run as if each had been written alone', () => {
+    const sizes = fc.oneof(fc.integer({ min: 1, max: 150 }), fc.constantFrom(4, 64, 128, 132, 1400));
+    const addresses = fc.constantFrom('192.0.2.1', '2001:db8::1');
+    holds(
+      fc.property(sizes, fc.integer({ min: 1, max: 8 }), fc.nat(), addresses, (size, count, cut, address) => {
+        const { source, destination } = at(address, address);
+        const bytes = Buffer.from(randomBytes((count - 1) * size + 1 + (cut % size)));
+        const chunk = new ChunkBuilder();
+        const { timeMs } = datagram;
+        const run = { bytes, segmentBytes: size, count, timeMs, remote: source, local: destination };
+        new PcapRecords().writeRun(run, source, destination, chunk);
+        const alone = datagramsOf(run).map(({ data }) => pcapRecord({ timeMs, source, destination, data }));
+        expect(chunk.take().equals(Buffer.concat(alone))).toBe(true);
+      }),
+    );
+    const chunk = new ChunkBuilder();
+    const { timeMs, source, destination } = datagram;
+    const empty = { bytes: Buffer.of(), segmentBytes: 0, count: 1, timeMs, remote: source, local: destination };
+    new PcapRecords().writeRun(empty, source, destination, chunk);
+    expect(chunk.take()).toEqual(pcapRecord({ ...datagram, data: Buffer.of() }));
   });
 
   test('has valid checksums in both headers, and never 0 for a UDP checksum', () => {

@@ -1,8 +1,8 @@
-import { type Family, familyOf, MAX_PAYLOAD_BYTES } from '../../net/index.js';
+import { type Endpoint, type Family, familyOf, MAX_PAYLOAD_BYTES, type Run } from '../../net/index.js';
 import type { ChunkBuilder } from '../../output/chunk-builder.js';
 import { addressToBytes } from '../packets/address-bytes.js';
 import type { CapturedDatagram } from '../captured-datagram.js';
-import { checksumOf, sumWords } from '../packets/checksum.js';
+import { checksumOf, copyWords, sumWords } from '../packets/checksum.js';
 import { LINK_RAW } from '../packets/link-type.js';
 import { FILE_HEADER_BYTES, MAGIC_NANOSECONDS, MAX_PACKET_BYTES, RECORD_HEADER_BYTES } from './pcap-format.js';
 
@@ -40,6 +40,9 @@ interface Pair {
   readonly pseudoSum: number;
 }
 
+/** Payloads of up to this size are copied by {@link copyWords}, which reads them once. It is slower for larger ones. */
+const COPIED_BY_WORDS = 128;
+
 /** How many pairs of addresses are kept at most. When one more comes, all are forgotten. */
 const MOST_PAIRS = 4096;
 
@@ -49,6 +52,9 @@ const MOST_PAIRS = 4096;
 export class PcapRecords {
   readonly #pairs = new Map<string, Pair>();
   #last = createPair('0.0.0.0', '0.0.0.0');
+  /** The time of the packets that are written. */
+  #seconds = 0;
+  #nanoseconds = 0;
 
   /**
    * Writes one datagram as one packet, never in fragments. Zones are left out. A wildcard address is written in the
@@ -58,18 +64,72 @@ export class PcapRecords {
    * @throws {RangeError} if the payload is larger than a packet can carry
    */
   write({ timeMs, source, destination, data }: CapturedDatagram, chunk: ChunkBuilder): void {
-    const { family, header, headerSum, pseudoSum } = this.#pairOf(source.address, destination.address);
-    if (data.length > MAX_PAYLOAD_BYTES[family]) {
-      throw new RangeError(`an IPv${family} packet carries ${MAX_PAYLOAD_BYTES[family]} bytes, not ${data.length}`);
-    }
-    const udpBytes = UDP_HEADER_BYTES + data.length;
-    const packetBytes = IP_HEADER_BYTES[family] + udpBytes;
-    const at = chunk.extend(RECORD_HEADER_BYTES + packetBytes);
+    const pair = this.#pairOf(source.address, destination.address);
+    checkSize(data.length, pair);
+    const headerBytes = headerBytesOf(pair);
+    const at = chunk.extend(headerBytes + data.length);
     const { buffer, view } = chunk;
+    buffer.set(data, at + headerBytes);
+    this.#setTime(timeMs);
+    const sum = sumWords(view, at + headerBytes, at + headerBytes + data.length);
+    this.#writeHeaders(view, at, pair, source.port, destination.port, data.length, sum);
+  }
+
+  /** Writes a run: one packet for each of its datagrams, as {@link write} does. */
+  writeRun(
+    { bytes, segmentBytes, count, timeMs }: Run,
+    source: Endpoint,
+    destination: Endpoint,
+    chunk: ChunkBuilder,
+  ): void {
+    const pair = this.#pairOf(source.address, destination.address);
+    checkSize(segmentBytes, pair);
+    const headerBytes = headerBytesOf(pair);
+    let at = chunk.extend(count * headerBytes + bytes.length);
+    const { buffer, view } = chunk;
+    const payloads = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#setTime(timeMs);
+    for (let nth = 0, from = 0; nth < count; nth += 1, from += segmentBytes) {
+      const length = nth < count - 1 ? segmentBytes : bytes.length - from;
+      const dataAt = at + headerBytes;
+      let sum: number;
+      if (length <= COPIED_BY_WORDS && length % 4 === 0) {
+        sum = copyWords(payloads, from, view, dataAt, length);
+      } else {
+        buffer.set(bytes.subarray(from, from + length), dataAt);
+        sum = sumWords(view, dataAt, dataAt + length);
+      }
+      this.#writeHeaders(view, at, pair, source.port, destination.port, length, sum);
+      at = dataAt + length;
+    }
+  }
+
+  #setTime(timeMs: number): void {
+    this.#seconds = Math.floor(timeMs / 1000);
+    this.#nanoseconds = Math.round((timeMs - this.#seconds * 1000) * 1e6);
+    if (this.#nanoseconds === 1e9) {
+      this.#seconds += 1;
+      this.#nanoseconds = 0;
+    }
+  }
+
+  /** Writes all that stands before a payload. @param dataSum the sum of the words of the payload */
+  #writeHeaders(
+    view: DataView,
+    at: number,
+    { family, header, headerSum, pseudoSum }: Pair,
+    sourcePort: number,
+    destinationPort: number,
+    dataBytes: number,
+    dataSum: number,
+  ): void {
+    const udpBytes = UDP_HEADER_BYTES + dataBytes;
+    const packetBytes = IP_HEADER_BYTES[family] + udpBytes;
+    view.setUint32(at, this.#seconds, true);
+    view.setUint32(at + 4, this.#nanoseconds, true);
+    view.setUint32(at + 8, packetBytes, true);
+    view.setUint32(at + 12, packetBytes, true);
     const ipAt = at + RECORD_HEADER_BYTES;
-    const udpAt = ipAt + IP_HEADER_BYTES[family];
-    const dataAt = udpAt + UDP_HEADER_BYTES;
-    writeRecordHeader(view, at, timeMs, packetBytes);
     for (let nth = 0; nth < header.length; nth += 1) view.setUint32(ipAt + 4 * nth, header[nth] as number);
     if (family === 4) {
       view.setUint16(ipAt + 2, packetBytes);
@@ -78,11 +138,10 @@ export class PcapRecords {
       // The length in an IPv6 header does not count the header itself.
       view.setUint16(ipAt + 4, udpBytes);
     }
-    buffer.set(data, dataAt);
-    const ownSum = source.port + destination.port + udpBytes;
-    const checksum = checksumOf(pseudoSum + udpBytes + ownSum + sumWords(view, dataAt, dataAt + data.length));
-    view.setUint16(udpAt, source.port);
-    view.setUint16(udpAt + 2, destination.port);
+    const udpAt = ipAt + IP_HEADER_BYTES[family];
+    const checksum = checksumOf(pseudoSum + 2 * udpBytes + sourcePort + destinationPort + dataSum);
+    view.setUint16(udpAt, sourcePort);
+    view.setUint16(udpAt + 2, destinationPort);
     view.setUint16(udpAt + 4, udpBytes);
     // A checksum of 0 would mean that the datagram has none (RFC 768).
     view.setUint16(udpAt + 6, checksum === 0 ? 0xffff : checksum);
@@ -101,6 +160,15 @@ export class PcapRecords {
     this.#last = pair;
     return pair;
   }
+}
+
+function checkSize(dataBytes: number, { family }: Pair): void {
+  if (dataBytes <= MAX_PAYLOAD_BYTES[family]) return;
+  throw new RangeError(`an IPv${family} packet carries ${MAX_PAYLOAD_BYTES[family]} bytes, not ${dataBytes}`);
+}
+
+function headerBytesOf({ family }: Pair): number {
+  return RECORD_HEADER_BYTES + IP_HEADER_BYTES[family] + UDP_HEADER_BYTES;
 }
 
 function createPair(source: string, destination: string): Pair {
@@ -140,19 +208,6 @@ function bytesIn(family: Family, address: string): Uint8Array {
   if (familyOf(address) === family) return addressToBytes(address);
   if (address === '::' || address === '0.0.0.0') return WILDCARD[family];
   return addressToBytes(`::ffff:${address}`);
-}
-
-function writeRecordHeader(view: DataView, at: number, timeMs: number, packetBytes: number): void {
-  let seconds = Math.floor(timeMs / 1000);
-  let nanoseconds = Math.round((timeMs - seconds * 1000) * 1e6);
-  if (nanoseconds === 1e9) {
-    seconds += 1;
-    nanoseconds = 0;
-  }
-  view.setUint32(at, seconds, true);
-  view.setUint32(at + 4, nanoseconds, true);
-  view.setUint32(at + 8, packetBytes, true);
-  view.setUint32(at + 12, packetBytes, true);
 }
 
 /** Returns the time to live of a packet to an IPv4 address. Wireshark warns about other values for local multicast. */

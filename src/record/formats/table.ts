@@ -1,4 +1,4 @@
-import type { Datagram, Endpoint } from '../../net/index.js';
+import type { Datagram, Endpoint, Run } from '../../net/index.js';
 import { ChunkBuilder } from '../../output/chunk-builder.js';
 import type { Format } from '../../output/formats/format.js';
 import type { Examination, FileView } from '../file-view.js';
@@ -8,7 +8,10 @@ import type { Direction } from '../recording.js';
 export type RecordFormatName = keyof typeof LOADERS;
 
 /** How received and sent datagrams are written. */
-export type DatagramFormats = Readonly<Record<Direction, Format>>;
+export interface DatagramFormats extends Readonly<Record<Direction, Format>> {
+  /** Writes all datagrams of a received run. Undefined: the format writes datagrams only. */
+  readonly inRun?: (run: Run, chunk: ChunkBuilder) => void;
+}
 
 /** A format in which udpcat writes recordings. */
 export interface RecordFormat {
@@ -39,6 +42,9 @@ async function loadPcap(): Promise<RecordFormat> {
       return {
         in: ({ timeMs, data, remote, local = bound }, chunk) => {
           received.write({ timeMs, data, source: remote, destination: local }, chunk);
+        },
+        inRun: (run, chunk) => {
+          received.writeRun(run, run.remote, run.local ?? bound, chunk);
         },
         out: ({ timeMs, data, remote, local = bound }, chunk) => {
           sent.write({ timeMs, data, source: local, destination: remote }, chunk);

@@ -27,6 +27,20 @@ export function sumWords(data: DataView, from: number, to: number): number {
   return ((sum & 0xff) << 8) + (sum >>> 8) + rest;
 }
 
+/**
+ * Copies `length` bytes, which is a multiple of 4, and returns the same sum of them as {@link sumWords}.
+ */
+export function copyWords(source: DataView, from: number, target: DataView, to: number, length: number): number {
+  let first = 0;
+  for (let at = 0; at < length; at += 4) {
+    const word = source.getUint32(from + at, true);
+    first += word;
+    target.setUint32(to + at, word, true);
+  }
+  const sum = foldWide(first);
+  return ((sum & 0xff) << 8) + (sum >>> 8);
+}
+
 /** Folds a sum of 32-bit words to 16 bits, without changing its checksum. @param sum below 2^46 (65575 bytes) */
 function foldWide(sum: number): number {
   const low = sum >>> 0;
