@@ -360,6 +360,7 @@ export class Relay implements KernelCounter {
     this.#takes = 'nothing';
     this.#inbox.end();
     for (const lane of Object.values(this.lanes)) lane.stop();
+    this.#forwarding.flush();
     if (isForced) this.#server.abort();
     else await this.#forwarding.settled();
     await this.sessions.close(reason);

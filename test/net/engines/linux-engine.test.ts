@@ -1,4 +1,5 @@
 /** Tests of the linux engine alone, on the loopback. test/net/router.test.ts has those in networks of their own. */
+import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
@@ -327,6 +328,37 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
       await Promise.all(opened.map((socket) => socket.waitClosed()));
     }
     expect(sockets()).toBe(before);
+  });
+
+  test('watches many sockets through one descriptor: each is heard, refused and closed by itself', async () => {
+    const groups = (): number => descriptors().filter(({ what }) => what.includes('eventpoll')).length;
+    const before = groups();
+    const servers = await Promise.all(Array.from({ length: 40 }, () => startUdpServer('127.0.0.1:0')));
+    expect(groups()).toBe(before + 1);
+    await using client = await openUdpConnection(`127.0.0.1:${await closedPort()}`);
+    const refused = once(client, 'peerError');
+    await client.send('x');
+    expect(await refused).toMatchObject([{ code: 'REFUSED' }]);
+    // The error has ended the watch, and it began again.
+    const again = once(client, 'peerError');
+    await client.send('x');
+    await again;
+    for (const [nth, server] of servers.entries()) {
+      const next = servers[(nth + 1) % servers.length]!;
+      await server.sendto(`${nth}`, next.local);
+      expect(text((await next.recvfrom()).data)).toBe(`${nth}`);
+    }
+    // All are ready together, and the first one that is read closes the others.
+    const read = servers.map(async (server) => {
+      const datagram = await server.recvfrom().catch(() => undefined);
+      for (const other of servers) if (other !== server) other.abort();
+      return datagram;
+    });
+    await using sender = await startUdpServer('127.0.0.1:0');
+    await sender.sendBatch(servers.map(({ local }) => ({ data: Buffer.from('x'), remote: local })));
+    expect((await Promise.all(read)).filter((datagram) => datagram !== undefined).length).toBeGreaterThan(0);
+    for (const server of servers) server.close();
+    await Promise.all(servers.map((server) => server.waitClosed()));
   });
 
   test('passes no descriptor on to a child', async () => {

@@ -71,6 +71,17 @@ export const SCM_CREDENTIALS = 2;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
 
+/** `epoll_ctl(2)` */
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
+export const EPOLLIN = 0x1;
+export const EPOLLOUT = 0x4;
+export const EPOLLERR = 0x8;
+export const EPOLLRDHUP = 0x2000;
+/** `epoll_create1(2)` */
+export const EPOLL_CLOEXEC = SOCK_CLOEXEC;
+
 /** `clock_gettime(2)` */
 export const CLOCK_REALTIME = 0;
 

@@ -5,6 +5,7 @@ import { Reception } from './reception.js';
 import { createSystemClock } from './system-clock.js';
 import { loadSystemCalls, type SystemCalls } from './system-calls.js';
 import { Transmission } from './transmission.js';
+import { Watches } from './watches.js';
 
 /**
  * The system calls and the memory that all sockets of the engine share. The memory is in use only during one call, so a
@@ -12,6 +13,7 @@ import { Transmission } from './transmission.js';
  */
 export interface Machinery {
   readonly calls: SystemCalls;
+  readonly watches: Watches;
   readonly options: SocketOptionCalls;
   readonly reception: Reception;
   readonly transmission: Transmission;
@@ -29,6 +31,7 @@ export async function loadMachinery(): Promise<Machinery> {
   useSystemClock(createSystemClock(calls));
   return {
     calls,
+    watches: new Watches(calls),
     options: new SocketOptionCalls(calls),
     reception: new Reception(calls),
     transmission: new Transmission(calls),

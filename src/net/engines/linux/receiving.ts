@@ -16,6 +16,8 @@ const RECEIVES_PER_TURN = 16;
 
 /** Limits at which reading stops, although there may be more to read. Each is unlimited by default. */
 interface ReadLimits {
+  /** Whether a call asks for as many messages as usually wait. The event loop tells of the others. Default: for all. */
+  readonly asUsual?: boolean;
   readonly mostCalls?: number;
   /** Bytes of the kernel's buffer that the datagrams took, counted as Linux counts them. */
   readonly mostBytes?: number;
@@ -36,11 +38,8 @@ export class Receiving {
    * How many datagrams a message of the last call held on average. The next call reads only as many messages as fit.
    */
   #datagramsPerMessage = 1;
-  /**
-   * Whether the last turn received one message. The next one then asks for one first: its response leaves before the kernel
-   * looks for a second message.
-   */
-  #wasSingle = true;
+  /** How many messages usually wait. To look for one more takes the kernel time, before the response leaves. */
+  #usual = 1;
   /** Whether reading stopped because the owner has no room. */
   #full = false;
   #failing = false;
@@ -70,7 +69,7 @@ export class Receiving {
       this.#errors.read();
       this.#errors.clearPending();
     }
-    if (this.#read({ mostCalls: RECEIVES_PER_TURN })) this.#turns.take();
+    if (this.#read({ mostCalls: RECEIVES_PER_TURN, asUsual: true })) this.#turns.take();
   }
 
   /** See `EngineSocket.resume`. */
@@ -96,7 +95,7 @@ export class Receiving {
    * Reads until the kernel has no more, the owner has no room, or a limit is reached. Returns whether there may be
    * more.
    */
-  #read({ mostCalls = Infinity, mostBytes = Infinity, withinMs = Infinity }: ReadLimits): boolean {
+  #read({ asUsual = false, mostCalls = Infinity, mostBytes = Infinity, withinMs = Infinity }: ReadLimits): boolean {
     const { machinery, fd, local } = this.#socket;
     const { reception, calls } = machinery;
     const untilMs = withinMs === Infinity ? Infinity : performance.now() + withinMs;
@@ -109,15 +108,14 @@ export class Receiving {
       this.#full = room <= 0;
       if (this.#full) return false;
       const fitting = Math.max(1, Math.min(RECEIVED_AT_ONCE, Math.floor(room / this.#datagramsPerMessage)));
-      const asksForOne = nth === 0 && this.#wasSingle;
-      const most = asksForOne ? 1 : fitting;
+      const most = asUsual ? Math.min(this.#usual, fitting) : fitting;
       const received = reception.receive(fd, most);
       if (received < 0) {
         if (!this.#survive(calls.errno())) return false;
         continue;
       }
       this.#turns.succeeded();
-      this.#wasSingle = nth === 0 && received === 1;
+      this.#usual = received === most ? Math.min(2 * most, RECEIVED_AT_ONCE) : received;
       bytes += chargeOf(reception, received);
       if (arrivals !== undefined) {
         for (const together of reception.arrivals(received)) this.#tellOf(together);
@@ -131,9 +129,10 @@ export class Receiving {
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
         this.#give(batch, room);
       }
-      // The kernel gave less than asked for, so its buffer is empty. The event loop tells when the next datagram comes.
-      // It does not tell of the backlog, which needs another round.
-      if (received < most && this.#backlog.length === 0) return false;
+      // The event loop tells of datagrams that are left in the kernel, and of the next one that comes. It does not tell of the
+      // backlog, which needs another round.
+      const isDone = received < most || (asUsual && most < RECEIVED_AT_ONCE);
+      if (isDone && this.#backlog.length === 0) return false;
     }
     return true;
   }

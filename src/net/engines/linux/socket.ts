@@ -29,7 +29,7 @@ export class LinuxSocket implements EngineSocket {
     const opened = openSocket(machinery, request);
     this.#opened = opened;
     try {
-      this.#turns = new Turns(machinery.calls, opened.fd, {
+      this.#turns = new Turns(machinery.watches, opened.fd, {
         wantsToRead: () => this.#receiving.hasRoom,
         waitsForRoom: () => this.#sending.waitsForRoom,
         failed: () => {

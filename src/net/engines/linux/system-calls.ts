@@ -20,12 +20,17 @@ import { Memory } from './memory.js';
 export interface Readiness {
   readonly readable: boolean;
   readonly writable: boolean;
+  /** Default: false. With nothing else, the watch is for errors only. */
+  readonly disconnect?: boolean;
 }
+
+/** Called when a condition holds. @param status below 0: the descriptor has an error, and the watch has ended */
+export type WatchCallback = (status: number) => void;
 
 /** A handle of the event loop that watches one descriptor: `uv_poll_t` of libuv. */
 export interface Watch {
   /** Watches for these conditions, and always for errors, instead of the earlier ones. */
-  start(readiness: Readiness & { readonly disconnect?: boolean }, callback: (status: number) => void): void;
+  start(readiness: Readiness, callback: WatchCallback): void;
   /** Watches for nothing, not even for errors, until the next `start`. */
   stop(): void;
   /** Ends the watch. Must be called before the descriptor is closed. */
@@ -43,11 +48,7 @@ export interface SystemCalls {
    * Watches a descriptor. libuv calls the callback outside Node's task queue, where promises do not run and exceptions
    * are lost. Use `setImmediate` in it.
    */
-  readonly watch: (
-    fd: number,
-    readiness: Readiness & { readonly disconnect?: boolean },
-    callback: (status: number) => void,
-  ) => Watch;
+  readonly watch: (fd: number, readiness: Readiness, callback: WatchCallback) => Watch;
   readonly socket: (family: number, type: number, protocol: number) => number;
   readonly socketpair: (family: number, type: number, protocol: number, fds: number) => number;
   readonly bind: (fd: number, address: number, length: number) => number;
@@ -65,6 +66,9 @@ export interface SystemCalls {
     address: Uint8Array,
     addressLength: number,
   ) => number;
+  readonly epoll_create1: (flags: number) => number;
+  readonly epoll_ctl: (epoll: number, operation: number, fd: number, event: number) => number;
+  readonly epoll_wait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
   readonly close: (fd: number) => number;
   readonly getpid: () => number;
   readonly if_nametoindex: (name: string) => number;
@@ -141,6 +145,9 @@ function findFunctions({ load, address, errno, node: { poll } }: Koffi): SystemC
     recvmmsg: find('recvmmsg', 'int', 'int', 'uintptr_t', 'uint32_t', 'int', 'uintptr_t'),
     sendmmsg: find('sendmmsg', 'int', 'int', 'uintptr_t', 'uint32_t', 'int'),
     sendto: find('sendto', 'int', 'int', 'const void *', 'size_t', 'int', 'const void *', 'uint32_t'),
+    epoll_create1: find('epoll_create1', 'int', 'int'),
+    epoll_ctl: find('epoll_ctl', 'int', 'int', 'int', 'int', 'uintptr_t'),
+    epoll_wait: find('epoll_wait', 'int', 'int', 'uintptr_t', 'int', 'int'),
     close: find('close', 'int', 'int'),
     getpid: find('getpid', 'int'),
     if_nametoindex: find('if_nametoindex', 'uint32_t', 'str'),

@@ -1,5 +1,6 @@
 import { BackOff } from '../back-off.js';
-import type { SystemCalls, Watch } from './system-calls.js';
+import type { Watch } from './system-calls.js';
+import type { Watches } from './watches.js';
 
 /** Watches for errors only. The watch also keeps the process running. */
 const NOTHING = { readable: false, writable: false, disconnect: true };
@@ -16,7 +17,17 @@ export interface Work {
   turn(): void;
 }
 
-const runNothing = (): void => undefined;
+let promisesRunSoon = false;
+
+/** Lets promises run once in this round of the event loop, after the callbacks of all sockets. */
+function runPromises(): void {
+  if (promisesRunSoon) return;
+  promisesRunSoon = true;
+  // Node runs promises after each immediate.
+  setImmediate(() => {
+    promisesRunSoon = false;
+  });
+}
 
 /**
  * Makes the event loop watch a descriptor, and calls the socket's work at most once in each round of the event loop.
@@ -32,9 +43,9 @@ export class Turns {
   #rest: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(calls: SystemCalls, fd: number, work: Work) {
+  constructor(watches: Watches, fd: number, work: Work) {
     this.#work = work;
-    this.#watch = calls.watch(fd, { readable: true, writable: false }, this.#onReady);
+    this.#watch = watches.watch(fd, { readable: true, writable: false }, this.#onReady);
   }
 
   get closed(): boolean {
@@ -70,7 +81,7 @@ export class Turns {
         throw error;
       });
     }
-    setImmediate(runNothing);
+    runPromises();
   }
 
   /** Schedules a turn in the next round of the event loop. */
