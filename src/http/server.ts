@@ -9,6 +9,7 @@ import { resolveAddress } from '../net/address/resolve.js';
 import { describeSystemError, systemCode } from '../net/errors.js';
 import { type Address, type Endpoint, formatEndpoint, type Lookup } from '../net/index.js';
 import { LocalFailure } from '../text/failure.js';
+import { Turns } from '../timing/turns.js';
 import { acceptsGzip } from './accepts.js';
 import { declaredBytes, readBody } from './body.js';
 import type { Gate } from './gate.js';
@@ -41,6 +42,8 @@ export interface HttpOptions {
   readonly maxBodyBytes?: number;
   /** Writes the reply to a request that is refused. Default: one line of text. */
   readonly refusal?: (error: HttpError) => Reply;
+  /** Gives each request a turn, so that many requests at a time hold up no datagrams. Default: one round of the loop for each. */
+  readonly turns?: Turns;
   /** Looks up the name of `listen`. Default: the resolver of the system. */
   readonly lookup?: Lookup | undefined;
   /** The time to receive a request, and to write its reply, in milliseconds. Default: 10 s. */
@@ -68,6 +71,7 @@ export async function serveHttp({
   requestMs = LIMITS.requestMs,
   gate,
   maxBodyBytes = 0,
+  turns = new Turns(),
   refusal = ({ reply }) => reply,
   failed,
 }: HttpOptions): Promise<HttpServer> {
@@ -91,6 +95,7 @@ export async function serveHttp({
     isLoopback: onLoopback,
     gate,
     maxBodyBytes,
+    turns,
     refusal,
     requestMs,
     failed,
@@ -181,6 +186,7 @@ interface Answering {
   readonly isLoopback: boolean;
   readonly gate: Gate | undefined;
   readonly maxBodyBytes: number;
+  readonly turns: Turns;
   readonly refusal: (error: HttpError) => Reply;
   readonly requestMs: number;
   readonly failed: (error: unknown) => void;
@@ -213,9 +219,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, answer
 
 async function replyTo(
   request: IncomingMessage,
-  { routes, isLoopback: onLoopback, gate, maxBodyBytes }: Answering,
+  { routes, isLoopback: onLoopback, gate, maxBodyBytes, turns }: Answering,
   signal: AbortSignal,
 ): Promise<Reply> {
+  await turns.take();
+  signal.throwIfAborted();
   const { method = '', url = '', headers, httpVersion } = request;
   if (httpVersion === '1.1' && headers.host === undefined) {
     throw new HttpError(400, 'HTTP/1.1 requests need the header Host');

@@ -1,8 +1,8 @@
 import type { ProcessMetrics } from '../../http/process-metrics.js';
 import { HttpError, jsonReply, type Reply, textReply } from '../../http/reply.js';
 import type { HttpRequest, Route } from '../../http/router.js';
-import { inSlices, REST_MS } from '../../http/slices.js';
-import { Turns } from '../../timing/turns.js';
+import { inSlices } from '../../http/slices.js';
+import type { Turns } from '../../timing/turns.js';
 import { fieldsOf } from '../relay-report.js';
 import type { RelayControl } from '../run.js';
 import { replyWithMetrics } from './metrics.js';
@@ -21,9 +21,8 @@ export function writeError(error: HttpError): Reply {
 const done = (): Reply => textReply(204, '');
 
 /** Makes the paths of `relay --http`: the API of toxiproxy, metrics and sessions. */
-export function routesOf(control: RelayControl, processMetrics: ProcessMetrics): readonly Route[] {
+export function routesOf(control: RelayControl, processMetrics: ProcessMetrics, turns: Turns): readonly Route[] {
   const proxies = new Proxies(control);
-  const turns = new Turns(REST_MS);
   const route = (
     method: Route['method'] | readonly Route['method'][],
     path: string,
@@ -32,9 +31,7 @@ export function routesOf(control: RelayControl, processMetrics: ProcessMetrics):
     [method].flat().map((each) => ({
       method: each,
       path,
-      reply: async (request: HttpRequest) => {
-        // However many requests wait, datagrams get their turns between two of them.
-        await turns.take();
+      reply: (request: HttpRequest) => {
         const { proxy = '', toxic = '' } = request.params;
         return act({ proxy, toxic }, request);
       },
