@@ -34,8 +34,8 @@ const STICKY = 0o1000;
 /** How many symbolic links are followed in a row. More of them count as a loop. */
 const MOST_LINKS = 8;
 
-/** How many files are kept, of all builds together. A build has one file for each kind of run: at most eight. */
-const MOST_KEPT = 16;
+/** How many files are kept, of all builds together. A build has two files for each kind of run: at most eighteen. */
+const MOST_KEPT = 36;
 /** Matches names of kept files, of each build, and of files that are still being written. */
 const OWN_NAME = /^[a-z]{1,16}-v\d+\.\d+\.\d+[\w.+-]*-[a-z0-9]+-[\da-f]{8}(\.[\da-z]+)?$/;
 /** How many files are compared by age when one is written. */

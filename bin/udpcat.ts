@@ -7,23 +7,23 @@ import { COMMAND_NAMES } from '../src/commands/names.js';
 import { nameOf, readKept, writeKept } from './kept-code.js';
 
 /**
- * Runs `main.cjs` with the compiled code that an earlier run has kept, because compiling takes longer
- * than all the rest of a `send` of one datagram. Without kept code the command is compiled anew, and the code is kept at
- * the end.
+ * Loads a file of this folder that is one function, with the compiled code that an earlier run has kept: compiling takes
+ * longer than all the rest of a `send` of one datagram. Without kept code the function is compiled anew, and the code is
+ * kept at the end.
+ *
+ * @returns the function
  */
-function launch(): void {
-  const file = join(__dirname, 'main.cjs');
-  const program = readFileSync(file);
-  const name = nameOf(kindOf(process.argv), program);
+function load(file: string): unknown {
+  const filename = join(__dirname, file);
+  const source = readFileSync(filename);
+  const name = nameOf(kindOf(process.argv), source);
   const cachedData = name && readKept(name);
-  const source = `(function (require, __dirname) {\n${program.toString('latin1')}\n})`;
-  const script = new Script(source, { filename: file, lineOffset: -1, ...(cachedData && { cachedData }) });
+  const script = new Script(source.toString('latin1'), { filename, ...(cachedData && { cachedData }) });
   if (name !== undefined && script.cachedDataRejected !== false) {
     // At the end of the process, because only then the code holds all functions that were called.
     process.once('exit', () => writeKept(name, script.createCachedData()));
   }
-  const main = script.runInThisContext() as (require: NodeJS.Require, directory: string) => void;
-  main(require, __dirname);
+  return script.runInThisContext();
 }
 
 /** Matches the options with which `send` sends more than once, mostly with the linux engine. */
@@ -39,7 +39,8 @@ function kindOf(argv: readonly string[]): string {
 }
 
 try {
-  launch();
+  const main = load('main.cjs') as (require: NodeJS.Require, directory: string, loader: typeof load) => void;
+  main(require, __dirname, load);
 } catch (error) {
   // For example, there are too few descriptors to read a file. Nagios takes status 1 for a warning and 3 for "unknown".
   const says = `cannot start: ${error instanceof Error ? error.message : String(error)}`;

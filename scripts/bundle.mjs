@@ -60,7 +60,7 @@ const SELECTION = /^\.\/vendor\/([\w-]+)\.js$/;
  * Bundles these files:
  *
  * - `bin/udpcat.ts`, which starts the command, to `<outdir>/udpcat.cjs`;
- * - `bin/main.ts`, the command, to `main.cjs`, and the code of its separate commands to `separate.cjs`, see separate.mjs;
+ * - `bin/main.ts`, the command, to `main.cjs`, and the modules that it loads on demand to `separate.cjs`, see separate.mjs;
  * - `bin/examine.ts`, the code of a thread, to `examine.cjs`;
  * - `import('package')` and `import('./vendor/NAME.js')` to `vendor/<package or NAME>.cjs`.
  *
@@ -110,12 +110,15 @@ export async function bundle({ outdir, sourcemap = false, banner = '', plugins =
     define: { __UDPCAT_VERSION__: JSON.stringify(manifest.version), __UDPCAT_EXAMINER__: '""' },
     // import() becomes require(): it is faster, and it loads CommonJS without a wrapper.
     supported: { 'dynamic-import': false },
-    banner: { js: banner },
     external: outside,
     plugins: [...plugins, lazyPackages],
   };
-  const ofCommand = await bundleSeparately(command);
-  const { metafile: ofExaminer } = await esbuild.build({ ...command, entryPoints: ['bin/examine.ts'] });
+  const ofCommand = await bundleSeparately(command, banner);
+  const { metafile: ofExaminer } = await esbuild.build({
+    ...command,
+    entryPoints: ['bin/examine.ts'],
+    banner: { js: banner },
+  });
   const { metafile: ofVendors } = await esbuild.build({
     ...shared,
     entryPoints: Object.fromEntries(vendors),

@@ -63,7 +63,7 @@ testWithProc('SIGUSR1 and SIGUSR2 do not end a process that has not loaded the c
     await catches(child.pid ?? -1, 'SIGUSR2');
     child.kill('SIGUSR1');
     child.kill('SIGUSR2');
-    writeFileSync(main, "console.log('it ran')");
+    writeFileSync(main, "(function () { console.log('it ran'); })");
     expect(await ended).toEqual([0, null]);
     expect(said).toEqual({ stdout: 'it ran\n', stderr: '' });
   } finally {
