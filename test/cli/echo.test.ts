@@ -6,7 +6,9 @@ import { describe, expect, test } from '@jest/globals';
 import { sendAsIfFrom, testWithRawSockets, mayBindServicePorts } from '../support/raw.js';
 import { drained, jsonLines, sendAll } from '../support/service.js';
 import { hostAndPort, type Peer, silentServer } from '../support/sockets.js';
-import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { type Outcome } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithProc = testNeeding('proc');
@@ -90,7 +92,7 @@ describe('two servers that answer each other', () => {
   /** The datagrams that go round. After two rounds a hundred got a response, which takes much less than a second. */
   const COPIES = 50;
 
-  test.concurrent(
+  sideBySide(
     'fall silent, though something between them carries everything over, and count what they left',
     async () => {
       // They end by --idle. If the loop went on, they would never end.

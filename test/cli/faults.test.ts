@@ -6,10 +6,13 @@ import { describe, expect, test } from '@jest/globals';
 import { flood } from '../support/flood.js';
 import { drained, jsonLines, sendAll } from '../support/service.js';
 import { hostAndPort, type Peer, silentServer } from '../support/sockets.js';
-import { type Outcome, start, udpcat } from '../support/udpcat.js';
-import { testNeeding } from '../support/needs.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { type Outcome } from '../support/udpcat.js';
+import { sideBySideNeeding, testNeeding } from '../support/needs.js';
 
 const testWithProc = testNeeding('proc');
+const sideBySideWithProc = sideBySideNeeding('proc');
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -168,7 +171,7 @@ describe('over a real socket', () => {
     expect(faultsOf(outcome)).toMatchObject({ answers: count, delayed: count, lost: 0, unsent: 0, overflowed: 0 });
   });
 
-  test.concurrent('a blackhole drops the responses of its time, and later ones come', async () => {
+  sideBySide('a blackhole drops the responses of its time, and later ones come', async () => {
     await using peer = await silentServer();
     const { running, address } = await startSummed(['echo', '--blackhole', '..3s', '--blackhole', '1h..']);
     await using server = running;
@@ -294,7 +297,7 @@ describe('delayed responses at the end', () => {
     expect(jsonLines(outcome.stderr).at(-1)).toMatchObject({ received: 5, sent: 5, dropped: { queue: 0 } });
   });
 
-  testWithProc.concurrent.each([
+  sideBySideWithProc.each([
     { end: 'a signal', args: ['-c', '1'] },
     { end: 'a signal, without --count', args: [] },
     { end: '--duration', args: ['--duration', '3s'] },

@@ -17,7 +17,8 @@ import { testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
 import { readRecording, temporaryRecordings, textOf } from '../support/recordings.js';
 import { silentServer } from '../support/sockets.js';
-import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { commandLine, quote, shell, start as startProcess } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithShell = testNeeding('shell');
@@ -126,14 +127,14 @@ describe.each(['pcap', 'jsonl'] as const)('--record to a file that is there, as 
     const file = fileFor(format);
     let before = 0;
     for (let run = 0; run < 8; run += 1) {
-      await using server = start(['serve', '127.0.0.1:0', '-o', 'none', '--record', file]);
+      await using server = startProcess(['serve', '127.0.0.1:0', '-o', 'none', '--record', file]);
       const address = await server.listening();
       // The records of the killed runs are still there and whole.
       const found = await read(file);
       expect(found.length).toBeGreaterThanOrEqual(before);
       before = found.length;
       const { size } = statSync(file);
-      const sender = start(['send', address, '--size', '8000', '--duration', '4m', '--rate', 'max']);
+      const sender = startProcess(['send', address, '--size', '8000', '--duration', '4m', '--rate', 'max']);
       while (statSync(file).size < size + 200_000) await delay(1);
       server.kill('SIGKILL');
       await server.outcome;

@@ -18,7 +18,9 @@ import {
   silentServer,
   strayServer,
 } from '../support/sockets.js';
-import { commandLine, quote, type Running, shell, start, terminal, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { commandLine, quote, type Running, shell, terminal, start as startProcess } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithProc = testNeeding('proc');
@@ -84,7 +86,7 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
     expect(await read(file)).toEqual([`${client.address} > ${address} ping`, `${address} > ${client.address} ping`]);
   });
 
-  test.concurrent('has send record requests, retransmissions and replies', async () => {
+  sideBySide('has send record requests, retransmissions and replies', async () => {
     const file = fileFor(format);
     await using server = await answeringServer((_data, nth) => (nth === 0 ? [] : ['pong']), family);
     const args = ['send', server.address, 'ping', '--expect', 'pong', '--retry', '1', '-w', '4s', '--record', file];
@@ -97,7 +99,7 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
     ]);
   });
 
-  test.concurrent('has send record strays', async () => {
+  sideBySide('has send record strays', async () => {
     const file = fileFor(format);
     await using server = await strayServer(family, 'stray');
     expect(await udpcat(['send', server.address, 'ping', '-w', '3s', '--record', file])).toMatchObject({
@@ -121,7 +123,7 @@ describe.each(CASES)('--record as $format over IPv$family', ({ format, family })
 testWithProc.each(FORMATS)('--record as %s keeps neither denied datagrams nor more than --count', async (format) => {
   const file = fileFor(format);
   const args = ['--deny', '127.0.0.2', '-c', '2', '--record', file];
-  await using server = start(['serve', '127.0.0.1:0', ...args]);
+  await using server = startProcess(['serve', '127.0.0.1:0', ...args]);
   const address = await server.listening();
   await using client = await silentServer();
   const { host, port } = hostAndPort(address);
@@ -233,7 +235,7 @@ describe('--record -', () => {
   });
 
   test('counts datagrams that are lost because nobody reads, received and sent ones separately', async () => {
-    await using server = start(['echo', '127.0.0.1:0', '--record', '-', '--stats', '--log-format', 'json']);
+    await using server = startProcess(['echo', '127.0.0.1:0', '--record', '-', '--stats', '--log-format', 'json']);
     const [, line = ''] = await server.until(/^(.*)\n/, 'stderr');
     const { address } = JSON.parse(line) as { address: string };
     await using client = await silentServer();
@@ -261,7 +263,7 @@ describe('--record -', () => {
     await using server = await silentServer();
     await using stranger = await silentServer();
     const options = ['--engine', 'node', '-w', '1h', '--record', '-', '--stats', '--log-format', 'json'];
-    await using running = start(['send', server.address, 'x', ...options]);
+    await using running = startProcess(['send', server.address, 'x', ...options]);
     const [{ from: client }] = (await server.collect(1)) as unknown as [{ from: string }];
     running.pauseStdout();
     for (let count = 0; count < 500; count += 1) {

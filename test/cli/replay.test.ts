@@ -8,11 +8,14 @@ import { fc, payloads } from '../support/property.js';
 import { at, conversation, readRecording, temporaryRecordings } from '../support/recordings.js';
 import { jsonLines } from '../support/service.js';
 import { answeringServer, arrivals, echoServer, type Family, silentServer } from '../support/sockets.js';
-import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { commandLine, quote, shell } from '../support/udpcat.js';
 import { pcapRecord } from '../record/files.js';
-import { testNeeding } from '../support/needs.js';
+import { sideBySideNeeding, testNeeding } from '../support/needs.js';
 
 const testWithShell = testNeeding('shell');
+const sideBySideWithShell = sideBySideNeeding('shell');
 
 const recordings = temporaryRecordings();
 const { folder } = recordings;
@@ -60,7 +63,7 @@ describe.each(['pcap', 'jsonl'] as const)('--replay of %s', (format) => {
     expect(await arrivals(again)).toEqual(sent.map((payload) => Buffer.from(payload).toString('latin1')));
   });
 
-  test.concurrent('keeps the time between datagrams, divided by --speed', async () => {
+  sideBySide('keeps the time between datagrams, divided by --speed', async () => {
     const path = recorded(conversation(['a', 'b', 'c'], 4, 600), format);
     const inHours = recorded(conversation(['a', 'b', 'c'], 4, 3_600_000), format);
     const gaps = async (path: string, ...speed: readonly string[]) => {
@@ -157,12 +160,12 @@ describe('--expect-replay', () => {
       ...args,
     ]);
 
-  test.concurrent('is 0 if the replies are those of the recording', async () => {
+  sideBySide('is 0 if the replies are those of the recording', async () => {
     await using server = await answeringServer((data) => [`a:${data.toString()}`]);
     expect(await replay(server.address)).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test.concurrent('is 0 at any speed, and in any order', async () => {
+  sideBySide('is 0 at any speed, and in any order', async () => {
     const held: string[] = [];
     await using server = await answeringServer((data) => {
       held.push(`a:${data.toString()}`);
@@ -171,7 +174,7 @@ describe('--expect-replay', () => {
     expect(await replay(server.address, path, '--speed', 'max')).toMatchObject({ status: 0 });
   });
 
-  test.concurrent('is 5 if a reply differs, and says which one', async () => {
+  sideBySide('is 5 if a reply differs, and says which one', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'q2' ? 'other' : `a:${data.toString()}`]);
     expect(await replay(server.address, path, ...SILENCE)).toMatchObject({
       status: 5,
@@ -179,7 +182,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  test.concurrent('tells as JSON which replies differ, and which expected replies did not come', async () => {
+  sideBySide('tells as JSON which replies differ, and which expected replies did not come', async () => {
     await using server = await answeringServer((data) => [data.toString() === 'q1' ? 'a:q1' : 'other']);
     const { status, stdout, stderr } = await replay(server.address, path, ...SILENCE, '-o', 'json');
     expect(jsonLines(stdout).find(({ type }) => type === 'verdict')).toMatchObject({
@@ -194,7 +197,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  testWithShell.concurrent.each([
+  sideBySideWithShell.each([
     [4, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
     [6, 'matches when it is read', (line: string) => `a:${line}`, 0, { differs: 0, missing: 0 }],
     [
@@ -232,7 +235,7 @@ describe('--expect-replay', () => {
     },
   );
 
-  test.concurrent('is 3 if a reply is missing, and says which one', async () => {
+  sideBySide('is 3 if a reply is missing, and says which one', async () => {
     await using server = await answeringServer((data) => (data.toString() === 'q3' ? [] : [`a:${data.toString()}`]));
     expect(await replay(server.address, path, ...SILENCE)).toMatchObject({
       status: 3,
@@ -240,7 +243,7 @@ describe('--expect-replay', () => {
     });
   });
 
-  test.concurrent('is 1 for a recording without expected replies', async () => {
+  sideBySide('is 1 for a recording without expected replies', async () => {
     await using server = await echoServer();
     const silent = recorded(conversation(['q1', 'q2']));
     expect(await replay(server.address, silent)).toMatchObject({

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { shellInNetwork, testInNamespaces } from '../support/namespaces.js';
 import { answeringServer, echoServer, silentServer, strayServer } from '../support/sockets.js';
-import { commandLine, type Outcome, quote, type Running, udpcat } from '../support/udpcat.js';
+import { type RunningHere, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { commandLine, type Outcome, quote } from '../support/udpcat.js';
 
 describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
   test('takes a reply from another address, and shows the sender', async () => {
@@ -18,7 +20,7 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: 'found\n' });
   });
 
-  test.concurrent('has each reply once, with its sender', async () => {
+  sideBySide('has each reply once, with its sender', async () => {
     await using server = await strayServer(family, 'elsewhere');
     server.socket.on('message', (_data, from) => {
       server.socket.send('here', from.port, from.address);
@@ -42,7 +44,7 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
     expect(status).toBe(0);
   });
 
-  test.concurrent('judges replies from other addresses, and names the sender of a wrong one', async () => {
+  sideBySide('judges replies from other addresses, and names the sender of a wrong one', async () => {
     await using server = await strayServer(family, 'NOPE');
     const args = ['who?', '--any-source', '--expect', 'OK', '-w', '3s'];
     expect(await udpcat(['send', server.address, ...args])).toMatchObject({
@@ -58,7 +60,7 @@ describe.each([4, 6] as const)('--any-source over IPv%d', (family) => {
   });
 });
 
-test.concurrent(
+sideBySide(
   'without --any-source datagrams from other addresses are left out, and after the first ten only counted',
   async () => {
     await using server = await strayServer();
@@ -83,7 +85,7 @@ function responder(bind: string, join = ''): string {
 }
 
 /** Runs send in a network of its own, in which a host responds. */
-function discover(host: string, args: readonly string[]): Running {
+function discover(host: string, args: readonly string[]): RunningHere {
   return shellInNetwork(
     `{ coproc HOST { exec ${host}; }; read -r _ <&"\${HOST[0]}"; ${commandLine([...args, '-w', '1h'])}; status=$?; kill "$HOST_PID"; exit $status; }`,
   );

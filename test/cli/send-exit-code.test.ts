@@ -8,7 +8,9 @@ import {
   silentServer,
   strayServer,
 } from '../support/sockets.js';
-import { type Outcome, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { type Outcome } from '../support/udpcat.js';
 
 /** The wait of situations in which no reply comes. */
 const SHORT = '3s';
@@ -108,7 +110,7 @@ const situations: readonly Situation[] = [
 describe.each(situations)('$title', ({ open, args = [], docker, nagios, line }) => {
   const message = args.includes('--file') ? [] : ['ping'];
 
-  test.concurrent.each([4, 6] as const)('over IPv%d has the status of the given numbering', async (family) => {
+  sideBySide.each([4, 6] as const)('over IPv%d has the status of the given numbering', async (family) => {
     const peer = await open(family);
     const send = ['send', peer.address, ...message, '-n', '1', ...args];
     const [forDocker, forNagios] = await Promise.all([

@@ -4,7 +4,8 @@ import { explain } from '../../src/exchange/observers/explanation.js';
 import { DatagramError } from '../../src/net/index.js';
 import { createLog } from '../../src/output/log.js';
 import { answeringServer, closedAddress, echoServer, silentServer } from '../support/sockets.js';
-import { udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
 
 /** The lines of an explanation, with … for each time. */
 function steps(stderr: string): string[] {
@@ -30,7 +31,7 @@ describe.each([4, 6] as const)('--explain over IPv%d tells', (family) => {
     expect(status).toBe(0);
   });
 
-  test.concurrent('each retransmission', async () => {
+  sideBySide('each retransmission', async () => {
     await using server = await silentServer(family);
     const args = ['send', server.address, 'ping', '--retry', '2', '-w', '6s', '--explain', '--quiet'];
     const { stderr } = await udpcat(args);
@@ -55,7 +56,7 @@ test('--explain gives no time left without a wait', async () => {
   expect(steps(stderr)).toEqual([expect.stringMatching(/^sending from /), 'sent 3 datagrams, 6 bytes']);
 });
 
-test.concurrent('--explain counts the time left by the wait and by the deadline, whichever comes first', async () => {
+sideBySide('--explain counts the time left by the wait and by the deadline, whichever comes first', async () => {
   await using server = await silentServer();
   const args = ['send', server.address, 'ping', '-w', '5s', '--deadline', '1h', '--explain'];
   const [, left] = /sent 4 bytes; (\d+) ms left/.exec((await udpcat(args)).stderr) ?? [];

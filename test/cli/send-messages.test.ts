@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { arrivals, type Family, silentServer } from '../support/sockets.js';
-import { commandLine, type Outcome, type RunOptions, shell, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { commandLine, type Outcome, type RunOptions, shell } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithShell = testNeeding('shell');

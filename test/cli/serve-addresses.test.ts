@@ -6,8 +6,8 @@ import { testWithLinuxEngine } from '../support/engines.js';
 import { shellInNetwork, startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { canBind, jsonLines, logLines } from '../support/service.js';
 import { closedPort, hostAndPort, silentServer } from '../support/sockets.js';
-import { udpcat } from '../support/in-process.js';
-import { commandLine, quote, start } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { commandLine, quote } from '../support/udpcat.js';
 
 /** Starts both commands. Returns the address in the listening line of each. */
 function listeningOn(args: readonly string[]): Promise<string[]> {

@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { testWithLinuxEngine } from '../support/engines.js';
 import { jsonLines, sendAll } from '../support/service.js';
 import { type Family, hostAndPort, silentServer } from '../support/sockets.js';
-import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { commandLine, shell } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 import { fc } from '../support/property.js';
 

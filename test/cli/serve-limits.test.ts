@@ -10,7 +10,9 @@ import { ENGINE_NAMES } from '../support/engines.js';
 import { administersNetwork, startUnprivileged } from '../support/privileges.js';
 import { drained, jsonLines, logLines, sendAll } from '../support/service.js';
 import { type Family, hostAndPort, silentServer } from '../support/sockets.js';
-import { commandLine, shell, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { commandLine, shell, start as startProcess, udpcat as runProcess } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithProc = testNeeding('proc');
@@ -38,7 +40,7 @@ describe('--count', () => {
   });
 
   testWithProc('ends serve after all of them were written, also to a slow reader', async () => {
-    await using running = start(['serve', '-c', '200']);
+    await using running = startProcess(['serve', '-c', '200']);
     await using peer = await silentServer();
     const address = await running.listening();
     running.pauseStdout();
@@ -68,7 +70,7 @@ describe('--count', () => {
     ]);
   });
 
-  test.concurrent('not reached is status 3, also if some datagrams came, and these are written', async () => {
+  sideBySide('not reached is status 3, also if some datagrams came, and these are written', async () => {
     await using running = start(['serve', '-c', '2', '--idle', '4s']);
     await using peer = await silentServer();
     await peer.send('only one', await running.listening());
@@ -107,8 +109,8 @@ describe('--duration and --idle', () => {
     expect((await running.outcome).status).toBe(0);
   });
 
-  test.concurrent('--idle does not end the command while datagrams come', async () => {
-    await using running = start(['serve', '--idle', '3s', '-o', 'json']);
+  sideBySide('--idle does not end the command while datagrams come', async () => {
+    await using running = startProcess(['serve', '--idle', '3s', '-o', 'json']);
     await using peer = await silentServer();
     const address = await running.listening();
     const untilMs = performance.now() + 3100;
@@ -128,7 +130,7 @@ describe('--duration and --idle', () => {
 describe('a full queue', () => {
   /** Runs serve with a queue of 10 and a reader that starts late. Returns the written numbers, and the outcome. */
   async function overflowed(args: readonly string[], resume: boolean) {
-    await using running = start(['serve', '--queue-size', '10', ...args]);
+    await using running = startProcess(['serve', '--queue-size', '10', ...args]);
     await using peer = await silentServer();
     const address = await running.listening();
     running.pauseStdout();
@@ -180,18 +182,15 @@ describe('a full queue', () => {
 });
 
 describe('--allow and --deny', () => {
-  test.concurrent.each(['none', 'utf8'])(
-    'ignore datagrams that are kept out for --idle, with -o %s',
-    async (output) => {
-      await using running = start(['serve', '--deny', '127.0.0.2', '--idle', '5s', '-o', output, '--stats']);
-      const address = await running.listening();
-      await using sender = start(['send', address, 'x', '-b', '127.0.0.2:0', '-c', '1000', '--interval', '50ms']);
-      const { status, stderr } = await running.outcome;
-      sender.kill();
-      expect(status).toBe(0);
-      expect(stderr).toMatch(/\b0 received, .*[1-9]\d* denied/);
-    },
-  );
+  sideBySide.each(['none', 'utf8'])('ignore datagrams that are kept out for --idle, with -o %s', async (output) => {
+    await using running = start(['serve', '--deny', '127.0.0.2', '--idle', '5s', '-o', output, '--stats']);
+    const address = await running.listening();
+    await using sender = start(['send', address, 'x', '-b', '127.0.0.2:0', '-c', '1000', '--interval', '50ms']);
+    const { status, stderr } = await running.outcome;
+    sender.kill();
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/\b0 received, .*[1-9]\d* denied/);
+  });
 
   const cases: readonly { args: readonly string[]; family: Family; bind: string; taken: boolean }[] = [
     { args: ['--allow', '127.0.0.0/8'], family: 4, bind: '0', taken: true },
@@ -403,7 +402,7 @@ describe.each(ENGINE_NAMES)('a kernel buffer, with the %s engine,', (engine) => 
   const privileged =
     'beyond the limit of the system is granted to the linux engine with the privilege, and to no other';
   (administersNetwork ? test : test.skip)(privileged, async () => {
-    const lines = logLines(await udpcat(ask('1000Mi')));
+    const lines = logLines(await runProcess(ask('1000Mi')));
     expect(lines).toEqual(engine === 'linux' ? [listening] : [...limited, listening]);
   });
 });

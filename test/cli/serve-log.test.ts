@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { jsonLines, logLines, sendAll } from '../support/service.js';
 import { silentServer } from '../support/sockets.js';
-import { shell, start, commandLine, type StartOptions, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { shell, commandLine, type StartOptions } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithShell = testNeeding('shell');

@@ -8,7 +8,8 @@ import { ENGINE_NAMES } from '../support/engines.js';
 import { testWith } from '../support/peers.js';
 import { jsonLines, payloadOf, sendAll } from '../support/service.js';
 import { type Family, silentServer } from '../support/sockets.js';
-import { commandLine, quote, shell, start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { commandLine, quote, shell } from '../support/udpcat.js';
 
 let folder: string;
 beforeAll(() => {

@@ -6,7 +6,9 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { jsonLines, sendAll } from '../support/service.js';
 import { hostAndPort, silentServer, written } from '../support/sockets.js';
-import { type Running, start, udpcat } from '../support/udpcat.js';
+import { type RunningHere, start, udpcat } from '../support/in-process.js';
+import { sideBySide } from '../support/side-by-side.js';
+import { start as startProcess } from '../support/udpcat.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-rules-'));
 afterAll(() => {
@@ -37,7 +39,7 @@ async function ask(address: string, payloads: readonly (string | Uint8Array)[], 
   return (await peer.collect(answers)).map(({ data }) => data.toString('latin1'));
 }
 
-async function summaryOf(running: Running): Promise<Record<string, unknown>> {
+async function summaryOf(running: RunningHere): Promise<Record<string, unknown>> {
   running.kill();
   const { status, stderr } = await running.outcome;
   expect(status).toBe(0);
@@ -149,7 +151,7 @@ describe('serve --rules', () => {
     expect((await peer.collect(1))[0]?.data.equals(payload)).toBe(true);
   });
 
-  test.concurrent('delays only responses of rules with a delay', async () => {
+  sideBySide('delays only responses of rules with a delay', async () => {
     const { running, address } = await serving({
       rules: [
         {
@@ -332,7 +334,7 @@ describe('SIGHUP', () => {
   });
 
   test('ends a server without rules', async () => {
-    await using running = start(['serve', '--reply', 'x']);
+    await using running = startProcess(['serve', '--reply', 'x']);
     await running.listening();
     running.kill('SIGHUP');
     expect(await running.outcome).toMatchObject({ status: null, signal: 'SIGHUP' });

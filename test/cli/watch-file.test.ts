@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TargetPlan } from '../../src/watch/plan.js';
 import { answeringServer, echoServer } from '../support/sockets.js';
-import { start, udpcat } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
 import { watchPlan } from '../support/watching.js';
 
 let folder: string;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { shellWithSilentResolver, testInNamespaces } from '../support/namespaces.js';
 import { echoServer, freeAddress } from '../support/sockets.js';
-import { commandLine, quote, shell, udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { commandLine, quote, shell } from '../support/udpcat.js';
 
 describe('a name', () => {
   testInNamespaces(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { answeringServer, closedAddress, echoServer, respondingServer, silentServer } from '../support/sockets.js';
-import { commandLine, shell, start, udpcat, unread } from '../support/udpcat.js';
+import { start, udpcat } from '../support/in-process.js';
+import { commandLine, shell, unread } from '../support/udpcat.js';
 import { testNeeding } from '../support/needs.js';
 
 const testWithShell = testNeeding('shell');

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import type { Ending, Io } from '../../src/run/context.js';
 import { runCommandLine } from '../../src/commands/program.js';
+import { preload } from './preload.js';
 import {
   COMMAND,
   type Outcome,
@@ -138,7 +139,7 @@ export function start(args: readonly string[], { env = {} }: Pick<StartOptions, 
       listeners.add(listener);
       return () => listeners.delete(listener);
     };
-  const ending = runCommandLine(all, {
+  const mine: Io = {
     ...io,
     stdin,
     stdout: into('stdout'),
@@ -146,8 +147,9 @@ export function start(args: readonly string[], { env = {} }: Pick<StartOptions, 
     env: { ...io.env, ...env },
     onReport: listen(reports),
     onReload: listen(reloads),
-  });
-  const outcome = ending
+  };
+  const outcome = preload()
+    .then(() => runCommandLine(all, mine))
     .then((how): Outcome => {
       const ended = typeof how === 'number' ? { status: how, signal: null } : { status: null, signal: how };
       return { stdout: written.bytes('stdout'), stderr: written.bytes('stderr').toString(), ...ended };

@@ -51,7 +51,10 @@ function enter(run: () => Promise<void>): () => Promise<void> {
   return () => entry.outcome ?? Promise.reject(new Error('the test did not run'));
 }
 
-/** Declares a test that mostly waits: it runs beside other such tests of its file, before all other tests. */
+/**
+ * Declares a test that mostly waits: it runs beside other such tests of its file, before all other tests. It also runs before
+ * the hooks `beforeAll` and `beforeEach` of the file, so it must not need them.
+ */
 export function sideBySide(name: string, run: () => Promise<void>): void {
   test(name, enter(run));
 }
