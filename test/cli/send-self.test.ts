@@ -2,7 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { shellInNetwork, startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { closedPort, type Family } from '../support/sockets.js';
-import { commandLine, type Outcome, udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { commandLine, type Outcome } from '../support/udpcat.js';
 
 const ENGINES = ['node', 'linux'] as const;
 
@@ -60,10 +61,10 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
       `a check of a port that nobody has is refused, whichever the kernel chooses: ${title}`,
       async () => {
         const check = commandLine(['send', ...args, 'ping', '--expect', 'ping', '--engine', engine]);
-        const line = `sysctl -qw net.ipv4.ip_local_port_range="40001 40004"
-        for run in 1 2 3 4 5 6 7 8; do ${check} >/dev/null 2>&1; echo $?; done`;
+        const line = `sysctl -qw net.ipv4.ip_local_port_range="40001 40002"
+        for run in 1 2 3; do ${check} >/dev/null 2>&1; echo $?; done`;
         const { stdout } = await shellInNetwork(line).outcome;
-        expect(stdout.toString()).toBe('4\n'.repeat(8));
+        expect(stdout.toString()).toBe('4\n'.repeat(3));
       },
     );
   }
