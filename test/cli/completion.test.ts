@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeWith } from '../support/peers.js';
-import { quote, terminal, udpcat } from '../support/udpcat.js';
+import { udpcat } from '../support/in-process.js';
+import { quote, terminal } from '../support/udpcat.js';
 
 const COMMANDS = ['serve', 'send', 'echo', 'relay', 'watch', 'completion', 'help'];
 
