@@ -1,9 +1,12 @@
 /** `udpcat relay` between real clients and servers. */
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type { WayFields } from '../../src/relay/counts.js';
@@ -181,6 +184,90 @@ tftp('in.tftpd', 'a file comes by TFTP, whose server answers from other ports', 
   const relay = await relayTo(server, '--any-port');
   expect(await runClient('curl', ['-s', `tftp://127.0.0.1:${relay.port}/long`])).toBe(text);
   await relay.end();
+});
+
+testWith('chronyd', 'chrony measures a server behind the relay, although each datagram comes twice', async () => {
+  await using server = await startDaemon({
+    program: 'chronyd',
+    files: ({ port, folder }) => ({
+      'chrony.conf': [
+        ...[`port ${port}`, 'bindaddress 127.0.0.1', 'allow', 'cmdport 0', 'bindcmdaddress /', 'user root'],
+        ...[`pidfile ${folder}/pid`, 'local stratum 10', ''],
+      ].join('\n'),
+    }),
+    args: ({ folder }) => ['-d', '-x', '-U', '-f', `${folder}/chrony.conf`],
+  });
+  const relay = await relayTo(server, '--duplicate', '100%');
+  const folder = mkdtempSync(join(tmpdir(), 'udpcat-chrony-'));
+  try {
+    const source = `server 127.0.0.1 port ${relay.port} iburst maxsamples 1`;
+    const settings = [source, 'cmdport 0', 'bindcmdaddress /', 'user root', `pidfile ${folder}/pid`];
+    // -Q measures and does not set the clock.
+    expect(await runClient('chronyd', ['-Q', '-U', '-t', '60', ...settings])).toContain('System clock wrong by');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const [summary] = linesOf(await relay.end(), 'summary');
+  expect(summary).toMatchObject({ up: { received: 1, duplicates: 1, sent: 2 }, down: { received: 2, duplicates: 2 } });
+});
+
+testWith('iperf3', 'iperf3 counts the datagrams that the relay loses', async () => {
+  await using server = await startDaemon({
+    program: 'iperf3',
+    protocol: 'tcp',
+    args: ({ port }) => ['--server', '--bind', '127.0.0.1', '--port', String(port)],
+  });
+  // The first datagram opens the test and carries no data. iperf3 would wait for its answer for ever.
+  const relay = await relayTo(server, '--up-lose', '11..15');
+  // iperf3 tells its server by TCP what to measure, on the same port.
+  const control = createServer((client) => {
+    const target = connect(server.port, '127.0.0.1');
+    for (const [from, to] of [
+      [client, target],
+      [target, client],
+    ] as const) {
+      from.pipe(to);
+      from.on('error', () => to.destroy());
+    }
+  });
+  control.listen(relay.port, '127.0.0.1');
+  await once(control, 'listening');
+  const load = ['--udp', '--bitrate', '4M', '--length', '500', '--blockcount', '100'];
+  const said = await runClient('iperf3', ['--client', '127.0.0.1', '--port', String(relay.port), '--json', ...load]);
+  control.close();
+  const { end } = JSON.parse(said) as { end: { sum: { lost_packets: number; packets: number } } };
+  const [summary] = linesOf(await relay.end(), 'summary');
+  expect(summary).toMatchObject({ up: { lost: { lose: 5 }, notSent: 0 } });
+  expect(end.sum).toMatchObject({ lost_packets: 5 });
+});
+
+testWith('openvpn', 'OpenVPN opens a tunnel although the first datagrams of both sides are lost', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'udpcat-openvpn-'));
+  try {
+    const [key, cert] = await makeCertificate(folder);
+    const { fingerprint256 } = new X509Certificate(readFileSync(cert));
+    // Both sides have the same certificate. Without a device, OpenVPN needs no privileges.
+    const own = ['--dev', 'null', '--key', key, '--cert', cert, '--peer-fingerprint', fingerprint256];
+    await using server = await startDaemon({
+      program: 'openvpn',
+      args: ({ port }) => [...own, '--local', '127.0.0.1', '--lport', String(port), '--tls-server', '--dh', 'none'],
+    });
+    const relay = await relayTo(server, '--lose', '1');
+    await using client = await startDaemon({
+      program: 'openvpn',
+      args: ({ port }) => [
+        ...own,
+        ...['--tls-client', '--ping', '1', '--local', '127.0.0.1', '--lport', String(port)],
+        ...['--remote', '127.0.0.1', String(relay.port)],
+      ],
+    });
+    while (!client.output().includes('Initialization Sequence Completed')) await delay(20);
+    const outcome = await relay.end();
+    expect(linesOf(outcome, 'session')).toMatchObject([{ client: client.address }]);
+    expect(linesOf(outcome, 'summary')).toMatchObject([{ up: { lost: { lose: 1 } }, down: { lost: { lose: 1 } } }]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describeWith('gtlsserver', 'QUIC of ngtcp2', () => {
