@@ -1,5 +1,4 @@
 import { ReceiveQueue } from '../net/receive-queue.js';
-import { datagramsOf } from '../net/runs.js';
 import type { Datagram, Overflow, Run } from '../net/index.js';
 import type { Link } from './link.js';
 import type { Way } from './plan.js';
@@ -91,12 +90,19 @@ export class Inbox {
 
   /** Adds datagrams. */
   add(way: Way, session: Session | undefined, runs: readonly Run[]): void {
-    this.#queue.push(runs.flatMap((run) => this.cut(way, session, run)));
+    const taken: Taken[] = [];
+    for (const run of runs) for (const datagram of this.cut(way, session, run)) taken.push(datagram);
+    this.#queue.push(taken);
   }
 
   /** Cuts a run into its datagrams. */
   cut(way: Way, session: Session | undefined, run: Run): Taken[] {
-    return datagramsOf(run).map((datagram) => ({ ...datagram, way, session }));
+    const { bytes, segmentBytes, count, remote, local, timeMs } = run;
+    if (count === 1) return [{ data: bytes, remote, local, timeMs, way, session }];
+    return Array.from({ length: count }, (_, nth) => {
+      const data = bytes.subarray(nth * segmentBytes, (nth + 1) * segmentBytes);
+      return { data, remote, local, timeMs, way, session };
+    });
   }
 
   /** The waiting datagrams, until the end. @throws {DatagramError} `QUEUE_FULL` under the overflow policy `fail` */

@@ -286,6 +286,7 @@ export class Relay implements KernelCounter {
     const nowMs = performance.now();
     const fates = new Map<Taken, Loss>();
     const parcels: Record<Way, FaultyParcel[]> = { up: [], down: [] };
+    /** The datagrams that a fault may take away. */
     const places = new Map<Place, Taken>();
     const seen: Taken[] = [];
     for (const taken of batch) {
@@ -295,7 +296,7 @@ export class Relay implements KernelCounter {
       if (typeof judged === 'string') fates.set(taken, judged);
       else {
         parcels[taken.way].push(judged);
-        places.set(judged.place, taken);
+        if (!this.lanes[taken.way].isClear) places.set(judged.place, taken);
       }
     }
     const [up, down] = [this.lanes.up.apply(parcels.up, nowMs), this.lanes.down.apply(parcels.down, nowMs)];
@@ -306,7 +307,7 @@ export class Relay implements KernelCounter {
       }
     }
     // A new session is told before its first datagram, and its address is known then.
-    await Promise.all(parcels.up.flatMap(({ session }) => (session.link === undefined ? [session.opening] : [])));
+    for (const { session } of parcels.up) if (session.link === undefined) await session.opening;
     const viewed = this.#viewer?.taken(seen, fates);
     const sending = [this.#transmit('up', up.now), this.#transmit('down', down.now)];
     for (const { session } of parcels.down) this.#endAnswered(session);

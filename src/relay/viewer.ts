@@ -63,17 +63,17 @@ export class TapViewer implements Viewer {
 
   async sent(way: Way, parcels: readonly Parcel[], timesMs: Float64Array): Promise<void> {
     if (!this.#output.records) return;
-    const sent = parcels.map(({ data, session }) => ({
-      data,
-      ...(way === 'up'
-        ? { remote: session.target, local: session.source }
-        : { remote: session.client, local: session.asked ?? this.#bound }),
-      note: noteOf(way === 'up' ? 'client' : 'server', session),
-    }));
+    const sent = parcels.map(({ data, session }) => {
+      const note = noteOf(way === 'up' ? 'client' : 'server', session);
+      return way === 'up'
+        ? { data, remote: session.target, local: session.source, note }
+        : { data, remote: session.client, local: session.asked ?? this.#bound, note };
+    });
     await this.#output.sent(sent, timesMs);
   }
 }
 
 function noteOf(side: DatagramNote['side'], session: Session | undefined, fate?: Loss): DatagramNote {
+  if (session !== undefined && fate === undefined) return { side, session: session.number };
   return { side, ...(session && { session: session.number }), ...(fate && { fate }) };
 }
