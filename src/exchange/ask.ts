@@ -19,6 +19,7 @@ import type { Io } from '../run/context.js';
 import type { ReadTyping } from '../run/typing.js';
 import type { Responders } from '../stats/responders.js';
 import { LocalFailure } from '../text/failure.js';
+import { type Abortable, OnceSignal } from '../timing/once-signal.js';
 import { Interruption } from '../run/interruption.js';
 import { blamedOnBind, withoutSelf } from './candidates.js';
 import { type ExchangeObserver, Observers } from './events.js';
@@ -33,7 +34,7 @@ export interface AskOptions {
   /** Called with each event, in this order. Default: none. */
   readonly observers?: readonly ExchangeObserver[];
   /** Ends the exchange when it is aborted: see {@link ask}. Default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Abortable & { readonly reason?: unknown };
   /** The time limit of the whole exchange in milliseconds from the call, the look-up of names included. Default: none. */
   readonly deadlineMs?: number | undefined;
   /** `stdin` for messages that are read from it, and the path of the program that examines replies in a thread. */
@@ -72,17 +73,20 @@ export class DeadlineError extends Error {
  * @throws {DatagramError} for a name without an address, a socket that cannot be opened, a message that cannot be sent
  * @throws {LocalFailure} for messages that cannot be read, and for no message at all
  * @throws {DeadlineError} for a deadline that came before everything was sent
- * @throws the reason of `signal`, if it was aborted before the socket was opened
+ * @throws the reason of `signal`, if it has one, if it was aborted before the socket was opened
  */
 export async function ask(plan: ExchangePlan, options: AskOptions): Promise<CheckResult> {
-  const { signal = new AbortController().signal, deadlineMs } = options;
+  const { deadlineMs } = options;
+  const signal: NonNullable<AskOptions['signal']> = options.signal ?? new OnceSignal();
   const interruption = new Interruption(signal, deadlineMs);
   const endMs = performance.now() + (deadlineMs ?? Infinity);
   try {
     return await askUntil(plan, options, interruption, endMs);
   } catch (error) {
     if (error !== interruption) throw error;
-    throw interruption.reason === 'deadline' ? new DeadlineError(interruption.milestone) : (signal.reason as Error);
+    throw interruption.reason === 'deadline'
+      ? new DeadlineError(interruption.milestone)
+      : ((signal.reason ?? error) as Error);
   } finally {
     interruption.stop();
   }
@@ -113,9 +117,11 @@ async function askUntil(
   const probe = plan.messages.kind === 'probe' ? plan.messages.probe : undefined;
   const examiner = new Examiner(options.io.examiner, { written: plan.written, encoding: plan.encoding });
   const judge = new Judge(plan.expectations, (expected ?? probe)?.judge, examiner);
-  const measurement = await interruption.orThrow(planMeasurement(plan, options, candidates[0], source));
+  const planned = planMeasurement(plan, options, candidates[0], source);
+  const measurement = planned && (await interruption.orThrow(planned));
   if (measurement !== undefined) observers.tell({ type: 'measuring', measurement });
-  const responders = await interruption.orThrow(planResponders(plan, candidates[0], source));
+  const table = planResponders(plan, candidates[0], source);
+  const responders = table && (await interruption.orThrow(table));
   if (responders !== undefined) observers.tell({ type: 'responders', responders });
   await using exchange = await open(plan.source, interruption, {
     candidates,
@@ -172,12 +178,13 @@ async function resolve(
   observers: Observers,
 ): Promise<readonly [Endpoint, ...Endpoint[]]> {
   const { host } = destination;
-  const { milestone } = interruption;
-  if (host.kind === 'name') interruption.milestone = `${host.name} was resolved`;
   const family = socket.family ?? familyOfSource(source);
+  if (host.kind !== 'name') return withoutSelf(await resolveDestination(destination, family), source);
+  const { milestone } = interruption;
+  interruption.milestone = `${host.name} was resolved`;
   const found = await interruption.orThrow(resolveDestination(destination, family, undefined, lookup));
   interruption.milestone = milestone;
-  if (host.kind === 'name') observers.tell({ type: 'resolved', name: host.name, found });
+  observers.tell({ type: 'resolved', name: host.name, found });
   return withoutSelf(found, source);
 }
 
@@ -234,17 +241,26 @@ function rewriteOf({ messages }: ExchangePlan): ExchangeOptions['rewrite'] {
  *
  * @throws {UsageError} if the loss is limited, and many hosts may reply
  */
-async function planMeasurement(
-  { judged, waitMs = Infinity, socket, messages, maxLoss }: ExchangePlan,
-  { wantsMedianOnly = false }: AskOptions,
+function planMeasurement(
+  plan: ExchangePlan,
+  options: AskOptions,
   { address }: Endpoint,
-  { measures, numbered, rounds }: Source,
-): Promise<Measurement | undefined> {
+  source: Source,
+): Promise<Measurement> | undefined {
+  const { judged, socket, maxLoss } = plan;
   const many = isForMany(address, socket);
   if (many && maxLoss !== undefined) {
     throw new UsageError("option '--max-loss': many hosts may reply to one request to a group or a broadcast address");
   }
-  if (!judged || many || !(measures || maxLoss !== undefined)) return undefined;
+  if (!judged || many || !(source.measures || maxLoss !== undefined)) return undefined;
+  return createMeasurement(plan, options, source);
+}
+
+async function createMeasurement(
+  { waitMs = Infinity, messages }: ExchangePlan,
+  { wantsMedianOnly = false }: AskOptions,
+  { numbered, rounds }: Source,
+): Promise<Measurement> {
   const { Measurement: Measuring } = await import('../check/measurement.js');
   const measurement = new Measuring({ numbered, lateMs: waitMs });
   // A stream may turn out to have a single message: then the code of the measurement is not needed.
@@ -259,12 +275,15 @@ function isForMany(address: string, { broadcast }: DatagramSocketOptions): boole
 }
 
 /** Makes the table of responders. Undefined if no replies are awaited, or only one address may reply. */
-async function planResponders(
+function planResponders(
   { judged, socket, repliesFrom }: ExchangePlan,
   { address }: Endpoint,
-  { measures, numbered }: Source,
-): Promise<Responders | undefined> {
-  if (!judged || !(repliesFrom === 'anyone' || isForMany(address, socket))) return undefined;
+  source: Source,
+): Promise<Responders> | undefined {
+  return judged && (repliesFrom === 'anyone' || isForMany(address, socket)) ? createResponders(source) : undefined;
+}
+
+async function createResponders({ measures, numbered }: Source): Promise<Responders> {
   const { Responders: Table } = await import('../stats/responders.js');
   return new Table(measures ? numbered : undefined);
 }

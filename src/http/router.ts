@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Abortable } from '../timing/once-signal.js';
 import { whyForeign } from './origin.js';
 import { HttpError, type Reply } from './reply.js';
 
@@ -11,7 +12,7 @@ export interface HttpRequest {
   /** Empty if the request has none. */
   readonly body: string;
   /** Aborted when the client is gone, or the server ends. */
-  readonly signal: AbortSignal;
+  readonly signal: Abortable;
 }
 
 /** One path of a server. */
@@ -52,6 +53,7 @@ function decode(text: string): string {
 
 /** Returns the named parts of the path, not decoded, if the route takes the path; otherwise undefined. */
 function partsOf({ path: pattern }: Route, path: string): Record<string, string> | undefined {
+  if (!/[:*]/.test(pattern)) return pattern === path ? {} : undefined;
   const wanted = pattern.split('/');
   const given = path.split('/');
   const params: Record<string, string> = {};
@@ -81,7 +83,7 @@ const methodsOf = ({ method }: Route): string => (method === 'GET' ? 'GET, HEAD'
 export async function route(
   routes: readonly Route[],
   { method, target, headers, body }: RequestLine,
-  { isLoopback, signal }: { readonly isLoopback: boolean; readonly signal: AbortSignal },
+  { isLoopback, signal }: { readonly isLoopback: boolean; readonly signal: Abortable },
 ): Promise<Reply> {
   const [path, query] = splitTarget(target);
   const found = routes.filter((each) => partsOf(each, path) !== undefined);

@@ -9,6 +9,7 @@ import { resolveAddress } from '../net/address/resolve.js';
 import { describeSystemError, systemCode } from '../net/errors.js';
 import { type Address, type Endpoint, formatEndpoint, type Lookup } from '../net/index.js';
 import { LocalFailure } from '../text/failure.js';
+import { type Abortable, OnceSignal } from '../timing/once-signal.js';
 import { Turns } from '../timing/turns.js';
 import { acceptsGzip } from './accepts.js';
 import { declaredBytes, readBody } from './body.js';
@@ -194,9 +195,9 @@ interface Answering {
 
 /** Answers one request. It never rejects. */
 async function answer(request: IncomingMessage, response: ServerResponse, answering: Answering): Promise<void> {
-  const gone = new AbortController();
+  const gone = new OnceSignal();
   const end = (): void => {
-    gone.abort('the client is gone');
+    gone.abort();
   };
   // A response that waits for an earlier one has no connection yet, and is not told when that closes.
   request.socket.once('close', end);
@@ -206,24 +207,24 @@ async function answer(request: IncomingMessage, response: ServerResponse, answer
   });
   let reply: Reply;
   try {
-    reply = await replyTo(request, answering, gone.signal);
+    reply = await replyTo(request, answering, gone);
   } catch (error) {
-    if (gone.signal.aborted) return;
+    if (gone.aborted) return;
     if (!(error instanceof HttpError)) answering.failed(error);
     const refused =
       error instanceof HttpError ? error : new HttpError(500, 'udpcat made a mistake; its log tells more');
     reply = answering.refusal(refused);
   }
-  if (!gone.signal.aborted) await write(reply, request, response, answering, gone.signal);
+  if (!gone.aborted) await write(reply, request, response, answering, gone);
 }
 
 async function replyTo(
   request: IncomingMessage,
   { routes, isLoopback: onLoopback, gate, maxBodyBytes, turns }: Answering,
-  signal: AbortSignal,
+  signal: Abortable,
 ): Promise<Reply> {
   await turns.take();
-  signal.throwIfAborted();
+  if (signal.aborted) throw new Error('the client is gone');
   const { method = '', url = '', headers, httpVersion } = request;
   if (httpVersion === '1.1' && headers.host === undefined) {
     throw new HttpError(400, 'HTTP/1.1 requests need the header Host');
@@ -242,7 +243,7 @@ async function write(
   request: IncomingMessage,
   response: ServerResponse,
   { requestMs, failed }: Answering,
-  gone: AbortSignal,
+  gone: Abortable,
 ): Promise<void> {
   if (status === NO_CONTENT) {
     response.writeHead(status, headers).end();
@@ -256,15 +257,19 @@ async function write(
     ...headers,
     ...(typeof body === 'string' ? { 'Content-Length': Buffer.byteLength(body) } : encodingHeaders(request)),
   });
+  const parts = request.method === 'HEAD' || typeof body === 'string' ? undefined : body;
+  if (parts === undefined) {
+    response.end(typeof body === 'string' ? body : undefined);
+    // The kernel has taken the whole reply, as it mostly does.
+    if (response.socket?.writableLength === 0) return;
+  }
   const timer = setTimeout(() => {
     request.socket.destroy();
   }, requestMs);
   gone.addEventListener('abort', () => {
     clearTimeout(timer);
   });
-  if (request.method === 'HEAD') response.end();
-  else if (typeof body === 'string') response.end(body);
-  else await stream(body, request, response, gone).catch(failed);
+  if (parts !== undefined) await stream(parts, request, response, gone).catch(failed);
 }
 
 function encodingHeaders({ headers }: IncomingMessage): Readonly<Record<string, string>> {
@@ -277,8 +282,13 @@ async function stream(
   body: AsyncIterable<string>,
   { headers }: IncomingMessage,
   response: ServerResponse,
-  signal: AbortSignal,
+  gone: Abortable,
 ): Promise<void> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  gone.addEventListener('abort', () => {
+    controller.abort();
+  });
   try {
     if (acceptsGzip(headers['accept-encoding'])) {
       await pipeline(body, createGzip({ level: constants.Z_BEST_SPEED }), response, { signal });

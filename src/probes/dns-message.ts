@@ -32,6 +32,11 @@ export interface DnsReply {
   readonly truncated: boolean;
 }
 
+let loading: Promise<DnsPacketLibrary> | undefined;
+
+/** Loads the library once: in the bundled command, each `import()` copies all its exports. */
+const loadLibrary = (): Promise<DnsPacketLibrary> => (loading ??= import('dns-packet'));
+
 /** Offsets in a message: the number of questions, and the first question (RFC 1035 section 4.1.1). */
 const QUESTION_COUNT_OFFSET = 4;
 const QUESTION_OFFSET = 12;
@@ -45,7 +50,7 @@ export async function ask(
   { name, type, class: klass, recursion, maxReplyBytes }: Question,
   judge: (reply: DnsReply) => Finding,
 ): Promise<ProbeRun> {
-  const library = await import('dns-packet');
+  const library = await loadLibrary();
   const id = randomInt(0x1_0000);
   const request = library.encode({
     type: 'query',

@@ -11,7 +11,7 @@ export class Interruption extends Error {
   readonly interrupted = new OnceSignal();
   /** Only some runs need a real signal. */
   #controller: AbortController | undefined;
-  readonly #stop: AbortSignal;
+  readonly #stop: Abortable;
   readonly #deadline = new Alarm(() => {
     this.interrupt('deadline');
   });
@@ -23,7 +23,7 @@ export class Interruption extends Error {
    * @param stop interrupts the run when it is aborted
    * @param deadlineMs interrupts the run after this time. Undefined: there is no deadline.
    */
-  constructor(stop: AbortSignal, deadlineMs?: number) {
+  constructor(stop: Abortable, deadlineMs?: number) {
     // Without a stack, which nobody reads: to capture it takes longer than all the rest, and each exchange makes one.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;

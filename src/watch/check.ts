@@ -7,6 +7,7 @@ import { type CheckResult, describeResult } from '../exchange/result.js';
 import { DatagramError, formatEndpoint } from '../net/index.js';
 import { describeFailure } from '../text/failure.js';
 import { formatDuration, formatMs } from '../text/time.js';
+import type { Abortable } from '../timing/once-signal.js';
 import type { CheckPlan } from './plan.js';
 import type { Verdict } from './verdict.js';
 
@@ -30,7 +31,7 @@ export interface Outcome {
 /** Options of {@link check}. */
 export interface CheckOptions extends Pick<AskOptions, 'io' | 'lookup'> {
   /** Aborted when the check is given up. */
-  readonly signal: AbortSignal;
+  readonly signal: Abortable;
   /** Called with each event of the exchange. Default: none. */
   readonly observer?: ExchangeObserver | undefined;
 }

@@ -6,6 +6,7 @@ import type { HttpRequest } from '../../http/router.js';
 import { type Family, familyOf, type Lookup } from '../../net/index.js';
 import { parseAddress } from '../../net/address/parse.js';
 import { endpointOf } from '../../net/address/resolve.js';
+import type { Abortable } from '../../timing/once-signal.js';
 import type { AllowedTargets } from '../allowed-targets.js';
 import { check, type Outcome } from '../check.js';
 import type { PlanProbe, TargetPlan } from '../plan.js';
@@ -72,7 +73,7 @@ export class Prober {
     }
   }
 
-  async #probe(plan: TargetPlan, limitMs: number, signal: AbortSignal, lines: string[] | undefined): Promise<Probed> {
+  async #probe(plan: TargetPlan, limitMs: number, signal: Abortable, lines: string[] | undefined): Promise<Probed> {
     const startMs = performance.now();
     const deadlineMs = Math.min(plan.deadlineMs, limitMs);
     const waitMs = Math.min(plan.exchange.waitMs, deadlineMs);
@@ -223,7 +224,8 @@ function toSeconds(ms: number): number {
 }
 
 function protocolOf({ address }: Outcome, { exchange }: TargetPlan): number {
-  const asked = address === undefined ? exchange.destination : parseAddress(address);
+  const isName = exchange.destination.host.kind === 'name';
+  const asked = isName && address !== undefined ? parseAddress(address) : exchange.destination;
   const endpoint = endpointOf(asked, exchange.socket.family);
   return endpoint === undefined ? 0 : familyOf(endpoint.address);
 }
