@@ -124,7 +124,12 @@ function* writeMetrics(
   yield* processMetrics();
 }
 
+/** The lines before the samples of each gauge, by its name: `/probe` writes the same ones again and again. */
+const headsOfGauges = new Map<string, string>();
+
 /** Writes a gauge with one sample. @param labels as `formatLabels` writes them. Default: none. */
 export function writeGauge(name: string, help: string, value: number, labels = ''): string {
-  return formatHead({ name, help, type: 'gauge' }) + formatSample(name, labels, value);
+  const head = headsOfGauges.get(name) ?? formatHead({ name, help, type: 'gauge' });
+  headsOfGauges.set(name, head);
+  return head + formatSample(name, labels, value);
 }
