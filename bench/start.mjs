@@ -1,14 +1,17 @@
 // npm run bench:start [-- ROUNDS]
 //
-// Measures the CPU time of one `udpcat send` that expects a reply, as a multiple of that of an empty Node program.
+// Measures the CPU time of one `udpcat send` that expects a reply, as a multiple of that of an empty Node program. Sets
+// beside it one run of other programs that ask once: nc, check_udp and dig.
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { hasProgram } from './programs.mjs';
+import { median, tableLines } from './table.mjs';
 
 /** How much CPU time a send may take, as a multiple of that of the empty program. */
 const MOST = 1.3;
@@ -32,12 +35,6 @@ async function cpuTime(words, env = {}) {
   return (1000 * (user + system)) / RUNS;
 }
 
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
 const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-bench-'));
 const empty = join(folder, 'empty.cjs');
@@ -46,36 +43,56 @@ writeFileSync(empty, '');
 // The command keeps its compiled code here, not in the cache of the user.
 process.env.XDG_CACHE_HOME = folder;
 
+// It sends each datagram back. One that is long enough for a name query comes back as the response: with the bit QR set
+// (RFC 1035 section 4.1.1), and without an answer.
 const server = createSocket('udp4');
-server.on('message', (data, { address, port }) => server.send(data, port, address));
+server.on('message', (data, { address, port }) => {
+  if (data.length > 12) data[2] |= 0x80;
+  server.send(data, port, address);
+});
 server.bind(0, '127.0.0.1');
 await once(server, 'listening');
+const port = String(server.address().port);
+
+const send = [process.execPath, command, 'send', `127.0.0.1:${port}`, 'hi', '--expect', 'hi'];
+// The folder of the plugins of Debian, which is not in the PATH of a user.
+process.env.PATH += `${delimiter}/usr/lib/nagios/plugins`;
+const programs = [
+  { name: 'node empty.cjs', words: [process.execPath, empty] },
+  { name: 'udpcat send', words: send },
+  { name: 'udpcat send, compiled anew each time', words: send, env: { NODE_DISABLE_COMPILE_CACHE: '1' } },
+  { name: 'nc -zu', needs: 'nc', words: ['nc', '-z', '-u', '-w', '1', '127.0.0.1', port] },
+  {
+    name: 'check_udp',
+    needs: 'check_udp',
+    words: ['check_udp', '-H', '127.0.0.1', '-p', port, '-s', 'hi', '-e', 'hi'],
+  },
+  { name: 'dig +short', needs: 'dig', words: ['dig', '+short', '@127.0.0.1', '-p', port, 'a.example'] },
+];
 
 try {
-  const send = [process.execPath, command, 'send', `127.0.0.1:${server.address().port}`, 'hi', '--expect', 'hi'];
-  const nothing = [process.execPath, empty];
-  const anew = { NODE_DISABLE_COMPILE_CACHE: '1' };
+  const present = programs.filter(({ needs }) => needs === undefined || hasProgram(needs));
   // One run of each that does not count: it reads the files from the disk, and keeps the compiled code.
-  await cpuTime(send);
-  await cpuTime(nothing);
-
-  const times = { nothing: [], send: [], anew: [] };
+  for (const { words, env } of present) await cpuTime(words, env);
+  const times = new Map(present.map(({ name }) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
-    times.nothing.push(await cpuTime(nothing));
-    times.send.push(await cpuTime(send));
-    times.anew.push(await cpuTime(send, anew));
+    for (const { name, words, env } of present) times.get(name).push(await cpuTime(words, env));
   }
-  const base = median(times.nothing);
-  const row = (title, values) =>
-    console.log(
-      `${title.padEnd(36)} ${median(values).toFixed(1).padStart(6)} ms ${(median(values) / base).toFixed(3)}`,
-    );
-  console.log(`CPU time, median of ${ROUNDS} rounds, and its ratio to that of an empty program`);
-  row('node empty.cjs', times.nothing);
-  row('udpcat send', times.send);
-  row('udpcat send, compiled anew each time', times.anew);
-  const ratio = median(times.send) / base;
-  console.log(`ratio ${ratio.toFixed(3)}, at most ${MOST.toFixed(2)}`);
+  const base = median(times.get('node empty.cjs'));
+  const rows = present.map(({ name }) => {
+    const ms = median(times.get(name));
+    return [name, ms.toFixed(1), (ms / base).toFixed(3)];
+  });
+  console.log(`CPU time of one run, median of ${ROUNDS} rounds, and its ratio to that of an empty program\n`);
+  console.log(tableLines(['program', 'ms', 'ratio'], rows).join('\n'));
+  for (const { name, needs } of programs) {
+    if (!times.has(name)) console.log(`left out: ${name}: ${needs} is not installed`);
+  }
+  if (process.env.NODE_EXTRA_CA_CERTS !== undefined) {
+    console.log('NODE_EXTRA_CA_CERTS is set: Node 20 reads these certificates at each start, so the ratio is smaller');
+  }
+  const ratio = median(times.get('udpcat send')) / base;
+  console.log(`\nratio ${ratio.toFixed(3)}, at most ${MOST.toFixed(2)}`);
   if (ratio > MOST) process.exitCode = 1;
 } finally {
   server.close();

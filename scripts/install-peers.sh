@@ -22,6 +22,8 @@ peers=(
   # Programs that ask watch --http: monitoring, a load balancer, a browser (the largest, so it is the last).
   prometheus:prometheus promtool:prometheus prometheus-blackbox-exporter:prometheus-blackbox-exporter haproxy:haproxy
   curl:curl wrk:wrk
+  # A check beside which the start of send is measured (npm run bench:start).
+  /usr/lib/nagios/plugins/check_udp:monitoring-plugins-basic
   kamailio:kamailio sipp:sip-tester caddy:caddy rsyslogd:rsyslog collectd:collectd-core minidlnad:minidlna
   chromium:chromium
 )
