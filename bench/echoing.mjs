@@ -21,8 +21,10 @@ const onFreePort =
 
 const servers = {
   udpcat: saying(({ network }) => [...udpcat, 'echo', `${network.address}:0`]),
+  unguarded: saying(({ network }) => [...udpcat, 'echo', `${network.address}:0`, '--no-loop-guard']),
   dgram: saying(({ network }) => [...dgram.echo, network.address]),
   c: saying(({ network, programs }) => [programs.echo, network.address]),
+  runs: saying(({ network, programs }) => [programs['echo-segments'], network.address]),
   socat: onFreePort((address, port) => ['socat', `UDP4-LISTEN:${port},bind=${address},fork`, 'PIPE']),
   ncat: onFreePort((address, port) => ['ncat', '-u', '-l', '-k', '--exec', '/bin/cat', address, port]),
 };
@@ -62,6 +64,30 @@ function pollingRows({ network, seconds }) {
   });
 }
 
+/** The tables about runs: the client sends segments of messages, and receives coalesced datagrams. */
+function coalescedRows({ network, seconds }) {
+  return [64, 1400].map((size) => {
+    const contender = (name, kind, target) => ({
+      name,
+      target,
+      needs: ['cc'],
+      measure: async (programs) => {
+        const load = { size, inFlight: 1472, seconds: seconds(1), client: 'echo-segments-load' };
+        return { value: (await measure({ network, programs }, servers[kind], load)).rate };
+      },
+    });
+    return {
+      title: `echo, runs, ${size} bytes, ${network.name}`,
+      unit: '/s',
+      contenders: [
+        contender('udpcat echo', 'udpcat'),
+        contender('udpcat echo --no-loop-guard', 'unguarded'),
+        contender('C, UDP_GRO and UDP_SEGMENT', 'runs', { least: 0.8 }),
+      ],
+    };
+  });
+}
+
 /** Returns the tables about `echo`. */
 export function echoingRows({ networks, seconds }) {
   const polling = pollingRows({ network: networks[0], seconds });
@@ -96,5 +122,5 @@ export function echoingRows({ networks, seconds }) {
       });
     }),
   );
-  return [...polling, ...others];
+  return [...polling, ...coalescedRows({ network: networks[0], seconds }), ...others];
 }

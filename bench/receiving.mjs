@@ -1,7 +1,8 @@
 // The tables about `serve`: the highest rate at which a receiver receives, and writes, without loss.
 import { execFile } from 'node:child_process';
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { highestLosslessRate } from './lossless.mjs';
 import {
@@ -19,6 +20,8 @@ import {
 
 /** How many datagrams are sent at a time. A sender of single datagrams is much slower than these receivers. */
 const BURST = 16;
+/** How many datagrams are sent at a time to a program that records: as many as one message holds. */
+const COALESCED = 46;
 /** The rate at which the first search begins, in datagrams a second. */
 const FIRST_RATE = 100_000;
 /** The first step of the first search, as a factor. */
@@ -64,15 +67,62 @@ async function countLines() {
   return Number(stdout);
 }
 
+const recording = join(folder, 'recording.pcap');
+const receivedByServe = ({ err }) => JSON.parse(err.trim().split('\n').at(-1)).received;
+
+/** Counts what udpcat received, if its recording holds all of it. */
+function countRecorded(said, size) {
+  const received = receivedByServe(said);
+  return statSync(recording).size >= received * size ? received : 0;
+}
+
+/**
+ * A program that captures to a file. Another program receives the datagrams. On the loopback, datagrams that were sent as segments
+ * of one message are one packet of the capture.
+ *
+ * @param dropped finds in the program's last words how many packets it dropped
+ */
+const capturing = (argv, dropped) => ({
+  begin: async (place) => {
+    rmSync(recording, { force: true });
+    const sink = start([place.programs.receive, place.network.address, 'gro']);
+    const port = await portOf(sink);
+    const program = start([
+      ...argv,
+      recording,
+      '-i',
+      'lo',
+      ...(argv[0] === 'dumpcap' ? ['-f'] : []),
+      `udp port ${port}`,
+    ]);
+    // Neither program says when its capture has begun.
+    await delay(500);
+    return { program, port, sink };
+  },
+  count: ({ err }, size, sent) =>
+    Number(dropped.exec(err)?.[1]) === 0 && statSync(recording).size >= sent * size ? sent : 0,
+});
+
 const receivers = {
-  none: counting(
-    (place) => serve(place, 'none'),
-    ({ err }) => JSON.parse(err.trim().split('\n').at(-1)).received,
-  ),
+  none: counting((place) => serve(place, 'none'), receivedByServe),
+  recorded: {
+    begin: async (place) => {
+      // To overwrite the recording of the last attempt would make the disk write it during this one.
+      rmSync(recording, { force: true });
+      const program = start([...serve(place, 'none'), '--record', recording]);
+      return { program, port: await portOf(program) };
+    },
+    count: countRecorded,
+  },
+  tcpdump: capturing(['tcpdump', '-B', '4096', '-w'], /(\d+) packets dropped by kernel/),
+  dumpcap: capturing(['dumpcap', '-q', '-B', '4', '-w'], /on interface '[^']*': \d+\/(\d+)/),
   dgram: counting(({ network }) => [...dgram.receive, network.address], receivedIn),
   plain: counting(({ network, programs }) => [programs.receive, network.address, 'plain'], receivedIn),
   gro: counting(({ network, programs }) => [programs.receive, network.address, 'gro'], receivedIn),
   raw: writing((place) => serve(place, 'raw'), countBytes),
+  hex: writing((place) => serve(place, 'hex'), receivedByServe),
+  'utf8 --meta': writing((place) => [...serve(place, 'utf8'), '--meta'], receivedByServe),
+  dump: writing((place) => serve(place, 'dump'), receivedByServe),
   json: writing((place) => serve(place, 'json'), countLines),
   nc: writing(({ network }, port) => ['nc.openbsd', '-dluk', network.address, String(port)], countBytes, true),
 };
@@ -80,11 +130,14 @@ const receivers = {
 /** Sends at a rate after a ramp. Returns whether all datagrams arrived, and the rate that the sender reached. */
 async function attempt(place, receiver, { size, burst, rate, seconds }) {
   const { network, programs } = place;
-  const { program, port } = await receiver.begin(place);
+  const { program, port, sink } = await receiver.begin(place);
   const words = [network.address, port, size, seconds, rate, seconds / 2, burst].map(String);
   const sender = await runForJson(network.near([programs['send-segments'], ...words]));
   await waitUntilRead(port, program);
-  const received = await receiver.count(await stop(program), size);
+  // A capture still holds packets after its neighbour has read them.
+  if (sink !== undefined) await delay(1000);
+  const received = await receiver.count(await stop(program), size, sender.sent);
+  if (sink !== undefined) await stop(sink);
   return { lossless: received === sender.sent, reached: sender.rate };
 }
 
@@ -135,6 +188,20 @@ export function receivingRows({ networks, seconds }) {
       ['udpcat serve -o raw > file', 'raw'],
       ['nc -luk > file', 'nc', { least: 2 }, ['nc.openbsd']],
     ]),
+    ...[64, 1400].map((size) =>
+      row('serve -o none --record', local, { size, burst: COALESCED }, [
+        ['udpcat serve -o none --record', 'recorded'],
+        ['udpcat serve -o none', 'none', { least: size === 64 ? 0.25 : 0.8 }],
+        ['tcpdump -w', 'tcpdump', { least: 3 }, ['tcpdump']],
+        ['dumpcap -w', 'dumpcap', { least: 3 }, ['dumpcap']],
+      ]),
+    ),
+    ...['hex', 'utf8 --meta', 'dump'].map((output) =>
+      row(`serve -o ${output} > file`, local, { size: 64 }, [
+        [`udpcat serve -o ${output} > file`, output],
+        ['udpcat serve -o json > file', 'json', { least: 1 }],
+      ]),
+    ),
     row('serve -o json > file', local, { size: 64 }, [
       ['udpcat serve -o json > file', 'json'],
       ['nc -luk > file', 'nc', { least: 0.5 }, ['nc.openbsd']],

@@ -41,5 +41,5 @@ export function declareEcho(command: CliCommand, io: Io, run: (plan: EchoPlan) =
 
 /** Echoes until an option or a signal ends it. Resolves to the exit status. */
 export function runEcho(plan: EchoPlan, context: Context): Promise<ExitCode> {
-  return runService(plan, context, { meta: false, responder: respondEach((data) => data) });
+  return runService(plan, context, { meta: false, responder: { ...respondEach((data) => data), echoes: true } });
 }

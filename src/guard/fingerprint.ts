@@ -57,6 +57,19 @@ export class Fingerprint {
     }
   }
 
+  /** Hashes as {@link setDatagram} does. The datagram stands in `run` from `from` to before `to`. */
+  setPart(peer: Endpoint, run: DataView, from: number, to: number): void {
+    this.setPeer(peer);
+    this.#add(to - from);
+    if (to - from <= HASHED_BYTES) {
+      this.#addPart(run, from, to);
+    } else {
+      this.#add(crc32(new Uint8Array(run.buffer, run.byteOffset + from, to - from)));
+      this.#addPart(run, from, from + END_BYTES);
+      this.#addPart(run, to - END_BYTES, to);
+    }
+  }
+
   #hashAddress(address: string): void {
     this.#low = this.#seed;
     this.#high = ~this.#seed;
@@ -71,6 +84,23 @@ export class Fingerprint {
     const high = Math.imul((this.#high + word) | 0, PRIME3);
     this.#low = (((low << 13) | (low >>> 19)) + PRIME2) | 0;
     this.#high = (high << 17) | (high >>> 15);
+  }
+
+  /** Hashes as {@link #addBytes} does. A `DataView` reads whole words, which is faster, but to make one takes time. */
+  #addPart(view: DataView, from: number, to: number): void {
+    let low = this.#low;
+    let high = this.#high;
+    let at = from;
+    for (; at + 4 <= to; at += 4) {
+      const word = view.getInt32(at, true);
+      low = Math.imul(low ^ word, PRIME1);
+      high = Math.imul((high + word) | 0, PRIME3);
+      low = (((low << 13) | (low >>> 19)) + PRIME2) | 0;
+      high = (high << 17) | (high >>> 15);
+    }
+    this.#low = low;
+    this.#high = high;
+    for (; at < to; at += 1) this.#add(view.getUint8(at));
   }
 
   /**

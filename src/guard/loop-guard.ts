@@ -23,8 +23,18 @@ export class LoopGuard {
 
   /** Whether a datagram that arrived at `nowMs` may get a response. If so, the response counts towards the 100. */
   admits({ remote, data }: Datagram, nowMs: number): boolean {
-    if (nowMs - this.#sweptMs >= WINDOW_MS) this.#sweep(nowMs);
     this.#fingerprint.setDatagram(remote, data);
+    return this.#admitsFingerprint(nowMs);
+  }
+
+  /** {@link admits}, for a datagram that stands in `run` from `from` to before `to`. */
+  admitsPart(remote: Endpoint, run: DataView, from: number, to: number, nowMs: number): boolean {
+    this.#fingerprint.setPart(remote, run, from, to);
+    return this.#admitsFingerprint(nowMs);
+  }
+
+  #admitsFingerprint(nowMs: number): boolean {
+    if (nowMs - this.#sweptMs >= WINDOW_MS) this.#sweep(nowMs);
     const slot = this.#received.find(this.#fingerprint);
     if (slot < 0) {
       this.#windows.delete(this.#received.add(this.#fingerprint, nowMs));

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { isLoopback } from '../net/address/endpoint.js';
-import type { Datagram, Endpoint, Outgoing } from '../net/index.js';
+import type { Datagram, Endpoint, Outgoing, Run } from '../net/index.js';
+import { asRun, cutRuns } from '../net/runs.js';
 import { CorruptionGuard } from './corruption-guard.js';
 import { LoopGuard } from './loop-guard.js';
 import { RateLimit } from './rate-limit.js';
@@ -87,12 +88,50 @@ export class ResponsePolicy {
     return permitted;
   }
 
-  #decide(request: Datagram, nowMs: number): boolean {
-    const { remote } = request;
+  /** Returns the requests of a run that may get a response, in order: those that stand together as one run. */
+  permitted(run: Run): readonly Run[] {
+    const { bytes, segmentBytes, count, remote } = run;
+    if (count === 1 || this.#rateLimit || this.#corruptionGuard || this.#returnGuard) {
+      return cutRuns([run])
+        .filter((request) => this.permits(request))
+        .map(asRun);
+    }
+    const nowMs = performance.now();
+    if (!this.#permitsPeer(remote, nowMs)) {
+      this.#declined += count;
+      return [];
+    }
+    const loopGuard = this.#loopGuard;
+    if (loopGuard === undefined) return [run];
+    const pieces: Run[] = [];
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let begin = 0;
+    const endPiece = (end: number): void => {
+      if (end === begin) return;
+      const piece = bytes.subarray(begin * segmentBytes, end * segmentBytes);
+      pieces.push(end - begin === count ? run : { ...run, bytes: piece, count: end - begin });
+    };
+    for (let nth = 0; nth < count; nth += 1) {
+      const from = nth * segmentBytes;
+      if (loopGuard.admitsPart(remote, view, from, Math.min(from + segmentBytes, bytes.length), nowMs)) continue;
+      this.#declined += 1;
+      endPiece(nth);
+      begin = nth + 1;
+    }
+    endPiece(count);
+    return pieces;
+  }
+
+  #permitsPeer(remote: Endpoint, nowMs: number): boolean {
     // Source port 0 means that the sender wants no reply (RFC 768). Nothing can be sent to it.
     if (remote.port === 0) return false;
     if (remote.port < FIRST_USER_PORT && !this.#options.servicePorts) return false;
-    if (this.#isOwn(remote, nowMs)) return false;
+    return !this.#isOwn(remote, nowMs);
+  }
+
+  #decide(request: Datagram, nowMs: number): boolean {
+    const { remote } = request;
+    if (!this.#permitsPeer(remote, nowMs)) return false;
     if (this.#corruptionGuard?.admits(remote, nowMs) === false) return false;
     if (this.#rateLimit?.admits(remote, nowMs) === false) return false;
     if (this.#returnGuard?.admits(request, nowMs) === false) return false;

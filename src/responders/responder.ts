@@ -48,6 +48,8 @@ export interface Sink {
  * number, memory and time.
  */
 export interface Responder {
+  /** Whether each response is its request. A service then need not call {@link take}. Default: false. */
+  readonly echoes?: boolean;
   /** Whether equal requests can get different responses. Default: false. */
   readonly varies?: boolean;
   /**

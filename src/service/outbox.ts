@@ -1,7 +1,7 @@
 import type { Faults, Grouped } from '../faults/faults.js';
 import type { ResponsePolicy } from '../guard/response-policy.js';
 import { ALL_TAKEN } from '../net/engines/engine.js';
-import type { DatagramServer, SendFailure } from '../net/index.js';
+import type { DatagramServer, Run, SendFailure } from '../net/index.js';
 import { timesOfTaken } from '../net/send-times.js';
 import { unlessAborted } from '../run/interruption.js';
 import type { Tap } from '../run/tap.js';
@@ -58,6 +58,30 @@ export class Outbox {
    */
   send(responses: readonly Grouped[]): Promise<void> | undefined {
     return this.#sendNow(this.#faults === undefined ? responses : this.#faults.apply(responses));
+  }
+
+  /** Sends runs back to their senders. The service must have no faults and no recording. Returns as {@link send} does. */
+  sendBack(runs: readonly Run[]): Promise<void> | undefined {
+    if (runs.length === 0) return undefined;
+    const sending = this.#server.sendRuns(
+      runs.map(({ bytes: data, segmentBytes, remote, local }) => ({ data, segmentBytes, remote, local })),
+    );
+    if (sending !== ALL_TAKEN) {
+      return sending.then((failures) => {
+        this.#noteSentBack(runs, failures);
+      });
+    }
+    this.#noteSentBack(runs, []);
+    return undefined;
+  }
+
+  #noteSentBack(runs: readonly Run[], failures: readonly SendFailure[]): void {
+    for (const [index, { remote, count, bytes, segmentBytes }] of runs.entries()) {
+      const failed = failures.length === 0 ? 0 : failures.filter((failure) => failure.index === index).length;
+      this.#unanswered.sentRun(remote, count - failed, Math.max(0, bytes.length - failed * segmentBytes));
+    }
+    for (const { error } of failures) this.#unanswered.sendFailed(undefined, error);
+    this.#unanswered.count();
   }
 
   /** Sends responses as {@link send} does, without a promise: {@link settled} throws the failure. */

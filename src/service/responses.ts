@@ -2,7 +2,7 @@ import { amplifies } from '../guard/amplification.js';
 import { ResponsePolicy } from '../guard/response-policy.js';
 import { MAX_CORRUPTED } from '../guard/limits.js';
 import { isLoopback } from '../net/address/endpoint.js';
-import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint } from '../net/index.js';
+import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint, type Run } from '../net/index.js';
 import type { Responder, ResponseDatagram, Sink } from '../responders/responder.js';
 import type { Context } from '../run/context.js';
 import type { Outbox } from './outbox.js';
@@ -29,6 +29,14 @@ export class Gate {
   /** Returns the requests of a batch that may get a response. Counts the others. */
   admit(batch: readonly Datagram[]): readonly Datagram[] {
     const admitted = batch.filter((datagram) => this.#policy.permits(datagram));
+    this.#unanswered.count();
+    return admitted;
+  }
+
+  /** Returns the requests of runs that may get a response. Counts the others. */
+  admitRuns(runs: readonly Run[]): readonly Run[] {
+    const admitted: Run[] = [];
+    for (const run of runs) for (const permitted of this.#policy.permitted(run)) admitted.push(permitted);
     this.#unanswered.count();
     return admitted;
   }
@@ -150,6 +158,11 @@ export class Responses {
     return taken.finally(() => {
       this.#taking -= 1;
     });
+  }
+
+  /** Sends runs back as they came, in place of {@link give}. For a responder that echoes, without faults and recording. */
+  sendBack(runs: readonly Run[]): Promise<void> | undefined {
+    return this.#outbox.sendBack(this.#gate.admitRuns(runs));
   }
 
   /** The service is about to end. It receives no more, and the responder has a few seconds to finish its work. */

@@ -246,10 +246,13 @@ class ServiceRun {
       }
       return wantsMore();
     };
-    const onlyRecords =
-      tap.records && !tap.writes && responses === undefined && taken === undefined && this.#plan.count === undefined;
+    // Runs stay whole where no part of the service looks at single datagrams.
+    const takesRuns = !tap.writes && taken === undefined && this.#plan.count === undefined;
+    const onlyRecords = takesRuns && tap.records && responses === undefined;
+    const echoes = takesRuns && !tap.records && this.#faults === undefined && this.#service.responder?.echoes === true;
     await server.consume((runs) => {
       if (onlyRecords) return tap.recordRuns(intake.takeRuns(runs)).then(wantsMore);
+      if (echoes) return responses?.sendBack(intake.takeRuns(runs))?.then(wantsMore) ?? true;
       const wanted = intake.take(cutRuns(runs));
       if (wanted.length === 0) return true;
       if (tap.records || tap.writes) return write(wanted);

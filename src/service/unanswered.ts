@@ -51,6 +51,13 @@ export class Unanswered {
     this.#flow.add(responses.length, bytes, performance.now());
   }
 
+  /** Counts the responses of a run that the kernel took. Call {@link count} afterwards. */
+  sentRun(remote: Endpoint, count: number, bytes: number): void {
+    this.#report.totals.sent += count;
+    this.#peers.responded(remote, count);
+    this.#flow.add(count, bytes, performance.now());
+  }
+
   #countLeft(together: object): void {
     // An earlier copy or response of the group failed, and this one was sent: the request has a response.
     if (this.#left.get(together) === false) this.#failed -= 1;

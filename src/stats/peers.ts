@@ -199,9 +199,9 @@ export class PeerTable {
     peer.add({ received: count, bytes, responses: 0, smallest, largest, firstMs: timeMs, lastMs: timeMs });
   }
 
-  /** Counts a response to a peer. */
-  responded(remote: Endpoint): void {
-    this.#of(remote).responses += 1;
+  /** Counts responses to a peer. Default: one. */
+  responded(remote: Endpoint, count = 1): void {
+    this.#of(remote).responses += count;
   }
 
   /** @param timeMs when a datagram of the peer came, for which it gets a row. Undefined: an unknown peer gets no row. */

@@ -1,7 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ResponsePolicy, type ResponsePolicyOptions } from '../../src/guard/response-policy.js';
-import type { Datagram } from '../../src/net/index.js';
+import type { Datagram, Run } from '../../src/net/index.js';
+import { datagramsOf } from '../../src/net/runs.js';
 
 const from = (address: string, port: number, data = 'ping'): Datagram => ({
   data: Buffer.from(data),
@@ -139,4 +140,47 @@ test('a request without a response for another reason is counted with the others
   const one = policy('127.0.0.1');
   one.decline();
   expect(one.declined).toBe(1);
+});
+
+describe('a run of datagrams', () => {
+  /** Makes a run of one peer. All payloads are as long as the first, only the last may be shorter. */
+  const runOf = (payloads: readonly string[], port = 5000): Run => ({
+    bytes: Buffer.from(payloads.join('')),
+    segmentBytes: payloads[0]?.length ?? 0,
+    count: payloads.length,
+    remote: { address: '192.0.2.1', port },
+    local: undefined,
+    timeMs: 0,
+  });
+  const payloadsIn = (runs: readonly Run[]): string[][] =>
+    runs.map((run) => datagramsOf(run).map(({ data }) => Buffer.from(data).toString()));
+
+  test('gets responses as a whole if each datagram gets one', () => {
+    const one = policy('127.0.0.1');
+    const run = runOf(['a1', 'a2', 'a3', 'b']);
+    expect(one.permitted(run)[0]).toBe(run);
+    expect(policy('127.0.0.1', { loopGuard: false }).permitted(run)[0]).toBe(run);
+    expect(one.declined).toBe(0);
+  });
+
+  test('is cut around the datagrams that get none', () => {
+    const one = policy('127.0.0.1');
+    const long = 'x'.repeat(600);
+    for (const payload of ['loop', 'end', long]) {
+      for (let nth = 0; nth < 100; nth += 1) one.permits(from('192.0.2.1', 5000, payload));
+    }
+    const given = one.permitted(runOf(['new1', 'new2', 'loop', 'new3', 'loop', 'loop', 'new4', 'end']));
+    expect(payloadsIn(given)).toEqual([['new1', 'new2'], ['new3'], ['new4']]);
+    expect(one.permitted(runOf([long, long]))).toEqual([]);
+    expect(payloadsIn(one.permitted(runOf([long.replace('xx', 'xy'), 'loop'])))).toEqual([[long.replace('xx', 'xy')]]);
+    expect(one.declined).toBe(7);
+  });
+
+  test('gets none from a peer that gets none, and as many as the rate limit allows', () => {
+    const one = policy('127.0.0.1', { ratePerSecond: 2 });
+    expect(one.permitted(runOf(['a', 'b'], 53))).toEqual([]);
+    expect(policy('127.0.0.1').permitted(runOf(['a', 'b'], 53))).toEqual([]);
+    expect(payloadsIn(one.permitted(runOf(['a', 'b', 'c'])))).toEqual([['a'], ['b']]);
+    expect(one.declined).toBe(3);
+  });
 });

@@ -82,6 +82,25 @@ describe.each(CASES)('a service with the $engine engine on IPv$family', ({ engin
     ]);
   });
 
+  test('sends runs back, by its responder or without it, and counts each datagram', async () => {
+    const payloads = Array.from({ length: 40 }, (_, nth) => `${nth}`.padStart(nth === 39 ? 5 : 50, '-'));
+    for (const echoes of [true, false]) {
+      const plan = servicePlan(local, { output: 'none', stats: true, socket: { engine } });
+      const responder = { ...respondEach((data) => data), echoes };
+      const { address, ended, stderr, stop } = await start(plan, { responder });
+      await using client = await openUdpConnection(address, { engine });
+      await client.sendBatch(payloads);
+      const responses: string[] = [];
+      while (responses.length < payloads.length) responses.push(Buffer.from(await client.recv()).toString());
+      expect(responses).toEqual(payloads);
+      stop.abort('SIGTERM');
+      expect(await ended).toBe(ExitCode.ok);
+      expect(stderr()).toContain('40 received');
+      expect(stderr()).toContain(`${payloads.join('').length} bytes (5 to 50 each)`);
+      expect(stderr()).toContain('40 answered');
+    }
+  });
+
   test('ends by a signal, once responses that were not ready are sent, and leaves no listener', async () => {
     const requests: Datagram[] = [];
     let sink: Sink | undefined;
