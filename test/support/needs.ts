@@ -19,7 +19,7 @@ export function testNeeding(part: keyof typeof PARTS): typeof test {
 /** Returns `sideBySide` if the system has this part. Otherwise it returns a function that skips and says why. */
 export function sideBySideNeeding(part: keyof typeof PARTS): typeof sideBySide {
   const { isThere, says } = PARTS[part];
-  return isThere ? sideBySide : (skipping(test, says));
+  return isThere ? sideBySide : skipping(test, says);
 }
 
 /** Returns `describe` of jest if the system has this part. Otherwise it returns one that skips and says why. */
