@@ -11,6 +11,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { answeringRows } from './answering.mjs';
 import { echoingRows } from './echoing.mjs';
+import { faultingRows } from './faulting.mjs';
 import { loopback, openVeth, whyNoVeth } from './networks.mjs';
 import { compile, hasProgram } from './programs.mjs';
 import { receivingRows } from './receiving.mjs';
@@ -69,13 +70,13 @@ async function compare({ title, unit, contenders }, programs) {
   return tableLines([title, 'median', 'least to most', 'udpcat : it', 'target', 'reached'], rows);
 }
 
-/** Measures figures of udpcat alone, each with a target, and returns the lines of their table. */
+/** Measures figures, those of udpcat with a target, and returns the lines of their table. */
 async function measure({ title, figures }, programs) {
   process.stderr.write(`${title}\n`);
   const rows = (await figures(programs)).map(({ name, value, unit, target }) => [
     name,
     quantity(value, unit).trim(),
-    describeTarget(target),
+    target === undefined ? '' : describeTarget(target),
     mark(value, target),
   ]);
   return tableLines([title, 'figure', 'target', 'reached'], rows);
@@ -86,6 +87,10 @@ if (noVeth !== undefined) leftOut.add(`everything over veth: ${noVeth}`);
 const setting = {
   networks: noVeth === undefined ? [loopback, await openVeth()] : [loopback],
   isQuick,
+  /** Names something at the end that could not be measured. */
+  leaveOut: (what) => {
+    leftOut.add(what);
+  },
   /** How long a measurement takes, in seconds: `full`, or a tenth of it with --quick. */
   seconds: (full) => (isQuick ? full / 10 : full),
 };
@@ -94,6 +99,7 @@ const rows = [
   receivingRows,
   echoingRows,
   relayingRows,
+  faultingRows,
   rememberingRows,
   startingRows,
   watchingRows,

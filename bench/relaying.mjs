@@ -63,8 +63,8 @@ const relays = {
   },
 };
 
-/** Measures with an echo server behind a relay. `load` gets the port of the clients. */
-async function behind(kind, place, load) {
+/** Measures with an echo server behind a relay. `load` gets the port of the clients, and the relay. */
+export async function behind(kind, place, load) {
   const { network, programs } = place;
   const server = start(network.far([programs['echo-batch'], network.address]));
   const { program, port } = await relays[kind](place, await portOf(server));
@@ -90,7 +90,7 @@ async function oneWay(kind, place, size, seconds) {
 }
 
 /** Memory of a program in MB. */
-function memoryOf({ pid }) {
+export function memoryOf({ pid }) {
   const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
   return Number(kilobytes) / 1000;
 }

@@ -1,3 +1,4 @@
+import { type FineTimer, openFineTimer } from '../net/fine-timer.js';
 import type { Abortable } from './once-signal.js';
 
 /** The longest delay of a Node timer. A timer with a longer delay fires after 1 ms. */
@@ -6,17 +7,26 @@ const MAX_TIMER_MS = 0x7fff_ffff;
 /** A timer without a limit of length. It calls `ring` once, unless it is stopped or set again before. */
 export class Alarm {
   readonly #ring: () => void;
+  readonly #isFine: boolean;
   #timer: NodeJS.Timeout | undefined;
+  #fine: FineTimer | undefined;
   #dueMs = 0;
 
-  constructor(ring: () => void) {
+  /** @param isFine whether to use a timer of the system, if there is one. It is open until the alarm is stopped. */
+  constructor(ring: () => void, isFine = false) {
     this.#ring = ring;
+    this.#isFine = isFine;
   }
 
   /** Rings `delayMs` from now. An earlier setting no longer counts. */
   set(delayMs: number): void {
-    this.#dueMs = performance.now() + delayMs;
     clearTimeout(this.#timer);
+    if (this.#isFine) this.#fine ??= openFineTimer(this.#ring);
+    if (this.#fine !== undefined) {
+      this.#fine.set(delayMs);
+      return;
+    }
+    this.#dueMs = performance.now() + delayMs;
     this.#wait();
   }
 
@@ -24,6 +34,8 @@ export class Alarm {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#fine?.close();
+    this.#fine = undefined;
   }
 
   #wait(): void {

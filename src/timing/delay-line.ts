@@ -47,7 +47,7 @@ export class DelayLine<Item extends Outgoing> {
   readonly #heldBack = new Map<unknown, Set<Waiting<Item>>>();
   readonly #alarm = new Alarm(() => {
     void this.#releaseDue();
-  });
+  }, true);
   #orders = 0;
   #size = 0;
   #bytes = 0;

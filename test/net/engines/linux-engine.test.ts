@@ -11,6 +11,7 @@ import {
   type SendFailure,
 } from '../../../src/net/index.js';
 import { wallClockMs } from '../../../src/net/clock.js';
+import { openFineTimer } from '../../../src/net/fine-timer.js';
 import { AddressWriter, EndpointReader } from '../../../src/net/engines/linux/addresses.js';
 import { Memory } from '../../../src/net/engines/linux/memory.js';
 import { loadSystemCalls } from '../../../src/net/engines/linux/system-calls.js';
@@ -359,6 +360,28 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
     expect((await Promise.all(read)).filter((datagram) => datagram !== undefined).length).toBeGreaterThan(0);
     for (const server of servers) server.close();
     await Promise.all(servers.map((server) => server.waitClosed()));
+  });
+
+  test('has timers finer than those of Node: they ring no earlier than asked, again when set again, and leave no descriptor', async () => {
+    await using server = await startUdpServer('127.0.0.1:0');
+    expect(server.engine).toBe('linux');
+    const timers = (): number => descriptors().filter(({ what }) => what.includes('timerfd')).length;
+    const before = timers();
+    let rung = (): void => undefined;
+    const timer = openFineTimer(() => {
+      rung();
+    })!;
+    expect(timers()).toBe(before + 1);
+    for (const delayMs of [0, 0.3, 1.7]) {
+      const beginMs = performance.now();
+      const rings = new Promise<void>((resolve) => (rung = resolve));
+      timer.set(60_000);
+      timer.set(delayMs);
+      await rings;
+      expect(performance.now() - beginMs).toBeGreaterThanOrEqual(delayMs);
+    }
+    timer.close();
+    expect(timers()).toBe(before);
   });
 
   test('passes no descriptor on to a child', async () => {

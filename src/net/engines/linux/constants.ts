@@ -84,6 +84,11 @@ export const EPOLL_CLOEXEC = SOCK_CLOEXEC;
 
 /** `clock_gettime(2)` */
 export const CLOCK_REALTIME = 0;
+export const CLOCK_MONOTONIC = 1;
+
+/** `timerfd_create(2)` */
+export const TFD_NONBLOCK = SOCK_NONBLOCK;
+export const TFD_CLOEXEC = SOCK_CLOEXEC;
 
 /** `errno(3)` */
 export const EPERM = 1;

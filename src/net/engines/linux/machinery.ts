@@ -1,4 +1,6 @@
 import { useSystemClock } from '../../clock.js';
+import { useFineTimers } from '../../fine-timer.js';
+import { createFineTimers } from './fine-timers.js';
 import { Memory } from './memory.js';
 import { SocketOptionCalls } from './options.js';
 import { Reception } from './reception.js';
@@ -28,10 +30,12 @@ export interface Machinery {
  */
 export async function loadMachinery(): Promise<Machinery> {
   const calls = await loadSystemCalls();
+  const watches = new Watches(calls);
   useSystemClock(createSystemClock(calls));
+  useFineTimers(createFineTimers(calls, watches));
   return {
     calls,
-    watches: new Watches(calls),
+    watches,
     options: new SocketOptionCalls(calls),
     reception: new Reception(calls),
     transmission: new Transmission(calls),

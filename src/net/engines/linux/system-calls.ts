@@ -69,6 +69,8 @@ export interface SystemCalls {
   readonly epoll_create1: (flags: number) => number;
   readonly epoll_ctl: (epoll: number, operation: number, fd: number, event: number) => number;
   readonly epoll_wait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
+  readonly timerfd_create: (clock: number, flags: number) => number;
+  readonly timerfd_settime: (fd: number, flags: number, wanted: number, former: number) => number;
   readonly close: (fd: number) => number;
   readonly getpid: () => number;
   readonly if_nametoindex: (name: string) => number;
@@ -148,6 +150,8 @@ function findFunctions({ load, address, errno, node: { poll } }: Koffi): SystemC
     epoll_create1: find('epoll_create1', 'int', 'int'),
     epoll_ctl: find('epoll_ctl', 'int', 'int', 'int', 'int', 'uintptr_t'),
     epoll_wait: find('epoll_wait', 'int', 'int', 'uintptr_t', 'int', 'int'),
+    timerfd_create: find('timerfd_create', 'int', 'int', 'int'),
+    timerfd_settime: find('timerfd_settime', 'int', 'int', 'int', 'uintptr_t', 'uintptr_t'),
     close: find('close', 'int', 'int'),
     getpid: find('getpid', 'int'),
     if_nametoindex: find('if_nametoindex', 'uint32_t', 'str'),
