@@ -15,7 +15,7 @@ peers=(
   dnsmasq:dnsmasq-base named:bind9 unbound:unbound turnserver:coturn snmpd:snmpd
   coap-server-notls:libcoap3-bin memcached:memcached in.tftpd:tftpd-hpa freeradius:freeradius avahi-daemon:avahi-daemon
   # Clients and servers for relay.
-  openssl:openssl gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server
+  openssl:openssl /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server
   chronyd:chrony iperf3:iperf3 openvpn:openvpn wireguard-go:wireguard-go wg:wireguard-tools ping:iputils-ping prlimit:util-linux
   # A C compiler, for a library that makes system calls fail. An emulator with the C library of arm64.
   cc:gcc qemu-aarch64-static:qemu-user-static /usr/aarch64-linux-gnu/lib/libstdc++.so.6:libstdc++6-arm64-cross
