@@ -3,6 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { type DatagramSocket, openUdpConnection, startUdpServer } from '../../../src/net/index.js';
+import { readSockets, recentSockets } from '../../../src/net/engines/node/kernel-sockets.js';
 import { type Family, silentServer, written } from '../../support/sockets.js';
 import { kernelSocket } from '../../support/service.js';
 import { testNeeding } from '../../support/needs.js';
@@ -154,4 +155,14 @@ test('the end of a server has everything read that a full buffer of the kernel h
   server.close();
   await server.waitClosed();
   expect(server.queued + server.kernelDropped!).toBe(20_000);
+});
+
+testWithProc('sockets that are asked one after another share a reading of the table', async () => {
+  await using _server = await silentServer();
+  const path = '/proc/net/udp';
+  // A busy machine may stop this process between two calls for longer than the reading took.
+  const isShared = Array.from({ length: 1000 }).some(() => recentSockets(path) === recentSockets(path));
+  expect(isShared).toBe(true);
+  expect(readSockets(path)).not.toBe(readSockets(path));
+  expect(recentSockets(path)!.drops.size).toBeGreaterThan(0);
 });

@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { platform } from 'node:os';
 import { addressBytes } from '../../address/bytes.js';
 import { type Endpoint, familyOf } from '../../address/endpoint.js';
+import { ownInode, readSockets, recentSockets } from './kernel-sockets.js';
 
 /**
  * How often the table is read if it lacks the socket. It may lack an open socket if others close during the reading.
@@ -34,54 +33,21 @@ export class KernelDrops {
     return this.#count;
   }
 
-  /** Reads the count of the open socket. The first call takes about a millisecond, later calls a fraction of it. */
+  /**
+   * Reads the count of the open socket. Many sockets share one reading of the table, so the count may be as old as a reading
+   * takes: a fraction of a millisecond for a few sockets, several milliseconds for thousands.
+   */
   read(): void {
     for (let reads = 0; reads < MAX_READS; reads += 1) {
-      const table = readTable(this.#table);
-      if (table === undefined) return;
-      this.#inode ??= findInode(table, this.#addresses);
-      if (this.#inode === undefined) continue;
-      // The last columns are timeout, inode, references, pointer and drops.
-      const row = new RegExp(` ${this.#inode} \\d+ [\\da-f]+ (\\d+) *$`, 'm').exec(table);
-      if (row === null) continue;
-      this.#count = Number(row[1]);
+      const sockets = reads === 0 ? recentSockets(this.#table) : readSockets(this.#table);
+      if (sockets === undefined) return;
+      this.#inode ??= ownInode(sockets, this.#addresses);
+      const drops = this.#inode === undefined ? undefined : sockets.drops.get(this.#inode);
+      if (drops === undefined) continue;
+      this.#count = drops;
       return;
     }
   }
-}
-
-function readTable(path: string): string | undefined {
-  if (platform() !== 'linux') return undefined;
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns the inode of this process' socket. Sockets of other processes may have the same addresses. */
-function findInode(table: string, addresses: string): string | undefined {
-  const own = ownInodes();
-  const [only, ...others] = table
-    .split('\n')
-    .filter((row) => row.includes(addresses))
-    .map((row) => row.trim().split(/\s+/).at(-4))
-    .filter((inode) => inode !== undefined && own.has(inode));
-  return others.length === 0 ? only : undefined;
-}
-
-/** Returns the inodes of all sockets of this process. Node prints a warning when the descriptor of a socket is read. */
-function ownInodes(): ReadonlySet<string> {
-  const inodes = new Set<string>();
-  for (const descriptor of readdirSync('/proc/self/fd')) {
-    try {
-      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
-      if (inode !== undefined) inodes.add(inode);
-    } catch {
-      // The descriptor was closed meanwhile. That of the folder itself always is.
-    }
-  }
-  return inodes;
 }
 
 /**
