@@ -36,7 +36,10 @@ export class OpenedSocket {
     // Node leaves out the zone of a group.
     this.local = { address: isLinkLocalGroup(address) ? request.local.address : address, port };
     this.isWildcard = isWildcard(address);
-    this.buffers = buffersOf(socket, request);
+    this.buffers = {
+      recvBytes: socket.getRecvBufferSize() / KERNEL_FACTOR,
+      sendBytes: socket.getSendBufferSize() / KERNEL_FACTOR,
+    };
   }
 
   get closed(): boolean {
@@ -48,25 +51,6 @@ export class OpenedSocket {
     this.#closing ??= close(this.socket);
     return this.#closing;
   }
-}
-
-/** For so long, new sockets for which the same sizes were asked have the same ones, in milliseconds. */
-const SAME_BUFFERS_MS = 1000;
-
-const lastBuffers = { asked: '', readMs: -Infinity, buffers: { recvBytes: 0, sendBytes: 0 } };
-
-/** Returns the sizes of the kernel's buffers of a new socket. A thousand checks a second open two sockets each. */
-function buffersOf(socket: Socket, { fd, options: { recvBufferBytes, sendBufferBytes } }: OpenRequest): KernelBuffers {
-  const asked = `${recvBufferBytes} ${sendBufferBytes}`;
-  const nowMs = performance.now();
-  // An inherited socket may have any sizes.
-  if (fd !== undefined || asked !== lastBuffers.asked || nowMs - lastBuffers.readMs > SAME_BUFFERS_MS) {
-    const recvBytes = socket.getRecvBufferSize() / KERNEL_FACTOR;
-    const sendBytes = socket.getSendBufferSize() / KERNEL_FACTOR;
-    if (fd !== undefined) return { recvBytes, sendBytes };
-    Object.assign(lastBuffers, { asked, readMs: nowMs, buffers: { recvBytes, sendBytes } });
-  }
-  return lastBuffers.buffers;
 }
 
 /**
@@ -123,8 +107,8 @@ export async function findFreePort(request: OpenRequest): Promise<number> {
   } catch (error) {
     throw openError(error, request, local);
   } finally {
-    // The port is free at once. Only the event of the end comes later.
-    socket.close();
+    // Deno frees the port later than Node does.
+    await close(socket);
   }
 }
 
