@@ -21,19 +21,26 @@ function load(file: string): unknown {
   const script = new Script(source.toString('latin1'), { filename, ...(cachedData && { cachedData }) });
   if (name !== undefined && script.cachedDataRejected !== false) {
     // At the end of the process, because only then the code holds all functions that were called.
-    process.once('exit', () => writeKept(name, script.createCachedData()));
+    process.once('exit', (status) => {
+      if (status !== USAGE_ERROR) writeKept(name, script.createCachedData());
+    });
   }
   return script.runInThisContext();
 }
+
+/** The exit status of a wrong command line. Such a run calls too few functions for its code to serve later runs. */
+const USAGE_ERROR = 2;
 
 /** Matches the options with which `send` sends more than once, mostly with the linux engine. */
 const REPEATING = /^(-c|--(count|interval|duration|rate|replay))/;
 
 /**
  * Returns the kind of a run, so that its kept code holds only the functions that such a run calls: the name of the
- * command, or `none`. A `send` of one datagram calls few functions, so a `send` of many has a kind of its own.
+ * command, or `none`. A `send` of one datagram calls few functions, so a `send` of many has a kind of its own. The help of
+ * every command is of the kind `help`.
  */
 function kindOf(argv: readonly string[]): string {
+  if (argv.some((word) => word === '-h' || word === '--help')) return 'help';
   const command = COMMAND_NAMES.find((name) => name === argv[2]) ?? 'none';
   return command === 'send' && argv.some((word) => REPEATING.test(word)) ? 'sendmany' : command;
 }

@@ -22,6 +22,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { testInNamespaces } from './support/namespaces.js';
+import { silentServer } from './support/sockets.js';
 import { COMMAND, commandLine, quote, shell, udpcat } from './support/udpcat.js';
 import { testNeeding } from './support/needs.js';
 
@@ -181,16 +182,38 @@ describe('the code that is kept between runs', () => {
 
   test('is for each command that there is, two for send, and one for all else, of both files of the command', async () => {
     using places = ownPlaces();
+    await using server = await silentServer(4);
     const { stdout } = await udpcat(['--help']);
     const commands = [...stdout.toString().matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name = '']) => name);
-    expect(commands).toContain('send');
-    for (const word of [...commands, 'foo', 'bar', '-V', '', 'constructor']) await udpcat([word, '--help'], places);
-    for (const words of [['-c5'], ['--rate', 'max'], ['--duration=1s']])
-      await udpcat(['send', ...words, '--help'], places);
-    // Of each kind there is one file for main.cjs, and one for separate.cjs, which has the help.
-    const kinds = [...commands, 'none', 'sendmany'];
+    const runs: readonly (readonly string[])[] = [
+      ['serve', '127.0.0.1:0', '--duration', '1ms'],
+      ['echo', '127.0.0.1:0', '--duration', '1ms'],
+      ['relay', '127.0.0.1:0', server.address, '--duration', '1ms'],
+      ['watch', server.address, '--duration', '1ms'],
+      ['completion', 'bash'],
+      ['help'],
+      ['send', server.address, 'hello'],
+      ['send', server.address, 'hello', '-c5'],
+      ['send', server.address, 'hello', '--rate', 'max'],
+      ['send', server.address, 'hello', '--duration=1ms'],
+      ['-V'],
+    ];
+    for (const words of runs) await udpcat(words, places);
+    expect(new Set(runs.map(([word]) => word))).toEqual(new Set([...commands, '-V']));
     const names = readdirSync(places.kept).map((name) => name.split('-', 1)[0]);
-    expect(names.sort()).toEqual([...kinds, ...kinds].sort());
+    expect(new Set(names)).toEqual(new Set([...commands, 'none', 'sendmany']));
+    // A plain send and the version need main.cjs only.
+    expect(names).toHaveLength(2 * (commands.length + 2) - 2);
+  });
+
+  test('of the help of each command is that of help, and a wrong command line keeps none', async () => {
+    using places = ownPlaces();
+    for (const words of [['send', '--hlep'], ['serve', 'nonsense:-1'], ['nonsense']])
+      expect((await udpcat(words, places)).status).toBe(2);
+    expect(places.files()).toEqual([]);
+    for (const words of [['send', '-h'], ['serve', '--help'], ['-h'], ['help', 'watch']]) await udpcat(words, places);
+    const names = readdirSync(places.kept).map((name) => name.split('-', 1)[0]);
+    expect(names).toEqual(['help', 'help']);
   });
 
   test('is of the 36 files that were written last, and no other file is touched', async () => {
