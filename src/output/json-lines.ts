@@ -111,6 +111,8 @@ export function formatEvent({ type, ...fields }: JsonEvent | { readonly type: st
 export interface DatagramNote {
   /** The side that sent it. */
   readonly side: 'client' | 'server';
+  /** The name of the relay, if there can be several. */
+  readonly relay?: string;
   /** The number of the session. Absent if the datagram has none. */
   readonly session?: number;
   /** The fault or the bound that took the datagram away. Absent if it was passed on. */

@@ -180,7 +180,8 @@ class RelayRun implements RelayControl {
 
   async #begin(name: string, relay: Relay): Promise<void> {
     await this.#telling.listening(name, relay);
-    relay.begin(this.#shown && new TapViewer(this.#shown, relay.server.local));
+    const shownName = this.plan.http === undefined ? undefined : name;
+    relay.begin(this.#shown && new TapViewer(this.#shown, relay.server.local, shownName));
   }
 
   async start(name: string, ends: RelayEnds): Promise<Relay> {

@@ -45,10 +45,15 @@ export class Output {
 export class TapViewer implements Viewer {
   readonly #output: Output;
   readonly #bound: Endpoint | undefined;
+  readonly #name: string | undefined;
 
-  /** @param bound the address of the relay */
-  constructor(output: Output, bound: Endpoint) {
+  /**
+   * @param bound the address of the relay
+   * @param name its name, if there can be several relays
+   */
+  constructor(output: Output, bound: Endpoint, name: string | undefined) {
     this.#output = output;
+    this.#name = name;
     this.#bound = isWildcard(bound.address) ? undefined : bound;
   }
 
@@ -58,22 +63,29 @@ export class TapViewer implements Viewer {
 
   #note({ way, session, data, remote, local, timeMs }: Taken, fate: Loss | undefined): NotedDatagram {
     const own = local ?? (way === 'down' ? session?.source : this.#bound);
-    return { data, remote, local: own, timeMs, note: noteOf(way === 'up' ? 'client' : 'server', session, fate) };
+    return { data, remote, local: own, timeMs, note: this.#noteOf(way, session, fate) };
   }
 
   async sent(way: Way, parcels: readonly Parcel[], timesMs: Float64Array): Promise<void> {
     if (!this.#output.records) return;
     const sent = parcels.map(({ data, session }) => {
-      const note = noteOf(way === 'up' ? 'client' : 'server', session);
+      const note = this.#noteOf(way, session);
       return way === 'up'
         ? { data, remote: session.target, local: session.source, note }
         : { data, remote: session.client, local: session.asked ?? this.#bound, note };
     });
     await this.#output.sent(sent, timesMs);
   }
-}
 
-function noteOf(side: DatagramNote['side'], session: Session | undefined, fate?: Loss): DatagramNote {
-  if (session !== undefined && fate === undefined) return { side, session: session.number };
-  return { side, ...(session && { session: session.number }), ...(fate && { fate }) };
+  #noteOf(way: Way, session: Session | undefined, fate?: Loss): DatagramNote {
+    const side = way === 'up' ? 'client' : 'server';
+    const relay = this.#name;
+    if (relay === undefined && session !== undefined && fate === undefined) return { side, session: session.number };
+    return {
+      side,
+      ...(relay !== undefined && { relay }),
+      ...(session && { session: session.number }),
+      ...(fate && { fate }),
+    };
+  }
 }

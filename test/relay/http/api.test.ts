@@ -55,6 +55,22 @@ describe('proxies', () => {
     expect(await run.api<ProxyJson>('GET', '/proxies')).toEqual({ status: 200, json: {} });
   });
 
+  test('are named in the datagrams of -o json', async () => {
+    await using server = await echoServer(4);
+    await using run = await startEmpty();
+    for (const name of ['a', 'b']) {
+      const { json } = await run.api<ProxyJson>('POST', '/proxies', { name, upstream: server.address });
+      await using client = await openUdpConnection(json.listen);
+      await client.send(`to ${name}`);
+      await client.recv();
+    }
+    const { lines } = await run.end();
+    const datagrams = lines.filter(({ type }) => type === 'datagram');
+    expect(datagrams.map(({ relay, side, session, data }) => [relay, side, session, data])).toEqual(
+      ['a', 'b'].flatMap((name, nth) => ['client', 'server'].map((side) => [name, side, nth + 1, `to ${name}`])),
+    );
+  });
+
   test('have names and addresses of their own', async () => {
     await using taken = await silentServer();
     await using run = await startEmpty();
