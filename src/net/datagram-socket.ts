@@ -1,10 +1,9 @@
 import { EventEmitter } from 'node:events';
-import type { Arrivals, Datagram, Run } from './datagram.js';
+import type { Datagram, Run } from './datagram.js';
 import type { Endpoint } from './address/endpoint.js';
 import {
   ALL_TAKEN,
   type Engine,
-  type EngineEvents,
   type EngineName,
   type EngineOutgoing,
   type EngineSocket,
@@ -19,25 +18,9 @@ import { checkJoinable, type Membership, membershipsOf } from './address/members
 import { ownAddresses } from './engines/own-address.js';
 import { openSocket } from './opening.js';
 import { type Consumer, ReceiveQueue } from './receive-queue.js';
-import { eventsOf, type Receiver } from './receiver.js';
-import { arrivalOf } from './runs.js';
 import { shielded } from './shielded.js';
-import { type DatagramSocketOptions, type ReceiveOptions, signalOf, type Strays } from './socket-options.js';
-
-/** Events of servers and clients. An exception of a listener becomes an uncaught exception of the process. */
-export interface DatagramSocketEvents {
-  /** An ICMP error came back for an earlier datagram: `REFUSED`, `UNREACHABLE`, `TOO_LARGE`. The socket goes on. */
-  peerError: [error: DatagramError];
-  /**
-   * The system had no memory to receive with: `RECEIVE_FAILED`, caused by `ENOMEM` or `ENOBUFS`. No datagram is lost:
-   * they wait in the kernel's buffer. The socket tries again at once, then after pauses of up to 100 ms.
-   */
-  receiveError: [error: DatagramError];
-  /** The receive queue was full, and `count` datagrams were dropped since the last event. */
-  drop: [count: number];
-  /** Datagrams came from other addresses than the peer. Only with `strays: 'report'`. */
-  strays: [batch: readonly Datagram[]];
-}
+import { type DatagramSocketEvents, engineEvents, type Takers } from './socket-events.js';
+import { type DatagramSocketOptions, type ReceiveOptions, signalOf } from './socket-options.js';
 
 /** The common part of `DatagramServer` and `DatagramClient`: a bounded receive queue, counters and closing. */
 export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> {
@@ -75,62 +58,19 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
   /**
    * Opens the engine's socket.
    *
-   * @param details `strays`: see `ClientOptions`. `onArrivals`, `receiver`: see `ServerOptions`. `engine`: used instead of the one
-   * that the options choose.
+   * @param engine used instead of the one that the options choose
    * @throws {DatagramError} `UNSUPPORTED`, `INVALID_OPTION`, `INVALID_ADDRESS`, `OPEN_FAILED`, `BROADCAST_FORBIDDEN`
    * @throws The reason of the signal once it is aborted.
    */
-  protected async open(
-    request: OpenRequest,
-    {
-      strays = 'report',
-      onArrivals,
-      receiver,
-      engine,
-    }: {
-      readonly strays?: Strays;
-      readonly onArrivals?: ((arrivals: Arrivals) => void) | undefined;
-      readonly receiver?: Receiver | undefined;
-      readonly engine?: Engine;
-    } = {},
-  ): Promise<void> {
+  protected async open(request: OpenRequest, takers: Takers = {}, engine?: Engine): Promise<void> {
     this.#signal?.throwIfAborted();
     checkJoinable(request);
-    const queue = this.#queue;
-    const tellOf = onArrivals && shielded(onArrivals);
-    const tellOfStrays = shielded((batch: readonly Datagram[]) => this.emit('strays', batch));
-    const events: EngineEvents = {
-      room: () => queue.appetite,
-      datagrams: (batch) => {
-        if (tellOf === undefined) queue.push(batch);
-        else {
-          for (const datagram of batch) {
-            // The callback may call `abort`.
-            if (this.#state === 'aborted') break;
-            tellOf(arrivalOf(datagram));
-          }
-        }
-      },
-      takesRuns: () => queue.takesRuns,
-      runs: (runs) => {
-        queue.pushRuns(runs);
-      },
-      arrivals: tellOf,
-      strays: (batch) => {
-        // A client that sends to a group that it joined, or broadcasts to its own port, receives its own datagrams.
-        const { port } = this.local;
-        const others = batch.filter(({ remote }) => remote.port !== port || !this.#own.has(remote.address));
-        if (others.length === 0 || strays === 'ignore') return;
-        if (strays === 'receive') queue.push(others);
-        else tellOfStrays(others);
-      },
-      peerError: shielded((error) => this.emit('peerError', error)),
-      receiveError: shielded((error) => this.emit('receiveError', error)),
-      failed: (error) => {
-        queue.end(error);
-      },
-      ...(receiver && eventsOf(receiver)),
-    };
+    const events = engineEvents(takers, {
+      emitter: this,
+      queue: this.#queue,
+      isAborted: () => this.#state === 'aborted',
+      isOwn: ({ address, port }) => port === this.local.port && this.#own.has(address),
+    });
     const opened = await openSocket(engine ?? this.#engine, request, events, this.#signal);
     ({ chosen: this.#chosen, socket: this.#socket } = opened);
     this.#memberships = membershipsOf(request.options);

@@ -56,7 +56,7 @@ class PatientSocket extends DatagramSocket {
   static async start(engine: Engine, options: DatagramSocketOptions): Promise<PatientSocket> {
     const socket = new PatientSocket(options);
     const local = { address: '127.0.0.1', port: 0 };
-    await socket.open({ local, dualStack: false, hearStrays: false, options }, { engine });
+    await socket.open({ local, dualStack: false, hearStrays: false, options }, {}, engine);
     return socket;
   }
 
