@@ -1,8 +1,9 @@
 import { formatEndpoint } from '../net/index.js';
 import type { LogFields } from '../output/log.js';
 import type { Context } from '../run/context.js';
-import { countPart, type LivePart, shareOf, showLiveLine, timeLeftPart, troublePart } from '../run/live-line.js';
+import { countPart, type LivePart, troublePart } from '../run/live-line.js';
 import type { Details, Report } from '../run/report.js';
+import { showTraffic } from '../run/traffic-line.js';
 import { describeCounts } from '../stats/counts-in-words.js';
 import { formatCount, formatRate } from '../text/quantity.js';
 import type { RelayPlan } from './plan.js';
@@ -10,10 +11,6 @@ import type { Account } from './account.js';
 import type { Relays } from './relays.js';
 import type { Session } from './session.js';
 
-/** How often the live line is updated, in milliseconds. */
-const TICK_MS = 250;
-/** The rates of the live line are those of this number of ticks. */
-const TICKS_OF_RATE = 4;
 /** How many sessions a report on a signal tells, the last used ones first. */
 const SESSIONS_IN_WORDS = 10;
 const SESSIONS_IN_JSON = 100;
@@ -55,13 +52,9 @@ function accountFields(relay: string, account: Account) {
 
 /** Tells the traffic of a running relay: a report when the user asks by a signal, and a live line at a terminal. */
 export class RelayReport {
-  readonly #context: Context;
   readonly #relays: Relays;
-  readonly #end: Pick<RelayPlan, 'count' | 'duration'>;
   readonly #endReports: () => void;
-  readonly #startMs = performance.now();
-  readonly #ticks: { readonly timeMs: number; readonly up: number; readonly down: number }[] = [];
-  #ticker: NodeJS.Timeout | undefined;
+  readonly #removeLine: (() => void) | undefined;
 
   /** @param beforeReport brings the totals of the summary up to date */
   constructor(
@@ -74,18 +67,16 @@ export class RelayReport {
       beforeReport,
     }: { end: Pick<RelayPlan, 'count' | 'duration'>; live: boolean; beforeReport: () => void },
   ) {
-    this.#context = context;
     this.#relays = relays;
-    this.#end = end;
     this.#endReports = context.onReport(() => {
       beforeReport();
       summary.progress(this.#sessions());
     });
     if (!live) return;
-    this.#tick();
-    this.#ticker = setInterval(() => {
-      this.#tick();
-    }, TICK_MS).unref();
+    this.#removeLine = showTraffic(context, end, {
+      sample: () => trafficOf(relays),
+      parts: (now, earlier, timeLeft) => describeTraffic(now, earlier, end.count, timeLeft),
+    });
   }
 
   #sessions(): Details {
@@ -98,39 +89,45 @@ export class RelayReport {
     return { fields, lines: others > 0 ? [...lines, `and ${formatCount(others)} other sessions`] : lines };
   }
 
-  #tick(): void {
-    const { counts, open } = this.#relays.sum();
-    const { up, down } = counts;
-    const timeMs = performance.now();
-    this.#ticks.push({ timeMs, up: up.received, down: down.received });
-    if (this.#ticks.length > TICKS_OF_RATE + 1) this.#ticks.shift();
-    const [first = { timeMs, up: 0, down: 0 }] = this.#ticks;
-    const seconds = (timeMs - first.timeMs) / 1000;
-    const rate = (now: number, before: number): string => formatRate(seconds > 0 ? (now - before) / seconds : 0);
-    const { count, duration } = this.#end;
-    const elapsedMs = timeMs - this.#startMs;
-    const parts: LivePart[] = [
-      countPart(up.received, count, 'up'),
-      { text: `(${rate(up.received, first.up)})`, color: 'dim', joint: ' ', isMinor: true },
-      countPart(down.received, undefined, 'down'),
-      { text: `(${rate(down.received, first.down)})`, color: 'dim', joint: ' ', isMinor: true },
-      ...(duration === undefined ? [] : [timeLeftPart(duration - elapsedMs)]),
-      { text: `${formatCount(open)} ${open === 1 ? 'session' : 'sessions'}` },
-      troublePart(up.lost + down.lost + up.notSent + down.notSent, 'lost'),
-    ];
-    const done = shareOf({
-      count: count === undefined ? undefined : { now: up.received, all: count },
-      time: duration === undefined ? undefined : { now: elapsedMs, all: duration },
-    });
-    showLiveLine(this.#context, { parts, done });
-  }
-
   /** Ends the reports, and removes the live line. */
   stop(): void {
     this.#endReports();
-    clearInterval(this.#ticker);
-    this.#context.log.status(undefined);
+    this.#removeLine?.();
   }
+}
+
+/** The traffic of all relays until now. */
+function trafficOf(relays: Relays) {
+  const { counts, open } = relays.sum();
+  const { up, down } = counts;
+  const lost = up.lost + down.lost + up.notSent + down.notSent;
+  return { timeMs: performance.now(), received: up.received, answers: down.received, sessions: open, lost };
+}
+
+type RelayTraffic = ReturnType<typeof trafficOf>;
+
+function describeTraffic(
+  now: RelayTraffic,
+  earlier: RelayTraffic,
+  count: number | undefined,
+  timeLeft: readonly LivePart[],
+): readonly LivePart[] {
+  const seconds = (now.timeMs - earlier.timeMs) / 1000;
+  const ratePart = (more: number): LivePart => ({
+    text: `(${formatRate(seconds > 0 ? more / seconds : 0)})`,
+    color: 'dim',
+    joint: ' ',
+    isMinor: true,
+  });
+  return [
+    countPart(now.received, count, 'up'),
+    ratePart(now.received - earlier.received),
+    countPart(now.answers, undefined, 'down'),
+    ratePart(now.answers - earlier.answers),
+    ...timeLeft,
+    { text: `${formatCount(now.sessions)} ${now.sessions === 1 ? 'session' : 'sessions'}` },
+    troublePart(now.lost, 'lost'),
+  ];
 }
 
 function describe({ number, client, counts }: Session): string {

@@ -4,26 +4,20 @@ import { formatDuration } from '../text/time.js';
 import type { PeerTable } from '../stats/peers.js';
 import { type Rate, rateBetween, type Traffic } from '../stats/rate.js';
 import type { Context } from '../run/context.js';
-import { countPart, type LivePart, shareOf, showLiveLine, timeLeftPart, troublePart } from '../run/live-line.js';
+import { countPart, type LivePart, troublePart } from '../run/live-line.js';
 import type { Report } from '../run/report.js';
+import { showTraffic } from '../run/traffic-line.js';
 import type { ServicePlan } from './plan.js';
-
-/** How often the live line is updated. */
-const TICK_MS = 250;
-/** The live line shows the rate over this number of ticks: with fewer the number would change too fast to read. */
-const TICKS_OF_RATE = 4;
 
 /** Tells the traffic of a running service: a report when the user asks by a signal, and a live line at a terminal. */
 export class ServingReport {
-  readonly #context: Context;
   readonly #summary: Report;
   readonly #peers: PeerTable;
-  readonly #end: Pick<ServicePlan, 'count' | 'duration'>;
+  /** How many datagrams end the service. */
+  readonly #count: number | undefined;
   readonly #start: Traffic;
   readonly #endReports: () => void;
-  /** The traffic at the last ticks, the oldest first. */
-  readonly #ticks: Traffic[] = [];
-  #ticker: NodeJS.Timeout | undefined;
+  readonly #removeLine: (() => void) | undefined;
   #lastReport: Traffic | undefined;
 
   /**
@@ -37,19 +31,18 @@ export class ServingReport {
     end: Pick<ServicePlan, 'count' | 'duration'>,
     live: boolean,
   ) {
-    this.#context = context;
     this.#summary = summary;
     this.#peers = peers;
-    this.#end = end;
+    this.#count = end.count;
     this.#start = this.#traffic();
     this.#endReports = context.onReport(() => {
       this.#report();
     });
     if (!live) return;
-    this.#tick();
-    this.#ticker = setInterval(() => {
-      this.#tick();
-    }, TICK_MS).unref();
+    this.#removeLine = showTraffic(context, end, {
+      sample: () => this.#traffic(),
+      parts: (now, earlier, timeLeft) => this.#parts(now, earlier, timeLeft),
+    });
   }
 
   #traffic(): Traffic {
@@ -69,39 +62,28 @@ export class ServingReport {
     this.#summary.progress({ fields, lines: [line] });
   }
 
-  #tick(): void {
-    const now = this.#traffic();
-    this.#ticks.push(now);
-    if (this.#ticks.length > TICKS_OF_RATE + 1) this.#ticks.shift();
-    const { perSecond, bytesPerSecond } = rateBetween(this.#ticks[0] ?? now, now);
+  #parts(now: Traffic, earlier: Traffic, timeLeft: readonly LivePart[]): readonly LivePart[] {
+    const { perSecond, bytesPerSecond } = rateBetween(earlier, now);
     const { kernel, queue, output } = this.#summary.fields().dropped;
     const { size, isFull } = this.#peers;
-    const { count, duration } = this.#end;
-    const elapsedMs = now.timeMs - this.#start.timeMs;
-    const parts: LivePart[] = [
-      countPart(now.received, count, 'received'),
+    return [
+      countPart(now.received, this.#count, 'received'),
       {
         text: `(${formatRate(perSecond)}, ${formatBytes(bytesPerSecond)}/s)`,
         color: 'dim',
         joint: ' ',
         isMinor: true,
       },
-      ...(duration === undefined ? [] : [timeLeftPart(duration - elapsedMs)]),
+      ...timeLeft,
       { text: `${isFull ? 'more than ' : ''}${formatCount(size)} ${size === 1 ? 'peer' : 'peers'}`, isMinor: true },
       troublePart((kernel ?? 0) + queue + output, 'dropped'),
     ];
-    const done = shareOf({
-      count: count === undefined ? undefined : { now: now.received, all: count },
-      time: duration === undefined ? undefined : { now: elapsedMs, all: duration },
-    });
-    showLiveLine(this.#context, { parts, done });
   }
 
   /** Ends the reports, and removes the live line. */
   stop(): void {
     this.#endReports();
-    clearInterval(this.#ticker);
-    this.#context.log.status(undefined);
+    this.#removeLine?.();
   }
 }
 
