@@ -10,11 +10,15 @@ import type { TargetWatch } from '../target-watch.js';
 import { VERDICTS } from '../verdict.js';
 import type { WatchedRun } from '../watcher.js';
 
-/** One of the samples that a metric has for each target. */
+/** One of the samples that a metric has for each target: the text of its line before the labels of the target, and behind them. */
 interface Series {
-  readonly name: string;
-  /** The label that tells this sample from the others of the metric: `le="0.1"`. Empty if there is only one. */
-  readonly label: string;
+  readonly before: string;
+  readonly behind: string;
+}
+
+/** @param label the label that tells this sample from the others of the metric: `le="0.1"`. Default: it is the only one. */
+function seriesOf(name: string, label?: string): Series {
+  return { before: `${name}{`, behind: label === undefined ? '} ' : `,${label}} ` };
 }
 
 /** A metric that every target has. */
@@ -31,7 +35,7 @@ function single(
   help: string,
   valueOf: (target: TargetWatch) => number,
 ): TargetMetric {
-  return { type, name, help, series: [{ name, label: '' }], values: (target) => [valueOf(target)] };
+  return { type, name, help, series: [seriesOf(name)], values: (target) => [valueOf(target)] };
 }
 
 const CHECKS = 'udpcat_checks_total';
@@ -54,7 +58,7 @@ const METRICS: readonly TargetMetric[] = [
     type: 'counter',
     name: CHECKS,
     help: 'Checks by verdict.',
-    series: VERDICTS.map((verdict) => ({ name: CHECKS, label: `verdict="${verdict}"` })),
+    series: VERDICTS.map((verdict) => seriesOf(CHECKS, `verdict="${verdict}"`)),
     values: ({ history }) => VERDICTS.map((verdict) => history.count(verdict)),
   },
   single(
@@ -75,9 +79,9 @@ const METRICS: readonly TargetMetric[] = [
     name: ROUND_TRIP,
     help: 'Round-trip times of checks; of several datagrams in a check their median.',
     series: [
-      ...[...BUCKETS_S, '+Inf'].map((bound) => ({ name: `${ROUND_TRIP}_bucket`, label: `le="${bound}"` })),
-      { name: `${ROUND_TRIP}_sum`, label: '' },
-      { name: `${ROUND_TRIP}_count`, label: '' },
+      ...[...BUCKETS_S, '+Inf'].map((bound) => seriesOf(`${ROUND_TRIP}_bucket`, `le="${bound}"`)),
+      seriesOf(`${ROUND_TRIP}_sum`),
+      seriesOf(`${ROUND_TRIP}_count`),
     ],
     values: ({ history: { histogram } }) => {
       const counts = histogram.cumulative();
@@ -88,28 +92,20 @@ const METRICS: readonly TargetMetric[] = [
     type: 'counter',
     name: HOOKS,
     help: 'Programs of --on-change by result.',
-    series: HOOK_RESULTS.map((result) => ({ name: HOOKS, label: `result="${result}"` })),
+    series: HOOK_RESULTS.map((result) => seriesOf(HOOKS, `result="${result}"`)),
     values: ({ hooks }) => HOOK_RESULTS.map((result) => hooks[result]),
   },
 ];
 
-/** For each plan the lines of each metric up to the value. A scrape of a thousand targets has tens of thousands of lines. */
-const startsOfPlans = new WeakMap<TargetPlan, readonly (readonly string[])[]>();
+/** The labels of each plan. A scrape has dozens of lines for each. */
+const labelsOfPlans = new WeakMap<TargetPlan, string>();
 
-function startsOf({ plan }: TargetWatch): readonly (readonly string[])[] {
-  const known = startsOfPlans.get(plan);
+function labelsOf({ plan }: TargetWatch): string {
+  const known = labelsOfPlans.get(plan);
   if (known !== undefined) return known;
   const labels = formatLabels({ target: plan.name, address: plan.address, ...plan.labels });
-  const starts = METRICS.map(({ series }) =>
-    series.map(({ name, label }) => inOnePiece(`${name}{${label === '' ? labels : `${labels},${label}`}} `)),
-  );
-  startsOfPlans.set(plan, starts);
-  return starts;
-}
-
-/** Returns the same text, of which V8 keeps no pieces: to join it with others takes less memory and time. */
-function inOnePiece(text: string): string {
-  return Buffer.from(text).toString();
+  labelsOfPlans.set(plan, labels);
+  return labels;
 }
 
 /** Replies with the metrics of all targets, of the run and of the process. */
@@ -121,9 +117,9 @@ function* writeMetrics(
   { targets, context, isConfigRight }: WatchedRun,
   processMetrics: ProcessMetrics,
 ): Generator<string | Promise<string>> {
-  for (const [nth, metric] of METRICS.entries()) {
+  for (const metric of METRICS) {
     yield formatHead(metric);
-    for (const target of targets) yield formatSamples(startsOf(target)[nth] ?? [], metric.values(target));
+    for (const target of targets) yield formatSamples(metric.series, labelsOf(target), metric.values(target));
   }
   yield writeGauge(
     'udpcat_config_last_reload_successful',
@@ -134,9 +130,9 @@ function* writeMetrics(
   yield* processMetrics();
 }
 
-function formatSamples(starts: readonly string[], values: readonly number[]): string {
+function formatSamples(series: readonly Series[], labels: string, values: readonly number[]): string {
   let lines = '';
-  for (const [nth, start] of starts.entries()) lines += `${start}${values[nth]}\n`;
+  for (const [nth, { before, behind }] of series.entries()) lines += `${before}${labels}${behind}${values[nth]}\n`;
   return lines;
 }
 
