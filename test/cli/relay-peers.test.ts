@@ -6,43 +6,40 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { Transform } from 'node:stream';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type { WayFields } from '../../src/relay/counts.js';
 import { type Daemon, startDaemon } from '../support/daemon.js';
-import { type InProcessOutcome, runInProcess } from '../support/in-process.js';
+import { type RunningHere, start } from '../support/in-process.js';
 import { describeWith, PROGRAM_PATH, testWith } from '../support/peers.js';
-import { jsonLines } from '../support/service.js';
+import { drained, jsonLines } from '../support/service.js';
+import { hostAndPort } from '../support/sockets.js';
+import type { Outcome } from '../support/udpcat.js';
 
 /** Limits what hangs, in milliseconds. */
 const HANG_MS = 60_000;
 
-interface Relaying {
+/** The byte by which a client of iperf3 tells its server that it has sent everything. */
+const IPERF_TEST_END = 4;
+
+interface Relaying extends Pick<RunningHere, 'until'> {
   readonly port: number;
-  end(): Promise<InProcessOutcome>;
+  /** Ends the relay like Ctrl-C. Resolves when it has ended. */
+  end(): Promise<Outcome>;
 }
 
 /** Starts a relay to a service. */
 async function relayTo({ address }: Pick<Daemon, 'address'>, ...args: readonly string[]): Promise<Relaying> {
-  const stop = new AbortController();
-  let outcome: Promise<InProcessOutcome> | undefined;
-  const port = await new Promise<number>((resolve, reject) => {
-    const onStderr = (text: string): void => {
-      const [, written] = /listening on 127\.0\.0\.1:(\d+)\n/.exec(text) ?? [];
-      if (written !== undefined) resolve(Number(written));
-    };
-    const argv = ['relay', '127.0.0.1:0', address, '-o', 'json', ...args];
-    outcome = runInProcess(argv, { stop: stop.signal, onStderr });
-    outcome.then(({ stderr }) => {
-      reject(new Error(stderr));
-    }, reject);
-  });
+  const relay = start(['relay', '127.0.0.1:0', address, '-o', 'json', ...args]);
+  const { port } = hostAndPort(await relay.listening());
   return {
     port,
-    end: async () => {
-      stop.abort('SIGINT');
-      return (await outcome) as InProcessOutcome;
+    until: relay.until,
+    end: () => {
+      relay.kill('SIGINT');
+      return relay.outcome;
     },
   };
 }
@@ -64,7 +61,7 @@ async function makeCertificate(folder: string): Promise<readonly [key: string, c
   return [key, cert];
 }
 
-const linesOf = ({ stdout }: InProcessOutcome, type: string) => jsonLines(stdout).filter((line) => line.type === type);
+const linesOf = ({ stdout }: Outcome, type: string) => jsonLines(stdout).filter((line) => line.type === type);
 
 function startDnsmasq(): Promise<Daemon> {
   return startDaemon({
@@ -207,6 +204,8 @@ testWith('chronyd', 'chrony measures a server behind the relay, although each da
   } finally {
     rmSync(folder, { recursive: true });
   }
+  // The client ends after the first response. The second one may still be on its way.
+  await relay.until(/("side":"server".*\n[^]*){2}/);
   const [summary] = linesOf(await relay.end(), 'summary');
   expect(summary).toMatchObject({ up: { received: 1, duplicates: 1, sent: 2 }, down: { received: 2, duplicates: 2 } });
 });
@@ -222,13 +221,23 @@ testWith('iperf3', 'iperf3 counts the datagrams that the relay loses', async () 
   // iperf3 tells its server by TCP what to measure, on the same port.
   const control = createServer((client) => {
     const target = connect(server.port, '127.0.0.1');
-    for (const [from, to] of [
-      [client, target],
-      [target, client],
-    ] as const) {
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-    }
+    target.pipe(client);
+    client.on('error', () => target.destroy());
+    target.on('error', () => client.destroy());
+    // The server does not read the datagrams that still wait for it when it hears of the end.
+    const held = new Transform({
+      transform(chunk: Buffer, _, done) {
+        void (async () => {
+          if (chunk.length === 1 && chunk[0] === IPERF_TEST_END) {
+            await drained(`127.0.0.1:${relay.port}`);
+            await setImmediate();
+            await drained(server.address);
+          }
+          done(null, chunk);
+        })();
+      },
+    });
+    client.pipe(held).pipe(target);
   });
   control.listen(relay.port, '127.0.0.1');
   await once(control, 'listening');

@@ -26,23 +26,38 @@ export async function sendAll(peer: Peer, address: string, payloads: Iterable<st
   for (const payload of payloads) await peer.send(payload, address);
 }
 
-/**
- * Returns the kernel's counts of the socket on a port: bytes that wait in its buffer, and datagrams that it dropped.
- */
-export function kernelSocket(address: string): { readonly waitingBytes: number; readonly drops: number } {
-  const { host, port } = hostAndPort(address);
-  const table = readFileSync(host.includes(':') ? '/proc/net/udp6' : '/proc/net/udp', 'utf8');
-  for (const line of table.split('\n').slice(1)) {
-    const fields = line.trim().split(/\s+/);
-    if (Number.parseInt(fields[1]?.split(':')[1] ?? '', 16) !== port) continue;
-    return { waitingBytes: Number.parseInt(fields[4]?.split(':')[1] ?? '', 16), drops: Number(fields.at(-1)) };
-  }
-  throw new Error(`no socket on ${address}`);
+/** The kernel's counts of a socket. */
+interface KernelSocket {
+  /** How many bytes wait in its buffer. */
+  readonly waitingBytes: number;
+  /** How many datagrams the kernel dropped for want of room in its buffer. */
+  readonly drops: number;
 }
 
-/** Waits until the process has read all datagrams that the kernel held for it. No event tells of that. */
+/** Returns the kernel's counts of the sockets on a port, in the family of the host. Throws if there is none. */
+function kernelSockets(address: string): readonly [KernelSocket, ...KernelSocket[]] {
+  const { host, port } = hostAndPort(address);
+  const table = readFileSync(host.includes(':') ? '/proc/net/udp6' : '/proc/net/udp', 'utf8');
+  const [first, ...others] = table
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => Number.parseInt(fields[1]?.split(':')[1] ?? '', 16) === port)
+    .map((fields) => ({
+      waitingBytes: Number.parseInt(fields[4]?.split(':')[1] ?? '', 16),
+      drops: Number(fields.at(-1)),
+    }));
+  if (first === undefined) throw new Error(`no socket on ${address}`);
+  return [first, ...others];
+}
+
+/** Returns the kernel's counts of the first socket on a port. Throws if there is none. */
+export function kernelSocket(address: string): KernelSocket {
+  return kernelSockets(address)[0];
+}
+
+/** Waits until programs have read all datagrams that the kernel held for the port. No event tells of that. */
 export async function drained(address: string): Promise<void> {
-  while (kernelSocket(address).waitingBytes > 0) await delay(5);
+  while (kernelSockets(address).some(({ waitingBytes }) => waitingBytes > 0)) await delay(5);
 }
 
 /** One line of `-o json` or `--log-format json`. */
