@@ -183,8 +183,11 @@ describe.each([4, 6] as const)('two servers on the hosts of an IPv%i network', (
     'fall silent if one echoes the responses of a program, however long a round takes',
     async () => {
       const logs = await loop(['echo'], ['serve', '-o', 'none', '--exec', 'date +%N'], 1, 5);
-      expect(summary(logs.near)).toMatchObject({ received: 33, sent: 33 });
-      expect(summary(logs.far)).toMatchObject({ received: 34, sent: 33, unanswered: 1 });
+      // On a busy machine there are more: a response that comes back after more than a second begins a new row.
+      const { received } = summary(logs.near);
+      expect(received).toBeGreaterThanOrEqual(33);
+      expect(summary(logs.near)).toMatchObject({ sent: received });
+      expect(summary(logs.far)).toMatchObject({ received: received + 1, sent: received, unanswered: 1 });
       expect(logs.far.filter(({ msg }) => /is not answered for a second: it sent back/.test(String(msg)))).toHaveLength(
         1,
       );
