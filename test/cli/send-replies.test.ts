@@ -331,7 +331,7 @@ describe('--deadline', () => {
 describe('--idle', () => {
   sideBySide('ends the wait after that time without a datagram', async () => {
     await using server = await answeringServer(['one', 'two']);
-    const outcome = await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--idle', '3s']);
+    const outcome = await udpcat(['send', server.address, 'ping', '-n', 'all', '-w', '1h', '--idle', '10s']);
     expect(shown(outcome)).toEqual({ status: 0, stdout: 'one\ntwo\n' });
   });
 
