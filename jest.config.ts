@@ -10,8 +10,8 @@ const config: Config = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/coverage'],
   extensionsToTreatAsEsm: ['.ts'],
-  // Sources import './x.js', the file of the build. In tests that is './x.ts'.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // Sources import './x.js', the file of the build. In tests that is './x.ts'. Packages have './x.js' itself.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1'] },
   transform: {
     ...(counting ? { '/src/.*\\.ts$': '<rootDir>/scripts/coverage-transformer.mjs' } : {}),
     '\\.ts$': ['ts-jest', { useESM: true }],
