@@ -1,7 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ENGINE_NAMES } from '../support/engines.js';
@@ -9,7 +8,7 @@ import { flood, standStill } from '../support/flood.js';
 import { startWithHosts, testInNamespaces } from '../support/namespaces.js';
 import { testWith } from '../support/peers.js';
 import { endsOf, readRecording, readWholeRecords, temporaryRecordings, textOf } from '../support/recordings.js';
-import { jsonLines, sendAll } from '../support/service.js';
+import { drained, jsonLines, sendAll } from '../support/service.js';
 import {
   answeringServer,
   closedAddress,
@@ -29,16 +28,6 @@ const testWithShell = testNeeding('shell');
 const recordings = temporaryRecordings();
 const { folder } = recordings;
 const fileFor = recordings.path.bind(recordings);
-
-/** Waits until the receive queues of a port's sockets are empty. Where strays are heard the port has two sockets. */
-async function readFromKernel(address: string): Promise<void> {
-  const port = `:${hostAndPort(address).port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const holds = (line: string): boolean => {
-    const [, local = '', , , queues = ''] = line.trim().split(/\s+/);
-    return local.endsWith(port) && !queues.endsWith(':00000000');
-  };
-  while (readFileSync('/proc/net/udp', 'utf8').split('\n').some(holds)) await delay(5);
-}
 
 /** Reads a recording: a line `FROM > TO PAYLOAD` for each datagram. */
 async function read(path: string): Promise<string[]> {
@@ -269,9 +258,9 @@ describe('--record -', () => {
     for (let count = 0; count < 500; count += 1) {
       await stranger.send(Buffer.alloc(60_000), client);
       // The kernel drops strays for which its buffer has no room. They must reach the command.
-      if (count % 20 === 0) await readFromKernel(client);
+      if (count % 20 === 0) await drained(client);
     }
-    await readFromKernel(client);
+    await drained(client);
     running.kill('SIGTERM');
     running.resumeStdout();
     const { stdout, stderr } = await running.outcome;

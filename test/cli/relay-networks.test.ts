@@ -13,8 +13,14 @@ interface Summary {
   readonly up: { readonly received: number; readonly lost: { readonly loss: number; readonly lineQueue: number } };
 }
 
-/** Ends a server or a relay. Returns its summary. */
-async function summaryOf(running: Running): Promise<Summary> {
+/** The programs of a network namespace have read all datagrams that the kernel held for them. No event tells of that. */
+const UNTIL_READ = `while awk '$5 ~ /:/ && $5 !~ /:00000000$/ { waits = 1 } END { exit !waits }' /proc/net/udp; do
+  sleep 0.01
+done`;
+
+/** Ends a server or a relay in `far` that has read everything. Returns its summary. */
+async function summaryOf(network: Network, running: Running): Promise<Summary> {
+  await network.run('far', UNTIL_READ);
   running.kill('SIGINT');
   const { stdout } = await running.outcome;
   return jsonLines(stdout).at(-1) as unknown as Summary;
@@ -58,8 +64,8 @@ testWithQueue('netem', NETEM, '--loss loses as many datagrams as tc netem', asyn
   const server = await serve(network);
   const losing = await relay(network, '--up-loss', '10%');
   await send(network, RELAY, count, 100);
-  const { up, dropped } = await summaryOf(losing);
-  const { received, dropped: droppedByServer } = await summaryOf(server);
+  const { up, dropped } = await summaryOf(network, losing);
+  const { received, dropped: droppedByServer } = await summaryOf(network, server);
   expect(up.received + dropped.kernel).toBe(count);
   expect(received + droppedByServer.kernel).toBe(up.received - up.lost.loss);
   expect(Math.abs(up.lost.loss - up.received * 0.1)).toBeLessThan(most);
@@ -79,7 +85,7 @@ testWithQueue('tbf', TBF, '--bandwidth and --line-queue lose as many datagrams a
   await network.run('near', 'tc qdisc del dev lan0 root');
   const slow = await relay(network, '--up-bandwidth', '16kbit', '--up-line-queue', '5250ms');
   await send(network, RELAY, 60, 1000);
-  const { received, lost } = (await summaryOf(slow)).up;
+  const { received, lost } = (await summaryOf(network, slow)).up;
   expect(received).toBe(60);
   expect(full).toBeGreaterThan(40);
   expect(Math.abs(lost.lineQueue - full)).toBeLessThanOrEqual(5);

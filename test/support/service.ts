@@ -34,11 +34,25 @@ interface KernelSocket {
   readonly drops: number;
 }
 
+/**
+ * How many times the table of sockets is read before a socket counts as missing. Linux gives the table in pieces, and leaves a
+ * socket out if an earlier one is closed between two pieces.
+ */
+const MOST_READS = 50;
+
 /** Returns the kernel's counts of the sockets on a port, in the family of the host. Throws if there is none. */
 function kernelSockets(address: string): readonly [KernelSocket, ...KernelSocket[]] {
+  for (let reads = 0; reads < MOST_READS; reads += 1) {
+    const [first, ...others] = readKernelSockets(address);
+    if (first !== undefined) return [first, ...others];
+  }
+  throw new Error(`no socket on ${address}`);
+}
+
+function readKernelSockets(address: string): readonly KernelSocket[] {
   const { host, port } = hostAndPort(address);
   const table = readFileSync(host.includes(':') ? '/proc/net/udp6' : '/proc/net/udp', 'utf8');
-  const [first, ...others] = table
+  return table
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
     .filter((fields) => Number.parseInt(fields[1]?.split(':')[1] ?? '', 16) === port)
@@ -46,8 +60,6 @@ function kernelSockets(address: string): readonly [KernelSocket, ...KernelSocket
       waitingBytes: Number.parseInt(fields[4]?.split(':')[1] ?? '', 16),
       drops: Number(fields.at(-1)),
     }));
-  if (first === undefined) throw new Error(`no socket on ${address}`);
-  return [first, ...others];
 }
 
 /** Returns the kernel's counts of the first socket on a port. Throws if there is none. */
