@@ -27,8 +27,16 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const known = new Map<string, Promise<string[]>>();
+
 /** The names of the options that the help of a command shows. */
-async function optionsInHelp(command: string): Promise<string[]> {
+function optionsInHelp(command: string): Promise<string[]> {
+  const options = known.get(command) ?? readHelp(command);
+  known.set(command, options);
+  return options;
+}
+
+async function readHelp(command: string): Promise<string[]> {
   const { stdout } = await udpcat([...(command === '' ? [] : [command]), '--help']);
   const names = [...stdout.toString().matchAll(/^ {2}(?:(-\w), )?(--[\w-]+)/gm)].flatMap(([, short, long]) => [
     ...(short === undefined ? [] : [short]),
@@ -80,7 +88,8 @@ const inZsh: Complete = async (...words) => {
   writeFileSync(
     start,
     `PS1='ready> ' LISTMAX=1000
-     autoload -Uz compinit; compinit -D -u
+     # Keeps the list of the functions of zsh for the next start: to make the list takes most of the time.
+     autoload -Uz compinit; compinit -C -u -d ${join(folder, 'functions')}
      source ${join(folder, 'zsh')}
      compadd() {
        local -a hits

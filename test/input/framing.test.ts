@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { createCutter, type Frame, MAX_PIECE_BYTES } from '../../src/input/framing.js';
 import { fc, holds, payloads } from '../support/property.js';
@@ -12,6 +13,13 @@ function cut(frame: Frame, chunks: readonly Uint8Array[]): { pieces: string[]; f
   }
   if (cutter.failure === undefined) pieces.push(...cutter.end());
   return { pieces: pieces.map((piece) => Buffer.from(piece).toString('latin1')), failure: cutter.failure };
+}
+
+type Cut = ReturnType<typeof cut>;
+
+/** Expects equal results. `toEqual` takes long for the thousands of pieces that there can be. */
+function expectSame(actual: Cut, expected: Cut): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected);
 }
 
 const cutText = (frame: Frame, ...chunks: string[]) =>
@@ -57,7 +65,7 @@ describe.each(FRAMES.map((frame) => ({ name: JSON.stringify(frame), frame })))('
   test('cuts the same pieces however the stream is chunked', () => {
     holds(
       fc.property(streams, fc.array(fc.nat(), { maxLength: 12 }), (stream, places) => {
-        expect(cut(frame, split(stream, places))).toEqual(cut(frame, [stream]));
+        expectSame(cut(frame, split(stream, places)), cut(frame, [stream]));
       }),
     );
   });
@@ -66,7 +74,7 @@ describe.each(FRAMES.map((frame) => ({ name: JSON.stringify(frame), frame })))('
     holds(
       fc.property(streams, (stream) => {
         const bytes = Array.from(stream, (_, index) => stream.subarray(index, index + 1));
-        expect(cut(frame, bytes)).toEqual(cut(frame, [stream]));
+        expectSame(cut(frame, bytes), cut(frame, [stream]));
       }),
     );
   });

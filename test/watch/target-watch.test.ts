@@ -6,6 +6,7 @@ import type { Change } from '../../src/watch/health.js';
 import { Names } from '../../src/watch/names.js';
 import { TargetWatch } from '../../src/watch/target-watch.js';
 import { Turns } from '../../src/timing/turns.js';
+import { Rounds } from '../support/event-loop.js';
 import { closedAddress, respondingServer, silentServer } from '../support/sockets.js';
 import { targetPlan } from '../support/watching.js';
 
@@ -93,15 +94,10 @@ describe('a target', () => {
   });
 
   test('shares its moment with others, and the event loop turns between two checks that begin', async () => {
-    let [round, isOver] = [0, false];
-    const count = (): void => {
-      round += 1;
-      if (!isOver) setImmediate(count);
-    };
-    setImmediate(count);
+    using loop = new Rounds();
     const rounds: number[] = [];
     const names = new Names(() => {
-      rounds.push(round);
+      rounds.push(loop.count);
       return Promise.resolve([]);
     });
     const turns = new Turns();
@@ -122,7 +118,6 @@ describe('a target', () => {
         for (const target of targets) target.start();
       });
     });
-    isOver = true;
     names[Symbol.dispose]();
     expect(new Set(rounds).size).toBe(10);
   });
