@@ -58,8 +58,11 @@ export interface FaultFields {
 
 /** Functions that {@link Faults} calls. */
 export interface FaultEvents<Item> {
-  /** Delayed datagrams are due. The promise must not reject. The next call comes after it has settled. */
-  readonly onDue: (due: readonly Item[]) => Promise<void>;
+  /**
+   * Delayed datagrams are due. The promise must not reject. The next call comes after it has settled. Undefined: all of them
+   * have left.
+   */
+  readonly onDue: (due: readonly Item[]) => Promise<void> | undefined;
   /** Bits of a datagram to this peer were flipped. */
   readonly onCorrupted?: (remote: Endpoint) => void;
   /** A datagram was dropped because too many are waiting. Only the first such datagram is told. */
@@ -79,7 +82,7 @@ export class Faults<Item extends Grouped = Grouped> {
   /** Counts responses by peer, if a fault depends on that number. */
   readonly #numbering = new Numbering();
   #numbers: boolean;
-  readonly #line = new DelayLine<Item>((due) => this.#events?.onDue(due) ?? Promise.resolve(), {
+  readonly #line = new DelayLine<Item>((due) => this.#events?.onDue(due), {
     flowOf: ({ place }) => place?.flow,
     onGivenUp: (outgoing) => this.#events?.onGivenUp?.(outgoing),
   });

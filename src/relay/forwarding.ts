@@ -96,14 +96,13 @@ export class Forwarding {
   }
 
   #sendToTargets(parcels: readonly Parcel[], onSent: OnSent | undefined): Promise<void> | undefined {
+    const [only] = parcels;
+    if (parcels.length === 1 && only !== undefined) return this.#sendToTarget(only.session, [plain(only)], onSent);
     const bySession = new Map<Session, Parcel[]>();
     for (const parcel of parcels) {
-      const { data, segmentBytes, session, count } = parcel;
-      const own = bySession.get(session);
-      // Without an address: the socket of the session has one.
-      const plain: Parcel = { data, segmentBytes, session, count };
-      if (own === undefined) bySession.set(session, [plain]);
-      else own.push(plain);
+      const own = bySession.get(parcel.session);
+      if (own === undefined) bySession.set(parcel.session, [plain(parcel)]);
+      else own.push(plain(parcel));
     }
     const all = [...bySession].flatMap(([session, own]) => this.#sendToTarget(session, own, onSent) ?? []);
     return all.length === 0 ? undefined : Promise.all(all).then(() => undefined);
@@ -154,6 +153,11 @@ export class Forwarding {
     this.flush();
     while (this.#pending.size > 0) await Promise.all(this.#pending);
   }
+}
+
+/** A parcel without an address: the socket of its session has one. */
+function plain({ data, segmentBytes, session, count }: Parcel): Parcel {
+  return { data, segmentBytes, session, count };
 }
 
 /** Sends parcels and counts what the kernel took. */

@@ -80,9 +80,7 @@ export class Lane {
     const faults = new Faults<FaultyParcel>(acting, this.#seed);
     faults.begin(
       {
-        onDue: async (due) => {
-          await this.#events.transmit(due);
-        },
+        onDue: this.#events.transmit,
         onOverflow: this.#events.overflowed,
         onLost: ({ place, session }, cause, isCopy) => {
           this.lose(session, cause, 1);

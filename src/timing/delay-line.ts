@@ -40,13 +40,13 @@ export interface DelayLineOptions<Item> {
  * are those of `performance.now()`, in milliseconds.
  */
 export class DelayLine<Item extends Outgoing> {
-  readonly #release: (due: readonly Item[]) => Promise<void>;
+  readonly #release: (due: readonly Item[]) => Promise<void> | undefined;
   readonly #options: DelayLineOptions<Item>;
   #heap: Waiting<Item>[] = [];
   /** The datagrams held back, by peer. */
   readonly #heldBack = new Map<unknown, Set<Waiting<Item>>>();
   readonly #alarm = new Alarm(() => {
-    void this.#releaseDue();
+    this.#releaseDue();
   }, true);
   #orders = 0;
   #size = 0;
@@ -57,9 +57,9 @@ export class DelayLine<Item extends Outgoing> {
 
   /**
    * @param release Called with the datagrams that are due, in order, and again only after its promise has settled. The
-   * promise must not reject.
+   * promise must not reject. Undefined: all of them have left.
    */
-  constructor(release: (due: readonly Item[]) => Promise<void>, options: DelayLineOptions<Item> = {}) {
+  constructor(release: (due: readonly Item[]) => Promise<void> | undefined, options: DelayLineOptions<Item> = {}) {
     this.#release = release;
     this.#options = options;
   }
@@ -114,7 +114,7 @@ export class DelayLine<Item extends Outgoing> {
   hurry(): void {
     this.#hurried = true;
     this.#alarm.stop();
-    if (!this.#releasing) void this.#releaseDue();
+    if (!this.#releasing) this.#releaseDue();
   }
 
   /** Discards the datagrams that are due after `untilMs`. Returns their number. */
@@ -172,9 +172,17 @@ export class DelayLine<Item extends Outgoing> {
     return outgoing;
   }
 
-  async #releaseDue(): Promise<void> {
+  #releaseDue(): void {
     this.#releasing = true;
-    for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) await this.#release(due);
+    for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) {
+      const released = this.#release(due);
+      if (released !== undefined) {
+        void released.then(() => {
+          this.#releaseDue();
+        });
+        return;
+      }
+    }
     this.#releasing = false;
     this.#setAlarm();
     this.#settle();

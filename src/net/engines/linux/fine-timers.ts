@@ -22,20 +22,26 @@ export function createFineTimers(calls: SystemCalls, watches: Watches): OpenFine
   return (ring) => {
     const fd = calls.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (fd < 0) return undefined;
-    let isOpen = true;
+    /** Grows with each setting, and when the timer is closed. */
+    let changes = 0;
     const watch = watches.watch(fd, { readable: true, writable: false }, () => {
-      settle(fd, 0);
+      const before = changes;
       // Promises do not run in the callback of a watch.
       setImmediate(() => {
-        if (isOpen) ring();
+        // The timer was set again or closed meanwhile.
+        if (changes > before) return;
+        ring();
+        // The descriptor stays ready until the timer is set. Mostly `ring` has set it: each such call takes several microseconds.
+        if (changes === before) settle(fd, 0);
       });
     });
     return {
       set: (delayMs) => {
+        changes += 1;
         settle(fd, Math.max(delayMs, LEAST_MS));
       },
       close: () => {
-        isOpen = false;
+        changes += 1;
         watch.close();
         calls.close(fd);
       },
