@@ -1,12 +1,11 @@
 import { type ActiveFault, activeFaults } from '../faults/active-fault.js';
-import type { Place } from '../faults/faults.js';
 import { type DatagramError, type DatagramServer, type Endpoint, type Run, startUdpServer } from '../net/index.js';
 import { chooseEngine } from '../net/engines/choice.js';
 import type { KernelCounter } from '../run/drop-watch.js';
 import { Admission } from './admission.js';
-import type { Loss } from './counts.js';
 import { Forwarding } from './forwarding.js';
 import { Judge } from './judge.js';
+import { judgeBatch } from './judged-batch.js';
 import { type FaultyParcel, Lane, type Parcel } from './lane.js';
 import type { LinkOptions } from './link.js';
 import type { RelaySettings, Way } from './plan.js';
@@ -283,34 +282,12 @@ export class Relay implements KernelCounter {
 
   /** Passes datagrams of the inbox on. */
   async #process(batch: readonly Taken[]): Promise<void> {
-    const nowMs = performance.now();
-    const fates = new Map<Taken, Loss>();
-    const parcels: Record<Way, FaultyParcel[]> = { up: [], down: [] };
-    /** The datagrams that a fault may take away. */
-    const places = new Map<Place, Taken>();
-    const seen: Taken[] = [];
-    for (const taken of batch) {
-      const judged = this.#judge.judge(taken, nowMs);
-      if (judged === undefined) continue;
-      seen.push(taken);
-      if (typeof judged === 'string') fates.set(taken, judged);
-      else {
-        parcels[taken.way].push(judged);
-        if (!this.lanes[taken.way].isClear) places.set(judged.place, taken);
-      }
-    }
-    const [up, down] = [this.lanes.up.apply(parcels.up, nowMs), this.lanes.down.apply(parcels.down, nowMs)];
-    for (const { lost } of [up, down]) {
-      for (const [place, cause] of lost) {
-        const taken = places.get(place);
-        if (taken !== undefined) fates.set(taken, cause);
-      }
-    }
+    const { taken, fates, admitted, now } = judgeBatch(batch, this.#judge, this.lanes, performance.now());
     // A new session is told before its first datagram, and its address is known then.
-    for (const { session } of parcels.up) if (session.link === undefined) await session.opening;
-    const viewed = this.#viewer?.taken(seen, fates);
-    const sending = [this.#transmit('up', up.now), this.#transmit('down', down.now)];
-    for (const { session } of parcels.down) this.#endAnswered(session);
+    for (const { session } of admitted.up) if (session.link === undefined) await session.opening;
+    const viewed = this.#viewer?.taken(taken, fates);
+    const sending = [this.#transmit('up', now.up), this.#transmit('down', now.down)];
+    for (const { session } of admitted.down) this.#endAnswered(session);
     this.#checkCount();
     await Promise.all([viewed, ...sending]);
   }

@@ -1,5 +1,4 @@
-import { UsageError } from '../cli/usage-error.js';
-import { DatagramError, type Endpoint, formatEndpoint } from '../net/index.js';
+import { type Endpoint, formatEndpoint } from '../net/index.js';
 import { FORMATS } from '../output/formats/table.js';
 import type { Context } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
@@ -7,6 +6,7 @@ import { unlessAborted } from '../run/interruption.js';
 import { Report, type WrittenReport } from '../run/report.js';
 import { type PreparedTap, RunOutput, type Tap } from '../run/tap.js';
 import { Endings } from '../service/endings.js';
+import { runReported } from '../service/reported-run.js';
 import { ServiceManager } from '../service/service-manager.js';
 import type { ControlPlan, RelayEnds, RelayPlan } from './plan.js';
 import type { Relay } from './relay.js';
@@ -117,20 +117,13 @@ class RelayRun implements RelayControl {
     totals.denied = denied;
   }
 
-  async run(openControl: OpenControl): Promise<ExitCode> {
-    try {
+  run(openControl: OpenControl): Promise<ExitCode> {
+    const parts = { output: this.#output, report: this.#report, manager: this.#manager };
+    const relay = async (): Promise<void> => {
       await this.#relay(openControl);
       if (this.#failure !== undefined) throw this.#failure;
-      const written = await this.#report.finish(this.#output.close()).written();
-      return this.#judge(written);
-    } catch (error) {
-      if (error instanceof UsageError) throw error;
-      this.#report.failure(error);
-      await this.#report.finish(this.#output.close()).written();
-      return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
-    } finally {
-      await this.#manager.told();
-    }
+    };
+    return runReported(parts, relay, (written) => this.#judge(written));
   }
 
   async #relay(openControl: OpenControl): Promise<void> {

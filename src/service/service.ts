@@ -2,14 +2,7 @@ import { UsageError } from '../cli/usage-error.js';
 import { FORMATS } from '../output/formats/table.js';
 import { createFaults } from '../faults/fault-plan.js';
 import type { Faults } from '../faults/faults.js';
-import {
-  type Datagram,
-  DatagramError,
-  type DatagramServer,
-  type Endpoint,
-  formatEndpoint,
-  startUdpServer,
-} from '../net/index.js';
+import { type Datagram, type DatagramServer, type Endpoint, formatEndpoint, startUdpServer } from '../net/index.js';
 import type { Responder } from '../responders/responder.js';
 import type { Context } from '../run/context.js';
 import { ExitCode } from '../run/exit-code.js';
@@ -23,6 +16,7 @@ import { Endings } from './endings.js';
 import { Intake } from './intake.js';
 import { Outbox } from './outbox.js';
 import type { ServicePlan } from './plan.js';
+import { runReported } from './reported-run.js';
 import { createPolicy, Gate, Responses } from './responses.js';
 import { ServiceManager } from './service-manager.js';
 import { ServingReport } from './service-report.js';
@@ -97,19 +91,10 @@ class ServiceRun {
     this.#endings = new Endings(plan, AbortSignal.any([context.stop, outputEnded.signal]));
   }
 
-  async run(): Promise<ExitCode> {
-    try {
-      const local = await this.#serve(await this.#output.prepare());
-      const written = await this.#report.finish(this.#output.close()).written();
-      return this.#judge(written, local);
-    } catch (error) {
-      if (error instanceof UsageError) throw error;
-      this.#report.failure(error);
-      await this.#report.finish(this.#output.close()).written();
-      return error instanceof DatagramError && error.code === 'QUEUE_FULL' ? ExitCode.dropped : ExitCode.failure;
-    } finally {
-      await this.#manager.told();
-    }
+  run(): Promise<ExitCode> {
+    const parts = { output: this.#output, report: this.#report, manager: this.#manager };
+    const serve = async (): Promise<Endpoint> => this.#serve(await this.#output.prepare());
+    return runReported(parts, serve, (written, local) => this.#judge(written, local));
   }
 
   /** Serves until the end. Resolves to the bound address, once the socket is closed and its drops are counted. */
