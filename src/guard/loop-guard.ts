@@ -23,13 +23,12 @@ export class LoopGuard {
 
   /** Whether a datagram that arrived at `nowMs` may get a response. If so, the response counts towards the 100. */
   admits({ remote, data }: Datagram, nowMs: number): boolean {
-    this.#fingerprint.setDatagram(remote, data);
-    return this.#admitsFingerprint(nowMs);
+    return this.admitsPart(remote, data, 0, data.length, nowMs);
   }
 
-  /** {@link admits}, for a datagram that stands in `run` from `from` to before `to`. */
-  admitsPart(remote: Endpoint, run: DataView, from: number, to: number, nowMs: number): boolean {
-    this.#fingerprint.setPart(remote, run, from, to);
+  /** {@link admits}, for a datagram that stands in `payloads` from `from` to before `to`. */
+  admitsPart(remote: Endpoint, payloads: Uint8Array, from: number, to: number, nowMs: number): boolean {
+    this.#fingerprint.setDatagram(remote, payloads, from, to);
     return this.#admitsFingerprint(nowMs);
   }
 
@@ -37,13 +36,13 @@ export class LoopGuard {
     if (nowMs - this.#sweptMs >= WINDOW_MS) this.#sweep(nowMs);
     const slot = this.#received.find(this.#fingerprint);
     if (slot < 0) {
-      this.#windows.delete(this.#received.add(this.#fingerprint, nowMs));
+      this.#endWindow(this.#received.add(this.#fingerprint, nowMs));
       return true;
     }
     const lastMs = this.#received.usedMs(slot);
     this.#received.use(slot, nowMs);
     if (nowMs - lastMs >= WINDOW_MS) {
-      this.#windows.delete(slot);
+      this.#endWindow(slot);
       return true;
     }
     let window = this.#windows.get(slot);
@@ -52,6 +51,11 @@ export class LoopGuard {
       this.#windows.set(slot, window);
     }
     return window.admits(nowMs);
+  }
+
+  #endWindow(slot: number): void {
+    // Mostly there are no windows, and to look for one in the map takes longer.
+    if (this.#windows.size > 0) this.#windows.delete(slot);
   }
 
   /** Whether the guard remembers a datagram with these bytes from this peer. */

@@ -104,7 +104,6 @@ export class ResponsePolicy {
     const loopGuard = this.#loopGuard;
     if (loopGuard === undefined) return [run];
     const pieces: Run[] = [];
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let begin = 0;
     const endPiece = (end: number): void => {
       if (end === begin) return;
@@ -113,7 +112,7 @@ export class ResponsePolicy {
     };
     for (let nth = 0; nth < count; nth += 1) {
       const from = nth * segmentBytes;
-      if (loopGuard.admitsPart(remote, view, from, Math.min(from + segmentBytes, bytes.length), nowMs)) continue;
+      if (loopGuard.admitsPart(remote, bytes, from, Math.min(from + segmentBytes, bytes.length), nowMs)) continue;
       this.#declined += 1;
       endPiece(nth);
       begin = nth + 1;
