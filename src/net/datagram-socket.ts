@@ -22,6 +22,15 @@ import { shielded } from './shielded.js';
 import { type DatagramSocketEvents, engineEvents, type Takers } from './socket-events.js';
 import { type DatagramSocketOptions, type ReceiveOptions, signalOf } from './socket-options.js';
 
+/** Options of {@link DatagramSocket.consume}. */
+export interface ConsumeOptions {
+  /**
+   * Whether the consumer uses payloads only until it returns, except that it may send them by `DatagramServer.sendRuns` before it returns. The
+   * linux engine then does not copy them: its next call overwrites their memory. Default: false.
+   */
+  readonly borrows?: boolean | undefined;
+}
+
 /** The common part of `DatagramServer` and `DatagramClient`: a bounded receive queue, counters and closing. */
 export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> {
   readonly #queue: ReceiveQueue;
@@ -239,11 +248,12 @@ export abstract class DatagramSocket extends EventEmitter<DatagramSocketEvents> 
    * programs that respond: a response that `consumer` sends leaves at once. Resolves when the socket is closed and
    * everything queued was taken, or when `consumer` wants no more.
    *
+   * @param options see {@link ConsumeOptions}
    * @throws {DatagramError} like {@link batches}
    * @throws The error of `consumer`.
    */
-  consume(consumer: Consumer): Promise<void> {
-    return this.#queue.consume(consumer);
+  consume(consumer: Consumer, { borrows }: ConsumeOptions = {}): Promise<void> {
+    return this.#queue.consume(consumer, borrows);
   }
 
   /**

@@ -10,7 +10,7 @@
 export { type ClientOptions, DatagramClient, openUdpConnection } from './client.js';
 export type { Arrivals, Datagram, Outgoing, OutgoingRun, Payload, Run } from './datagram.js';
 export type { Receiver } from './receiver.js';
-export { DatagramSocket } from './datagram-socket.js';
+export { type ConsumeOptions, DatagramSocket } from './datagram-socket.js';
 export type { DatagramSocketEvents } from './socket-events.js';
 export { type Address, formatAddress, type Host } from './address/address.js';
 export {

@@ -29,6 +29,8 @@ type Wanted = 'one' | 'all' | 'runs';
 
 interface Waiter {
   readonly wants: Wanted;
+  /** Whether it uses payloads only until `settle` returns. */
+  readonly borrows?: boolean;
   readonly settle: (batch: Item[]) => void;
   readonly end: () => void;
 }
@@ -100,6 +102,11 @@ export class ReceiveQueue {
   /** Whether its reader last asked for runs. */
   get takesRuns(): boolean {
     return this.#takesRuns;
+  }
+
+  /** Whether the reader that gets the next runs uses their payloads only until it returns. */
+  get borrowsRuns(): boolean {
+    return this.#waiters[0]?.borrows === true;
   }
 
   /** Removes the bound, so that the datagrams still in the kernel fit. Called when the socket closes. */
@@ -273,10 +280,11 @@ export class ReceiveQueue {
    * Gives all datagrams to `consumer`, those that arrive in the moment of their arrival. Resolves at the end, or when `consumer`
    * wants no more.
    *
+   * @param borrows see `ConsumeOptions`
    * @throws {DatagramError} the failure that ended the queue
    * @throws the error of `consumer`
    */
-  consume(consumer: Consumer): Promise<void> {
+  consume(consumer: Consumer, borrows = false): Promise<void> {
     return new Promise((resolve, reject) => {
       const fail: (error: unknown) => void = reject;
       const give = (items: Item[]): void => {
@@ -290,6 +298,7 @@ export class ReceiveQueue {
       };
       const waiter: Waiter = {
         wants: 'runs',
+        borrows,
         settle: give,
         end: () => {
           if (this.#failure === undefined) resolve();

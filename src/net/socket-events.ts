@@ -63,6 +63,7 @@ export function engineEvents(
       }
     },
     takesRuns: () => queue.takesRuns,
+    borrowsRuns: () => queue.borrowsRuns,
     runs: (runs) => {
       queue.pushRuns(runs);
     },

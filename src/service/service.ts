@@ -235,16 +235,19 @@ class ServiceRun {
     const takesRuns = !tap.writes && taken === undefined && this.#plan.count === undefined;
     const onlyRecords = takesRuns && tap.records && responses === undefined;
     const echoes = takesRuns && !tap.records && this.#faults === undefined && this.#service.responder?.echoes === true;
-    await server.consume((runs) => {
-      if (onlyRecords) return tap.recordRuns(intake.takeRuns(runs)).then(wantsMore);
-      if (echoes) return responses?.sendBack(intake.takeRuns(runs))?.then(wantsMore) ?? true;
-      const wanted = intake.take(cutRuns(runs));
-      if (wanted.length === 0) return true;
-      if (tap.records || tap.writes) return write(wanted);
-      // Without a promise: a response that is ready leaves in the turn in which its request was read.
-      taken?.(wanted);
-      return responses?.give(wanted)?.then(wantsMore) ?? wantsMore();
-    });
+    await server.consume(
+      (runs) => {
+        if (onlyRecords) return tap.recordRuns(intake.takeRuns(runs)).then(wantsMore);
+        if (echoes) return responses?.sendBack(intake.takeRuns(runs))?.then(wantsMore) ?? true;
+        const wanted = intake.take(cutRuns(runs));
+        if (wanted.length === 0) return true;
+        if (tap.records || tap.writes) return write(wanted);
+        // Without a promise: a response that is ready leaves in the turn in which its request was read.
+        taken?.(wanted);
+        return responses?.give(wanted)?.then(wantsMore) ?? wantsMore();
+      },
+      { borrows: echoes },
+    );
   }
 
   #judge(written: WrittenReport, local: Endpoint): ExitCode {

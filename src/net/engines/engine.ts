@@ -125,6 +125,11 @@ export interface EngineEvents {
   datagrams(batch: Datagram[]): void;
   /** Whether the owner wants runs. An engine that has runs then calls `runs`, but may call `datagrams` too. */
   takesRuns(): boolean;
+  /**
+   * Whether the owner uses the payloads of the next runs only until `runs` returns, or until the engine has sent them. Then the
+   * engine may give views of memory that its next call overwrites. Default: it never does.
+   */
+  borrowsRuns?(): boolean;
   /** Runs arrived: at least one, in order, within the room of the owner. The owner may keep the array. */
   runs(runs: Run[]): void;
   /**

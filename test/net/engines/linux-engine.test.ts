@@ -104,8 +104,34 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
       expect(wrong).toEqual([]);
     });
 
+    test('sends borrowed runs whole, also those that wait while the next ones come', async () => {
+      await using server = await startUdpServer(local);
+      await using client = await openUdpConnection(server.local);
+      // A turn makes 64 sends. The others wait.
+      const times = 70;
+      const sent = ['a', 'b'].map((letter) => Array.from({ length: 4 }, (_, nth) => `${letter}${nth}`));
+      const consumed = server.consume(
+        (runs) => {
+          const answers = runs.map(({ bytes: data, segmentBytes, remote }) => ({ data, segmentBytes, remote }));
+          void server.sendRuns(Array.from({ length: times }, () => answers).flat());
+          return true;
+        },
+        { borrows: true },
+      );
+      for (const batch of sent) await client.sendBatch(batch);
+      const got: string[] = [];
+      for await (const batch of client.batches()) {
+        got.push(...batch.map(({ data }) => text(data)));
+        if (got.length === 2 * times * 4) break;
+      }
+      expect(got).toEqual(sent.flatMap((batch) => Array.from({ length: times }, () => batch).flat()));
+      server.close();
+      await consumed;
+    });
+
     test('has at most 64 segments in a message once the kernel refused more', async () => {
-      const transmission = new Transmission(await loadSystemCalls());
+      const calls = await loadSystemCalls();
+      const transmission = new Transmission(calls, new Memory(0, calls.addressOf));
       const batch = Array.from({ length: 200 }, () => ({ data: Buffer.from('x') }));
       const route = {
         family,

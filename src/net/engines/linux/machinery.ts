@@ -33,12 +33,13 @@ export async function loadMachinery(): Promise<Machinery> {
   const watches = new Watches(calls);
   useSystemClock(createSystemClock(calls));
   useFineTimers(createFineTimers(calls, watches));
+  const reception = new Reception(calls);
   return {
     calls,
     watches,
     options: new SocketOptionCalls(calls),
-    reception: new Reception(calls),
-    transmission: new Transmission(calls),
+    reception,
+    transmission: new Transmission(calls, reception.payloads),
     names: new Memory(64, calls.addressOf),
   };
 }

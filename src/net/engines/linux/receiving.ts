@@ -190,12 +190,16 @@ export class Receiving {
     this.#events.datagrams(batch);
   }
 
-  /** Delivers runs. Cuts them into datagrams if there is not room for all, or if some are strays. */
+  /**
+   * Delivers runs, whose payloads stand in the memory of reception. Cuts them into datagrams if there is not room for all, or if
+   * some are strays.
+   */
   #giveRuns(runs: Run[], count: number, room: number): void {
     const { remote: peer } = this.#socket.request;
     const hasStrays = peer !== undefined && runs.some(({ remote }) => !sameEndpoint(remote, peer));
-    if (count > room || hasStrays) this.#give(cutRuns(runs), room);
-    else if (runs.length > 0) this.#events.runs(runs);
+    const { reception } = this.#socket.machinery;
+    if (count > room || hasStrays) this.#give(cutRuns(reception.keep(runs)), room);
+    else if (runs.length > 0) this.#events.runs(this.#events.borrowsRuns?.() === true ? runs : reception.keep(runs));
   }
 }
 

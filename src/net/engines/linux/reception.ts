@@ -138,7 +138,24 @@ export class Reception {
     return batch;
   }
 
-  /** Returns each message of the last call as one run. Parameters as in {@link datagrams}. */
+  /** The memory of the payloads. The next call overwrites it. */
+  get payloads(): Memory {
+    return this.#payloads;
+  }
+
+  /** Returns runs whose payloads are copies, in memory that is never overwritten. */
+  keep(runs: readonly Run[]): Run[] {
+    return runs.map((run) => {
+      const { bytes } = run;
+      const at = this.#keep(bytes.byteOffset, bytes.length);
+      return { ...run, bytes: Buffer.from(this.#slab, at, bytes.length) };
+    });
+  }
+
+  /**
+   * Returns each message of the last call as one run. The payloads are not copied: the next call of {@link receive} overwrites them.
+   * Parameters as in {@link datagrams}.
+   */
   runs(received: number, port: number, fallback: Datagram['local']): Run[] {
     const runs: Run[] = [];
     const messages = this.#messages;
@@ -148,8 +165,7 @@ export class Reception {
       const length = messages.length(nth);
       this.#readControl(nth, port);
       if (remote === undefined) continue;
-      const at = this.#keep(nth * MESSAGE_BYTES, length);
-      const bytes = Buffer.from(this.#slab, at, length);
+      const bytes = Buffer.from(this.#payloads.bytes.buffer, nth * MESSAGE_BYTES, length);
       const segmentBytes = this.#segmentBytes === 0 ? length : Math.min(this.#segmentBytes, length);
       const count = Math.ceil(length / segmentBytes) || 1;
       runs.push({ bytes, segmentBytes, count, remote, local: this.#local ?? fallback, timeMs: this.#timeMs() });

@@ -76,9 +76,21 @@ export class Sending {
     if (delivery.next >= delivery.batch.length) {
       return delivery.failures.length === 0 ? ALL_TAKEN : Promise.resolve(delivery.failures);
     }
+    this.#keepRest(delivery);
     return new Promise((resolve) => {
       delivery.resolve = resolve;
     });
+  }
+
+  /** Copies the borrowed payloads that are not sent yet: the next reception overwrites them. */
+  #keepRest(delivery: Delivery): void {
+    const { transmission } = this.#socket.machinery;
+    const { batch, next } = delivery;
+    const isBorrowed = (item: EngineOutgoing, index: number): boolean => index >= next && transmission.isBorrowed(item);
+    if (!batch.some(isBorrowed)) return;
+    delivery.batch = batch.map((item, index) =>
+      isBorrowed(item, index) ? { ...item, data: Uint8Array.from(item.data) } : item,
+    );
   }
 
   /** A turn begins: the send buffer may have room again, and sends are counted from zero. */
@@ -164,6 +176,7 @@ export class Sending {
    * false if sending has to wait.
    */
   #overcome(delivery: Delivery, errno: number, end: number): boolean {
+    this.#keepRest(delivery);
     switch (errno) {
       case EINTR:
         return true;

@@ -46,6 +46,8 @@ export class Transmission {
   readonly #calls: SystemCalls;
   readonly #messages: Messages;
   readonly #payloads: Memory;
+  /** The memory of received payloads, from which runs are sent without a copy. */
+  readonly #received: Memory;
   readonly #addresses: AddressWriter;
   /** For each message the place in the batch after its last datagram. */
   readonly #ends = new Int32Array(SENT_AT_ONCE);
@@ -55,8 +57,9 @@ export class Transmission {
   /** Whether all datagrams of that batch are the same. */
   #repeats = false;
 
-  constructor(calls: SystemCalls) {
+  constructor(calls: SystemCalls, received: Memory) {
     this.#calls = calls;
+    this.#received = received;
     this.#messages = new Messages(SENT_AT_ONCE, CONTROL_BYTES, calls.addressOf);
     this.#payloads = new Memory(PAYLOAD_BYTES, calls.addressOf);
     this.#addresses = new AddressWriter(calls);
@@ -103,10 +106,14 @@ export class Transmission {
       if (isChanged(first) || size > MOST_BYTES || size > PAYLOAD_BYTES - used) break;
       if (isRun(first)) {
         if (index < route.singlyUntil || !this.#fitsAsRun(first, route.segmentLimit)) break;
-        payloads.set(data, used);
-        this.#messages.setBuffer(count, this.#payloads.address + used, size);
+        if (this.isBorrowed(first)) {
+          this.#messages.setBuffer(count, this.#received.address + data.byteOffset, size);
+        } else {
+          payloads.set(data, used);
+          this.#messages.setBuffer(count, this.#payloads.address + used, size);
+          used += size;
+        }
         this.#address(count, first, route, first.segmentBytes ?? 0);
-        used += size;
         index += 1;
         this.#ends[count] = index;
         continue;
@@ -153,6 +160,11 @@ export class Transmission {
       this.#ends[count] = index;
     }
     return count;
+  }
+
+  /** Whether a payload stands in the memory of received payloads, which the next reception overwrites. */
+  isBorrowed({ data }: EngineOutgoing): boolean {
+    return data.buffer === this.#received.bytes.buffer;
   }
 
   /** Whether a run can be the segments of one message. */
