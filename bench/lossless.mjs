@@ -4,6 +4,8 @@
 const MOST_RATES = 20;
 /** The search ends when the lossy rate is at most this many times the lossless one: the result is off by up to 10 %. */
 const STEP = 1.1;
+/** A search ends when datagrams are lost below this rate, in datagrams a second: the result is 0. */
+const LEAST_RATE = 1000;
 /** A sender that reaches less than this share of the rate asked for is at its limit. */
 const LEAST_REACHED = 1 / 4;
 
@@ -15,15 +17,18 @@ const LEAST_REACHED = 1 / 4;
  *
  * @param {(rate: number) => Promise<{ lossless: boolean, reached: number }>} attempt sends at a rate for a while
  * @param {number} from the first rate to try, in datagrams a second
- * @param {number} [step] the first step, as a factor
+ * @param {{ step?: number, withinMs?: number }} [options] `step`: the first step, as a factor. `withinMs`: no rate is tried after
+ *   this time; the result may then be too low. Default: no limit
  * @returns {Promise<{ value: number, asked: number, limited: boolean }>} `value`: the highest rate without loss;
  *   `asked`: the rate to begin with the next time; `limited`: the sender could not send faster, so the receiver may
  *   take more
  */
-export async function highestLosslessRate(attempt, from, step = STEP) {
+export async function highestLosslessRate(attempt, from, { step = STEP, withinMs = Infinity } = {}) {
+  const endMs = Date.now() + withinMs;
   let [lossless, lossy, asked] = [0, Infinity, from];
   let rate = from;
-  for (let nth = 0; nth < MOST_RATES && lossy > lossless * STEP; nth++) {
+  for (let nth = 0; nth < MOST_RATES && lossy > Math.max(lossless * STEP, LEAST_RATE); nth++) {
+    if (Date.now() >= endMs) break;
     let result = await attempt(rate);
     if (!result.lossless) result = await attempt(rate);
     const { reached } = result;

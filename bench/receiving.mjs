@@ -26,6 +26,8 @@ const COALESCED = 46;
 const FIRST_RATE = 100_000;
 /** The first step of the first search, as a factor. */
 const FIRST_STEP = 2;
+/** How long a search takes at most, in seconds. A program that captures takes two seconds for each rate. */
+const LONGEST_SEARCH = 40;
 
 const written = join(folder, 'written');
 
@@ -156,11 +158,10 @@ export function receivingRows({ networks, seconds }) {
         measure: async (programs) => {
           const send = (rate) =>
             attempt({ network, programs }, receivers[kind], { size, burst, rate, seconds: seconds(1) });
-          const found = await highestLosslessRate(
-            send,
-            last ?? FIRST_RATE,
-            last === undefined ? FIRST_STEP : undefined,
-          );
+          const found = await highestLosslessRate(send, last ?? FIRST_RATE, {
+            step: last === undefined ? FIRST_STEP : undefined,
+            withinMs: seconds(LONGEST_SEARCH) * 1000,
+          });
           last = found.asked;
           return found;
         },

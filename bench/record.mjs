@@ -53,7 +53,9 @@ function contender(build, options) {
     values,
     measure: async (kind) => {
       const step = last === undefined ? FIRST_STEP : undefined;
-      const { value, asked } = await highestLosslessRate((rate) => attempt(argv, kind, rate), last ?? FIRST_RATE, step);
+      const { value, asked } = await highestLosslessRate((rate) => attempt(argv, kind, rate), last ?? FIRST_RATE, {
+        step,
+      });
       last = asked;
       values.push(value);
     },
