@@ -380,6 +380,25 @@ describe('--record to a file that cannot be written', () => {
     },
   );
 
+  testInNamespaces('any more, in the middle of a run, has whole records, and the others are counted', async () => {
+    const kept = fileFor('pcap');
+    // Without output, runs are recorded as they came.
+    const much = served('-o', 'none', '--recv-buffer', '4Mi', '--stats', '--log-format', 'json');
+    const line = `${much} & serve=$!; ${listening}; kill -STOP $serve; ${many(1000)}; kill -CONT $serve; wait $serve; status=$?; cat /run/err >&2; (exit $status)`;
+    await using running = onSmallDisk(line, kept, 400);
+    const { stderr, status } = await running.outcome;
+    expect(stderr).toContain('cannot record to /mnt/x.pcap: the disk is full (ENOSPC)');
+    expect(status).toBe(1);
+    const { received, dropped } = JSON.parse(stderr.trim().split('\n').at(-1)!) as {
+      received: number;
+      dropped: { output: number };
+    };
+    const written = (await read(kept)).length;
+    expect(written).toBeGreaterThan(300);
+    expect(dropped.output).toBeGreaterThan(0);
+    expect(received).toBe(written + dropped.output);
+  });
+
   testInNamespaces('any more ends typing, too', async () => {
     const kept = fileFor('pcap');
     const typed = `{ until grep -q spoken /run/out 2>/dev/null; do read -rt 0.01 <> <(:); done; yes $(printf %0900d 0) | head -n 200; }`;
