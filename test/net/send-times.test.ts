@@ -1,6 +1,8 @@
 /** Compares the times of sending with the kernel's times at the receiver. */
 import { describe, expect, test } from '@jest/globals';
-import { wallClockMs } from '../../src/net/clock.js';
+import { useSystemClock, wallClockMs } from '../../src/net/clock.js';
+import { createSystemClock } from '../../src/net/engines/linux/system-clock.js';
+import { loadSystemCalls } from '../../src/net/engines/linux/system-calls.js';
 import { type Datagram, startUdpServer as startServer } from '../../src/net/index.js';
 import { describeLinuxEngine, ENGINE_NAMES } from '../support/engines.js';
 import { datagramError } from '../support/net.js';
@@ -43,6 +45,25 @@ describeLinuxEngine('the times of sent datagrams', ({ openUdpConnection, startUd
             { leastCalls: 6 },
           );
         }
+      });
+
+      test(`are ${sender === 'node' ? 'by the clock of this process' : 'told by the kernel'} for a single datagram`, async () => {
+        await using receiver = await startUdpServer('127.0.0.1:0');
+        await stampedByKernel(receiver);
+        await using client = await openUdpConnection(receiver.local, { engine: sender });
+        const timesMs = new Float64Array(1);
+        // The clock of this process is late. That of the kernel is right.
+        const lateMs = wallClockMs() - 3_600_000;
+        useSystemClock(() => lateMs);
+        try {
+          expect(await client.sendBatch([Buffer.from('x')], { timesMs })).toEqual([]);
+        } finally {
+          useSystemClock(createSystemClock(await loadSystemCalls()));
+        }
+        const { timeMs } = await receiver.recvfrom();
+        if (sender === 'node') expect(timesMs[0]).toBe(lateMs);
+        else expect(timesMs[0]).toBeGreaterThan(lateMs);
+        expectTimesOfCalls(Array.from(timesMs), [timeMs], { leastCalls: 1 });
       });
 
       test('are not written for what the kernel did not take', async () => {

@@ -139,6 +139,7 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
         remote: undefined,
         segmentLimit: 1000,
         singlyUntil: 0,
+        timed: false,
         unnamed: new Set<string>(),
         broadcasts: undefined,
       };

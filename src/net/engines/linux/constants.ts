@@ -28,6 +28,7 @@ export const SO_BINDTODEVICE = 25;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const SO_TIMESTAMPNS = 35;
+export const SO_TIMESTAMPING = 37;
 export const SO_MEMINFO = 55;
 
 /** Options of `ip(7)`. */
@@ -110,7 +111,11 @@ export const ECONNREFUSED = 111;
 export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 
-/** Origin of an error in `sock_extended_err` of `ip(7)`: this host, an ICMP message or an ICMPv6 message. */
+/** Origin of an entry in `sock_extended_err` of `ip(7)`: this host, an ICMP message, an ICMPv6 message, or the time of a sending. */
 export const SO_EE_ORIGIN_LOCAL = 1;
 export const SO_EE_ORIGIN_ICMP = 2;
 export const SO_EE_ORIGIN_ICMP6 = 3;
+export const SO_EE_ORIGIN_TIMESTAMPING = 4;
+
+/** A flag of SO_TIMESTAMPING: the kernel notes the time when it gives the datagram to the device (`timestamping.rst`). */
+export const SOF_TIMESTAMPING_TX_SOFTWARE = 2;

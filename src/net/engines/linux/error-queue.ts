@@ -13,7 +13,7 @@ import {
   EPROTO,
   MSG_ERRQUEUE,
 } from './constants.js';
-import { icmpError, type QueuedError, readQueuedError } from './icmp.js';
+import { icmpError, type QueuedError, type QueuedTime, readQueued } from './icmp.js';
 import type { OpenedSocket } from './open.js';
 import { RECEIVED_AT_ONCE } from './reception.js';
 import type { Turns } from './turns.js';
@@ -50,6 +50,8 @@ export interface ErrorsRead {
   readonly local: boolean;
   /** The MTU of the path in bytes, if this host refused the datagram because it is larger. */
   readonly mtu: number | undefined;
+  /** The latest time of a sent datagram that it held, in milliseconds since the epoch. */
+  readonly sentMs: number | undefined;
 }
 
 /** Reads the error queue of a socket (IP_RECVERR, ip(7)) and reports its ICMP errors as events. */
@@ -71,33 +73,35 @@ export class ErrorQueue {
     let icmp = 0;
     let local = false;
     let mtu: number | undefined;
+    let sentMs: number | undefined;
     while (icmp < ERRORS_PER_TURN && !this.#turns.closed) {
       const read = reception.receive(fd, RECEIVED_AT_ONCE, MSG_ERRQUEUE);
       if (read < 0 && calls.errno() !== EAGAIN && this.#turns.triesAgain()) continue;
       if (read <= 0) break;
       // Take all entries out of the shared memory first: a listener may send, which overwrites it.
-      for (const error of this.#entries(read)) {
-        if (error.icmp === undefined) {
+      for (const entry of this.#entries(read)) {
+        if ('sentMs' in entry) ({ sentMs } = entry);
+        else if (entry.icmp === undefined) {
           local = true;
-          mtu = error.mtu;
+          mtu = entry.mtu;
         } else {
           icmp += 1;
-          const { errno, peer = this.#socket.request.remote } = error;
-          this.#events.peerError(icmpError({ errno, peer, icmp: error.icmp }, this.#socket.local));
+          const { errno, peer = this.#socket.request.remote } = entry;
+          this.#events.peerError(icmpError({ errno, peer, icmp: entry.icmp }, this.#socket.local));
         }
       }
     }
-    return { icmp, local, mtu };
+    return { icmp, local, mtu, sentMs };
   }
 
-  #entries(read: number): QueuedError[] {
+  #entries(read: number): (QueuedError | QueuedTime)[] {
     const { messages, remotes } = this.#socket.machinery.reception;
-    const errors: QueuedError[] = [];
+    const entries: (QueuedError | QueuedTime)[] = [];
     for (let nth = 0; nth < read; nth += 1) {
-      const error = readQueuedError(messages, nth, remotes);
-      if (error !== undefined) errors.push(error);
+      const entry = readQueued(messages, nth, remotes);
+      if (entry !== undefined) entries.push(entry);
     }
-    return errors;
+    return entries;
   }
 
   /** Clears a pending error that has no entry in the queue. The event loop would report it again and again. */

@@ -7,17 +7,27 @@ import {
   IPV6_RECVERR,
   SO_EE_ORIGIN_ICMP,
   SO_EE_ORIGIN_ICMP6,
+  SO_EE_ORIGIN_TIMESTAMPING,
+  SO_TIMESTAMPNS,
   SOL_IP,
   SOL_IPV6,
+  SOL_SOCKET,
 } from './constants.js';
 import { aligned, CMSGHDR, type Messages } from './messages.js';
 import type { EndpointReader } from './addresses.js';
+import { readTimespec } from './system-clock.js';
 import { systemError } from './system-calls.js';
 
 /** Offsets and size, in bytes, of `struct sock_extended_err` (ip(7)). The address of the reporter follows it. */
 const EXTENDED_ERROR = { errno: 0, origin: 4, type: 5, code: 6, info: 8, bytes: 16 } as const;
 
-/** An entry of a socket's error queue. */
+/** An entry of a socket's error queue about a sent datagram: when the kernel gave it to the device. */
+export interface QueuedTime {
+  /** In milliseconds since the epoch. */
+  readonly sentMs: number;
+}
+
+/** An entry of a socket's error queue about an error. */
 export interface QueuedError {
   readonly errno: number;
   /** The ICMP message. Undefined for an error of this host. */
@@ -29,14 +39,22 @@ export interface QueuedError {
 }
 
 /** Reads message `nth` of an error queue. Returns undefined if it has no control message IP_RECVERR or IPV6_RECVERR. */
-export function readQueuedError(messages: Messages, nth: number, endpoints: EndpointReader): QueuedError | undefined {
+export function readQueued(
+  messages: Messages,
+  nth: number,
+  endpoints: EndpointReader,
+): QueuedError | QueuedTime | undefined {
   const { view } = messages.memory;
+  let stampMs: number | undefined;
   let at = messages.controlOffset(nth);
   const end = at + messages.controlLength(nth);
   while (at + CMSGHDR.bytes <= end) {
     const level = view.getInt32(at + CMSGHDR.level, true);
     const type = view.getInt32(at + CMSGHDR.type, true);
+    if (level === SOL_SOCKET && type === SO_TIMESTAMPNS) stampMs = readTimespec(view, at + CMSGHDR.bytes);
     if ((level === SOL_IP && type === IP_RECVERR) || (level === SOL_IPV6 && type === IPV6_RECVERR)) {
+      const isTime = view.getUint8(at + CMSGHDR.bytes + EXTENDED_ERROR.origin) === SO_EE_ORIGIN_TIMESTAMPING;
+      if (isTime) return stampMs === undefined ? undefined : { sentMs: stampMs };
       const peer = messages.nameLength(nth) === 0 ? undefined : endpoints.readName(view, messages.nameOffset(nth));
       return readExtendedError(view, at + CMSGHDR.bytes, peer, endpoints);
     }

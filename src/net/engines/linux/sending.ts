@@ -14,6 +14,9 @@ import type { Turns } from './turns.js';
 /** The largest size of a segment in bytes. */
 const NO_SEGMENT_LIMIT = 65_507;
 
+/** How much time passes between two sendings whose time is asked of the kernel: to ask takes some microseconds. */
+const LEAST_MS_BETWEEN_TIMES = 1;
+
 /** A batch on its way to the kernel. */
 interface Delivery {
   batch: readonly EngineOutgoing[];
@@ -43,6 +46,10 @@ export class Sending {
   /** Whether sending has to wait, because the send buffer is full or the kernel has no memory (ENOBUFS, ENOMEM). */
   #blocked: 'no' | 'full' | 'no memory' = 'no';
   #segmentLimit = NO_SEGMENT_LIMIT;
+  /** Whether the kernel tells when it sent a message. */
+  #hasTimes = true;
+  /** When the kernel was last asked for the time of a message, by `performance.now()`. */
+  #timedMs = -Infinity;
   /** See `Route.unnamed`. */
   #unnamed: ReadonlySet<string>;
 
@@ -141,8 +148,9 @@ export class Sending {
         this.#turns.take();
         return false;
       }
-      const messages = closed ? 0 : transmission.lay(batch, delivery.next, this.#routeOf(delivery));
-      const sentMs = timesMs === undefined ? 0 : wallClockMs();
+      const timed = timesMs !== undefined && this.#asksForTime();
+      const messages = closed ? 0 : transmission.lay(batch, delivery.next, this.#routeOf(delivery, timed));
+      const beforeMs = timesMs === undefined ? 0 : wallClockMs();
       const taken = messages === 0 ? 0 : transmission.send(fd, messages);
       this.#sendsThisTurn += Math.max(1, taken);
       // No message: the socket is closed, or the datagram is larger than any limit, or its memory was resized.
@@ -150,15 +158,40 @@ export class Sending {
         if (!cutRuns(delivery)) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
       } else if (taken > 0) {
         const end = transmission.endOf(taken - 1);
-        if (timesMs !== undefined) noteTimes(delivery, timesMs, end, sentMs);
+        if (timesMs !== undefined) noteTimes(delivery, timesMs, end, timed ? this.#kernelTime(beforeMs) : beforeMs);
         delivery.noMemorySinceMs = undefined;
         advance(delivery, end);
+      } else if (timed && calls.errno() === EINVAL) {
+        // Linux before 4.6, and some emulators, do not know the request. Other reasons for the error appear again.
+        this.#hasTimes = false;
       } else if (!this.#overcome(delivery, calls.errno(), transmission.endOf(0))) return false;
     }
     return true;
   }
 
-  #routeOf({ singlyUntil }: Delivery): Route {
+  /** Whether to ask the kernel for the time of the next message. */
+  #asksForTime(): boolean {
+    if (!this.#hasTimes) return false;
+    const nowMs = performance.now();
+    if (nowMs - this.#timedMs < LEAST_MS_BETWEEN_TIMES) return false;
+    this.#timedMs = nowMs;
+    return true;
+  }
+
+  /**
+   * Returns when the kernel gave the first message of the last system call to the device. That is more exact than the time before
+   * the call: the kernel's way to the device may take 50 µs.
+   *
+   * @param beforeMs the time before the call. It is returned if the kernel has not told its time: the message waits in a queue of
+   *   the device, or the device has no times. Then the kernel is not asked again.
+   */
+  #kernelTime(beforeMs: number): number {
+    const { sentMs } = this.#errors.read();
+    this.#hasTimes = sentMs !== undefined && sentMs >= beforeMs;
+    return this.#hasTimes ? (sentMs as number) : beforeMs;
+  }
+
+  #routeOf({ singlyUntil }: Delivery, timed: boolean): Route {
     const { family, request, broadcasts } = this.#socket;
     return {
       family,
@@ -166,6 +199,7 @@ export class Sending {
       remote: request.remote,
       segmentLimit: this.#segmentLimit,
       singlyUntil,
+      timed,
       unnamed: this.#unnamed,
       broadcasts,
     };
@@ -192,16 +226,16 @@ export class Sending {
     }
     // For a source address that is not allowed, some versions of the kernel return EINVAL, others ENETUNREACH.
     if ((errno === EINVAL || errno === ENETUNREACH) && this.#leaveOutSource(delivery)) return true;
-    const pending = isPendingError(errno) ? this.#errors.read() : { icmp: 0, local: false, mtu: undefined };
-    if (pending.icmp > 0) return true;
+    const pending = isPendingError(errno) ? this.#errors.read() : undefined;
+    if (pending !== undefined && pending.icmp > 0) return true;
     const first = delivery.batch[delivery.next];
     if (end - delivery.next > 1 || (first !== undefined && isRun(first))) {
       this.#segmentNoMore(delivery, errno, end);
       return true;
     }
     delivery.attempts += 1;
-    if (!pending.local && delivery.attempts < MAX_ATTEMPTS && this.#mayBePending(errno, delivery)) return true;
-    this.#refuse(delivery, systemError('sendmmsg', errno), pending.mtu);
+    if (pending?.local !== true && delivery.attempts < MAX_ATTEMPTS && this.#mayBePending(errno, delivery)) return true;
+    this.#refuse(delivery, systemError('sendmmsg', errno), pending?.mtu);
     return true;
   }
 

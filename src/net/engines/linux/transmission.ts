@@ -3,7 +3,17 @@ import { isRun } from '../../runs.js';
 import type { EngineOutgoing } from '../engine.js';
 import { isChanged } from '../errors.js';
 import { AddressWriter } from './addresses.js';
-import { IP_PKTINFO, IPV6_PKTINFO, SOL_IP, SOL_IPV6, SOL_UDP, UDP_SEGMENT } from './constants.js';
+import {
+  IP_PKTINFO,
+  IPV6_PKTINFO,
+  SO_TIMESTAMPING,
+  SOF_TIMESTAMPING_TX_SOFTWARE,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+  SOL_UDP,
+  UDP_SEGMENT,
+} from './constants.js';
 import { Memory } from './memory.js';
 import { aligned, CMSGHDR, Messages } from './messages.js';
 import type { SystemCalls } from './system-calls.js';
@@ -20,8 +30,8 @@ const MOST_SEGMENTED_BYTES = 65_507;
 export const MOST_BYTES = 65_535;
 /** How many bytes of payload one system call sends at most. */
 const PAYLOAD_BYTES = 512 * 1024;
-/** Room for the control data of a message: the size of segments and the source address. */
-const CONTROL_BYTES = 64;
+/** Room for the control data of a message: the request for a time, the size of segments and the source address. */
+const CONTROL_BYTES = 96;
 
 /** How a socket sends the datagrams of a batch. */
 export interface Route {
@@ -36,6 +46,8 @@ export interface Route {
   readonly singlyUntil: number;
   /** Source addresses that are left out: the bound address, and addresses that the kernel refused as a source. */
   readonly unnamed: ReadonlySet<string>;
+  /** Whether to ask the kernel for the time when it sends the first message. The error queue of the socket then has that time. */
+  readonly timed: boolean;
   /** Datagrams to these addresses leave by this interface and from the address `from`. Undefined: routes decide. */
   readonly broadcasts:
     { readonly interface: string; readonly addresses: ReadonlySet<string>; readonly from: string } | undefined;
@@ -200,6 +212,11 @@ export class Transmission {
     messages.setNameLength(nth, nameLength);
     const start = messages.controlOffset(nth);
     let at = start;
+    if (nth === 0 && route.timed) {
+      const data = messages.startControl(at, SOL_SOCKET, SO_TIMESTAMPING, 4);
+      memory.view.setUint32(data, SOF_TIMESTAMPING_TX_SOFTWARE, true);
+      at += aligned(CMSGHDR.bytes + 4);
+    }
     if (segmentBytes > 0) {
       memory.view.setUint16(messages.startControl(at, SOL_UDP, UDP_SEGMENT, 2), segmentBytes, true);
       at += aligned(CMSGHDR.bytes + 2);
