@@ -135,9 +135,10 @@ export class Measurement {
     for (let index = 0; index < count; index += 1) this.#requests.add(timeMs);
   }
 
-  /** The kernel did not take the last requests. */
-  notTaken(count: number): void {
-    this.#requests.withdraw(count);
+  /** The kernel took the last requests, except for `refused` of them. @param timesMs when it took each, by the wall clock */
+  taken(refused: number, timesMs: Float64Array): void {
+    this.#requests.withdraw(refused);
+    this.#requests.sentAt(timesMs);
   }
 
   /** All requests without a reply were sent again, to another address. `timeMs` is now, by the wall clock. */

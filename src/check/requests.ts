@@ -55,6 +55,12 @@ export class Requests {
     this.#count -= count;
   }
 
+  /** Sets the times of the last requests, in order: when each was sent is now known more exactly. */
+  sentAt(timesMs: Float64Array): void {
+    const first = this.#count - timesMs.length;
+    for (const [nth, timeMs] of timesMs.entries()) this.#sentMs[this.#slot(first + nth)] = timeMs;
+  }
+
   /** Sets the time of all open requests: they were sent again. */
   sentAgain(sentMs: number): void {
     for (let index = this.#firstRemembered; index < this.#count; index += 1) this.#sentMs[this.#slot(index)] = sentMs;

@@ -207,7 +207,7 @@ export class Connection {
 
   async #sendAgain(payloads: readonly Uint8Array[], sender: string | undefined): Promise<void> {
     const client = sender === undefined ? this.first : await this.#clients.of(sender);
-    const timesMs = this.#observers.timesOf(payloads);
+    const timesMs = this.#observers.timesOf(payloads, false);
     const [failure] = await client.sendBatch(payloads, { timesMs });
     this.#hooks.sentAgain();
     if (failure !== undefined) throw failure.error;

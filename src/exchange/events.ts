@@ -247,9 +247,13 @@ export class Observers {
     return waiting;
   }
 
-  /** Makes an array for the times at which these datagrams are sent. Undefined if no observer needs the times. */
-  timesOf({ length }: readonly Uint8Array[]): Float64Array | undefined {
-    return this.want('transmitted') ? new Float64Array(length) : undefined;
+  /**
+   * Makes an array for the times at which these datagrams are sent. Undefined if nobody needs the times.
+   *
+   * @param listens whether replies are expected: their round-trip times begin there
+   */
+  timesOf({ length }: readonly Uint8Array[], listens: boolean): Float64Array | undefined {
+    return listens || this.want('transmitted') ? new Float64Array(length) : undefined;
   }
 
   /** Calls all observers with a {@link TransmittedEvent}. `timesMs` is from {@link timesOf}, and the socket has filled it. */
@@ -259,7 +263,7 @@ export class Observers {
     { local, remote }: DatagramClient,
     timesMs: Float64Array | undefined,
   ): Promise<void> {
-    if (timesMs === undefined) return;
+    if (timesMs === undefined || !this.want('transmitted')) return;
     await this.tellAndWait({ type: 'transmitted', payloads, why, local, remote, timesMs: timesOfTaken(timesMs) });
   }
 }

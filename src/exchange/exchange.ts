@@ -9,6 +9,8 @@ import { FollowUps } from './follow-ups.js';
 import { Hearing, type HearingOptions } from './hearing.js';
 import { bytesOf, FlowMeter } from '../stats/flow-meter.js';
 import type { Flow } from '../stats/rate.js';
+import { timesOfTaken } from '../net/send-times.js';
+import { RequestTimes } from './request-times.js';
 import { withoutFailed } from './without-failed.js';
 import { Waiting, type WaitingOptions } from './waiting.js';
 
@@ -29,6 +31,7 @@ export class Exchange implements AsyncDisposable {
   readonly #ending = new Ending();
   readonly #connection: Connection;
   readonly #firstMatch = new FirstMatch();
+  readonly #times: RequestTimes;
   readonly #followUps: FollowUps;
   readonly #waiting: Waiting;
   readonly #hearing: Hearing;
@@ -44,14 +47,13 @@ export class Exchange implements AsyncDisposable {
     const firstMatch = this.#firstMatch;
     const { judge, measurement, responders } = options;
     this.#observers = observers;
+    this.#times = new RequestTimes(firstMatch, measurement, responders);
     this.#connection = new Connection(options, observers, ending, {
       opened: (client) => {
         this.#onOpened(client);
       },
       sendingAgain: (timeMs) => {
-        firstMatch.askedAgain(timeMs);
-        measurement?.sentAgain(timeMs);
-        responders?.sentAgain(timeMs);
+        this.#times.sendingAgain(timeMs);
       },
       sentAgain: () => {
         judge.transmitted();
@@ -218,13 +220,11 @@ export class Exchange implements AsyncDisposable {
     const { clients } = connection;
     connection.keep(payloads, sender);
     this.#waiting.sending();
-    const { measurement, responders, judge } = this.#options;
+    const { listens, judge } = this.#options;
     const timeMs = wallClockMs();
-    this.#firstMatch.asked(timeMs);
-    measurement?.sending(payloads.length, timeMs);
-    responders?.sending(payloads.length, timeMs);
+    this.#times.sending(payloads.length, timeMs);
     this.#isGiving = true;
-    const timesMs = this.#observers.timesOf(payloads);
+    const timesMs = this.#observers.timesOf(payloads, listens);
     const failures = await client.sendBatch(payloads, { timesMs }).finally(() => {
       this.#isGiving = false;
     });
@@ -238,14 +238,11 @@ export class Exchange implements AsyncDisposable {
     const taken = withoutFailed(payloads, failures);
     this.#counts.sent += taken.length;
     this.#counts.flow.add(taken.length, bytesOf(taken), timeMs, wallClockMs());
-    measurement?.notTaken(failures.length);
-    responders?.notTaken(failures.length);
+    if (timesMs !== undefined) this.#times.taken(failures.length, timesOfTaken(timesMs));
     judge.transmitted();
     this.#waiting.stillAlive();
     const [first] = failures;
-    if (timesMs !== undefined) {
-      await this.#observers.tellTransmitted(taken, 'message', client, timesMs);
-    }
+    if (timesMs !== undefined) await this.#observers.tellTransmitted(taken, 'message', client, timesMs);
     if (first !== undefined) throw first.error;
   }
 
@@ -264,10 +261,11 @@ export class Exchange implements AsyncDisposable {
   async #retransmit(message: Uint8Array): Promise<void> {
     this.#firstMatch.askedAgain(wallClockMs());
     const { client } = this;
-    const timesMs = this.#observers.timesOf([message]);
+    const timesMs = new Float64Array(1);
     const [failure] = await client.sendBatch([message], { timesMs });
     if (client !== this.client || this.#connection.switching !== undefined) return;
     if (failure !== undefined) throw failure.error;
+    this.#firstMatch.sentAt(timesMs[0] as number);
     this.#counts.retransmitted += 1;
     this.#options.judge.transmitted();
     await this.#observers.tellTransmitted([message], 'retransmission', client, timesMs);

@@ -31,6 +31,12 @@ export class FirstMatch {
     this.#askedAtMs = this.#lastSentMs = timeMs;
   }
 
+  /** The last transmission left at this time: it is now known more exactly. */
+  sentAt(timeMs: number): void {
+    if (this.#askedAtMs === this.#lastSentMs) this.#askedAtMs = timeMs;
+    this.#lastSentMs = timeMs;
+  }
+
   /** The time from the last transmission to a reply, in milliseconds. Undefined if nothing was sent. */
   sinceLastSent({ timeMs }: Datagram): number | undefined {
     return this.#lastSentMs === undefined ? undefined : Math.max(0, timeMs - this.#lastSentMs);

@@ -51,7 +51,7 @@ export class FollowUps {
   }
 
   async #send(payload: Uint8Array, client: DatagramClient): Promise<void> {
-    const timesMs = this.#observers.timesOf([payload]);
+    const timesMs = new Float64Array(1);
     const sending = client.sendBatch([payload], { timesMs });
     this.#sending += 1;
     const failures = await sending.catch(() => undefined);
@@ -64,6 +64,7 @@ export class FollowUps {
     try {
       const [failure] = failures;
       if (failure !== undefined) throw failure.error;
+      this.#firstMatch.sentAt(timesMs[0] as number);
       await this.#observers.tellTransmitted([payload], 'follow-up', client, timesMs);
     } catch (error) {
       this.#ending.fail(error as Error);

@@ -260,7 +260,7 @@ test('a measurement leaves out requests that the kernel did not take, and times 
   const { measurement, reply } = measuring();
   await measurement.roundTrips.load();
   measurement.sending(3, 0);
-  measurement.notTaken(1);
+  measurement.taken(1, Float64Array.of(50, 60));
   measurement.sentAgain(100);
   reply('OK', 101);
   expect(measurement).toMatchObject({ requests: 2, replied: 1, lost: 1 });

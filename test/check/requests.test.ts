@@ -43,6 +43,12 @@ describe('the requests of a run', () => {
     expect(requests.reply(2999)).toBe(2999);
   });
 
+  test('can have their times set more exactly, the latest ones only', () => {
+    const requests = filled(3);
+    requests.sentAt(Float64Array.of(1.5, 2.5));
+    expect([0, 1, 2].map((index) => requests.reply(index))).toEqual([0, 1.5, 2.5]);
+  });
+
   test('can be sent again, and the last ones withdrawn', () => {
     const requests = filled(3);
     requests.sentAgain(100);
