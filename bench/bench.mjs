@@ -12,6 +12,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { answeringRows } from './answering.mjs';
 import { echoingRows } from './echoing.mjs';
 import { faultingRows } from './faulting.mjs';
+import { measuringRows } from './measuring.mjs';
 import { loopback, openVeth, whyNoVeth } from './networks.mjs';
 import { compile, hasProgram } from './programs.mjs';
 import { receivingRows } from './receiving.mjs';
@@ -24,6 +25,9 @@ import { watchingRows } from './watching.mjs';
 
 /** Each figure is the median of this many rounds. In a round each contender is measured once. */
 const ROUNDS = 5;
+
+/** How long one measurement may take. The longest, of `watch`, takes ten minutes. */
+const LONGEST_MS = 20 * 60_000;
 
 const args = process.argv.slice(2);
 const isQuick = args.includes('--quick');
@@ -40,6 +44,17 @@ function isPossible({ name, title, needs = [] }) {
   return missing.length === 0;
 }
 
+/** Settles as a measurement does. Rejects when it takes too long: the bench then ends all programs that it started. */
+function inTime(measurement, what) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`${what}: not done after ${LONGEST_MS / 60_000} minutes`)),
+      LONGEST_MS,
+    );
+    measurement.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 /**
  * Measures the contenders in turn and returns the lines of their table. Compares the first one, udpcat, with the
  * others.
@@ -50,7 +65,7 @@ async function compare({ title, unit, contenders }, programs) {
   for (let round = 1; round <= rounds; round++) {
     for (const contender of present) {
       process.stderr.write(`${title}: ${round} of ${rounds}, ${contender.name}\n`);
-      results.get(contender).push(await contender.measure(programs));
+      results.get(contender).push(await inTime(contender.measure(programs), `${title}, ${contender.name}`));
     }
   }
   const middle = (contender) => median(results.get(contender).map(({ value }) => value));
@@ -74,7 +89,7 @@ async function compare({ title, unit, contenders }, programs) {
 /** Measures figures, those of udpcat with a target, and returns the lines of their table. */
 async function measure({ title, figures }, programs) {
   process.stderr.write(`${title}\n`);
-  const rows = (await figures(programs)).map(({ name, value, unit, target }) => [
+  const rows = (await inTime(figures(programs), title)).map(({ name, value, unit, target }) => [
     name,
     quantity(value, unit).trim(),
     target === undefined ? '' : describeTarget(target),
@@ -103,6 +118,7 @@ const rows = [
   faultingRows,
   rememberingRows,
   startingRows,
+  measuringRows,
   watchingRows,
   answeringRows,
 ]

@@ -135,6 +135,14 @@ export async function portOf(program) {
   return Number(pattern.exec(program.said.err)[1]);
 }
 
+/** Starts tcpdump on the loopback. Resolves when it captures to the file, with times in nanoseconds. */
+export async function startCapture(filter, path) {
+  const how = ['-n', '-s', '0', '-B', '8192', '--immediate-mode', '--time-stamp-precision=nano', '-Z', 'root'];
+  const program = start(['tcpdump', '-i', 'lo', ...how, '-w', path, filter]);
+  await waitUntil(() => program.said.err.includes('listening on'), 'waited for the start of its capture', program);
+  return program;
+}
+
 /** Returns a free port, for programs that cannot let the kernel choose one. */
 export async function freePort() {
   const socket = createSocket('udp4');
