@@ -1,7 +1,7 @@
 import type { OpenFineTimer } from '../../fine-timer.js';
 import { CLOCK_MONOTONIC, TFD_CLOEXEC, TFD_NONBLOCK } from './constants.js';
 import { Memory } from './memory.js';
-import type { SystemCalls } from './system-calls.js';
+import type { SystemCalls, Watch } from './system-calls.js';
 import type { Watches } from './watches.js';
 
 /** Size of `struct itimerspec`, and offset of the time until it rings, in bytes (timerfd_settime(2)). */
@@ -9,7 +9,7 @@ const ITIMERSPEC = { bytes: 32, value: 16 };
 /** The shortest time in milliseconds. Many moments that follow each other closely then ring together. */
 const LEAST_MS = 0.05;
 
-/** Returns a function that opens timers of timerfd_create(2), which count in nanoseconds. */
+/** Returns a function that opens timers of timerfd_create(2), which count in nanoseconds. Undefined if the system has no more. */
 export function createFineTimers(calls: SystemCalls, watches: Watches): OpenFineTimer {
   const memory = new Memory(ITIMERSPEC.bytes, calls.addressOf);
   /** Sets a timer; 0 stops it. In both cases its descriptor is no longer ready. */
@@ -24,7 +24,7 @@ export function createFineTimers(calls: SystemCalls, watches: Watches): OpenFine
     if (fd < 0) return undefined;
     /** Grows with each setting, and when the timer is closed. */
     let changes = 0;
-    const watch = watches.watch(fd, { readable: true, writable: false }, () => {
+    const onReady = (): void => {
       const before = changes;
       // Promises do not run in the callback of a watch.
       setImmediate(() => {
@@ -34,7 +34,14 @@ export function createFineTimers(calls: SystemCalls, watches: Watches): OpenFine
         // The descriptor stays ready until the timer is set. Mostly `ring` has set it: each such call takes several microseconds.
         if (changes === before) settle(fd, 0);
       });
-    });
+    };
+    let watch: Watch;
+    try {
+      watch = watches.watch(fd, { readable: true, writable: false }, onReady);
+    } catch {
+      calls.close(fd);
+      return undefined;
+    }
     return {
       set: (delayMs) => {
         changes += 1;
