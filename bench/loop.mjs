@@ -2,16 +2,13 @@
 //
 // Measures how long two servers respond to each other. A forged source address can start such a loop; here a program
 // between the servers starts it and sends each response of one server to the other.
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { folder, portOf, start, stop, udpcat } from './programs.mjs';
 
 /** The loop guards must end the loop within this time. */
 const LIMIT_MS = 1000;
@@ -20,7 +17,6 @@ const SILENCE_MS = 3000;
 /** A pair that goes on for longer than this is stopped. */
 const HANG_MS = 30_000;
 
-const folder = mkdtempSync(join(tmpdir(), 'udpcat-loop-'));
 const rules = join(folder, 'rules.yaml');
 writeFileSync(rules, "rules: []\ndefault:\n  answer: '{counter} {data}'\n");
 const SERVERS = {
@@ -36,18 +32,10 @@ const PAIRS = [
   ['serve --reply', 'serve --rules'],
 ];
 
-const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
-
 /** Starts a server. Resolves when it listens. */
 async function serve(args, engine) {
-  const child = spawn(process.execPath, [command, ...args, '--engine', engine], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  for await (const line of createInterface({ input: child.stderr })) {
-    const [, port] = /listening on .*:(\d+)/.exec(line) ?? [];
-    if (port !== undefined) return { child, port: Number(port) };
-  }
-  throw new Error(`${args.join(' ')} does not listen`);
+  const program = start([...udpcat, ...args, '--engine', engine], { stdout: 'ignore' });
+  return { program, port: await portOf(program) };
 }
 
 /**
@@ -81,19 +69,16 @@ async function carry(ports) {
   return { passed, ms: lastMs - startMs, silent };
 }
 
-try {
-  console.log('engine  servers                          datagrams  silent after');
-  for (const engine of ['node', 'linux'])
-    for (const pair of PAIRS) {
-      const servers = await Promise.all(pair.map((name) => serve(SERVERS[name], engine)));
-      const { passed, ms, silent } = await carry(servers.map(({ port }) => port));
-      for (const { child } of servers) child.kill();
-      const holds = silent && ms <= LIMIT_MS;
-      if (!holds) process.exitCode = 1;
-      const when = silent ? `${ms.toFixed(0)} ms` : `not within ${HANG_MS} ms`;
-      const columns = [engine.padEnd(6), pair.join(' and ').padEnd(31), String(passed).padStart(10), when.padStart(12)];
-      console.log([...columns, ...(holds ? [] : [`more than ${LIMIT_MS} ms`])].join('  '));
-    }
-} finally {
-  rmSync(folder, { recursive: true });
-}
+console.log('engine  servers                          datagrams  silent after');
+for (const engine of ['node', 'linux'])
+  for (const pair of PAIRS) {
+    const servers = await Promise.all(pair.map((name) => serve(SERVERS[name], engine)));
+    const { passed, ms, silent } = await carry(servers.map(({ port }) => port));
+    for (const { program } of servers) await stop(program);
+    const holds = silent && ms <= LIMIT_MS;
+    if (!holds) process.exitCode = 1;
+    const when = silent ? `${ms.toFixed(0)} ms` : `not within ${HANG_MS} ms`;
+    const columns = [engine.padEnd(6), pair.join(' and ').padEnd(31), String(passed).padStart(10), when.padStart(12)];
+    console.log([...columns, ...(holds ? [] : [`more than ${LIMIT_MS} ms`])].join('  '));
+  }
+process.exit();

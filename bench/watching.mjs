@@ -53,7 +53,7 @@ function usageOf(pid) {
   return { cpuMs: ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND, mB: Number(kB) / 1000 };
 }
 
-/** What of the checks of all targets arrived on time, and how much later the last were than the first. */
+/** Returns the percentage of checks that arrived on time, and how much later the last checks were than the first, in ms. */
 function judgeMoments(times) {
   let onTime = 0;
   let all = 0;
@@ -106,7 +106,7 @@ async function measureMany(durationMs) {
 
 const KILL = { intervalMs: 1000, retryMs: 200, waitMs: 100, fall: 3 };
 
-/** The bound of WATCH.md: interval, retries, wait, and 50 ms. */
+/** How long it may take to notice that a service is gone: the interval, the retries, the wait, and 50 ms. */
 const detectionBoundMs = KILL.intervalMs + (KILL.fall - 1) * Math.max(KILL.retryMs, KILL.waitMs) + KILL.waitMs + 50;
 
 async function measureKills(kills) {
