@@ -171,7 +171,7 @@ export interface SendBatchOptions {
   /**
    * An array that receives the sending time of each datagram, at the place of the datagram. It must be at least as long
    * as the batch. The time is the moment before the system call that sent the datagram, in milliseconds since the
-   * epoch, by the clock of `Datagram.timeMs`. The linux engine asks the kernel, at most once in a millisecond: then the
+   * epoch, by the clock of `Datagram.timeMs`. The linux engine asks the kernel, once in a millisecond on average: then the
    * time is that at which the kernel gave the first datagram of the call to the device. Datagrams of one system call have
    * the same time. The place of a datagram that the kernel did not take stays unchanged. Default: times are not measured.
    */

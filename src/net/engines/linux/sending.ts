@@ -14,8 +14,10 @@ import type { Turns } from './turns.js';
 /** The largest size of a segment in bytes. */
 const NO_SEGMENT_LIMIT = 65_507;
 
-/** How much time passes between two sendings whose time is asked of the kernel: to ask takes some microseconds. */
-const LEAST_MS_BETWEEN_TIMES = 1;
+/** The kernel is asked for the time of a sending once in a millisecond on average: to ask takes some microseconds. */
+const MS_PER_TIME = 1;
+/** How much time is saved up at most, in milliseconds, for sendings that follow each other closely. */
+const MOST_SAVED_MS = 100;
 
 /** A batch on its way to the kernel. */
 interface Delivery {
@@ -48,8 +50,8 @@ export class Sending {
   #segmentLimit = NO_SEGMENT_LIMIT;
   /** Whether the kernel tells when it sent a message. */
   #hasTimes = true;
-  /** When the kernel was last asked for the time of a message, by `performance.now()`. */
-  #timedMs = -Infinity;
+  /** How many milliseconds are saved up for asking, and when they were last counted, by `performance.now()`. */
+  #saved = { ms: MOST_SAVED_MS, atMs: 0 };
   /** See `Route.unnamed`. */
   #unnamed: ReadonlySet<string>;
 
@@ -172,9 +174,12 @@ export class Sending {
   /** Whether to ask the kernel for the time of the next message. */
   #asksForTime(): boolean {
     if (!this.#hasTimes) return false;
+    const saved = this.#saved;
     const nowMs = performance.now();
-    if (nowMs - this.#timedMs < LEAST_MS_BETWEEN_TIMES) return false;
-    this.#timedMs = nowMs;
+    saved.ms = Math.min(saved.ms + nowMs - saved.atMs, MOST_SAVED_MS);
+    saved.atMs = nowMs;
+    if (saved.ms < MS_PER_TIME) return false;
+    saved.ms -= MS_PER_TIME;
     return true;
   }
 
