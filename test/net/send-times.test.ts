@@ -6,6 +6,7 @@ import { loadSystemCalls } from '../../src/net/engines/linux/system-calls.js';
 import { type Datagram, startUdpServer as startServer } from '../../src/net/index.js';
 import { describeLinuxEngine, ENGINE_NAMES } from '../support/engines.js';
 import { datagramError } from '../support/net.js';
+import { closedAddress } from '../support/sockets.js';
 import { expectTimesOfCalls, stampedByKernel } from '../support/send-times.js';
 
 const COUNT = 600;
@@ -64,6 +65,22 @@ describeLinuxEngine('the times of sent datagrams', ({ openUdpConnection, startUd
         if (sender === 'node') expect(timesMs[0]).toBe(lateMs);
         else expect(timesMs[0]).toBeGreaterThan(lateMs);
         expectTimesOfCalls(Array.from(timesMs), [timeMs], { leastCalls: 1 });
+      });
+
+      test('do not tell of a refusal before the sending has ended', async () => {
+        await using client = await openUdpConnection(await closedAddress(), { engine: sender });
+        let hasEnded = false;
+        const refused = new Promise<boolean>((resolve) => {
+          client.on('peerError', () => {
+            resolve(hasEnded);
+          });
+        });
+        const sending = client.sendBatch([Buffer.from('x')], { timesMs: new Float64Array(1) });
+        void sending.then(() => {
+          hasEnded = true;
+        });
+        await sending;
+        expect(await refused).toBe(true);
       });
 
       test('are not written for what the kernel did not take', async () => {

@@ -66,16 +66,21 @@ export class ErrorQueue {
     this.#turns = turns;
   }
 
-  /** Reads the queue until it is empty, or `ERRORS_PER_TURN` errors were read. */
-  read(): ErrorsRead {
+  /**
+   * Reads the queue until it is empty, or `ERRORS_PER_TURN` errors were read.
+   *
+   * @param untilTime whether to stop after the time of a sent datagram. It stands before the ICMP errors for that datagram, which
+   *   the event loop tells of: so no listener hears of them before the send has ended.
+   */
+  read(untilTime = false): ErrorsRead {
     const { machinery, fd } = this.#socket;
     const { reception, calls } = machinery;
     let icmp = 0;
     let local = false;
     let mtu: number | undefined;
     let sentMs: number | undefined;
-    while (icmp < ERRORS_PER_TURN && !this.#turns.closed) {
-      const read = reception.receive(fd, RECEIVED_AT_ONCE, MSG_ERRQUEUE);
+    while (icmp < ERRORS_PER_TURN && !this.#turns.closed && !(untilTime && sentMs !== undefined)) {
+      const read = reception.receive(fd, untilTime ? 1 : RECEIVED_AT_ONCE, MSG_ERRQUEUE);
       if (read < 0 && calls.errno() !== EAGAIN && this.#turns.triesAgain()) continue;
       if (read <= 0) break;
       // Take all entries out of the shared memory first: a listener may send, which overwrites it.

@@ -191,7 +191,7 @@ export class Sending {
    *   the device, or the device has no times. Then the kernel is not asked again.
    */
   #kernelTime(beforeMs: number): number {
-    const { sentMs } = this.#errors.read();
+    const { sentMs } = this.#errors.read(true);
     this.#hasTimes = sentMs !== undefined && sentMs >= beforeMs;
     return this.#hasTimes ? (sentMs as number) : beforeMs;
   }
