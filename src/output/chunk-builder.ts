@@ -52,6 +52,12 @@ export class ChunkBuilder {
     this.#buffer.set(data, at);
   }
 
+  /** Appends bytes that were written since the last {@link take}: `bytes` of them, from the offset `from` in {@link buffer} on. */
+  repeat(from: number, bytes: number): void {
+    const at = this.extend(bytes);
+    this.#buffer.copyWithin(at, from, from + bytes);
+  }
+
   /** Appends a text as UTF-8. */
   text(text: string): void {
     // A UTF-16 unit takes at most three bytes of UTF-8.

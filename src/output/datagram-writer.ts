@@ -1,10 +1,12 @@
 import type { Writable } from 'node:stream';
 import { wallClockMs } from '../net/clock.js';
 import type { Datagram } from '../net/index.js';
+import { cutRuns, sizeOf } from '../net/runs.js';
 import { ChunkBuilder } from './chunk-builder.js';
-import type { Format } from './formats/format.js';
+
 import { formatEvent, type JsonEvent } from './json-lines.js';
 import { PacedStream } from './paced-stream.js';
+import type { Format, Item } from './payloads.js';
 
 /** A chunk that has reached this size goes to the stream at once. Smaller ones wait for the end of the batch. */
 const CHUNK_BYTES = 64 * 1024;
@@ -76,25 +78,25 @@ export class DatagramWriter {
   }
 
   /** Writes a batch. Call it again only when it has resolved: when the stream has taken the batch, or takes no more. */
-  async write(batch: readonly Datagram[]): Promise<void> {
+  async write(batch: readonly Item[]): Promise<void> {
     const { format } = this;
     if (format === undefined) return;
     let written = 0;
-    for (const [index, datagram] of batch.entries()) {
+    for (let index = 0; index < batch.length; index += 1) {
       // The stream may still hold the memory of the chunk that was given up. It must not be written to.
       if (this.#stream.isAbandoned) break;
-      format(datagram, this.#chunk);
+      format(batch[index] as Item, this.#chunk);
       const isLast = index === batch.length - 1;
       if (this.#chunk.length >= CHUNK_BYTES || isLast) {
         const from = this.#stream.progress?.given;
         if (!(await this.#flush())) {
-          if (from !== undefined) this.#givenUp = { datagrams: batch.slice(written, index + 1), from };
+          if (from !== undefined) this.#givenUp = { datagrams: cutRuns(batch.slice(written, index + 1)), from };
           break;
         }
         written = index + 1;
       }
     }
-    this.#dropped += batch.length - written;
+    for (; written < batch.length; written += 1) this.#dropped += sizeOf(batch[written] as Item);
   }
 
   /** Resolves to whether the stream has taken the chunk. */

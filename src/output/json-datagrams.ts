@@ -3,8 +3,9 @@ import { writeNumber } from '../text/digits.js';
 import { escapeJson } from '../text/escape.js';
 import { TIME_BYTES, writeTime } from '../text/time.js';
 import type { ChunkBuilder } from './chunk-builder.js';
-import { JSON_LINES_VERSION, type NotedDatagram, payloadFields } from './json-lines.js';
+import { JSON_LINES_VERSION, payloadFields } from './json-lines.js';
 import { PairTexts } from './pair-texts.js';
+import { eachPayload, type Format, type HeadWriter } from './payloads.js';
 
 /** The line before the time. */
 const BEGIN = `{"v":${JSON_LINES_VERSION},"type":"datagram","time":"`;
@@ -26,66 +27,71 @@ const ESCAPES: readonly (Buffer | undefined)[] = Array.from({ length: 0x80 }, (_
 /** 1 for each byte that is written as it is. */
 const PLAIN = Uint8Array.from({ length: 0x100 }, (_, byte) => (byte < 0x80 && ESCAPES[byte] === undefined ? 1 : 0));
 
-/** Writes datagrams as JSON lines of one direction. */
-export class JsonDatagrams {
-  readonly #heads: PairTexts;
-
-  /** @param dir `in` for received datagrams, `out` for sent ones */
-  constructor(dir: 'in' | 'out', bound: Endpoint) {
-    const [theirs, own] = dir === 'in' ? ['from', 'to'] : ['to', 'from'];
-    this.#heads = new PairTexts((remote, local) => {
-      const mine = local === undefined ? `"local":"${formatEndpoint(bound)}"` : `"${own}":"${formatEndpoint(local)}"`;
-      return `${BEGIN}${' '.repeat(TIME_BYTES)}","dir":"${dir}","${theirs}":"${formatEndpoint(remote)}",${mine},"size":`;
-    });
-  }
-
-  /**
-   * Writes a datagram as a line, newline included. The payload is the text `data` if it is valid UTF-8, otherwise `base64`.
-   * Without its own local address the line has the bound address as `local`.
-   */
-  write({ data, remote, local, timeMs, note }: NotedDatagram, chunk: ChunkBuilder): void {
-    const head = this.#heads.of(remote, local);
+/**
+ * Makes a format that writes each datagram as a line, newline included. The payload is the text `data` if it is valid UTF-8,
+ * otherwise `base64`.
+ *
+ * @param dir `in` for received datagrams, `out` for sent ones
+ * @param bound the address of the socket, which is the field `local` if the local address of a datagram is not known
+ * @param known the local address of datagrams that do not have their own; default: it is not known
+ */
+export function jsonDatagrams(dir: 'in' | 'out', bound: Endpoint, known?: Endpoint): Format {
+  const [theirs, own] = dir === 'in' ? ['from', 'to'] : ['to', 'from'];
+  const heads = new PairTexts((remote, local = known) => {
+    const mine = local === undefined ? `"local":"${formatEndpoint(bound)}"` : `"${own}":"${formatEndpoint(local)}"`;
+    return `${BEGIN}${' '.repeat(TIME_BYTES)}","dir":"${dir}","${theirs}":"${formatEndpoint(remote)}",${mine},"size":`;
+  });
+  const writeHead: HeadWriter = (item, size, chunk) => {
+    const note = 'note' in item ? item.note : undefined;
+    const head = heads.of(item.remote, item.local);
     const noted = note === undefined ? NO_NOTE : Buffer.from(`,${JSON.stringify(note).slice(1, -1)}`);
-    const most = head.length + SIZE_DIGITS + noted.length + DATA.length + data.length * ESCAPE_BYTES + END.length;
-    const from = chunk.begin(most);
+    const from = chunk.begin(head.length + SIZE_DIGITS + noted.length);
     const { buffer } = chunk;
     buffer.set(head, from);
-    writeTime(timeMs, buffer, from + BEGIN.length);
-    let at = writeShort(noted, buffer, writeNumber(data.length, buffer, from + head.length));
-    const payload = at;
-    at = writeAscii(data, buffer, writeShort(DATA, buffer, at));
-    if (at < 0) {
-      chunk.end(payload);
-      chunk.text(`,${payloadMember(data)}}\n`);
-      return;
-    }
-    chunk.end(writeShort(END, buffer, at));
-  }
+    writeTime(item.timeMs, buffer, from + BEGIN.length);
+    chunk.end(writeShort(noted, buffer, writeNumber(size, buffer, from + head.length)));
+  };
+  return eachPayload(writeHead, writePayload);
+}
+
+/** Writes the member of a payload, and the end of its line. */
+function writePayload(bytes: Uint8Array, from: number, to: number, chunk: ChunkBuilder): void {
+  const at = chunk.begin(DATA.length + (to - from) * ESCAPE_BYTES + END.length);
+  const { buffer } = chunk;
+  const end = writeAscii(bytes, from, to, buffer, writeShort(DATA, buffer, at));
+  if (end < 0) chunk.text(`,${payloadMember(bytes.subarray(from, to))}}\n`);
+  else chunk.end(writeShort(END, buffer, end));
 }
 
 /** Writes ASCII as the content of a JSON string. Returns the offset behind it, or -1 if a byte is not ASCII. */
-function writeAscii(data: Uint8Array, buffer: Uint8Array, at: number): number {
-  const plain = countPlain(data);
-  buffer.set(plain === data.length ? data : data.subarray(0, plain), at);
-  let end = at + plain;
-  for (let nth = plain; nth < data.length; nth += 1) {
-    const byte = data[nth] as number;
-    if (PLAIN[byte] === 1) buffer[end++] = byte;
-    else {
-      const escape = ESCAPES[byte];
-      if (escape === undefined) return -1;
-      end = writeShort(escape, buffer, end);
+function writeAscii(bytes: Uint8Array, from: number, to: number, buffer: Uint8Array, at: number): number {
+  let nth = from;
+  let end = at;
+  for (;;) {
+    // Four bytes at a time: nearly all payloads of text have few escapes, and one test for four bytes is faster.
+    for (; nth + 4 <= to; nth += 4, end += 4) {
+      const a = bytes[nth] as number;
+      const b = bytes[nth + 1] as number;
+      const c = bytes[nth + 2] as number;
+      const d = bytes[nth + 3] as number;
+      if (((PLAIN[a] as number) & (PLAIN[b] as number) & (PLAIN[c] as number) & (PLAIN[d] as number)) === 0) break;
+      buffer[end] = a;
+      buffer[end + 1] = b;
+      buffer[end + 2] = c;
+      buffer[end + 3] = d;
+    }
+    if (nth === to) return end;
+    const stop = Math.min(nth + 4, to);
+    for (; nth < stop; nth += 1) {
+      const byte = bytes[nth] as number;
+      if (PLAIN[byte] === 1) buffer[end++] = byte;
+      else {
+        const escape = ESCAPES[byte];
+        if (escape === undefined) return -1;
+        end = writeShort(escape, buffer, end);
+      }
     }
   }
-  return end;
-}
-
-/** Counts the bytes before the first one that is not written as it is. */
-function countPlain(data: Uint8Array): number {
-  const { length } = data;
-  let nth = 0;
-  while (nth < length && PLAIN[data[nth] as number] === 1) nth += 1;
-  return nth;
 }
 
 /** Writes a few bytes: a loop is faster than `set` then. Returns the offset behind them. */

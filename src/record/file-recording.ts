@@ -50,15 +50,16 @@ export class FileRecording extends OrderedRecording {
   }
 
   protected override async put(items: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
-    const keepsRuns = this.#formats.inRun !== undefined && this.#files.maxBytes === Infinity;
-    const batch = keepsRuns ? items : cutRuns(items);
+    const format = this.#formats[direction];
+    // A file of limited size is full between two datagrams of a run.
+    const batch = this.#files.maxBytes === Infinity ? items : cutRuns(items);
     let [filled, spare] = this.#chunks;
     let writing = Promise.resolve(0);
     let [begun, kept] = [0, 0];
     if (performance.now() >= this.#endsAt && !this.#goOn()) return 0;
     for (let index = 0; index < batch.length; index += 1) {
       const bytesBefore = filled.length;
-      this.#format(batch[index] as Datagram | Run, direction, filled);
+      format(batch[index] as Datagram | Run, filled);
       if (filled.length > this.#room && (bytesBefore > 0 || this.#file.holdsRecords || this.#onTheWay > 0)) {
         // The last record does not fit this file any more. The records before it are written here.
         const chunk = filled.take();
@@ -84,11 +85,6 @@ export class FileRecording extends OrderedRecording {
       begun = index + 1;
     }
     return kept + (await writing);
-  }
-
-  #format(item: Datagram | Run, direction: Direction, chunk: ChunkBuilder): void {
-    if ('bytes' in item) this.#formats.inRun?.(item, chunk);
-    else this.#formats[direction](item, chunk);
   }
 
   /** How many bytes still fit the file. */

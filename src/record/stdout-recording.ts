@@ -3,7 +3,7 @@ import type { Datagram, Run } from '../net/index.js';
 import { cutRuns } from '../net/runs.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { FileStream } from '../output/file-stream.js';
-import type { Format } from '../output/formats/format.js';
+import type { Format } from '../output/payloads.js';
 import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { type Direction, OrderedRecording } from './recording.js';
 

@@ -1,5 +1,6 @@
 import { isMulticast } from '../net/address/endpoint.js';
 import type { Datagram, Endpoint, Outgoing, Run } from '../net/index.js';
+import { countOf, cutRuns } from '../net/runs.js';
 import { DatagramWriter } from '../output/datagram-writer.js';
 import { createFormat, FORMATS } from '../output/formats/table.js';
 import type { JsonEvent, NotedDatagram } from '../output/json-lines.js';
@@ -156,9 +157,11 @@ export class Tap {
     return kept === batch.length ? batch : batch.slice(0, kept);
   }
 
-  /** Records received runs. Those that the recording does not take count as dropped. Use it if {@link writes} is false. */
-  async recordRuns(runs: readonly Run[]): Promise<void> {
-    if (this.#recording !== undefined) await this.#record(this.#recording, runs, 'in');
+  /** Records received runs, and writes those that the recording took to stdout. The others count as dropped. */
+  async takeRuns(runs: readonly Run[]): Promise<void> {
+    const kept = this.#recording && (await this.#record(this.#recording, runs, 'in'));
+    const taken = kept === undefined || kept === countOf(runs) ? runs : cutRuns(runs).slice(0, kept);
+    if (taken.length > 0) await this.write(taken);
   }
 
   /** Whether it writes to stdout. */
@@ -184,7 +187,7 @@ export class Tap {
   }
 
   /** Writes a batch to stdout. Resolves when it is written, or given up. Call it for one batch at a time. */
-  write(batch: readonly Datagram[]): Promise<void> {
+  write(batch: readonly (Datagram | Run)[]): Promise<void> {
     return this.#writer.write(batch);
   }
 

@@ -232,12 +232,13 @@ class ServiceRun {
       return wantsMore();
     };
     // Runs stay whole where no part of the service looks at single datagrams.
-    const takesRuns = !tap.writes && taken === undefined && this.#plan.count === undefined;
-    const onlyRecords = takesRuns && tap.records && responses === undefined;
-    const echoes = takesRuns && !tap.records && this.#faults === undefined && this.#service.responder?.echoes === true;
+    const takesRuns = taken === undefined && this.#plan.count === undefined;
+    const onlyShows = takesRuns && (tap.writes || tap.records) && responses === undefined;
+    const silent = takesRuns && !tap.writes && !tap.records;
+    const echoes = silent && this.#faults === undefined && this.#service.responder?.echoes === true;
     await server.consume(
       (runs) => {
-        if (onlyRecords) return tap.recordRuns(intake.takeRuns(runs)).then(wantsMore);
+        if (onlyShows) return tap.takeRuns(intake.takeRuns(runs)).then(wantsMore);
         if (echoes) return responses?.sendBack(intake.takeRuns(runs))?.then(wantsMore) ?? true;
         const wanted = intake.take(cutRuns(runs));
         if (wanted.length === 0) return true;

@@ -9,7 +9,7 @@ import { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import type { Datagram } from '../../src/net/index.js';
+import type { Datagram, Run } from '../../src/net/index.js';
 import { DatagramWriter } from '../../src/output/datagram-writer.js';
 import { createFormat, type FormatName } from '../../src/output/formats/table.js';
 import { createPalette } from '../../src/output/palette.js';
@@ -214,6 +214,24 @@ test('of a batch of several chunks, exactly those count as lost that the stream 
   await writer.write(kilobytes(200));
   expect(taken).toEqual([66_000, 66_000]);
   expect([writer.dropped, ends()]).toEqual([200 - 132, 1]);
+});
+
+test('of runs, exactly the datagrams count as lost that the stream did not confirm', async () => {
+  let chunks = 0;
+  const stream = new Writable({
+    write: (_chunk, _encoding, done) => {
+      chunks += 1;
+      done(chunks === 3 ? Object.assign(new Error('no space'), { code: 'ENOSPC' }) : null);
+    },
+  });
+  const { writer } = writerOn(stream);
+  const runOf = (count: number): Run => {
+    const bytes = Buffer.alloc(count * 1000 - 1, 'x');
+    return { bytes, segmentBytes: 1000, count, remote: endpoint, local: endpoint, timeMs: 0 };
+  };
+  // Two runs fill a chunk. The third chunk is the last run and the datagram.
+  await writer.write([runOf(50), runOf(50), runOf(50), runOf(50), runOf(30), ...batchOf(['a'])]);
+  expect([chunks, writer.dropped]).toEqual([3, 31]);
 });
 
 test('batches reach a file in order, whatever their size', async () => {

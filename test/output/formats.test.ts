@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import type { Datagram } from '../../src/net/index.js';
+import type { Datagram, Run } from '../../src/net/index.js';
+import { cutRuns } from '../../src/net/runs.js';
 import { ChunkBuilder } from '../../src/output/chunk-builder.js';
 import type { FormatOptions } from '../../src/output/formats/format.js';
 import { createFormat, type FormatName, FORMAT_NAMES } from '../../src/output/formats/table.js';
@@ -22,10 +23,10 @@ const datagram = (data: string | Uint8Array, changes: Partial<Datagram> = {}): D
   ...changes,
 });
 
-/** Writes the datagrams in a format. Returns the output as latin1. */
+/** Writes datagrams and runs in a format. Returns the output as latin1. */
 function written(
   name: FormatName,
-  given: readonly (Datagram | string)[],
+  given: readonly (Datagram | Run | string)[],
   options: Partial<FormatOptions> = {},
 ): string {
   const format = createFormat(name, { meta: false, terminal: false, palette, bound, ...options });
@@ -171,6 +172,56 @@ describe('what --meta puts first', () => {
   test('is coloured where colour is wanted, and the payload is not', async () => {
     const colored = written('utf8', ['a'], { meta: true, palette: await createPalette(true) });
     expect(colored).toMatch(/^\x1b\[2m1970.*Z\x1b\[22m \x1b\[36m.*\x1b\[39m 1 byte: a\n$/); // eslint-disable-line no-control-regex
+  });
+});
+
+describe.each(FORMAT_NAMES)('a run in %s', (name) => {
+  /** Bytes of which a payload is made: any, text, ASCII, and ASCII with a few characters that JSON escapes. */
+  const contents = [
+    fc.uint8Array({ minLength: 1 }),
+    fc.string({ unit: 'binary', minLength: 1 }).map((text) => Buffer.from(text)),
+    fc.string({ unit: 'grapheme-ascii', minLength: 1 }).map((text) => Buffer.from(text)),
+    fc.constantFrom('a"', 'abc\\', 'abcd\n', 'abcdefgh\x7f').map((text) => Buffer.from(text)),
+  ];
+  const counted = fc.record({
+    content: fc.oneof(...contents),
+    segmentBytes: fc.nat(70),
+    asked: fc.integer({ min: 1, max: 5 }),
+    missing: fc.nat(80),
+    remote: fc.constantFrom({ address: '192.0.2.1', port: 7 }, { address: 'fe80::1%eth0', port: 65_535 }),
+    local: fc.constantFrom(undefined, { address: '2001:db8::1', port: 8000 }),
+    timeMs: fc.double({ min: 0, max: 4e12, noNaN: true }),
+  });
+
+  /** Runs of which the last payload can lack some bytes. It has at least one, as in the kernel. */
+  const runs = counted.map(({ content, segmentBytes, asked, missing, ...common }): Run => {
+    const count = segmentBytes === 0 ? 1 : asked;
+    const length = segmentBytes * count - Math.min(missing, Math.max(0, segmentBytes - 1));
+    return { bytes: Buffer.alloc(length, content), segmentBytes, count, ...common };
+  });
+
+  test.each([false, true])('is what its datagrams are one by one, with meta %j', (meta) => {
+    holds(
+      fc.property(fc.array(runs, { maxLength: 3 }), fc.boolean(), (whole, terminal) => {
+        const options = { meta, header: meta, terminal };
+        expect(written(name, whole, options)).toBe(written(name, cutRuns(whole), options));
+      }),
+      { runs: 100 },
+    );
+  });
+
+  test('is what its datagrams are where it fills a message of the kernel', () => {
+    for (const [segmentBytes, content] of [
+      [65_507, 'é'],
+      [65_507, 'a'],
+      [1023, '\0'],
+      [64, '\xff'],
+    ] as const) {
+      const bytes = Buffer.alloc(65_507, content, 'latin1');
+      const { remote, local, timeMs } = datagram(bytes);
+      const run = { bytes, segmentBytes, count: Math.ceil(bytes.length / segmentBytes), remote, local, timeMs };
+      expect(written(name, [run]) === written(name, cutRuns([run]))).toBe(true);
+    }
   });
 });
 

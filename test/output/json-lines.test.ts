@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { describe, expect, test } from '@jest/globals';
 import type { Datagram } from '../../src/net/index.js';
 import { ChunkBuilder } from '../../src/output/chunk-builder.js';
-import { JsonDatagrams } from '../../src/output/json-datagrams.js';
+import { jsonDatagrams } from '../../src/output/json-datagrams.js';
 import { formatEvent, payloadFields } from '../../src/output/json-lines.js';
 import { formatDatagram } from '../support/json-lines.js';
 import { fc, holds, payloads, textPayloads } from '../support/property.js';
@@ -74,7 +74,7 @@ describe('a datagram as a JSON line', () => {
 
 test('lines of many peers, sizes and times follow one another in a chunk', () => {
   const chunk = new ChunkBuilder();
-  const lines = new JsonDatagrams('in', bound);
+  const write = jsonDatagrams('in', bound);
   const peers = [40_000, 1, 65_535].map((port) => ({ address: '2001:db8::1', port }));
   const locals = [undefined, { address: '2001:db8::2', port: 7 }];
   const given = [0, 9, 10, 99, 100, 65_507].flatMap((size, nth) =>
@@ -82,7 +82,7 @@ test('lines of many peers, sizes and times follow one another in a chunk', () =>
       locals.map((local) => ({ data: Buffer.alloc(size, 'a"'), remote, local, timeMs: 1000 * nth + 0.001 * nth })),
     ),
   );
-  for (const one of [...given, ...given]) lines.write(one, chunk);
+  for (const one of [...given, ...given]) write(one, chunk);
   const expected = given.map(({ data, remote, local, timeMs }, index) => {
     const own = local === undefined ? { local: '[::]:8000' } : { to: '[2001:db8::2]:7' };
     const time = `1970-01-01T00:00:0${(timeMs / 1000) | 0}.00000${Math.floor(index / 6)}Z`;

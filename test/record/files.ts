@@ -1,4 +1,5 @@
 /** Makes recordings byte by byte, and reads them with udpcat's reader. */
+import { asRun } from '../../src/net/runs.js';
 import { CaptureError } from '../../src/record/capture-error.js';
 import type { CapturedDatagram } from '../../src/record/captured-datagram.js';
 import { jsonlFormat } from '../../src/record/formats/jsonl-writer.js';
@@ -8,9 +9,10 @@ import { type Skipped, SkipTally } from '../../src/record/skip-tally.js';
 import { ChunkBuilder } from '../../src/output/chunk-builder.js';
 
 /** One datagram as a record of a pcap file. */
-export function pcapRecord(datagram: CapturedDatagram): Buffer {
+export function pcapRecord({ timeMs, source, destination, data }: CapturedDatagram): Buffer {
   const chunk = new ChunkBuilder();
-  new PcapRecords().write(datagram, chunk);
+  const run = asRun({ timeMs, remote: source, local: destination, data });
+  new PcapRecords().write(run, source, destination, chunk);
   return chunk.take();
 }
 

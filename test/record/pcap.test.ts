@@ -48,7 +48,7 @@ describe('a recording that was written as pcap', () => {
         const chunk = new ChunkBuilder();
         const { timeMs } = datagram;
         const run = { bytes, segmentBytes: size, count, timeMs, remote: source, local: destination };
-        new PcapRecords().writeRun(run, source, destination, chunk);
+        new PcapRecords().write(run, source, destination, chunk);
         const alone = datagramsOf(run).map(({ data }) => pcapRecord({ timeMs, source, destination, data }));
         expect(chunk.take().equals(Buffer.concat(alone))).toBe(true);
       }),
@@ -56,7 +56,7 @@ describe('a recording that was written as pcap', () => {
     const chunk = new ChunkBuilder();
     const { timeMs, source, destination } = datagram;
     const empty = { bytes: Buffer.of(), segmentBytes: 0, count: 1, timeMs, remote: source, local: destination };
-    new PcapRecords().writeRun(empty, source, destination, chunk);
+    new PcapRecords().write(empty, source, destination, chunk);
     expect(chunk.take()).toEqual(pcapRecord({ ...datagram, data: Buffer.of() }));
   });
 

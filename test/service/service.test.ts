@@ -1,4 +1,7 @@
 import { getEventListeners } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseCidr } from '../../src/guard/access-list.js';
 import { ResponsePolicy } from '../../src/guard/response-policy.js';
@@ -98,6 +101,28 @@ describe.each(CASES)('a service with the $engine engine on IPv$family', ({ engin
       expect(stderr()).toContain('40 received');
       expect(stderr()).toContain(`${payloads.join('').length} bytes (5 to 50 each)`);
       expect(stderr()).toContain('40 answered');
+    }
+  });
+
+  test('writes and records each datagram of runs, in order', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'udpcat-service-'));
+    try {
+      const path = join(folder, 'datagrams.jsonl');
+      const payloads = Array.from({ length: 40 }, (_, nth) => `${nth}"`.padStart(nth === 39 ? 5 : 50, '-'));
+      const record = { kind: 'file', path, format: 'jsonl' } as const;
+      const { address, ended, events, stop } = await start(servicePlan(local, { record, socket: { engine } }));
+      await using client = await openUdpConnection(address, { engine });
+      await client.sendBatch(payloads);
+      // The service reads the datagrams that have arrived before it ends.
+      stop.abort('SIGTERM');
+      expect(await ended).toBe(ExitCode.ok);
+      const received = events().filter(({ type }) => type === 'datagram');
+      expect(received.map(({ data }) => data)).toEqual(payloads);
+      expect(events().at(-1)).toMatchObject({ type: 'summary', received: 40 });
+      const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+      expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(received);
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 

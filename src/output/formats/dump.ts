@@ -1,18 +1,13 @@
 import type { ChunkBuilder } from '../chunk-builder.js';
+import { eachPayload } from '../payloads.js';
 import { Header, type OutputFormat } from './format.js';
 
 /** Writes payloads as `hexdump -C -v` does, below a line with time, addresses and size, unless `header` is false. */
 export const dump: OutputFormat = {
-  create: (options) => {
-    const header = options.header === false ? undefined : new Header(options);
-    return (datagram, chunk) => {
-      header?.write(datagram, chunk);
-      if (header !== undefined) chunk.byte(NEWLINE);
-      writeDump(datagram.data, chunk);
-      // Without its header, an empty datagram would leave no trace.
-      if (header === undefined && datagram.data.length === 0) writeOffset(0, chunk);
-    };
-  },
+  create: (options) =>
+    options.header === false
+      ? eachPayload(undefined, writeBareDump)
+      : eachPayload(new Header(options, '\n').write, writeDump),
 };
 
 const NEWLINE = 0x0a;
@@ -27,25 +22,32 @@ const BAR = 0x7c;
 const BLANK_LINE = Buffer.alloc(GUTTER_COLUMN + BYTES_A_LINE + '||\n'.length, ' ');
 
 /** Writes lines of an offset, two groups of eight bytes, and printable ASCII. The last line is the length. */
-function writeDump(data: Uint8Array, chunk: ChunkBuilder): void {
-  for (let offset = 0; offset < data.length; offset += BYTES_A_LINE) writeLine(data, offset, chunk);
-  if (data.length > 0) writeOffset(data.length, chunk);
+function writeDump(bytes: Uint8Array, from: number, to: number, chunk: ChunkBuilder): void {
+  for (let at = from; at < to; at += BYTES_A_LINE) writeLine(bytes, from, at, to, chunk);
+  if (to > from) writeOffset(to - from, chunk);
 }
 
-function writeLine(data: Uint8Array, offset: number, chunk: ChunkBuilder): void {
-  const from = chunk.begin(BLANK_LINE.length);
+/** Writes a dump without a header. Without it, an empty datagram would leave no trace. */
+function writeBareDump(bytes: Uint8Array, from: number, to: number, chunk: ChunkBuilder): void {
+  writeDump(bytes, from, to, chunk);
+  if (to === from) writeOffset(0, chunk);
+}
+
+/** Writes the line of the bytes from `at` on, of a payload from `from` to `to`. */
+function writeLine(bytes: Uint8Array, from: number, at: number, to: number, chunk: ChunkBuilder): void {
+  const line = chunk.begin(BLANK_LINE.length);
   const { buffer } = chunk;
-  buffer.set(BLANK_LINE, from);
-  writeHex(offset, OFFSET_DIGITS, buffer, from);
-  let column = from + BYTES_COLUMN;
-  let gutter = from + GUTTER_COLUMN;
+  buffer.set(BLANK_LINE, line);
+  writeHex(at - from, OFFSET_DIGITS, buffer, line);
+  let column = line + BYTES_COLUMN;
+  let gutter = line + GUTTER_COLUMN;
   buffer[gutter++] = BAR;
-  const end = Math.min(data.length, offset + BYTES_A_LINE);
-  for (let nth = offset; nth < end; nth += 1) {
-    const byte = data[nth] as number;
+  const end = Math.min(to, at + BYTES_A_LINE);
+  for (let nth = at; nth < end; nth += 1) {
+    const byte = bytes[nth] as number;
     buffer[column] = hexDigit(byte >> 4);
     buffer[column + 1] = hexDigit(byte & 0xf);
-    column += nth === offset + BYTES_A_LINE / 2 - 1 ? 4 : 3;
+    column += nth === at + BYTES_A_LINE / 2 - 1 ? 4 : 3;
     buffer[gutter++] = byte >= 0x20 && byte <= 0x7e ? byte : 0x2e;
   }
   buffer[gutter++] = BAR;

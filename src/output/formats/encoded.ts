@@ -1,8 +1,8 @@
 import { type OutputFormat, withMeta } from './format.js';
 
-/** Writes a line of hex digits for each datagram. */
 const NEWLINE = 0x0a;
 
+/** Writes a line of hex digits for each datagram. */
 export const hex: OutputFormat = encoded('hex');
 
 /** Writes a line of base64 for each datagram. */
@@ -11,13 +11,9 @@ export const base64: OutputFormat = encoded('base64');
 function encoded(encoding: 'hex' | 'base64'): OutputFormat {
   return {
     create: (options) =>
-      withMeta(({ data }, chunk) => {
-        chunk.ascii(asBuffer(data).toString(encoding));
+      withMeta((bytes, from, to, chunk) => {
+        chunk.ascii(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString(encoding));
         chunk.byte(NEWLINE);
       }, options),
   };
-}
-
-function asBuffer(data: Uint8Array): Buffer {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -2,15 +2,13 @@ import { type Datagram, type Endpoint, formatEndpoint } from '../../net/index.js
 import { writeNumber } from '../../text/digits.js';
 import { formatMs, formatTime, TIME_BYTES, writeTime } from '../../text/time.js';
 import type { ChunkBuilder } from '../chunk-builder.js';
-import type { DatagramNote, NotedDatagram } from '../json-lines.js';
+import type { DatagramNote } from '../json-lines.js';
 import { PairTexts } from '../pair-texts.js';
 import type { Palette } from '../palette.js';
+import { eachPayload, type Format, type Item, type PayloadWriter } from '../payloads.js';
 
 /** The digits of the largest size of a payload. */
 const MOST_DIGITS = 5;
-
-/** Writes one datagram into a chunk. */
-export type Format = (datagram: NotedDatagram, chunk: ChunkBuilder) => void;
 
 /** Options of all formats. */
 export interface FormatOptions {
@@ -44,22 +42,14 @@ export interface OutputFormat {
  * Makes a format that writes time, addresses and size before each datagram if `options.meta` is set. Otherwise it writes the
  * round-trip time, if that is known.
  */
-export function withMeta(write: Format, options: FormatOptions): Format {
+export function withMeta(write: PayloadWriter, options: FormatOptions): Format {
   const { meta, rttMs, palette } = options;
-  if (!meta && rttMs === undefined) return write;
-  if (!meta) {
-    return (datagram, chunk) => {
-      const time = describeRtt(datagram, options);
-      if (time !== '') chunk.text(`${palette.dim(time)}: `);
-      write(datagram, chunk);
-    };
-  }
-  const header = new Header(options);
-  return (datagram, chunk) => {
-    header.write(datagram, chunk);
-    chunk.ascii(': ');
-    write(datagram, chunk);
-  };
+  if (meta) return eachPayload(new Header(options, ': ').write, write);
+  if (rttMs === undefined) return eachPayload(undefined, write);
+  return eachPayload((item, _size, chunk) => {
+    const time = describeRtt(item, options);
+    if (time !== '') chunk.text(`${palette.dim(time)}: `);
+  }, write);
 }
 
 /** Writes the time, addresses, size and, if known, round-trip time of datagrams. */
@@ -69,9 +59,12 @@ export class Header {
   readonly #heads: PairTexts;
   /** The offset of the time in a head: the codes of its colour stand before it. */
   readonly #timeAt: number;
+  readonly #end: string;
 
-  constructor(options: FormatOptions) {
+  /** @param end ASCII that stands behind each header */
+  constructor(options: FormatOptions, end: string) {
     this.#options = options;
+    this.#end = end;
     const { bound, palette } = options;
     const blanks = ' '.repeat(TIME_BYTES);
     const time = palette.dim(blanks);
@@ -81,39 +74,41 @@ export class Header {
     });
   }
 
-  /** Writes the header of a datagram, without a newline. */
-  write(datagram: NotedDatagram, chunk: ChunkBuilder): void {
-    const { remote, local, data, timeMs, note } = datagram;
-    if (note !== undefined) {
-      this.#writeNoted(datagram, note, chunk);
-      return;
+  /** Writes the header of a datagram, and the text behind all headers. */
+  readonly write = (item: Item, size: number, chunk: ChunkBuilder): void => {
+    const { remote, local, timeMs } = item;
+    if ('note' in item && item.note !== undefined) this.#writeNoted(item, item.note, size, chunk);
+    else {
+      const head = this.#heads.of(remote, local);
+      const at = chunk.begin(head.length + MOST_DIGITS);
+      const { buffer } = chunk;
+      buffer.set(head, at);
+      writeTime(timeMs, buffer, at + this.#timeAt);
+      chunk.end(writeNumber(size, buffer, at + head.length));
+      chunk.ascii(size === 1 ? ' byte' : ' bytes');
+      const rtt = describeRtt(item, this.#options);
+      if (rtt !== '') chunk.ascii(`, ${rtt}`);
     }
-    const head = this.#heads.of(remote, local);
-    const at = chunk.begin(head.length + MOST_DIGITS);
-    const { buffer } = chunk;
-    buffer.set(head, at);
-    writeTime(timeMs, buffer, at + this.#timeAt);
-    chunk.end(writeNumber(data.length, buffer, at + head.length));
-    chunk.ascii(data.length === 1 ? ' byte' : ' bytes');
-    const rtt = describeRtt(datagram, this.#options);
-    if (rtt !== '') chunk.ascii(`, ${rtt}`);
-  }
+    chunk.ascii(this.#end);
+  };
 
   /** Writes the header of a datagram of a relay: the way and the session stand behind the time, the fate at the end. */
   #writeNoted(
-    { remote, local, data, timeMs }: Datagram,
+    { remote, local, timeMs }: Item,
     { side, session, fate }: DatagramNote,
+    size: number,
     chunk: ChunkBuilder,
   ): void {
     const { bound, palette } = this.#options;
     const begin = palette.dim(`${formatTime(timeMs)} ${side === 'client' ? 'up' : 'down'} ${session ?? '-'}`);
     const addresses = palette.cyan(`${formatEndpoint(remote)} > ${formatEndpoint(local ?? bound)}`);
-    const size = `${data.length} ${data.length === 1 ? 'byte' : 'bytes'}`;
-    chunk.text(`${begin} ${addresses} ${size}${fate === undefined ? '' : `, ${palette.magenta(fate)}`}`);
+    const unit = size === 1 ? 'byte' : 'bytes';
+    chunk.text(`${begin} ${addresses} ${size} ${unit}${fate === undefined ? '' : `, ${palette.magenta(fate)}`}`);
   }
 }
 
-function describeRtt(datagram: Datagram, { rttMs }: FormatOptions): string {
-  const ms = rttMs?.(datagram);
+/** The round-trip time of a reply with its unit. Empty if it is not known. */
+function describeRtt(item: Item, { rttMs }: FormatOptions): string {
+  const ms = 'data' in item ? rttMs?.(item) : undefined;
   return ms === undefined ? '' : `${formatMs(ms)} ms`;
 }

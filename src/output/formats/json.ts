@@ -1,13 +1,5 @@
-import { JsonDatagrams } from '../json-datagrams.js';
+import { jsonDatagrams } from '../json-datagrams.js';
 import type { OutputFormat } from './format.js';
 
 /** Writes a line of JSON for each datagram, and for each event between them. */
-export const json: OutputFormat = {
-  create: ({ bound }) => {
-    const lines = new JsonDatagrams('in', bound);
-    return (datagram, chunk) => {
-      lines.write(datagram, chunk);
-    };
-  },
-  hasEvents: true,
-};
+export const json: OutputFormat = { create: ({ bound }) => jsonDatagrams('in', bound), hasEvents: true };

@@ -2,10 +2,8 @@ import type { OutputFormat } from './format.js';
 
 /** Writes the bytes of the payloads, without boundaries between them. */
 export const raw: OutputFormat = {
-  create:
-    () =>
-    ({ data }, chunk) => {
-      chunk.bytes(data);
-    },
+  create: () => (item, chunk) => {
+    chunk.bytes('bytes' in item ? item.bytes : item.data);
+  },
   isRaw: true,
 };

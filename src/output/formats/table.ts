@@ -1,6 +1,7 @@
 import { dump } from './dump.js';
 import { base64, hex } from './encoded.js';
-import type { Format, FormatOptions, OutputFormat } from './format.js';
+import type { Format } from '../payloads.js';
+import type { FormatOptions, OutputFormat } from './format.js';
 import { json } from './json.js';
 import { none } from './none.js';
 import { raw } from './raw.js';

@@ -1,4 +1,3 @@
-import type { Datagram } from '../../net/index.js';
 import { escapePayload } from '../../text/escape.js';
 import type { ChunkBuilder } from '../chunk-builder.js';
 import { type OutputFormat, withMeta } from './format.js';
@@ -10,12 +9,12 @@ export const utf8: OutputFormat = {
 
 const NEWLINE = 0x0a;
 
-function writeText({ data }: Datagram, chunk: ChunkBuilder): void {
-  chunk.bytes(data);
-  if (data[data.length - 1] !== NEWLINE) chunk.byte(NEWLINE);
+function writeText(bytes: Uint8Array, from: number, to: number, chunk: ChunkBuilder): void {
+  chunk.bytes(bytes.subarray(from, to));
+  if (to === from || bytes[to - 1] !== NEWLINE) chunk.byte(NEWLINE);
 }
 
-function writeEscaped({ data }: Datagram, chunk: ChunkBuilder): void {
-  const line = data[data.length - 1] === NEWLINE ? data.subarray(0, -1) : data;
-  chunk.text(`${escapePayload(line)}\n`);
+function writeEscaped(bytes: Uint8Array, from: number, to: number, chunk: ChunkBuilder): void {
+  const end = to > from && bytes[to - 1] === NEWLINE ? to - 1 : to;
+  chunk.text(`${escapePayload(bytes.subarray(from, end))}\n`);
 }

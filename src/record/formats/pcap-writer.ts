@@ -1,7 +1,6 @@
 import { type Endpoint, type Family, familyOf, MAX_PAYLOAD_BYTES, type Run } from '../../net/index.js';
 import type { ChunkBuilder } from '../../output/chunk-builder.js';
 import { addressToBytes } from '../packets/address-bytes.js';
-import type { CapturedDatagram } from '../captured-datagram.js';
 import { checksumOf, copyWords, sumWords } from '../packets/checksum.js';
 import { LINK_RAW } from '../packets/link-type.js';
 import { FILE_HEADER_BYTES, MAGIC_NANOSECONDS, MAX_PACKET_BYTES, RECORD_HEADER_BYTES } from './pcap-format.js';
@@ -57,26 +56,13 @@ export class PcapRecords {
   #nanoseconds = 0;
 
   /**
-   * Writes one datagram as one packet, never in fragments. Zones are left out. A wildcard address is written in the
+   * Writes each datagram of a run as one packet, never in fragments. Zones are left out. A wildcard address is written in the
    * family of the other end.
    *
-   * @param datagram Its time must be from 1970 to 2106.
-   * @throws {RangeError} if the payload is larger than a packet can carry
+   * @param run its time must be from 1970 to 2106
+   * @throws {RangeError} if a payload is larger than a packet can carry
    */
-  write({ timeMs, source, destination, data }: CapturedDatagram, chunk: ChunkBuilder): void {
-    const pair = this.#pairOf(source.address, destination.address);
-    checkSize(data.length, pair);
-    const headerBytes = headerBytesOf(pair);
-    const at = chunk.extend(headerBytes + data.length);
-    const { buffer, view } = chunk;
-    buffer.set(data, at + headerBytes);
-    this.#setTime(timeMs);
-    const sum = sumWords(view, at + headerBytes, at + headerBytes + data.length);
-    this.#writeHeaders(view, at, pair, source.port, destination.port, data.length, sum);
-  }
-
-  /** Writes a run: one packet for each of its datagrams, as {@link write} does. */
-  writeRun(
+  write(
     { bytes, segmentBytes, count, timeMs }: Run,
     source: Endpoint,
     destination: Endpoint,

@@ -1,6 +1,7 @@
-import type { Datagram, Endpoint, Run } from '../../net/index.js';
+import type { Datagram, Endpoint } from '../../net/index.js';
+import { asRun } from '../../net/runs.js';
 import { ChunkBuilder } from '../../output/chunk-builder.js';
-import type { Format } from '../../output/formats/format.js';
+import type { Format } from '../../output/payloads.js';
 import type { Examination, FileView } from '../file-view.js';
 import type { Direction } from '../recording.js';
 
@@ -8,10 +9,7 @@ import type { Direction } from '../recording.js';
 export type RecordFormatName = keyof typeof LOADERS;
 
 /** How received and sent datagrams are written. */
-export interface DatagramFormats extends Readonly<Record<Direction, Format>> {
-  /** Writes all datagrams of a received run. Undefined: the format writes datagrams only. */
-  readonly inRun?: (run: Run, chunk: ChunkBuilder) => void;
-}
+export type DatagramFormats = Readonly<Record<Direction, Format>>;
 
 /** A format in which udpcat writes recordings. */
 export interface RecordFormat {
@@ -40,14 +38,11 @@ async function loadPcap(): Promise<RecordFormat> {
     formats: (bound) => {
       const [received, sent] = [new PcapRecords(), new PcapRecords()];
       return {
-        in: ({ timeMs, data, remote, local = bound }, chunk) => {
-          received.write({ timeMs, data, source: remote, destination: local }, chunk);
+        in: (item, chunk) => {
+          received.write(asRun(item), item.remote, item.local ?? bound, chunk);
         },
-        inRun: (run, chunk) => {
-          received.writeRun(run, run.remote, run.local ?? bound, chunk);
-        },
-        out: ({ timeMs, data, remote, local = bound }, chunk) => {
-          sent.write({ timeMs, data, source: local, destination: remote }, chunk);
+        out: (item, chunk) => {
+          sent.write(asRun(item), item.local ?? bound, item.remote, chunk);
         },
       };
     },
