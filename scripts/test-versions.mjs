@@ -28,5 +28,7 @@ const failed = versions.filter((version) => {
   return run('npx', [...npx, ...jest]) !== 0;
 });
 
-console.log(`\nNode ${versions.join(', ')}: ${failed.length === 0 ? 'all pass' : `${failed.join(', ')} failed`}`);
+console.log(
+  failed.length === 0 ? `\nall tests pass on Node ${versions.join(', ')}` : `\ntests fail on Node ${failed.join(', ')}`,
+);
 if (failed.length > 0) process.exit(1);

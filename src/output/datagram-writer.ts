@@ -3,7 +3,6 @@ import { wallClockMs } from '../net/clock.js';
 import type { Datagram } from '../net/index.js';
 import { cutRuns, sizeOf } from '../net/runs.js';
 import { ChunkBuilder } from './chunk-builder.js';
-
 import { formatEvent, type JsonEvent } from './json-lines.js';
 import { PacedStream } from './paced-stream.js';
 import type { Format, Item } from './payloads.js';

@@ -347,7 +347,7 @@ describe('--fail-on-drop', () => {
   });
 
   testWithProc.concurrent('does not change other exit statuses', async () => {
-    const args = ['serve', '--fail-on-drop', '--recv-buffer', '8k', '-c', '1000', '--idle', '10s'];
+    const args = ['serve', '--fail-on-drop', '--recv-buffer', '8k', '-c', '1000', '--idle', '6s'];
     await using running = start(args);
     await using peer = await silentServer();
     const address = await running.listening();

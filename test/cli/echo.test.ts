@@ -96,9 +96,9 @@ describe('two servers that answer each other', () => {
     'fall silent, though something between them carries everything over, and count what they left',
     async () => {
       // They end by --idle. If the loop went on, they would never end.
-      const one = await startSummed(['echo', '--idle', '10s']);
+      const one = await startSummed(['echo', '--idle', '6s']);
       await using first = one.running;
-      const two = await startSummed(['serve', '--reply', 'tick', '--idle', '10s', '-o', 'none']);
+      const two = await startSummed(['serve', '--reply', 'tick', '--idle', '6s', '-o', 'none']);
       await using second = two.running;
       const relay = createSocket('udp4');
       try {
@@ -120,9 +120,9 @@ describe('two servers that answer each other', () => {
   );
 
   testWithRawSockets('become silent if a forged sender starts the loop', async () => {
-    const one = await startSummed(['echo', '--idle', '10s']);
+    const one = await startSummed(['echo', '--idle', '6s']);
     await using first = one.running;
-    const two = await startSummed(['echo', '--idle', '10s']);
+    const two = await startSummed(['echo', '--idle', '6s']);
     await using second = two.running;
     sendAsIfFrom(hostAndPort(two.address).port, one.address, 'tick', COPIES);
     const [outcome, other] = await Promise.all([first.outcome, second.outcome]);

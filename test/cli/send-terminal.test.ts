@@ -160,7 +160,7 @@ describeWith('script', 'send at a terminal', () => {
 
   test.concurrent('waits for replies after the end of typing', async () => {
     await using server = await silentServer();
-    await using running = atTerminal(['send', server.address, '-w', '1h', '-n', 'all', '--idle', '10s']);
+    await using running = atTerminal(['send', server.address, '-w', '1h', '-n', 'all', '--idle', '6s']);
     running.type('one\r');
     const [question] = await server.collect(1);
     running.type(END);
