@@ -104,7 +104,7 @@ export async function openPlace({ files = {} }: PlaceOptions = {}): Promise<Plac
     run: async (line) => await ended(place.start(line)),
     runServer: async (line) => {
       const server = place.start(line);
-      await server.until(LISTENING);
+      await server.until(readyLine(line));
       server.type(CTRL_C);
       return await ended(server);
     },
@@ -129,7 +129,10 @@ export async function openPlace({ files = {} }: PlaceOptions = {}): Promise<Plac
 }
 
 const CTRL_C = '\x03';
-const LISTENING = /udpcat: (?:listening|http) on /;
+
+/** The line on stderr by which a server tells that it can be used. A relay starts its HTTP server last. */
+const readyLine = (command: string): RegExp =>
+  command.includes('--http') ? /udpcat: http on / : /udpcat: listening on /;
 
 /** Whether a line starts a server, alone or as the first or last command of a pipeline. */
 const SERVES = /(?:^|\| )(?:\w+=\S+ )?(?:npx )?udpcat (?:serve|echo|relay)\b/;
@@ -148,7 +151,7 @@ async function replay(place: Place, blocks: readonly Block[]): Promise<void> {
       continue;
     }
     const running = place.start(command);
-    await running.until(LISTENING);
+    await running.until(readyLine(command));
     servers.push({ command, shown, running });
   }
   for (const { command, shown, running } of servers) {
