@@ -199,7 +199,8 @@ export class Receiving {
     const hasStrays = peer !== undefined && runs.some(({ remote }) => !sameEndpoint(remote, peer));
     const { reception } = this.#socket.machinery;
     if (count > room || hasStrays) this.#give(cutRuns(reception.keep(runs)), room);
-    else if (runs.length > 0) this.#events.runs(this.#events.borrowsRuns?.() === true ? runs : reception.keep(runs));
+    else if (runs.length > 0)
+      this.#events.runs(this.#events.borrowsRuns?.() === true ? reception.lend(runs) : reception.keep(runs));
   }
 }
 

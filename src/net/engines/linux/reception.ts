@@ -74,6 +74,7 @@ export class Reception {
   readonly #payloads: Memory;
   /** How many headers the last call has changed. */
   #used = RECEIVED_AT_ONCE;
+  #isLent = false;
   #slab = new ArrayBuffer(0);
   #slabBytes = new Uint8Array(this.#slab);
   #slabUsed = 0;
@@ -97,6 +98,7 @@ export class Reception {
   receive(fd: number, most: number, flags = 0): number {
     const messages = this.#messages;
     messages.offerRoom(this.#used);
+    this.#isLent = false;
     const received = this.#calls.recvmmsg(fd, messages.memory.address, most, MSG_DONTWAIT | flags, 0);
     // A failed call may have changed the first header.
     this.#used = Math.max(received, 1);
@@ -141,6 +143,17 @@ export class Reception {
   /** The memory of the payloads. The next call overwrites it. */
   get payloads(): Memory {
     return this.#payloads;
+  }
+
+  /** Whether a consumer borrows the runs of the last call, which stand in {@link payloads}. */
+  get isLent(): boolean {
+    return this.#isLent;
+  }
+
+  /** Gives runs of the last call to a consumer that borrows them. */
+  lend(runs: Run[]): Run[] {
+    this.#isLent = true;
+    return runs;
   }
 
   /** Returns runs whose payloads are copies, in memory that is never overwritten. */

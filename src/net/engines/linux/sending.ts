@@ -93,7 +93,8 @@ export class Sending {
 
   /** Copies the borrowed payloads that are not sent yet: the next reception overwrites them. */
   #keepRest(delivery: Delivery): void {
-    const { transmission } = this.#socket.machinery;
+    const { reception, transmission } = this.#socket.machinery;
+    if (!reception.isLent) return;
     const { batch, next } = delivery;
     const isBorrowed = (item: EngineOutgoing, index: number): boolean => index >= next && transmission.isBorrowed(item);
     if (!batch.some(isBorrowed)) return;
