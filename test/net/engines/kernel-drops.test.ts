@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { type DatagramSocket, openUdpConnection, startUdpServer } from '../../../src/net/index.js';
 import { readSockets, recentSockets } from '../../../src/net/engines/node/kernel-sockets.js';
 import { type Family, silentServer, written } from '../../support/sockets.js';
@@ -157,12 +157,38 @@ test('the end of a server has everything read that a full buffer of the kernel h
   expect(server.queued + server.kernelDropped!).toBe(20_000);
 });
 
-testWithProc('sockets that are asked one after another share a reading of the table', async () => {
-  await using _server = await silentServer();
+testWithProc('hundreds of sockets that are asked one after another share a reading of the table', async () => {
   const path = '/proc/net/udp';
+  const servers = await Promise.all(Array.from({ length: 200 }, () => silentServer()));
   // A busy machine may stop this process between two calls for longer than the reading took.
   const isShared = Array.from({ length: 1000 }).some(() => recentSockets(path) === recentSockets(path));
   expect(isShared).toBe(true);
   expect(readSockets(path)).not.toBe(readSockets(path));
-  expect(recentSockets(path)!.drops.size).toBeGreaterThan(0);
+  expect(recentSockets(path)!.drops.size).toBeGreaterThanOrEqual(200);
+  for (const server of servers) await server[Symbol.asyncDispose]();
 });
+
+testWithProc(
+  "the kernel's drops are those of now, though the process was stopped during the last reading",
+  async () => {
+    await using server = await startUdpServer('127.0.0.1:0', SMALL);
+    const hour = 3_600_000;
+    let hours = 0;
+    // Between any two looks at this clock an hour passes, as during a stop.
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => (hours += 1) * hour);
+    try {
+      expect(server.kernelDropped).toBe(0);
+    } finally {
+      clock.mockRestore();
+    }
+    jest.spyOn(performance, 'now').mockReturnValue(hours * hour);
+    try {
+      burst([{ family: 4, port: server.local.port, count: 300 }]);
+      const dropped = server.kernelDropped!;
+      expect(dropped).toBeGreaterThan(0);
+      expect((await readAll(server)) + dropped).toBe(300);
+    } finally {
+      jest.restoreAllMocks();
+    }
+  },
+);

@@ -34,8 +34,8 @@ export class KernelDrops {
   }
 
   /**
-   * Reads the count of the open socket. Many sockets share one reading of the table, so the count may be as old as a reading
-   * takes: a fraction of a millisecond for a few sockets, several milliseconds for thousands.
+   * Reads the count of the open socket. If the host has hundreds of sockets, they share a reading of the table. Then the count may
+   * be as old as a reading takes: several milliseconds for thousands of sockets.
    */
   read(): void {
     for (let reads = 0; reads < MAX_READS; reads += 1) {

@@ -16,15 +16,20 @@ export interface KernelSockets {
 /** Columns: local and remote address; then after others inode, references, pointer and drops. */
 const ROW = /^ *\d+: (\S+ \S+) .* (\d+) \d+ [\da-f]+ (\d+) *$/gm;
 
+/** A reading of a table with at most this many sockets is not shared: it takes less than half a millisecond. */
+const MOST_UNSHARED = 128;
+
 const lastRead = new Map<string, KernelSockets>();
 
 /**
- * Returns the table at this path, read now or a moment ago: a reading serves for as long as it took. A relay asks for thousands
- * of sockets in a row, and to read all rows for each of them would take seconds. Undefined if the system has no table.
+ * Returns the table at this path. A short table is always read. A long one may have been read a moment ago: a reading serves for
+ * as long as it took. A relay asks for thousands of sockets in a row, and to read all rows for each of them would take seconds.
+ * A process that is stopped during a reading takes an old table for a recent one. Undefined if the system has no table.
  */
 export function recentSockets(path: string): KernelSockets | undefined {
   const last = lastRead.get(path);
-  return last !== undefined && performance.now() < last.recentUntilMs ? last : readSockets(path);
+  const isRecent = last !== undefined && last.drops.size > MOST_UNSHARED && performance.now() < last.recentUntilMs;
+  return isRecent ? last : readSockets(path);
 }
 
 /** Reads the table at this path. Returns undefined if the system has none. */
