@@ -1,8 +1,7 @@
 // The rows of `npm run bench -- HTTP`: what `watch --http` answers, and whether answering holds up checks.
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
@@ -75,19 +74,18 @@ const TARGETS = 1000;
 async function measureScrapes(durationMs) {
   const service = startService(TARGETS);
   const ports = await service.nextLine();
-  const place = mkdtempSync(join(tmpdir(), 'udpcat-answering-'));
-  const config = join(place, 'targets.json');
+  const config = join(folder, 'scraped.json');
   const targets = ports.map((port) => ({ address: `127.0.0.1:${port}` }));
   const httpPort = await freePort();
   writeFileSync(config, JSON.stringify({ interval: '1s', http: `127.0.0.1:${httpPort}`, targets }));
-  const watch = startWatch(['--config', config, '-o', 'json', '--no-stats'], ['ignore', 'pipe', 'ignore']);
+  const watch = startWatch(['--config', config, '-o', 'json', '--no-stats']);
   const checks = [];
-  createInterface({ input: watch.stdout }).on('line', (line) => {
+  createInterface({ input: watch.child.stdout }).on('line', (line) => {
     if (!line.includes('"type":"check"')) return;
     const { time, rttMs } = JSON.parse(line);
     checks.push({ timeMs: Date.parse(time), rttMs: rttMs ?? Infinity });
   });
-  await waitForPort(httpPort, { child: watch, pid: watch.pid, argv: ['udpcat', 'watch'], said: { err: '' } }, 'tcp');
+  await waitForPort(httpPort, watch, 'tcp');
   // Compilers and targets come to rest.
   await delay(5000);
   checks.length = 0;
@@ -99,10 +97,8 @@ async function measureScrapes(durationMs) {
     const { tookMs, body } = await ask(`http://127.0.0.1:${httpPort}/metrics`, { 'Accept-Encoding': 'gzip' });
     scrapes.push({ fromMs, toMs: Date.now(), tookMs, bytes: body.length });
   }
-  watch.kill('SIGTERM');
-  await once(watch, 'exit');
-  service.child.kill('SIGKILL');
-  rmSync(place, { recursive: true });
+  await stop(watch);
+  await stop(service);
   const isScraped = ({ timeMs }) => scrapes.some(({ fromMs, toMs }) => timeMs >= fromMs && timeMs <= toMs + 2);
   const high = (some) => some.map(({ rttMs }) => rttMs).toSorted((a, b) => a - b)[Math.floor(some.length * 0.99)];
   const offMs = high(checks.filter(isScraped)) - high(checks.filter((check) => !isScraped(check)));

@@ -14,7 +14,7 @@ import { echoingRows } from './echoing.mjs';
 import { faultingRows } from './faulting.mjs';
 import { measuringRows } from './measuring.mjs';
 import { loopback, openVeth, whyNoVeth } from './networks.mjs';
-import { compile, hasProgram } from './programs.mjs';
+import { compile, hasProgram, MEASUREMENT_MS } from './programs.mjs';
 import { receivingRows } from './receiving.mjs';
 import { relayingRows } from './relaying.mjs';
 import { rememberingRows } from './remembering.mjs';
@@ -25,9 +25,6 @@ import { watchingRows } from './watching.mjs';
 
 /** Each figure is the median of this many rounds. In a round each contender is measured once. */
 const ROUNDS = 5;
-
-/** How long one measurement may take. The longest, of `watch`, takes ten minutes. */
-const LONGEST_MS = 20 * 60_000;
 
 const args = process.argv.slice(2);
 const isQuick = args.includes('--quick');
@@ -48,8 +45,8 @@ function isPossible({ name, title, needs = [] }) {
 function inTime(measurement, what) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error(`${what}: not done after ${LONGEST_MS / 60_000} minutes`)),
-      LONGEST_MS,
+      () => reject(new Error(`${what}: not done after ${MEASUREMENT_MS / 60_000} minutes`)),
+      MEASUREMENT_MS,
     );
     measurement.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -24,7 +24,7 @@ const servers = {
   unguarded: saying(({ network }) => [...udpcat, 'echo', `${network.address}:0`, '--no-loop-guard']),
   dgram: saying(({ network }) => [...dgram.echo, network.address]),
   c: saying(({ network, programs }) => [programs.echo, network.address]),
-  runs: saying(({ network, programs }) => [programs['echo-segments'], network.address]),
+  runs: saying(({ network, programs }) => [programs['echo-batch'], network.address, 'gro']),
   socat: onFreePort((address, port) => ['socat', `UDP4-LISTEN:${port},bind=${address},fork`, 'PIPE']),
   ncat: onFreePort((address, port) => ['ncat', '-u', '-l', '-k', '--exec', '/bin/cat', address, port]),
 };

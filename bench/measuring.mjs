@@ -50,7 +50,7 @@ async function measure(programs, count, loops) {
   const server = start([programs.echo, loopback.address]);
   const port = await portOf(server);
   rmSync(recorded, { force: true });
-  const capture = await startCapture(`udp port ${port}`, captured);
+  const capture = await startCapture(`udp port ${port}`, ['-s', '0', '--immediate-mode', '-Z', 'root', '-w', captured]);
   const busy = Array.from({ length: loops }, () => start(['sh', '-c', 'while :; do :; done']));
   const what = [
     '--engine',

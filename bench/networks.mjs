@@ -16,9 +16,12 @@ export function whyNoVeth() {
   return missing === undefined ? undefined : `${missing} is not installed`;
 }
 
+/** How long a network lasts at most: longer than all measurements together. */
+const LIMIT_MS = 3 * 3_600_000;
+
 /** Opens a network namespace that ends with the process in it. */
 async function openNamespace() {
-  const { pid } = start(['unshare', '--net', 'cat'], { endless: true });
+  const { pid } = start(['unshare', '--net', 'cat'], { stdin: 'pipe', limitMs: LIMIT_MS });
   const own = readlinkSync('/proc/self/ns/net');
   while (readlinkSync(`/proc/${pid}/ns/net`) === own) await delay(2);
   return { pid, within: (argv) => ['nsenter', `--net=/proc/${pid}/ns/net`, ...argv] };

@@ -3,11 +3,10 @@
 // Measures how punctually `udpcat send --rate` sends, by tcpdump's timestamps on the loopback. Needs tcpdump and the
 // right to capture. On a busy machine run `chrt -f 10 npm run bench:pace`: a high priority shows the figures of a quiet
 // machine.
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hasProgram, start, startCapture, stop, udpcat } from './programs.mjs';
 
 /** Size of a payload in bytes. */
 const SIZE = 64;
@@ -21,53 +20,37 @@ const MOST_LATE_MS = 2;
 
 /** How long to wait for the last lines of tcpdump. */
 const FLUSH_MS = 1500;
+/** The programs are killed if they take so much longer than the sending. */
+const PATIENCE_MS = 60_000;
 
 if (!(seconds > 0 && rate > 0)) throw new Error('usage: npm run bench:pace -- [seconds [datagrams a second]]');
+if (!hasProgram('tcpdump')) throw new Error('tcpdump is not installed');
 
-const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
 const receiver = createSocket({ type: 'udp4', recvBufferSize: 4_000_000 });
 receiver.on('message', () => undefined);
 receiver.bind(0, '127.0.0.1');
 await once(receiver, 'listening');
 const { port } = receiver.address();
 
-const filter = `udp and dst port ${port}`;
-const dump = spawn(
-  'tcpdump',
-  ['-i', 'lo', '-n', '-tt', '-q', '-l', '-s', '64', '-B', '8192', '--time-stamp-precision=nano', filter],
-  { stdio: ['ignore', 'pipe', 'pipe'] },
-);
-dump.on('error', (error) => {
-  console.error(`cannot run tcpdump: ${error.message}`);
-  process.exit(1);
-});
+const limits = { limitMs: seconds * 1000 + PATIENCE_MS };
+const dump = await startCapture(`udp and dst port ${port}`, ['-tt', '-q', '-l', '-s', '64'], limits);
+const args = ['send', `127.0.0.1:${port}`, '--size', String(SIZE), '--rate', `${rate}/s`, '--duration', `${seconds}s`];
+const send = start([...udpcat, ...args], limits);
+process.stderr.write((await send.ended).err);
+await delay(FLUSH_MS);
+const captured = await stop(dump, 'SIGINT');
+receiver.close();
 
 /** When each datagram passed the loopback, in milliseconds since the second of the first one. */
 const times = [];
 let firstSecond;
-createInterface({ input: dump.stdout }).on('line', (line) => {
-  const [, whole, nanos, bytes] = /^(\d+)\.(\d{9}) .* length (\d+)$/.exec(line) ?? [];
-  if (whole === undefined) return;
+for (const [, whole, nanos, bytes] of captured.out.matchAll(/^(\d+)\.(\d{9}) .* length (\d+)$/gm)) {
   firstSecond ??= Number(whole);
   // Datagrams that were due together leave as segments of one packet, which tcpdump shows as one.
   for (let left = Number(bytes); left > 0; left -= SIZE) {
     times.push((Number(whole) - firstSecond) * 1000 + Number(nanos) / 1e6);
   }
-});
-let said = '';
-dump.stderr.setEncoding('utf8').on('data', (text) => (said += text));
-while (!said.includes('listening on')) {
-  await Promise.race([once(dump.stderr, 'data'), once(dump, 'close')]);
-  if (dump.exitCode !== null) throw new Error(`tcpdump ended: ${said}`);
 }
-
-const args = ['send', `127.0.0.1:${port}`, '--size', String(SIZE), '--rate', `${rate}/s`, '--duration', `${seconds}s`];
-const send = spawn(process.execPath, [command, ...args], { stdio: 'inherit' });
-const [status] = await once(send, 'close');
-await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
-dump.kill('SIGINT');
-await once(dump, 'close');
-receiver.close();
 
 const wanted = Math.round(seconds * rate);
 // The moment of the start is not known. No datagram leaves early, so the most punctual one counts as exactly punctual.
@@ -81,11 +64,11 @@ const tenth = Math.max(1, Math.floor(behind.length / 10));
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 const driftMs = median(behind.slice(-tenth)) - median(behind.slice(0, tenth));
 
-console.log(`status ${status}, ${times.length} of ${wanted} datagrams in ${seconds} s at ${rate}/s`);
+console.log(`status ${send.child.exitCode}, ${times.length} of ${wanted} datagrams in ${seconds} s at ${rate}/s`);
 console.log(`drift ${driftMs.toFixed(3)} ms, from the first tenth of the run to the last`);
 for (const p of [50, 90, 99, 99.9]) console.log(`late p${String(p).padEnd(4)} ${percentile(p).toFixed(3)} ms`);
 console.log(`late max   ${(late.at(-1) ?? NaN).toFixed(3)} ms`);
-console.log(said.trim().split('\n').slice(-3).join('; '));
+console.log(captured.err.trim().split('\n').slice(-3).join('; '));
 const good = Math.abs(times.length - wanted) <= wanted * MOST_OFF && percentile(99) <= MOST_LATE_MS;
 if (!good) {
   console.log(`not within ${MOST_OFF * 100} % of the count and ${MOST_LATE_MS} ms at p99: is the machine quiet?`);

@@ -1,5 +1,5 @@
 // Finds, compiles, starts and ends the programs that the bench runs.
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 
 /** How long a program may take to be ready, and to end after a signal. */
 const PATIENCE_MS = 10_000;
-/** How long a program may run. */
+/** How long a program may run if nothing else is said. */
 const LONGEST_MS = 120_000;
+
+/** How long one measurement may take. The longest, of `watch`, takes ten minutes. */
+export const MEASUREMENT_MS = 20 * 60_000;
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 /** The first words of a command line that runs udpcat. */
@@ -58,7 +60,7 @@ export async function compile() {
   for (const source of sources) {
     const name = basename(source, '.c');
     paths[name] = join(folder, name);
-    await promisify(execFile)('cc', ['-O2', '-o', paths[name], join(here, 'c', source)]);
+    await run(['cc', '-O2', '-o', paths[name], join(here, 'c', source)]);
   }
   return paths;
 }
@@ -68,22 +70,32 @@ export const dgram = Object.fromEntries(
   ['send', 'receive', 'echo'].map((name) => [name, [process.execPath, join(here, 'dgram', `${name}.mjs`)]]),
 );
 
+/** The first words of a command line that the kernel ends together with the bench, also when the bench is killed by SIGKILL. */
+const endingWithBench = hasProgram('setpriv') ? ['setpriv', '--pdeathsig', 'KILL'] : [];
+
 /**
- * Starts a program. In the result `said` is its output so far, and `ended` resolves to its output when it has ended.
+ * Starts a program. In the result `said` is its output so far, and `ended` resolves to its output when it has ended. It is
+ * killed when the bench ends, however the bench ends. Start programs only by this function.
  *
  * @param {string[]} argv
- * @param {{ stdout?: 'pipe' | 'ignore' | number, endless?: boolean }} [options] `stdout`: `ignore` is /dev/null, a
- *   number is an open file. `endless`: the program runs until its stdin ends, which is at the end of the bench.
- *   Default: two minutes at most.
+ * @param {object} [options]
+ * @param {'ignore' | 'pipe'} [options.stdin] `ignore` is /dev/null. Default: `ignore`.
+ * @param {'ignore' | 'pipe' | number} [options.stdout] A number is an open file. Default: `pipe`.
+ * @param {Record<string, string>} [options.env] Variables beside those of the bench.
+ * @param {number} [options.limitMs] The program is killed after this time. Default: two minutes.
  */
-export function start(argv, { stdout = 'pipe', endless = false } = {}) {
-  const stdio = [endless ? 'pipe' : 'ignore', stdout, 'pipe'];
-  const child = spawn(argv[0], argv.slice(1), { stdio, detached: true });
+export function start(argv, { stdin = 'ignore', stdout = 'pipe', env = {}, limitMs = LONGEST_MS } = {}) {
+  const [program, ...args] = [...endingWithBench, ...argv];
+  const child = spawn(program, args, {
+    stdio: [stdin, stdout, 'pipe'],
+    env: { ...process.env, ...env },
+    detached: true,
+  });
   running.add(child);
   const said = { out: '', err: '' };
   child.stdout?.setEncoding('utf8').on('data', (text) => (said.out += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (said.err += text));
-  const timer = endless ? undefined : setTimeout(() => signalGroup(child, 'SIGKILL'), LONGEST_MS);
+  const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), limitMs);
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', () => {
@@ -96,9 +108,9 @@ export function start(argv, { stdout = 'pipe', endless = false } = {}) {
   return { argv, child, pid: child.pid, said, ended };
 }
 
-/** Runs a program to its end. Returns its output. */
-export async function run(argv) {
-  const program = start(argv);
+/** Runs a program to its end. Returns its output. @param {Parameters<typeof start>[1]} [options] */
+export async function run(argv, options) {
+  const program = start(argv, options);
   const said = await program.ended;
   if (program.child.exitCode !== 0) throw new Error(`${argv.join(' ')} failed: ${said.err}${said.out}`);
   return said;
@@ -130,15 +142,15 @@ async function waitUntil(holds, what, program) {
 
 /** Waits for the line "listening on ADDRESS:PORT" of udpcat or of the bench's own servers. Returns the port. */
 export async function portOf(program) {
-  const pattern = /listening on [\d.]+:(\d+)/;
+  const pattern = /listening on (?:[\d.]+|\[\S+\]):(\d+)\D/;
   await waitUntil(() => pattern.test(program.said.err), 'waited for its port', program);
   return Number(pattern.exec(program.said.err)[1]);
 }
 
-/** Starts tcpdump on the loopback. Resolves when it captures to the file, with times in nanoseconds. */
-export async function startCapture(filter, path) {
-  const how = ['-n', '-s', '0', '-B', '8192', '--immediate-mode', '--time-stamp-precision=nano', '-Z', 'root'];
-  const program = start(['tcpdump', '-i', 'lo', ...how, '-w', path, filter]);
+/** Starts tcpdump on the loopback, with times in nanoseconds. Resolves when it captures. `how`: more options of tcpdump. */
+export async function startCapture(filter, how, { limitMs } = {}) {
+  const all = ['-i', 'lo', '-n', '-B', '8192', '--time-stamp-precision=nano', ...how];
+  const program = start(['tcpdump', ...all, filter], { limitMs });
   await waitUntil(() => program.said.err.includes('listening on'), 'waited for the start of its capture', program);
   return program;
 }

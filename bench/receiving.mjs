@@ -1,9 +1,7 @@
 // The tables about `serve`: the highest rate at which a receiver receives, and writes, without loss.
-import { execFile } from 'node:child_process';
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { highestLosslessRate } from './lossless.mjs';
 import {
   dgram,
@@ -63,10 +61,8 @@ const writing = (argv, count, portGiven = false) => ({
 const countBytes = (_, size) => statSync(written).size / size;
 
 async function countLines() {
-  // If no datagram came, grep ends with status 1, which rejects.
-  const found = promisify(execFile)('grep', ['-c', '"type":"datagram"', written]);
-  const { stdout } = await found.catch((error) => error);
-  return Number(stdout);
+  const { out } = await start(['grep', '-c', '"type":"datagram"', written]).ended;
+  return Number(out);
 }
 
 const recording = join(folder, 'recording.pcap');

@@ -66,7 +66,7 @@ const relays = {
 /** Measures with an echo server behind a relay. `load` gets the port of the clients, and the relay. */
 export async function behind(kind, place, load) {
   const { network, programs } = place;
-  const server = start(network.far([programs['echo-batch'], network.address]));
+  const server = start(network.far([programs['echo-batch'], network.address, 'plain']));
   const { program, port } = await relays[kind](place, await portOf(server));
   const result = await load(port, program);
   if (program !== undefined) await stop(program);
@@ -125,7 +125,7 @@ function flood(base, connections) {
 
 /** The round-trip times of 500 datagrams a second by a relay that answers HTTP, in ms. @param connections that flood HTTP */
 async function roundTrips(programs, seconds, connections) {
-  const server = start([programs['echo-batch'], '127.0.0.1']);
+  const server = start([programs['echo-batch'], '127.0.0.1', 'plain']);
   const words = ['127.0.0.1:0', `127.0.0.1:${await portOf(server)}`, '--http', '127.0.0.1:0'];
   const relay = start([...udpcat, 'relay', ...words]);
   const address = `127.0.0.1:${await portOf(relay)}`;

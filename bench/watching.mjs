@@ -1,16 +1,11 @@
 // The rows of `npm run bench -- watch`: what a thousand targets cost, whether checks keep their moments, and how soon a
 // service that is killed is down.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-
-const command = fileURLToPath(new URL('../dist/bin/udpcat.cjs', import.meta.url));
+import { folder, MEASUREMENT_MS, start, stop, udpcat } from './programs.mjs';
 
 const TARGETS = 1000;
 const INTERVAL_MS = 1000;
@@ -35,15 +30,15 @@ const SERVICE = `
   process.stdin.resume().on('end', () => process.stdout.write(JSON.stringify(times) + '\\n', () => process.exit()));`;
 
 export function startService(count, port) {
-  const args = ['-e', SERVICE, String(count), ...(port === undefined ? [] : [String(port)])];
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const argv = [process.execPath, '-e', SERVICE, String(count), ...(port === undefined ? [] : [String(port)])];
+  const program = start(argv, { stdin: 'pipe', limitMs: MEASUREMENT_MS });
+  const lines = createInterface({ input: program.child.stdout })[Symbol.asyncIterator]();
   const nextLine = async () => JSON.parse((await lines.next()).value);
-  return { child, nextLine };
+  return { ...program, nextLine };
 }
 
-export function startWatch(args, stdio = ['ignore', 'pipe', 'inherit']) {
-  return spawn(process.execPath, [command, 'watch', ...args], { stdio });
+export function startWatch(args) {
+  return start([...udpcat, 'watch', ...args], { limitMs: MEASUREMENT_MS });
 }
 
 /** CPU time in ms, and memory in MB, of a process. */
@@ -76,7 +71,6 @@ function judgeMoments(times) {
 async function measureMany(durationMs) {
   const service = startService(TARGETS);
   const ports = await service.nextLine();
-  const folder = mkdtempSync(join(tmpdir(), 'udpcat-watching-'));
   const config = join(folder, 'targets.json');
   const targets = ports.map((port) => ({ address: `127.0.0.1:${port}` }));
   writeFileSync(config, JSON.stringify({ interval: `${INTERVAL_MS}ms`, targets }));
@@ -91,11 +85,9 @@ async function measureMany(durationMs) {
   }
   const after = usageOf(watch.pid);
   const share = (100 * (after.cpuMs - before.cpuMs)) / (performance.now() - startMs);
-  watch.kill('SIGTERM');
-  await once(watch, 'exit');
+  await stop(watch);
   service.child.stdin.end();
   const moments = judgeMoments(await service.nextLine());
-  rmSync(folder, { recursive: true });
   return [
     { name: 'CPU time, percent of a core', value: share, unit: '%', target: { most: 30 } },
     { name: 'memory at most, MB', value: mB, unit: 'MB', target: { most: 150 } },
@@ -116,7 +108,7 @@ async function measureKills(kills) {
     ...[`127.0.0.1:${port}`, '-o', 'json', '--interval', `${KILL.intervalMs}ms`, '--wait', `${KILL.waitMs}ms`],
     ...['--retry-interval', `${KILL.retryMs}ms`, '--fall', String(KILL.fall)],
   ]);
-  const events = createInterface({ input: watch.stdout })[Symbol.asyncIterator]();
+  const events = createInterface({ input: watch.child.stdout })[Symbol.asyncIterator]();
   const until = async (state) => {
     for (;;) {
       const event = JSON.parse((await events.next()).value);
@@ -133,8 +125,8 @@ async function measureKills(kills) {
     service = startService(1, port);
     await until('up');
   }
-  watch.kill('SIGTERM');
-  service.child.kill('SIGKILL');
+  await stop(watch);
+  await stop(service);
   const inTime = tookMs.filter((ms) => ms <= detectionBoundMs).length;
   return [
     {

@@ -1,4 +1,4 @@
-/* The common part of the programs of the bench: addresses, clock, errors. Each program ends when the bench ends. */
+/* The common part of the programs of the bench: addresses, clock, errors. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -39,7 +38,6 @@ static inline double now(void) {
 }
 
 static inline int open_socket(void) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   if (fd < 0) die("socket");
   int bytes = BUFFER_BYTES;
