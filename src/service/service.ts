@@ -233,16 +233,16 @@ class ServiceRun {
     };
     // Runs stay whole where no part of the service looks at single datagrams.
     const takesRuns = taken === undefined && this.#plan.count === undefined;
-    const onlyShows = takesRuns && (tap.writes || tap.records) && responses === undefined;
-    const silent = takesRuns && !tap.writes && !tap.records;
-    const echoes = silent && this.#faults === undefined && this.#service.responder?.echoes === true;
+    const tapped = tap.writes || tap.records;
+    const onlyTaps = takesRuns && tapped && responses === undefined;
+    const echoes = takesRuns && !tapped && this.#faults === undefined && this.#service.responder?.echoes === true;
     await server.consume(
       (runs) => {
-        if (onlyShows) return tap.takeRuns(intake.takeRuns(runs)).then(wantsMore);
+        if (onlyTaps) return tap.takeRuns(intake.takeRuns(runs)).then(wantsMore);
         if (echoes) return responses?.sendBack(intake.takeRuns(runs))?.then(wantsMore) ?? true;
         const wanted = intake.take(cutRuns(runs));
         if (wanted.length === 0) return true;
-        if (tap.records || tap.writes) return write(wanted);
+        if (tapped) return write(wanted);
         // Without a promise: a response that is ready leaves in the turn in which its request was read.
         taken?.(wanted);
         return responses?.give(wanted)?.then(wantsMore) ?? wantsMore();
