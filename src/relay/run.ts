@@ -66,14 +66,15 @@ class RelayRun implements RelayControl {
   readonly #telling: Telling;
   readonly #manager: ServiceManager;
   readonly #endings: Endings;
-  /** Aborted when a signal ends the run, or the output takes no more. */
+  /** Aborted when a signal ends the run, the output takes no more, or something {@link failed}. */
   readonly #stopped: AbortSignal;
   /** Aborted when the run is to end. */
   readonly #ended = new AbortController();
   /** Aborted when `--count` datagrams were taken. */
   readonly #counted = new AbortController();
+  /** Aborted by the first failure. Its reason is the error. */
+  readonly #failed = new AbortController();
   #shown: Output | undefined;
-  #failure: Error | undefined;
 
   constructor(plan: RelayPlan, context: Context) {
     this.plan = plan;
@@ -82,7 +83,7 @@ class RelayRun implements RelayControl {
     this.#output = new RunOutput(plan, context, () => {
       outputEnded.abort();
     });
-    this.#stopped = AbortSignal.any([context.stop, outputEnded.signal]);
+    this.#stopped = AbortSignal.any([context.stop, outputEnded.signal, this.#failed.signal]);
     this.#report = new Report(plan, context, this.#output, () => {
       this.#count();
       return detailsOf(this.relays, plan);
@@ -121,7 +122,7 @@ class RelayRun implements RelayControl {
     const parts = { output: this.#output, report: this.#report, manager: this.#manager };
     const relay = async (): Promise<void> => {
       await this.#relay(openControl);
-      if (this.#failure !== undefined) throw this.#failure;
+      this.#failed.signal.throwIfAborted();
     };
     return runReported(parts, relay, (written) => this.#judge(written));
   }
@@ -151,10 +152,13 @@ class RelayRun implements RelayControl {
       await this.#untilEnd(control);
       stop();
     } finally {
-      await control?.[Symbol.asyncDispose]();
       this.#endings.stop();
       this.#manager.stopping();
-      await this.relays.endAll('end', this.context.force.aborted);
+      try {
+        await control?.[Symbol.asyncDispose]();
+      } finally {
+        await this.relays.endAll('end', this.context.force.aborted);
+      }
     }
     await tap.recorded();
   }
@@ -167,7 +171,7 @@ class RelayRun implements RelayControl {
 
   async #openTap(prepared: PreparedTap, relay: Relay | undefined): Promise<Tap> {
     const tap = await prepared.open({ bound: relay?.server.local ?? NO_ADDRESS, meta: false });
-    if (this.#looks) this.#shown = new Output(tap, this.plan.side);
+    if (this.#isTapped) this.#shown = new Output(tap, this.plan.side);
     return tap;
   }
 
@@ -192,12 +196,12 @@ class RelayRun implements RelayControl {
   }
 
   failed(error: unknown): void {
-    this.#failure ??= error as Error;
+    this.#failed.abort(error);
     this.#ended.abort();
   }
 
-  /** Whether something looks at every datagram. */
-  get #looks(): boolean {
+  /** Whether datagrams are written or recorded. */
+  get #isTapped(): boolean {
     return FORMATS[this.plan.output].create !== undefined || this.plan.record !== undefined;
   }
 
