@@ -107,6 +107,8 @@ export class Link implements EngineEvents, SessionSocket {
 
   close(): Promise<void> {
     this.#closed = true;
+    // After the close, the node engine tells the drops only if it was asked before.
+    this.#socket.kernelDropped();
     return this.#socket.close();
   }
 

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
@@ -101,6 +102,26 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
     expect(Buffer.from(await client.recv()).toString()).toBe('to the old port');
     await server.sendto('to the new port', fresh);
     expect(Buffer.from(await client.recv()).toString()).toBe('to the new port');
+  });
+
+  test('datagrams that the kernel dropped before a rebinding stay counted when the old port is closed', async () => {
+    await using server = await startUdpServer(LOCAL);
+    const sessionSocket = { recvBufferBytes: 4096, exactDrops: true };
+    await using running = await startRelay(engine, LOCAL, server.local, { sessionSocket });
+    const { relay } = running;
+    await using client = await openUdpConnection(relay.server.local);
+    await client.send('from the old port');
+    const { remote: old } = await server.recvfrom();
+    const answers = 500;
+    await server.sendBatch(Array.from({ length: answers }, () => ({ data: Buffer.alloc(1000), remote: old })));
+    const session = relay.sessions.table.get(1)!;
+    await relay.sessions.rebind(session);
+    while (session.former.length > 0) await setTimeout(10);
+    await relay.endReceiving();
+    await relay.close('end');
+    const { count } = relay.sessions.kernelDropped();
+    expect(count).toBeGreaterThan(0);
+    expect(relay.lanes.down.counts.received + count).toBe(answers);
   });
 
   test('--rebind does that again and again', async () => {
