@@ -2,11 +2,18 @@ import { getEventListeners } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextRound } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { parseCidr } from '../../src/guard/access-list.js';
 import { ResponsePolicy } from '../../src/guard/response-policy.js';
 import { NumberedPayloads } from '../../src/input/numbered-payload.js';
-import { type Datagram, type EngineName, formatEndpoint, openUdpConnection } from '../../src/net/index.js';
+import {
+  type Datagram,
+  DatagramError,
+  type EngineName,
+  formatEndpoint,
+  openUdpConnection,
+} from '../../src/net/index.js';
 import { type Responder, respondEach, type Sink } from '../../src/responders/responder.js';
 import { createContext } from '../../src/run/context.js';
 import { ExitCode } from '../../src/run/exit-code.js';
@@ -20,8 +27,8 @@ import { PeerTable } from '../../src/stats/peers.js';
 import { ENGINE_NAMES } from '../support/engines.js';
 import { openIo } from '../support/in-process.js';
 import { servicePlan } from '../support/plans.js';
-import { type JsonLine, jsonLines } from '../support/service.js';
-import { type Family, silentServer } from '../support/sockets.js';
+import { canBind, type JsonLine, jsonLines } from '../support/service.js';
+import { arrivals, type Family, hostAndPort, silentServer } from '../support/sockets.js';
 
 /** A service that runs in this process. */
 interface Running {
@@ -196,6 +203,29 @@ describe.each(CASES)('a service with the $engine engine on IPv$family', ({ engin
     expect(jsonLines(stdout.text)).toMatchObject([{ type: 'error', code: 'OPEN_FAILED' }, { type: 'summary' }]);
   });
 });
+
+test.each(ENGINE_NAMES)(
+  'an error ends a service with the %s engine, once its delayed responses have left',
+  async (engine) => {
+    const plan = servicePlan('127.0.0.1:0', { delay: 3_600_000, socket: { engine } });
+    const taken = ([first]: readonly Datagram[]): void => {
+      if (first?.data.length === 0) throw new DatagramError('RECEIVE_FAILED', 'the test makes it fail');
+    };
+    const { address, ended, events, stderr, force } = await start(plan, { responder: respondEach(reversed), taken });
+    await using peer = await silentServer();
+    await peer.send('abc', address);
+    await peer.send('def', address);
+    while (events().length < 3) await nextRound();
+    await peer.send('', address);
+    expect(await ended).toBe(ExitCode.failure);
+    expect(await arrivals(peer)).toEqual(['cba', 'fed']);
+    expect(stderr()).toContain('the test makes it fail');
+    expect(events().at(-1)).toMatchObject({ type: 'summary', received: 3, sent: 2 });
+    const { host, port } = hostAndPort(address);
+    expect(await canBind(host, port)).toBe(true);
+    expect(getEventListeners(force.signal, 'abort')).toEqual([]);
+  },
+);
 
 describe('what numbered payloads show of the way to a service', () => {
   const OUTPUTS = ['none', 'raw', 'json'] as const;
