@@ -54,7 +54,7 @@ function inTime(measurement, what) {
 
 /**
  * Measures the contenders in turn and returns the lines of their table. Compares the first one, udpcat, with the
- * others.
+ * others. A target of the others is about the ratio, a target of the first one about its own figure.
  */
 async function compare({ title, unit, contenders }, programs) {
   const present = contenders.filter(isPossible);
@@ -76,8 +76,8 @@ async function compare({ title, unit, contenders }, programs) {
       `${isLimited ? '≥ ' : ''}${quantity(median(values), unit)}`,
       `${quantity(Math.min(...values), unit)} to ${quantity(Math.max(...values), unit)}`,
       contender === own ? '' : digits(ratio),
-      contender.target === undefined ? '' : describeTarget(contender.target),
-      mark(ratio, contender.target),
+      contender.target === undefined ? '' : describeTarget(contender.target, contender === own ? unit : undefined),
+      mark(contender === own ? middle(own) : ratio, contender.target),
     ];
   });
   return tableLines([title, 'median', 'least to most', 'udpcat : it', 'target', 'reached'], rows);

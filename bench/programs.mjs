@@ -67,7 +67,10 @@ export async function compile() {
 
 /** The first words of command lines that run the programs with node:dgram, by their name. */
 export const dgram = Object.fromEntries(
-  ['send', 'receive', 'echo'].map((name) => [name, [process.execPath, join(here, 'dgram', `${name}.mjs`)]]),
+  ['send', 'send-json', 'receive', 'echo'].map((name) => [
+    name,
+    [process.execPath, join(here, 'dgram', `${name}.mjs`)],
+  ]),
 );
 
 /** The first words of a command line that the kernel ends together with the bench, also when the bench is killed by SIGKILL. */
@@ -79,8 +82,8 @@ const endingWithBench = hasProgram('setpriv') ? ['setpriv', '--pdeathsig', 'KILL
  *
  * @param {string[]} argv
  * @param {object} [options]
- * @param {'ignore' | 'pipe'} [options.stdin] `ignore` is /dev/null. Default: `ignore`.
- * @param {'ignore' | 'pipe' | number} [options.stdout] A number is an open file. Default: `pipe`.
+ * @param {'ignore' | 'pipe' | number} [options.stdin] `ignore` is /dev/null, a number is an open file. Default: `ignore`.
+ * @param {'ignore' | 'pipe' | number} [options.stdout] As `stdin`. Default: `pipe`.
  * @param {Record<string, string>} [options.env] Variables beside those of the bench.
  * @param {number} [options.limitMs] The program is killed after this time. Default: two minutes.
  */
@@ -116,9 +119,9 @@ export async function run(argv, options) {
   return said;
 }
 
-/** Runs a program that writes one JSON object to stdout. Returns the object. */
-export async function runForJson(argv) {
-  return JSON.parse((await run(argv)).out);
+/** Runs a program that writes one JSON object to stdout. Returns the object. @param options those of `start` */
+export async function runForJson(argv, options) {
+  return JSON.parse((await run(argv, options)).out);
 }
 
 /** Sends a signal to a program, and SIGKILL if it does not end in time. Returns its output. */

@@ -126,10 +126,10 @@ const receivers = {
 };
 
 /** Sends at a rate after a ramp. Returns whether all datagrams arrived, and the rate that the sender reached. */
-async function attempt(place, receiver, { size, burst, rate, seconds }) {
+async function attempt(place, receiver, { size, burst, payload, rate, seconds }) {
   const { network, programs } = place;
   const { program, port, sink } = await receiver.begin(place);
-  const words = [network.address, port, size, seconds, rate, seconds / 2, burst].map(String);
+  const words = [network.address, port, size, seconds, rate, seconds / 2, burst, payload].map(String);
   const sender = await runForJson(network.near([programs['send-segments'], ...words]));
   await waitUntilRead(port, program);
   // A capture still holds packets after its neighbour has read them.
@@ -141,7 +141,7 @@ async function attempt(place, receiver, { size, burst, rate, seconds }) {
 
 /** Returns the tables about `serve`. */
 export function receivingRows({ networks, seconds }) {
-  const row = (title, network, { size, burst = BURST }, contenders) => ({
+  const row = (title, network, { size, burst = BURST, payload = 'text' }, contenders) => ({
     title: `${title}, ${size} bytes, ${network.name}`,
     unit: '/s',
     contenders: contenders.map(([name, kind, target, needs = []]) => {
@@ -153,7 +153,7 @@ export function receivingRows({ networks, seconds }) {
         needs: ['cc', ...needs],
         measure: async (programs) => {
           const send = (rate) =>
-            attempt({ network, programs }, receivers[kind], { size, burst, rate, seconds: seconds(1) });
+            attempt({ network, programs }, receivers[kind], { size, burst, payload, rate, seconds: seconds(1) });
           const found = await highestLosslessRate(send, last ?? FIRST_RATE, {
             step: last === undefined ? FIRST_STEP : undefined,
             withinMs: seconds(LONGEST_SEARCH) * 1000,
@@ -199,9 +199,16 @@ export function receivingRows({ networks, seconds }) {
         ['udpcat serve -o json > file', 'json', { least: 1 }],
       ]),
     ),
-    row('serve -o json > file', local, { size: 64 }, [
-      ['udpcat serve -o json > file', 'json'],
-      ['nc -luk > file', 'nc', { least: 0.5 }, ['nc.openbsd']],
-    ]),
+    // In JSON, text stands as it is, a NUL byte is an escape of six bytes, and random bytes stand in base64.
+    ...[
+      ['text', 'text', { least: 15 }],
+      ['NUL bytes', 'nul', { least: 0.5 }],
+      ['random bytes', 'bytes', { least: 0.5 }],
+    ].map(([name, payload, target]) =>
+      row(`serve -o json > file, ${name}`, local, { size: 64, payload }, [
+        ['udpcat serve -o json > file', 'json'],
+        ['nc -luk > file', 'nc', target, ['nc.openbsd']],
+      ]),
+    ),
   ];
 }

@@ -24,8 +24,11 @@ export function quantity(value, unit) {
   return digits(value) + unit;
 }
 
-/** Writes a target in words. `reaches` tells whether a value reaches it. */
-export const describeTarget = ({ least, most }) => (least === undefined ? `at most ${most}` : `at least ${least}`);
+/** Writes a target in words, with its unit if there is one. `reaches` tells whether a value reaches it. */
+export function describeTarget({ least, most }, unit) {
+  const value = least ?? most;
+  return `at ${least === undefined ? 'most' : 'least'} ${unit === undefined ? value : quantity(value, unit)}`;
+}
 export const reaches = (value, { least = -Infinity, most = Infinity }) => value >= least && value <= most;
 
 /** Returns the lines of a table. The first column is aligned to the left, the others to the right. */

@@ -1,10 +1,12 @@
 /*
- * send-segments ADDRESS PORT SIZE SECONDS [RATE RAMP BURST]
+ * send-segments ADDRESS PORT SIZE SECONDS [RATE RAMP BURST [PAYLOAD]]
  *
  * Sends with sendmmsg() messages that the kernel cuts into datagrams (UDP_SEGMENT): at full speed, or RATE datagrams a
  * second in bursts of at least BURST. With a BURST of 1 it sends single datagrams.
  *
  * The rate rises evenly during the first RAMP seconds, so that a receiver can warm up. They are not part of SECONDS.
+ *
+ * PAYLOAD: "text" is letters and digits, "nul" is bytes 0, "bytes" is random bytes, which are no UTF-8. Default: text.
  */
 #include "common.h"
 #include <netinet/udp.h>
@@ -13,18 +15,29 @@
 /* The sender makes up for a delay of at most this many seconds. Making up for more would be a flood. */
 #define LONGEST_LAG 0.001
 
+static char payload[MOST_BYTES];
+
 static int least(int a, int b) { return a < b ? a : b; }
 
+static void fill_payload(const char *kind) {
+  static const char text[] = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789";
+  for (int nth = 0; nth < MOST_BYTES; nth++) {
+    if (strcmp(kind, "text") == 0) payload[nth] = text[nth % (sizeof text - 1)];
+    else if (strcmp(kind, "bytes") == 0) payload[nth] = rand() >> 8;
+    else if (strcmp(kind, "nul") != 0) exit(2);
+  }
+}
+
 int main(int argc, char **argv) {
-  if (argc != 5 && argc != 8) return 2;
+  if (argc != 5 && argc != 8 && argc != 9) return 2;
   int fd = connected_socket(argv[1], argv[2]);
   int size = atoi(argv[3]);
   double seconds = atof(argv[4]);
-  double rate = argc == 8 ? atof(argv[5]) : 0, ramp = argc == 8 ? atof(argv[6]) : 0;
-  int burst = argc == 8 ? atoi(argv[7]) : 1;
-  int most = argc == 8 && burst == 1 ? 1 : least(MOST_SEGMENTS, MOST_BYTES / size);
+  double rate = argc > 5 ? atof(argv[5]) : 0, ramp = argc > 5 ? atof(argv[6]) : 0;
+  int burst = argc > 5 ? atoi(argv[7]) : 1;
+  int most = argc > 5 && burst == 1 ? 1 : least(MOST_SEGMENTS, MOST_BYTES / size);
 
-  static char payload[MOST_BYTES];
+  fill_payload(argc == 9 ? argv[8] : "text");
   static struct mmsghdr messages[MESSAGES];
   struct iovec vectors[MESSAGES];
   union {
