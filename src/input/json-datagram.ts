@@ -9,38 +9,8 @@ import { decodeBase64, EncodingError } from '../text/encoding.js';
  * @throws {EncodingError} if the line is no such JSON, or does not have exactly one valid payload
  */
 export function decodeJsonLine(line: Uint8Array): Uint8Array | undefined {
-  const plain = decodePlainLine(line);
-  if (plain !== undefined) return plain;
   const fields = parseDatagramLine(line);
   return fields === undefined || fields.dir === 'out' ? undefined : decodePayload(fields);
-}
-
-/** Matches a line as udpcat writes it for a received datagram, from its begin to its payload. */
-const HEAD =
-  /\{"v":1,"type":"datagram","time":"[\d:.TZ-]*","dir":"in","from":"[!#-[\]-~]*","(?:to|local)":"[!#-[\]-~]*","size":\d+,"(?:data|base64)":"/y;
-const BEFORE_DATA = 'data":"';
-const END = '"}';
-const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
-/** ASCII with escapes of one character (RFC 8259 section 7). */
-const ESCAPED_TEXT = /^(?:[ !#-[\]-~]|\\["\\/bfnrt])*$/;
-
-/**
- * Reads a line exactly as udpcat writes it, which is much faster than to parse JSON. Returns undefined for other lines, for
- * payloads beyond ASCII, and for those with escapes of four digits.
- */
-function decodePlainLine(line: Uint8Array): Uint8Array | undefined {
-  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
-  const text = bytes.toString('latin1');
-  HEAD.lastIndex = 0;
-  if (!HEAD.test(text) || !text.endsWith(END)) return undefined;
-  const from = HEAD.lastIndex;
-  const payload = text.slice(from, -END.length);
-  if (!text.startsWith(BEFORE_DATA, from - BEFORE_DATA.length)) {
-    const decoded = Buffer.from(payload, 'base64');
-    return decoded.toString('base64') === payload ? decoded : undefined;
-  }
-  if (PLAIN_TEXT.test(payload)) return bytes.subarray(from, -END.length);
-  return ESCAPED_TEXT.test(payload) ? Buffer.from(JSON.parse(`"${payload}"`) as string, 'latin1') : undefined;
 }
 
 /** The members of a JSON line. Only `v`, `type` and `dir` are checked. */

@@ -1,9 +1,9 @@
-import type { Measurement } from '../../check/measurement.js';
 import { ListedRounds, type Rounds } from '../../input/rounds.js';
 import { waitUntil } from '../../timing/alarm.js';
 import type { Exchange } from '../exchange.js';
 import type { PacePlan } from '../plan.js';
 import { createSchedule, endOf, repeats } from './pacing.js';
+import { Portion } from './portion.js';
 import type { Pace, Source } from './source.js';
 
 /**
@@ -11,36 +11,6 @@ import type { Pace, Source } from './source.js';
  * and a pace that is too fast for the machine still ends.
  */
 const MAX_LATE_MS = 250;
-
-/** The first number of messages in one send. */
-export const MESSAGES_PER_SEND = 64;
-const MAX_MESSAGES_PER_SEND = 2048;
-/** A send should not take longer than this, because nothing can interrupt it. */
-const LONG_SEND_MS = 10;
-
-/**
- * The number of messages in one send. It is 1 if round trips are measured, because messages in one send have the same send
- * time. Otherwise it adapts to the link, so that a send takes about 10 ms.
- */
-class Portion {
-  readonly #most: number;
-  #size: number;
-
-  constructor(measurement: Measurement | undefined) {
-    this.#most = measurement === undefined ? MAX_MESSAGES_PER_SEND : 1;
-    this.#size = Math.min(MESSAGES_PER_SEND, this.#most);
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Adapts the size to the time that a whole portion took. */
-  took(ms: number): void {
-    if (ms > LONG_SEND_MS) this.#size = Math.max(1, Math.floor(this.#size / 2));
-    else this.#size = Math.min(this.#most, this.#size * 2);
-  }
-}
 
 /** A source whose messages are all known before the first is sent. */
 export class RoundsSource implements Source {

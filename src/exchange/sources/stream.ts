@@ -8,7 +8,8 @@ import type { Exchange } from '../exchange.js';
 import { checkRetry, type ExchangePlan } from '../plan.js';
 import { KeptMessages } from './kept-messages.js';
 import { createSchedule, endOf } from './pacing.js';
-import { MESSAGES_PER_SEND, RoundsSource, sendRounds } from './rounds.js';
+import { Portion } from './portion.js';
+import { RoundsSource, sendRounds } from './rounds.js';
 import type { Pace, Source } from './source.js';
 import { readStdin } from './stdin.js';
 
@@ -98,6 +99,7 @@ class StreamSender {
   readonly #exchange: Exchange;
   readonly #pace: Pace;
   readonly #startMs: number;
+  readonly #portion: Portion;
   readonly #timed: { readonly schedule: Schedule; readonly endMs: number; readonly over: AbortSignal } | undefined;
   #sent = 0;
 
@@ -113,6 +115,7 @@ class StreamSender {
     this.#exchange = exchange;
     this.#pace = pace;
     this.#startMs = startMs;
+    this.#portion = new Portion(pace.measurement);
     if (pace.rate !== undefined)
       this.#timed = { schedule: createSchedule(pace, 1, startMs), endMs, over: AbortSignal.any([...ends]) };
   }
@@ -126,17 +129,19 @@ class StreamSender {
   async send(batch: readonly Uint8Array[], askedMs: number): Promise<void> {
     const { interruption, measurement } = this.#pace;
     const exchange = this.#exchange;
+    const portion = this.#portion;
     if (measurement !== undefined && this.#sent + batch.length > 1) await measurement.roundTrips.load();
     this.#postpone(askedMs);
-    const most = measurement === undefined ? MESSAGES_PER_SEND : 1;
     let from = 0;
     while (from < batch.length && !exchange.enough.aborted) {
       const due = await this.#countDue();
       if (due === 0) return;
-      const payloads = batch.slice(from, from + Math.min(due, most));
+      const payloads = batch.slice(from, from + Math.min(due, portion.size));
+      const sentMs = performance.now();
       await interruption.orThrow(exchange.send(payloads));
       from += payloads.length;
       this.#sent += payloads.length;
+      if (payloads.length === portion.size) portion.took(performance.now() - sentMs);
     }
   }
 
