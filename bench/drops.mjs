@@ -7,7 +7,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { folder, portOf, start, stop, udpcat, waitUntilRead } from './programs.mjs';
+import { folder, portOf, start, stop, udpcat } from './programs.mjs';
 import { tableLines } from './table.mjs';
 
 const RATES = [10_000, 50_000, 100_000, Infinity];
@@ -68,7 +68,6 @@ async function measure(family, rate, { name, options, slow = false }) {
   const count = Math.min(MOST, rate * SECONDS);
   const reached = await flood(socket, { host, port }, count, rate);
   socket.close();
-  if (slow) await waitUntilRead(port, serve);
   const ended = stop(serve);
   serve.child.stdout?.resume();
   const { out } = await ended;
