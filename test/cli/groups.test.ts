@@ -9,56 +9,62 @@ import { Network } from '../support/network.js';
 import { jsonLines } from '../support/service.js';
 
 describe.each(ENGINE_NAMES)('with the %s engine', (engine) => {
-  testInNamespaces('a group wider than one link leaves by the interface of its zone, and is joined there', async () => {
-    await using network = await Network.open();
-    for (const link of ['lan0', 'lan1']) {
-      const group = `[ff05::4242%${link}]:7000`;
-      const server = await network.serve('far', ['serve', group, '-c', '1', '-o', 'json', '--engine', engine]);
-      for (const by of link === 'lan0' ? ['lan1', 'lan0'] : ['lan0', 'lan1']) {
-        const args = ['send', `[ff05::4242%${by}]:7000`, by, '--engine', engine];
-        expect(await network.udpcat('near', args)).toMatchObject({ status: 0, stderr: '' });
-      }
-      const { status, stdout } = await server.outcome;
-      expect(status).toBe(0);
-      expect(jsonLines(stdout)).toMatchObject([
-        { type: 'listening', joined: [`ff05::4242%${link}`] },
-        { type: 'datagram', data: link },
-        { type: 'summary' },
-      ]);
-    }
-  });
-
-  testInNamespaces('a server that is bound to a group hears it, and -v tells on which interface', async () => {
-    await using network = await Network.open();
-    await network.run('far', 'ip route add 239.0.0.0/8 dev lan1');
-    const cases = [
-      { bind: '239.1.2.3:7000', args: [], joined: '239.1.2.3%lan1', by: 'lan1' },
-      { bind: '239.1.2.3:7001', args: ['--interface', 'lan0'], joined: '239.1.2.3%lan0', by: 'lan0' },
-      { bind: '[ff02::4242]:7002', args: ['--interface', 'lan1'], joined: 'ff02::4242%lan1', by: 'lan1' },
-      { bind: '[ff02::4242%lan0]:7003', args: [], joined: 'ff02::4242%lan0', by: 'lan0' },
-      { bind: '239.1.2.3:7004', args: ['--join', '239.1.2.3%lan0'], joined: '239.1.2.3%lan0', by: 'lan0' },
-    ];
-    for (const command of ['serve', 'echo']) {
-      for (const { bind, args, joined, by } of cases) {
-        const options = [...args, '-o', 'json', '-v', '-c', '1', '--engine', engine];
-        const server = await network.serve('far', [command, bind, ...options]);
-        const to = bind.replace(/%.*\]/, ']');
-        await network.udpcat('near', ['send', to, 'hello', '--interface', by, '--engine', engine]);
-        const { status, stdout, stderr } = await server.outcome;
-        expect({ bind, status }).toEqual({ bind, status: 0 });
-        expect(stderr).toContain(`joined ${joined}\n`);
-        const [bare = ''] = joined.split('%');
-        const address = bare.startsWith('ff') ? `[${joined}]` : bare;
+  testInNamespaces.concurrent(
+    'a group wider than one link leaves by the interface of its zone, and is joined there',
+    async () => {
+      await using network = await Network.open();
+      for (const link of ['lan0', 'lan1']) {
+        const group = `[ff05::4242%${link}]:7000`;
+        const server = await network.serve('far', ['serve', group, '-c', '1', '-o', 'json', '--engine', engine]);
+        for (const by of link === 'lan0' ? ['lan1', 'lan0'] : ['lan0', 'lan1']) {
+          const args = ['send', `[ff05::4242%${by}]:7000`, by, '--engine', engine];
+          expect(await network.udpcat('near', args)).toMatchObject({ status: 0, stderr: '' });
+        }
+        const { status, stdout } = await server.outcome;
+        expect(status).toBe(0);
         expect(jsonLines(stdout)).toMatchObject([
-          { type: 'listening', address: bind.replace(/^.*(?=:\d+$)/, address), joined: [joined] },
-          { type: 'datagram', data: 'hello' },
+          { type: 'listening', joined: [`ff05::4242%${link}`] },
+          { type: 'datagram', data: link },
           { type: 'summary' },
         ]);
       }
-    }
-  });
+    },
+  );
 
-  testInNamespaces('each refusal of a group or a source names the remedy', async () => {
+  testInNamespaces.concurrent(
+    'a server that is bound to a group hears it, and -v tells on which interface',
+    async () => {
+      await using network = await Network.open();
+      await network.run('far', 'ip route add 239.0.0.0/8 dev lan1');
+      const cases = [
+        { bind: '239.1.2.3:7000', args: [], joined: '239.1.2.3%lan1', by: 'lan1' },
+        { bind: '239.1.2.3:7001', args: ['--interface', 'lan0'], joined: '239.1.2.3%lan0', by: 'lan0' },
+        { bind: '[ff02::4242]:7002', args: ['--interface', 'lan1'], joined: 'ff02::4242%lan1', by: 'lan1' },
+        { bind: '[ff02::4242%lan0]:7003', args: [], joined: 'ff02::4242%lan0', by: 'lan0' },
+        { bind: '239.1.2.3:7004', args: ['--join', '239.1.2.3%lan0'], joined: '239.1.2.3%lan0', by: 'lan0' },
+      ];
+      for (const command of ['serve', 'echo']) {
+        for (const { bind, args, joined, by } of cases) {
+          const options = [...args, '-o', 'json', '-v', '-c', '1', '--engine', engine];
+          const server = await network.serve('far', [command, bind, ...options]);
+          const to = bind.replace(/%.*\]/, ']');
+          await network.udpcat('near', ['send', to, 'hello', '--interface', by, '--engine', engine]);
+          const { status, stdout, stderr } = await server.outcome;
+          expect({ bind, status }).toEqual({ bind, status: 0 });
+          expect(stderr).toContain(`joined ${joined}\n`);
+          const [bare = ''] = joined.split('%');
+          const address = bare.startsWith('ff') ? `[${joined}]` : bare;
+          expect(jsonLines(stdout)).toMatchObject([
+            { type: 'listening', address: bind.replace(/^.*(?=:\d+$)/, address), joined: [joined] },
+            { type: 'datagram', data: 'hello' },
+            { type: 'summary' },
+          ]);
+        }
+      }
+    },
+  );
+
+  testInNamespaces.concurrent('each refusal of a group or a source names the remedy', async () => {
     await using network = await Network.open();
     await network.run('near', 'ip -6 route add default via fd09:8::2');
     const needsInterface = 'a link-local group needs its interface; write [ff02::1%';
@@ -103,7 +109,7 @@ describe.each(ENGINE_NAMES)('with the %s engine', (engine) => {
     }
   });
 
-  testInNamespaces('a loopback source reaches the addresses of this host', async () => {
+  testInNamespaces.concurrent('a loopback source reaches the addresses of this host', async () => {
     await using network = await Network.open();
     for (const [at, source] of [
       ['10.9.8.1:7000', '127.0.0.1'],
@@ -116,7 +122,7 @@ describe.each(ENGINE_NAMES)('with the %s engine', (engine) => {
     }
   });
 
-  testInNamespaces('--reuse-address shares a port for groups and broadcasts', async () => {
+  testInNamespaces.concurrent('--reuse-address shares a port for groups and broadcasts', async () => {
     await using network = await Network.open();
     const servers = [];
     for (let nth = 0; nth < 2; nth += 1) {

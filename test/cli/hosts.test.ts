@@ -54,7 +54,7 @@ for (const engine of ENGINE_NAMES) {
     /** The destination for a group on the first link. */
     const at = (name: string, port = 7000): string => `${written(name)}:${port}`;
 
-    testInNamespaces('a group is heard by every host that has joined it, and by no other', async () => {
+    testInNamespaces.concurrent('a group is heard by every host that has joined it, and by no other', async () => {
       await using network = await Network.open();
       const far = await serve(network, 'far', everywhere, '--join', `${group}%lan0`, '-c', '2');
       const other = await serve(network, 'other', '*:7000', '--join', `${group}%lan0`, '-c', '2');
@@ -66,7 +66,7 @@ for (const engine of ENGINE_NAMES) {
     });
 
     const keptOut = engine === 'linux' ? 'is not heard by a server that has joined another' : 'is heard as well';
-    testInNamespaces(`a group that another server of the host has joined ${keptOut}`, async () => {
+    testInNamespaces.concurrent(`a group that another server of the host has joined ${keptOut}`, async () => {
       await using network = await Network.open();
       const one = await serve(network, 'far', everywhere, '--join', `${group}%lan0`, '-c', '1');
       const another = await serve(network, 'far', `${everybody}:7001`, '--join', `${second}%lan0`, '-c', '1');
@@ -78,24 +78,27 @@ for (const engine of ENGINE_NAMES) {
       expect(await heardBy(another)).toEqual([engine === 'linux' ? second : 'not for you']);
     });
 
-    testInNamespaces('several groups are heard on one socket, one of them from its source only', async () => {
-      await using network = await Network.open();
-      const joins = [group, second, `${on(0, 1)}@${fromOne}`].flatMap((name) => ['--join', name]);
-      const far = await serve(network, 'far', '*:7000', ...joins, '--interface', 'lan0', '-c', '4', '-o', 'json');
-      await send(network, 'other', at(fromOne), 'from another', '--interface', 'lan0', '--bind', on(0, 3));
-      for (const name of [group, second, fromOne]) {
-        await send(network, 'near', at(name), name, '--interface', 'lan0', '--bind', on(0, 1));
-      }
-      await send(network, 'other', `${written(on(0, 2))}:7000`, 'the end');
-      const heard = datagrams(await far.outcome);
-      expect(heard.map(({ data }) => data)).toEqual([group, second, fromOne, 'the end']);
-      const to = (name: string): string => `${written(name.startsWith('ff') ? `${name}%lan0` : name)}:7000`;
-      const known = [group, second, fromOne, on(0, 2)].map((name) => ({ to: to(name) }));
-      if (engine === 'linux') expect(heard).toMatchObject(known);
-      else expect(heard).toMatchObject(known.map(() => ({ local: '[::]:7000' })));
-    });
+    testInNamespaces.concurrent(
+      'several groups are heard on one socket, one of them from its source only',
+      async () => {
+        await using network = await Network.open();
+        const joins = [group, second, `${on(0, 1)}@${fromOne}`].flatMap((name) => ['--join', name]);
+        const far = await serve(network, 'far', '*:7000', ...joins, '--interface', 'lan0', '-c', '4', '-o', 'json');
+        await send(network, 'other', at(fromOne), 'from another', '--interface', 'lan0', '--bind', on(0, 3));
+        for (const name of [group, second, fromOne]) {
+          await send(network, 'near', at(name), name, '--interface', 'lan0', '--bind', on(0, 1));
+        }
+        await send(network, 'other', `${written(on(0, 2))}:7000`, 'the end');
+        const heard = datagrams(await far.outcome);
+        expect(heard.map(({ data }) => data)).toEqual([group, second, fromOne, 'the end']);
+        const to = (name: string): string => `${written(name.startsWith('ff') ? `${name}%lan0` : name)}:7000`;
+        const known = [group, second, fromOne, on(0, 2)].map((name) => ({ to: to(name) }));
+        if (engine === 'linux') expect(heard).toMatchObject(known);
+        else expect(heard).toMatchObject(known.map(() => ({ local: '[::]:7000' })));
+      },
+    );
 
-    testInNamespaces(
+    testInNamespaces.concurrent(
       '--interface says by which link a question to a group leaves, and where one is joined',
       async () => {
         await using network = await Network.open();
@@ -111,7 +114,7 @@ for (const engine of ENGINE_NAMES) {
       },
     );
 
-    testInNamespaces('servers on one host that are bound to the group itself all hear it', async () => {
+    testInNamespaces.concurrent('servers on one host that are bound to the group itself all hear it', async () => {
       await using network = await Network.open();
       const address = `${written(family === 4 ? group : `${group}%lan0`)}:7000`;
       const args = [address, '--join', `${group}%lan0`, '-c', '1'];
@@ -121,9 +124,11 @@ for (const engine of ENGINE_NAMES) {
       expect([await heardBy(one), await heardBy(another)]).toEqual([['hello'], ['hello']]);
     });
 
-    testInNamespaces('send receives replies to a group that it has joined, and not its own datagrams', async () => {
-      await using network = await Network.open();
-      const answer = `
+    testInNamespaces.concurrent(
+      'send receives replies to a group that it has joined, and not its own datagrams',
+      async () => {
+        await using network = await Network.open();
+        const answer = `
         const { createSocket } = require('node:dgram');
         const socket = createSocket('udp${family}');
         socket.on('message', () => socket.send('to all', 7001, '${group}'));
@@ -131,21 +136,22 @@ for (const engine of ENGINE_NAMES) {
           socket.setMulticastInterface('${family === 4 ? on(0, 2) : '::%lan0'}');
           console.log('ready');
         });`;
-      const far = network.shell('far', `exec ${quote(process.execPath)} -e ${quote(answer)}`);
-      await far.until('ready');
-      const from = `${written(on(0, 2))}:7000`;
-      const joined = ['--bind', '7001', '--join', `${group}%lan0`];
-      const heard = await ask(network, 'near', from, ...joined, '-w', '1h');
-      expect(heard).toMatchObject({ status: 0, stderr: '' });
-      expect(datagrams(heard)).toMatchObject([{ from, data: 'to all' }]);
-      expect(await ask(network, 'near', from, '--bind', '7001', '-w', '300ms')).toMatchObject({ status: 3 });
-      const alone = [...joined, '--interface', 'lan0', '-w', '300ms'];
-      const question = await ask(network, 'near', at(group, 7001), ...alone);
-      expect(question.status).toBe(3);
-      expect(datagrams(question)).toEqual([]);
-    });
+        const far = network.shell('far', `exec ${quote(process.execPath)} -e ${quote(answer)}`);
+        await far.until('ready');
+        const from = `${written(on(0, 2))}:7000`;
+        const joined = ['--bind', '7001', '--join', `${group}%lan0`];
+        const heard = await ask(network, 'near', from, ...joined, '-w', '1h');
+        expect(heard).toMatchObject({ status: 0, stderr: '' });
+        expect(datagrams(heard)).toMatchObject([{ from, data: 'to all' }]);
+        expect(await ask(network, 'near', from, '--bind', '7001', '-w', '300ms')).toMatchObject({ status: 3 });
+        const alone = [...joined, '--interface', 'lan0', '-w', '300ms'];
+        const question = await ask(network, 'near', at(group, 7001), ...alone);
+        expect(question.status).toBe(3);
+        expect(datagrams(question)).toEqual([]);
+      },
+    );
 
-    testInNamespaces('--ttl 1 ends at the router, and --ttl 2 behind it', async () => {
+    testInNamespaces.concurrent('--ttl 1 ends at the router, and --ttl 2 behind it', async () => {
       await using network = await Network.open();
       const beyond = await serve(network, 'beyond', everywhere, '-c', '1');
       const to = `${written(on(2, 4))}:7000`;
@@ -158,7 +164,7 @@ for (const engine of ENGINE_NAMES) {
   });
 
   describe(`with the ${engine} engine`, () => {
-    testInNamespaces('one socket hears groups of both families', async () => {
+    testInNamespaces.concurrent('one socket hears groups of both families', async () => {
       await using network = await Network.open();
       const groups = [FAMILIES[4].group, FAMILIES[6].group];
       const joins = groups.flatMap((group) => ['--join', `${group}%lan0`]);
@@ -169,7 +175,7 @@ for (const engine of ENGINE_NAMES) {
       expect(await heardBy(far)).toEqual(['to 239.1.2.3:7000', 'to [ff02::4242]:7000']);
     });
 
-    testInNamespaces('--interface chooses the link of a broadcast, against the routes', async () => {
+    testInNamespaces.concurrent('--interface chooses the link of a broadcast, against the routes', async () => {
       await using network = await Network.open();
       await network.run('near', 'ip route add default via 10.9.8.2');
       const other = await serve(network, 'other', '0.0.0.0:7000', '-c', '3', '-o', 'json');
@@ -212,33 +218,39 @@ for (const engine of ENGINE_NAMES) {
       ]);
     });
 
-    testInNamespaces('a broadcast address of another link than --interface is refused in one line', async () => {
-      await using network = await Network.open();
-      const args = ['send', '10.9.8.255:7000', 'x', '--broadcast', '--interface', 'lan1', '--engine', engine];
-      expect(await network.udpcat('near', args)).toMatchObject({
-        status: 1,
-        stderr:
-          'udpcat: cannot send to 10.9.8.255 by the interface "lan1": it is the broadcast address of another interface\n',
-      });
-    });
-
-    testInNamespaces('requests to a link-local address, and their replies, use the link of its zone', async () => {
-      await using network = await Network.open();
-      // Each host has the same address on both links.
-      const far = await network.serve('far', ['echo', '*:7000', '-o', 'json', '--engine', engine]);
-      for (const link of ['lan0', 'lan1']) {
-        const outcome = await ask(network, 'near', `[fe80::2%${link}]:7000`, '-w', '1h');
-        expect(outcome.status).toBe(0);
-        expect(datagrams(outcome)).toMatchObject([{ from: `[fe80::2%${link}]:7000`, data: 'who?' }]);
-        const to = engine === 'linux' ? { to: `[fe80::2%${link}]:7000` } : { local: '[::]:7000' };
-        const from: unknown = expect.stringContaining(`[fe80::1%${link}]:`);
-        await far.until(`"from":"[fe80::1%${link}]:`);
-        expect(JSON.parse((await far.until(RegExp(`.*"from":"\\[fe80::1%${link}.*`)))[0])).toMatchObject({
-          from,
-          ...to,
+    testInNamespaces.concurrent(
+      'a broadcast address of another link than --interface is refused in one line',
+      async () => {
+        await using network = await Network.open();
+        const args = ['send', '10.9.8.255:7000', 'x', '--broadcast', '--interface', 'lan1', '--engine', engine];
+        expect(await network.udpcat('near', args)).toMatchObject({
+          status: 1,
+          stderr:
+            'udpcat: cannot send to 10.9.8.255 by the interface "lan1": it is the broadcast address of another interface\n',
         });
-      }
-    });
+      },
+    );
+
+    testInNamespaces.concurrent(
+      'requests to a link-local address, and their replies, use the link of its zone',
+      async () => {
+        await using network = await Network.open();
+        // Each host has the same address on both links.
+        const far = await network.serve('far', ['echo', '*:7000', '-o', 'json', '--engine', engine]);
+        for (const link of ['lan0', 'lan1']) {
+          const outcome = await ask(network, 'near', `[fe80::2%${link}]:7000`, '-w', '1h');
+          expect(outcome.status).toBe(0);
+          expect(datagrams(outcome)).toMatchObject([{ from: `[fe80::2%${link}]:7000`, data: 'who?' }]);
+          const to = engine === 'linux' ? { to: `[fe80::2%${link}]:7000` } : { local: '[::]:7000' };
+          const from: unknown = expect.stringContaining(`[fe80::1%${link}]:`);
+          await far.until(`"from":"[fe80::1%${link}]:`);
+          expect(JSON.parse((await far.until(RegExp(`.*"from":"\\[fe80::1%${link}.*`)))[0])).toMatchObject({
+            from,
+            ...to,
+          });
+        }
+      },
+    );
 
     const answers = engine === 'linux' ? 'answers from there' : 'answers from the one the system chooses, and says so';
     testInNamespaces.concurrent(`a server on every interface, asked at an address old or new, ${answers}`, async () => {
@@ -279,7 +291,7 @@ for (const engine of ENGINE_NAMES) {
       }
     });
 
-    testInNamespaces('a server that is bound to one address responds from it', async () => {
+    testInNamespaces.concurrent('a server that is bound to one address responds from it', async () => {
       await using network = await Network.open();
       await network.run('far', 'ip address add 10.9.8.22/24 dev lan0');
       await network.serve('far', ['echo', '10.9.8.22:7000', '--engine', engine]);

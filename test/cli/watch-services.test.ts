@@ -53,7 +53,7 @@ const TIMES = ['--interval', '400ms', '--retry-interval', '200ms'];
 
 for (const { daemon, probe, wrong } of SERVICES) {
   describeWith(daemon.program, daemon.program, () => {
-    testWithShell('is seen to go, to come back, and to hang', async () => {
+    testWithShell.concurrent('is seen to go, to come back, and to hang', async () => {
       let service: Daemon = await startDaemon(daemon);
       try {
         const { port, address } = service;
@@ -74,7 +74,7 @@ for (const { daemon, probe, wrong } of SERVICES) {
       }
     });
 
-    test('is not up for another question than it answers', async () => {
+    test.concurrent('is not up for another question than it answers', async () => {
       await using service = await startDaemon(daemon);
       const args = ['watch', service.address, '--probe', wrong, '--interval', '30s', '--wait', '3s', '--checks', '1'];
       const { status, stdout } = await udpcat(args);
@@ -85,7 +85,7 @@ for (const { daemon, probe, wrong } of SERVICES) {
 }
 
 describe('udpcat echo with faults', () => {
-  test('that loses half of the datagrams is up with --max-loss, and not without', async () => {
+  test.concurrent('that loses half of the datagrams is up with --max-loss, and not without', async () => {
     await using echo = start(['echo', '127.0.0.1:0', '--loss', '50%', '--seed', '1']);
     const address = await echo.listening();
     const watch = (...args: string[]): Promise<{ status: number | null }> =>
@@ -94,7 +94,7 @@ describe('udpcat echo with faults', () => {
     expect((await watch()).status).toBe(3);
   });
 
-  test('that delays is slow', async () => {
+  test.concurrent('that delays is slow', async () => {
     await using echo = start(['echo', '127.0.0.1:0', '--delay', '50ms']);
     const address = await echo.listening();
     const args = ['watch', address, '--interval', '30s', '--wait', '10s', '--checks', '1', '--warn', '20ms'];
@@ -102,7 +102,7 @@ describe('udpcat echo with faults', () => {
     expect(String((await udpcat(args)).stdout)).toMatch(/ slow \d+/);
   });
 
-  test('that answers nobody for a while is down for that while', async () => {
+  test.concurrent('that answers nobody for a while is down for that while', async () => {
     await using echo = start(['echo', '127.0.0.1:0', '--loss', '100%']);
     const address = await echo.listening();
     const args = ['watch', address, '--until', 'down', '--interval', '500ms', '--wait', '100ms'];
@@ -110,7 +110,7 @@ describe('udpcat echo with faults', () => {
   });
 });
 
-test('of several services those that are down are told, and the others are not', async () => {
+test.concurrent('of several services those that are down are told, and the others are not', async () => {
   await using echo = start(['echo', '127.0.0.1:0']);
   const up = await echo.listening();
   const down = await closedAddress();

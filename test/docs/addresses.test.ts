@@ -5,25 +5,25 @@ import { openPage, testAllTaken } from '../support/pages.js';
 const page = openPage('docs/addresses.md');
 
 const example = page.blocks('console', 'An example');
-testInNamespaces('one socket hears IPv4 and IPv6 as the page shows', async () => {
+testInNamespaces.concurrent('one socket hears IPv4 and IPv6 as the page shows', async () => {
   await using place = await openPlace();
   await place.replay(...example);
 });
 
 const errors = [page.block('console', 'Addresses'), page.block('console', 'Values')];
-testInNamespaces('an address or value that cannot be used shows the right form', async () => {
+testInNamespaces.concurrent('an address or value that cannot be used shows the right form', async () => {
   await using place = await openPlace();
   await place.replay(...errors);
 });
 
 const groups = page.blocks('console', 'Groups');
-testInNamespaces('a server hears a group as the page shows', async () => {
+testInNamespaces.concurrent('a server hears a group as the page shows', async () => {
   await using place = await openPlace();
   await place.replay(...groups);
 });
 
 const lines = page.blocks('sh');
-testInNamespaces('every command line of the page runs', async () => {
+testInNamespaces.concurrent('every command line of the page runs', async () => {
   await using place = await openPlace();
   await place.runLines(...lines);
 });

@@ -19,19 +19,19 @@ import { openPage, ROOT, testAllTaken } from '../support/pages.js';
 const page = openPage('docs/faults.md');
 
 const examples = page.block('sh', 'Echo, guards and faults');
-testInNamespaces('the first examples serve', async () => {
+testInNamespaces.concurrent('the first examples serve', async () => {
   await using place = await openPlace();
   await place.runLines(examples);
 });
 
 const echo = page.blocks('console', 'Echo');
-testInNamespaces('an echo server answers as the page shows', async () => {
+testInNamespaces.concurrent('an echo server answers as the page shows', async () => {
   await using place = await openPlace();
   await place.replay(...echo);
 });
 
 const faults = page.blocks('console', 'Faults');
-testInNamespaces('a seed loses and duplicates the answers that the page shows', async () => {
+testInNamespaces.concurrent('a seed loses and duplicates the answers that the page shows', async () => {
   await using place = await openPlace();
   await place.replay(...faults);
 });
@@ -72,7 +72,7 @@ test('answers that wait leave a second after a signal', () => {
 
 const recovering = page.block('ts', 'Test a client while the network changes');
 const running = page.block('sh', 'Test a client while the network changes');
-testInNamespaces('the test of a client that recovers passes as it is written', async () => {
+testInNamespaces.concurrent('the test of a client that recovers passes as it is written', async () => {
   await using place = await openPlace({
     files: { 'client.test.ts': recovering.code, 'package.json': '{ "type": "module" }' },
   });

@@ -37,7 +37,7 @@ test('the README names the commands that run from a clone, install, and test, an
 });
 
 const minutes = page.blocks('console', 'Five minutes');
-testInNamespaces('five minutes show what the README shows', async () => {
+testInNamespaces.concurrent('five minutes show what the README shows', async () => {
   await using place = await openPlace();
   await place.replay(...minutes);
 });
@@ -48,7 +48,7 @@ const DNS =
   '--listen-address=127.0.0.1 --bind-interfaces --no-resolv --no-hosts --address=/example.com/192.0.2.10';
 
 const things = page.blocks('console', 'Ten things to do');
-testInNamespaces(
+testInNamespaces.concurrent(
   'ten things show what the README shows',
   async () => {
     expect(page.text.match(/^\*\*\d+\. /gm)).toHaveLength(10);
@@ -105,7 +105,7 @@ describe('the picture', () => {
         .replaceAll('&amp;', '&'),
     );
 
-  testInNamespaces('shows a run of today', async () => {
+  testInNamespaces.concurrent('shows a run of today', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'udpcat-picture-'));
     try {
       const again = join(folder, 'again.svg');

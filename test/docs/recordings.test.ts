@@ -11,7 +11,7 @@ const page = openPage('docs/recordings.md');
 const [records, replays] = page.blocks('sh', 'Record and replay');
 
 const [toPcap = '', toJsonLines = '', toRow = '', toStdout = ''] = commandsOf(records.code);
-testInNamespaces('the first examples record', async () => {
+testInNamespaces.concurrent('the first examples record', async () => {
   await using place = await openPlace();
   for (const line of [toPcap, toJsonLines, toRow]) await recordOne(place, line);
   expect((await readdir(place.folder)).map((name) => name.replace(/\d{4}-.*Z/, 'START')).sort()).toEqual([
@@ -21,7 +21,7 @@ testInNamespaces('the first examples record', async () => {
   ]);
 });
 
-testInNamespaces(
+testInNamespaces.concurrent(
   'tshark reads a recording on stdout',
   async () => {
     await using place = await openPlace();
@@ -46,7 +46,7 @@ async function recordOne(place: Place, line: string): Promise<void> {
 }
 
 const [atRecordedPace = '', again = '', compared = '', fromPipe = ''] = commandsOf(replays!.code);
-testInNamespaces('the first examples replay', async () => {
+testInNamespaces.concurrent('the first examples replay', async () => {
   await using place = await openPlace();
   await recordOne(place, toPcap);
   await using server = place.start('udpcat serve 127.0.0.1:8000 -o json');
@@ -60,7 +60,7 @@ testInNamespaces('the first examples replay', async () => {
   }
 });
 
-testInNamespaces('the example of a comparison sends the queries, and hears the answers', async () => {
+testInNamespaces.concurrent('the example of a comparison sends the queries, and hears the answers', async () => {
   await using place = await openPlace();
   await using answers = place.start("udpcat serve 192.0.2.1:53 --reply 'an answer' --record queries.pcap");
   await answers.until('listening on');
@@ -70,7 +70,7 @@ testInNamespaces('the example of a comparison sends the queries, and hears the a
   expect(await place.run(`${compared} --wait 60s --no-stats`)).toEqual({ status: 0, lines: [] });
 });
 
-testInNamespaces(
+testInNamespaces.concurrent(
   'a capture of tcpdump is replayed from a pipe',
   async () => {
     await using place = await openPlace();
@@ -93,7 +93,7 @@ const session = [
   ...page.blocks('console', 'Replay'),
   ...page.blocks('console', 'Expect replay'),
 ];
-testInNamespaces('recordings, replays and comparisons show what the page shows', async () => {
+testInNamespaces.concurrent('recordings, replays and comparisons show what the page shows', async () => {
   await using place = await openPlace();
   await using other = place.start('udpcat serve 127.0.0.1:8001 --reply bong');
   await other.until('listening on');

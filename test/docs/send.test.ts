@@ -13,7 +13,7 @@ const page = openPage('docs/send.md');
 const TITLE = 'Send, wait and judge: `udpcat send`';
 
 const [messages, checks] = page.blocks('sh', TITLE);
-testInNamespaces('the examples of messages send what the page says', async () => {
+testInNamespaces.concurrent('the examples of messages send what the page says', async () => {
   await using place = await openPlace({ files: { 'packet.bin': 'a packet', 'app.log': 'first\n' } });
   await using server = place.start('udpcat serve 127.0.0.1:8000 -o json');
   await server.until('listening on');
@@ -36,7 +36,7 @@ testInNamespaces('the examples of messages send what the page says', async () =>
   await ended(following);
 });
 
-testInNamespaces('the examples of checks are answered', async () => {
+testInNamespaces.concurrent('the examples of checks are answered', async () => {
   await using place = await openPlace();
   await using echo = place.start('udpcat echo 127.0.0.1:7000');
   await echo.until('listening on');
@@ -54,13 +54,13 @@ testInNamespaces('the examples of checks are answered', async () => {
 });
 
 const strays = page.block('sh', 'Replies from other addresses');
-testInNamespaces('the question to a broadcast address is sent', async () => {
+testInNamespaces.concurrent('the question to a broadcast address is sent', async () => {
   await using place = await openPlace();
   await place.runLines(strays);
 });
 
 const pipeline = page.block('sh', 'Frames');
-testInNamespaces('datagrams arrive elsewhere as they were', async () => {
+testInNamespaces.concurrent('datagrams arrive elsewhere as they were', async () => {
   await using place = await openPlace();
   await using elsewhere = place.start('udpcat serve 127.0.0.1:9000 -o json');
   await elsewhere.until('listening on');
@@ -72,14 +72,14 @@ testInNamespaces('datagrams arrive elsewhere as they were', async () => {
 });
 
 const badLine = page.block('console', 'Frames');
-testInNamespaces('a line that cannot be sent is told as the page shows', async () => {
+testInNamespaces.concurrent('a line that cannot be sent is told as the page shows', async () => {
   await using place = await openPlace();
   await place.replay(badLine);
 });
 
 for (const heading of ['Judge', 'Explain', 'Measure', 'Loss']) {
   const session = page.block('console', heading);
-  testInNamespaces(`the session below "${heading}" is a real one`, async () => {
+  testInNamespaces.concurrent(`the session below "${heading}" is a real one`, async () => {
     await using place = await openPlace();
     await using echo = place.start('udpcat echo 127.0.0.1:7000');
     await echo.until('listening on');
@@ -88,7 +88,7 @@ for (const heading of ['Judge', 'Explain', 'Measure', 'Loss']) {
 }
 
 const numbered = page.block('sh', 'Numbered payloads');
-testInNamespaces('payloads are numbered or not as the page says', async () => {
+testInNamespaces.concurrent('payloads are numbered or not as the page says', async () => {
   await using place = await openPlace();
   await using server = place.start('udpcat serve 192.0.2.1:8000 -o none --stats');
   await server.until('listening on');

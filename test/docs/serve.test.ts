@@ -19,26 +19,26 @@ const page = openPage('docs/serve.md');
 
 const [examples] = page.blocks('sh');
 const [dns, door] = page.blocks('yaml', 'Rules');
-testInNamespaces('the first examples serve', async () => {
+testInNamespaces.concurrent('the first examples serve', async () => {
   await using place = await openPlace({ files: { 'service.yaml': door!.code } });
   await place.runLines(examples);
 });
 
 const session = page.blocks('console', 'Start and stop');
-testInNamespaces('two terminals show what the page shows', async () => {
+testInNamespaces.concurrent('two terminals show what the page shows', async () => {
   await using place = await openPlace();
   await place.replay(...session);
 });
 
 const lossy = page.block('yaml', 'Conditions');
 const [dnsServer, dnsClient, doorServer, doorClient] = page.blocks('console', 'Rules');
-testInNamespaces('a name server of ten lines of rules answers as the page shows', async () => {
+testInNamespaces.concurrent('a name server of ten lines of rules answers as the page shows', async () => {
   expect(dns.code.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
   await using place = await openPlace({ files: { 'dns.yaml': dns.code } });
   await place.replay(dnsServer, dnsClient!);
 });
 
-testInNamespaces(
+testInNamespaces.concurrent(
   'the name server of the page answers dig and kdig, with EDNS and without',
   async () => {
     await using place = await openPlace({ files: { 'dns.yaml': dns.code } });
@@ -64,20 +64,20 @@ testInNamespaces(
   ['dig', 'kdig'],
 );
 
-testInNamespaces('the server that answers only the third request does so', async () => {
+testInNamespaces.concurrent('the server that answers only the third request does so', async () => {
   await using place = await openPlace({ files: { 'lossy.yaml': lossy.code } });
   await using server = place.start('udpcat serve 8000 --rules lossy.yaml -o none');
   await server.until('listening on');
   const { lines, status } = await place.run('udpcat send 8000 ping ping ping -n 1 --wait 60s --no-stats');
   expect({ pong: lines.at(-1), status }).toEqual({ pong: expect.stringMatching(/pong$/), status: 0 });
 });
-testInNamespaces('rules of text answer as the page shows', async () => {
+testInNamespaces.concurrent('rules of text answer as the page shows', async () => {
   await using place = await openPlace({ files: { 'door.yaml': door!.code } });
   await place.replay(doorServer!, doorClient!);
 });
 
 const [upperCase = '', saying = ''] = commandsOf(page.block('sh', 'Programs').code);
-testInNamespaces('the programs of the examples answer', async () => {
+testInNamespaces.concurrent('the programs of the examples answer', async () => {
   for (const { line, answer } of [
     { line: upperCase, answer: 'HELLO' },
     { line: saying, answer: '127.0.0.1 said hello' },
@@ -91,13 +91,13 @@ testInNamespaces('the programs of the examples answer', async () => {
 });
 
 const access = page.block('sh', 'Allow and deny');
-testInNamespaces('the examples of access serve', async () => {
+testInNamespaces.concurrent('the examples of access serve', async () => {
   await using place = await openPlace();
   await place.runLines(access);
 });
 
 const [reporting, traffic] = page.blocks('console', 'Live line, report and summary');
-testInNamespaces('SIGUSR2 and the end report as the page shows', async () => {
+testInNamespaces.concurrent('SIGUSR2 and the end report as the page shows', async () => {
   await using place = await openPlace();
   const [{ command, shown }] = stepsOf(reporting.code);
   await using server = place.start(command);
@@ -115,7 +115,7 @@ testInNamespaces('SIGUSR2 and the end report as the page shows', async () => {
 });
 
 const way = page.blocks('console', 'The way to the server');
-testInNamespaces('the server tells what was lost on the way as the page shows', async () => {
+testInNamespaces.concurrent('the server tells what was lost on the way as the page shows', async () => {
   await using place = await openPlace();
   await place.replay(...way);
 });

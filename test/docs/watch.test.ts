@@ -20,7 +20,7 @@ async function startServer(place: Place): Promise<void> {
   await place.startUnattended(command).until('listening on', 'stderr');
 }
 
-testInNamespaces('one target is checked until Ctrl-C, as the page shows', async () => {
+testInNamespaces.concurrent('one target is checked until Ctrl-C, as the page shows', async () => {
   await using place = await openPlace();
   await startServer(place);
   const [{ command, shown }] = stepsOf(one!.code);
@@ -45,7 +45,7 @@ testInNamespaces('one target is checked until Ctrl-C, as the page shows', async 
   expect(kinds(lines)).toEqual(kinds(shown));
 });
 
-testInNamespaces(
+testInNamespaces.concurrent(
   'two targets are checked, and the status is that of the one that failed, as the page shows',
   async () => {
     await using place = await openPlace();
@@ -57,7 +57,7 @@ testInNamespaces(
   },
 );
 
-testInNamespaces(
+testInNamespaces.concurrent(
   'a deployment waits for the name server that comes up',
   async () => {
     await using place = await openPlace();
@@ -70,7 +70,7 @@ testInNamespaces(
   ['dnsmasq'],
 );
 
-testInNamespaces('the program of the page runs when a target changes', async () => {
+testInNamespaces.concurrent('the program of the page runs when a target changes', async () => {
   await using place = await openPlace({
     files: { logger: '#!/bin/sh\ncat > said\n' },
   });
@@ -82,13 +82,13 @@ testInNamespaces('the program of the page runs when a target changes', async () 
   ]);
 });
 
-testInNamespaces('the program of the page runs nothing for a target that is up at the start', async () => {
+testInNamespaces.concurrent('the program of the page runs nothing for a target that is up at the start', async () => {
   await using place = await openPlace();
   await startServer(place);
   await place.runLines(hook);
 });
 
-testInNamespaces('the file of the page is read', async () => {
+testInNamespaces.concurrent('the file of the page is read', async () => {
   await using place = await openPlace({ files: { 'targets.yaml': file.code } });
   // Nobody is at these addresses of the network: the checks fail, and the file was read.
   const { status, stderr } = await place.startUnattended(fromFile.code).outcome;
@@ -97,7 +97,7 @@ testInNamespaces('the file of the page is read', async () => {
 });
 
 const [example] = page.blocks('json', 'JSON');
-testInNamespaces('the events have the fields that the page shows', async () => {
+testInNamespaces.concurrent('the events have the fields that the page shows', async () => {
   await using place = await openPlace();
   await startServer(place);
   const line = `udpcat watch 7000 7001 --checks 3 --retry-interval 200ms -o json --shell --on-change 'exit 3'`;

@@ -6,11 +6,11 @@ import { commandLine, quote, type Running, shell, type StartOptions } from './ud
 
 const possible = hasProgram('strace') && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 
-/** Declares a test that makes system calls fail. It is skipped where this user may not trace. */
+/** Declares a test that makes system calls fail. It runs beside others of its file. It is skipped where this user may not trace. */
 export function testWithFailingCalls(name: string, run: () => Promise<void>): void {
   if (!hasProgram('strace')) test.skip(without('strace', name), run);
   else if (!possible) test.skip(`${name} (skipped: this user may not trace)`, run);
-  else test(name, run);
+  else test.concurrent(name, run);
 }
 
 /**

@@ -18,6 +18,7 @@ import {
 } from '../support/sockets.js';
 import { targetPlan } from '../support/watching.js';
 import { testNeeding } from '../support/needs.js';
+import { sideBySide } from '../support/side-by-side.js';
 
 const testWithProc = testNeeding('proc');
 
@@ -152,7 +153,7 @@ describe('a check of several datagrams', () => {
     return (request: Buffer): Buffer | undefined => (asked++ % 2 === 0 ? request : undefined);
   };
 
-  test.each([
+  sideBySide.each([
     { maxLoss: [], verdict: 'silent' },
     { maxLoss: ['--max-loss', '49%'], verdict: 'silent' },
     { maxLoss: ['--max-loss', '50%'], verdict: 'ok' },
