@@ -80,3 +80,16 @@ export function escapeJson(json: string): string {
     return character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
+
+/** Whether {@link escapeJson} escapes a character beyond ASCII, as `UNSAFE` says. @param code the code of the character, from 0x80 */
+export function isUnsafe(code: number): boolean {
+  return (
+    code <= 0x9f ||
+    code === 0x061c ||
+    code === 0x200e ||
+    code === 0x200f ||
+    (code >= 0x2028 && code <= 0x202e) ||
+    (code >= 0x2066 && code <= 0x206f) ||
+    code === 0xfeff
+  );
+}

@@ -4,6 +4,7 @@ import type { Datagram } from '../../src/net/index.js';
 import { ChunkBuilder } from '../../src/output/chunk-builder.js';
 import { jsonDatagrams } from '../../src/output/json-datagrams.js';
 import { formatEvent, payloadFields } from '../../src/output/json-lines.js';
+import { escapeJson } from '../../src/text/escape.js';
 import { formatDatagram } from '../support/json-lines.js';
 import { fc, holds, payloads, textPayloads } from '../support/property.js';
 
@@ -57,6 +58,20 @@ describe('a datagram as a JSON line', () => {
         expect(Buffer.from(data ?? base64 ?? '', data === undefined ? 'base64' : 'utf8').equals(payload)).toBe(true);
       }),
     );
+  });
+
+  test('escapes the characters that JSON and terminals want escaped, and no others', () => {
+    // All characters of the first plane, without surrogates, and one of another plane.
+    const all = [
+      ...Array.from({ length: 0xd800 }, (_, code) => code),
+      ...Array.from({ length: 0x2000 }, (_, nth) => 0xe000 + nth),
+    ];
+    for (let from = 0; from < all.length; from += 1000) {
+      const text = `${String.fromCharCode(...all.slice(from, from + 1000))}😀`;
+      expect(formatDatagram(datagram(Buffer.from(text)), 'in', bound)).toMatch(
+        `"data":${escapeJson(JSON.stringify(text))}}\n`,
+      );
+    }
   });
 
   test('is one line without a raw control character, separator or mark of direction', () => {
