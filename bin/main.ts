@@ -14,9 +14,9 @@ import {
   endBySignal,
   interrupt,
   isForeground,
-  isPiped,
   onSignal,
   programs,
+  stdinBytes,
   TEXT_OPTIONS,
 } from './system.js';
 
@@ -75,7 +75,7 @@ const io: Io = {
   },
   programs,
   isForeground,
-  isPiped,
+  stdinBytes,
   interrupt,
   argumentBytes,
   leaveBy: (momentMs) => {

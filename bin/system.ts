@@ -86,14 +86,15 @@ export function isForeground(): boolean {
   }
 }
 
-/** Whether stdin is a pipe, or a file that is not empty. */
-export function isPiped(): boolean {
+/** How many bytes stdin can give: the size of a file, Infinity for a pipe, otherwise 0. */
+export function stdinBytes(): number {
   try {
     const stdin = fstatSync(0);
-    return stdin.isFIFO() || (stdin.isFile() && stdin.size > 0);
+    if (stdin.isFIFO()) return Infinity;
+    return stdin.isFile() ? stdin.size : 0;
   } catch {
     // stdin is closed.
-    return false;
+    return 0;
   }
 }
 

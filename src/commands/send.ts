@@ -114,7 +114,7 @@ export async function runSend(plan: SendPlan, context: Context): Promise<Ending>
 
 /** Warns the user of a probe with something on stdin, because the probe does not read it. */
 function tellUnreadStdin({ messages }: SendPlan, context: Context): void {
-  if (messages.kind !== 'probe' || !context.isPiped()) return;
+  if (messages.kind !== 'probe' || context.stdinBytes() === 0) return;
   const { name } = messages.probe;
   context.log.warn(
     `the probe ${name} does not read stdin: its arguments give its message; --probe help:${name} tells more`,

@@ -46,8 +46,8 @@ export interface Io {
   readonly programs: ProgramControl;
   /** Whether the process is in the foreground of its terminal. A background process that reads from the terminal is stopped. */
   isForeground(): boolean;
-  /** Whether stdin is a pipe, or a file that is not empty. False for a terminal, a socket and `/dev/null`. */
-  isPiped(): boolean;
+  /** How many bytes stdin can give: the size of a file, Infinity for a pipe, 0 for a terminal, a socket and `/dev/null`. */
+  stdinBytes(): number;
   /** Sends SIGINT to the job of this process, as Ctrl-C does. A terminal in raw mode does not do it. */
   interrupt(): void;
   /** The arguments of the command line as bytes; undefined where the system does not tell. */

@@ -48,6 +48,8 @@ export class Kept extends Writable {
 export interface InProcessOptions {
   /** The whole stdin. Default: empty. */
   readonly stdin?: string | Uint8Array;
+  /** The number of bytes that stdin is said to have, Infinity for a pipe. Default: 0, as of a socket. */
+  readonly stdinBytes?: number;
   /** Abort it in place of the first signal, with the reason `SIGINT` or `SIGTERM`. Default: never aborted. */
   readonly stop?: AbortSignal;
   /** Abort it in place of the second signal. Default: never aborted. */
@@ -65,7 +67,8 @@ export interface KeptIo {
 
 /** Opens stdin, stdout and stderr for a run. None of them is a terminal. */
 export function openIo(options: InProcessOptions = {}, args: readonly string[] = []): KeptIo {
-  const { stop = new AbortController().signal, force = new AbortController().signal, onStderr } = options;
+  const { stop = new AbortController().signal, force = new AbortController().signal } = options;
+  const { stdinBytes = 0, onStderr } = options;
   const stdin = new PassThrough();
   stdin.end(options.stdin ?? '');
   const stdout = new Kept();
@@ -93,7 +96,7 @@ export function openIo(options: InProcessOptions = {}, args: readonly string[] =
     onReload: () => () => undefined,
     programs: { detached: true, killTree: () => undefined },
     isForeground: () => true,
-    isPiped: () => false,
+    stdinBytes: () => stdinBytes,
     interrupt: () => undefined,
     argumentBytes: () => args.map((argument) => Buffer.from(argument)),
     leaveBy: () => undefined,

@@ -39,9 +39,15 @@ export interface SendPlan extends Omit<SendValues, keyof WrittenExpectations | '
 
 /** From this number of datagrams on, the linux engine is worth its time to load. */
 const MANY = 10_000;
+/** From this size of a file on stdin on, it is, too. */
+const LARGE_BYTES = 1024 * 1024;
 
-function isLarge({ rate, replay, duration, count = 1 }: SendValues): boolean {
-  return rate !== undefined || replay !== undefined || duration !== undefined || count >= MANY;
+function isLarge({ rate, replay, duration, count = 1 }: SendValues, messages: MessageSource, io: Io): boolean {
+  if (rate !== undefined || replay !== undefined || duration !== undefined || count >= MANY) return true;
+  if (messages.kind !== 'stream') return false;
+  const bytes = io.stdinBytes();
+  // A server that writes JSON lines goes on and on. Other pipes mostly hold a few lines.
+  return bytes === Infinity ? messages.format.frame.kind === 'json' : bytes >= LARGE_BYTES;
 }
 
 /** The text of `--probe list` or `--probe help:NAME`. Undefined: the probe is to be run. */
@@ -98,7 +104,7 @@ export async function planSend(
     destination,
     source,
     advice: adviseOneAddress(address, messages),
-    socket: socketOptions(values, { pays: isLarge(values) }),
+    socket: socketOptions(values, { pays: isLarge(values, from, io) }),
     messages: from,
     expectations,
     written,

@@ -28,7 +28,7 @@ async function run(...args: string[]): Promise<{ status: unknown; stdout: string
     onReload: () => () => undefined,
     programs: { detached: true, killTree: () => undefined },
     isForeground: () => false,
-    isPiped: () => false,
+    stdinBytes: () => 0,
     interrupt: () => undefined,
     argumentBytes: () => undefined,
     leaveBy: () => undefined,
