@@ -1,7 +1,7 @@
 import { write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Datagram, Run } from '../net/index.js';
-import { cutRuns, sizeOf } from '../net/runs.js';
+import { countOf, cutRuns, sizeOf } from '../net/runs.js';
 import { ChunkBuilder } from '../output/chunk-builder.js';
 import { type DatagramFormats, wholeOf } from './formats/table.js';
 import { RecordError } from './record-error.js';
@@ -87,6 +87,40 @@ export class FileRecording extends OrderedRecording {
     return kept + (await writing);
   }
 
+  /**
+   * Writes to the file in this thread: the payloads are valid until this function returns, and the thread would take processor
+   * time from the reception.
+   */
+  override writeRuns(runs: readonly Run[]): Promise<void> | undefined {
+    // A file of limited size is full between two datagrams of a run, and earlier batches are written first.
+    if (this.#files.maxBytes !== Infinity || !this.isIdle) return super.writeRuns(runs);
+    let kept = 0;
+    if (!this.isClosed && (performance.now() < this.#endsAt || this.#goOn())) kept = this.#writeNow(runs);
+    if (kept < countOf(runs)) this.drop(countOf(runs) - kept, 'in');
+    return undefined;
+  }
+
+  /** Writes received runs. @returns how many of their datagrams the file has whole, from the first on */
+  #writeNow(runs: readonly Run[]): number {
+    const [chunk] = this.#chunks;
+    let [begun, kept] = [0, 0];
+    for (const [index, run] of runs.entries()) {
+      this.#formats.in(run, chunk);
+      if (chunk.length < CHUNK_BYTES && index < runs.length - 1) continue;
+      const bytes = chunk.take();
+      let written = 0;
+      try {
+        while (written < bytes.length) written += writeSync(this.#file.fd, bytes, written);
+      } catch (cause) {
+        return kept + this.#fail(cause, bytes.subarray(0, written), runs.slice(begun, index + 1), 'in');
+      }
+      this.#file.length += bytes.length;
+      kept += countOf(runs.slice(begun, index + 1));
+      begun = index + 1;
+    }
+    return kept;
+  }
+
   /** How many bytes still fit the file. */
   get #room(): number {
     return this.#files.maxBytes - this.#file.length - this.#onTheWay;
@@ -127,15 +161,27 @@ export class FileRecording extends OrderedRecording {
       file.length += chunk.length;
       return datagrams;
     } catch (cause) {
-      this.#failure = file.failure(cause);
-      const { count, bytes } = wholeOf(cutRuns(items), this.#formats[direction], written);
-      file.takeOut(chunk.subarray(0, written), written - bytes);
+      const count = this.#fail(cause, chunk.subarray(0, written), items, direction);
       this.drop(datagrams - count, direction);
-      void this.close();
       return count;
     } finally {
       this.#onTheWay = 0;
     }
+  }
+
+  /**
+   * Ends the recording after a write of a chunk failed, and removes the part of a record from the end of the file.
+   *
+   * @param written the bytes of the chunk that the file has taken
+   * @param items the items of the chunk
+   * @returns how many datagrams of the chunk the file has whole
+   */
+  #fail(cause: unknown, written: Uint8Array, items: readonly (Datagram | Run)[], direction: Direction): number {
+    this.#failure = this.#file.failure(cause);
+    const { count, bytes } = wholeOf(cutRuns(items), this.#formats[direction], written.length);
+    this.#file.takeOut(written, written.length - bytes);
+    void this.close();
+    return count;
   }
 
   override abandon(): void {

@@ -13,6 +13,11 @@ export interface Recording {
    * stdout is gone, or if more than 4 MiB wait already.
    */
   write(batch: readonly (Datagram | Run)[], direction: Direction): Promise<number>;
+  /**
+   * Writes received runs like {@link write}. It uses the payloads only until it returns. Returns undefined if all datagrams are
+   * written or dropped, otherwise a promise that resolves when they are.
+   */
+  writeRuns(runs: readonly Run[]): Promise<void> | undefined;
   /** Number of datagrams that were dropped. */
   dropped(direction: Direction): number;
   /** Why the file takes no more. Undefined while it does. All records in the file are whole in either case. */
@@ -41,6 +46,8 @@ export abstract class OrderedRecording implements Recording {
   readonly #waiting = { in: 0, out: 0 };
   #waitingBytes = 0;
   #closed = false;
+  /** Number of batches that are being written, or wait for that. */
+  #batches = 0;
   #writing = Promise.resolve(0);
 
   /**
@@ -60,6 +67,11 @@ export abstract class OrderedRecording implements Recording {
   /** Counts dropped datagrams. */
   protected drop(count: number, direction: Direction): void {
     this.#dropped[direction] += count;
+  }
+
+  /** Whether every batch so far is written or dropped. */
+  protected get isIdle(): boolean {
+    return this.#batches === 0;
   }
 
   protected get isClosed(): boolean {
@@ -83,11 +95,21 @@ export abstract class OrderedRecording implements Recording {
     }
     this.#waiting[direction] += count;
     this.#waitingBytes += bytes;
-    this.#writing = this.#writing.then(() => {
-      this.#waitingBytes -= bytes;
-      return this.#closed ? 0 : this.put(batch, direction);
-    });
+    this.#batches += 1;
+    this.#writing = this.#writing
+      .then(() => {
+        this.#waitingBytes -= bytes;
+        return this.#closed ? 0 : this.put(batch, direction);
+      })
+      .finally(() => {
+        this.#batches -= 1;
+      });
     return this.#writing;
+  }
+
+  writeRuns(runs: readonly Run[]): Promise<void> | undefined {
+    const copies = runs.map((run) => ({ ...run, bytes: Uint8Array.from(run.bytes) }));
+    return this.write(copies, 'in').then(() => undefined);
   }
 
   async settled(): Promise<void> {

@@ -164,6 +164,21 @@ export class Tap {
     if (taken.length > 0) await this.write(taken);
   }
 
+  /**
+   * Records received runs, if the tap does not write to stdout. It uses the payloads only until it returns. Returns undefined if all
+   * is done, otherwise a promise of that. What the recording does not take counts as dropped.
+   */
+  recordRuns(runs: readonly Run[]): Promise<void> | undefined {
+    const writing = this.#recording?.writeRuns(runs);
+    if (writing !== undefined) return writing.then(this.#endIfFailed);
+    this.#endIfFailed();
+    return undefined;
+  }
+
+  readonly #endIfFailed = (): void => {
+    if (this.recordingFailed) this.#onEnd();
+  };
+
   /** Whether it writes to stdout. */
   get writes(): boolean {
     return this.#writer.format !== undefined;
@@ -182,7 +197,7 @@ export class Tap {
 
   async #record(recording: Recording, batch: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
     const kept = await recording.write(batch, direction);
-    if (this.recordingFailed) this.#onEnd();
+    this.#endIfFailed();
     return kept;
   }
 

@@ -234,11 +234,13 @@ class ServiceRun {
     // Runs stay whole where no part of the service looks at single datagrams.
     const takesRuns = taken === undefined && this.#plan.count === undefined;
     const tapped = tap.writes || tap.records;
-    const onlyTaps = takesRuns && tapped && responses === undefined;
+    const onlyShows = takesRuns && tap.writes && responses === undefined;
+    const onlyRecords = takesRuns && tapped && !tap.writes && responses === undefined;
     const echoes = takesRuns && !tapped && this.#faults === undefined && this.#service.responder?.echoes === true;
     await server.consume(
       (runs) => {
-        if (onlyTaps) return tap.takeRuns(intake.takeRuns(runs)).then(wantsMore);
+        if (onlyRecords) return tap.recordRuns(intake.takeRuns(runs))?.then(wantsMore) ?? true;
+        if (onlyShows) return tap.takeRuns(intake.takeRuns(runs)).then(wantsMore);
         if (echoes) return responses?.sendBack(intake.takeRuns(runs))?.then(wantsMore) ?? true;
         const wanted = intake.take(cutRuns(runs));
         if (wanted.length === 0) return true;
@@ -247,7 +249,7 @@ class ServiceRun {
         taken?.(wanted);
         return responses?.give(wanted)?.then(wantsMore) ?? wantsMore();
       },
-      { borrows: echoes },
+      { borrows: echoes || onlyRecords },
     );
   }
 
