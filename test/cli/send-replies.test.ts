@@ -145,15 +145,21 @@ describe('replies', () => {
   });
 
   sideBySideWithShell('that reach the socket in time count, even if the process is late', async () => {
-    await using server = await silentServer();
-    const { running, client } = await asking(server, ['ping', '-w', '4s'], startProcess);
-    await using _ = running;
-    running.kill('SIGSTOP');
-    await server.send('pong', client);
-    // The test waits only for the end of the wait itself.
-    await delay(4200);
-    running.kill('SIGCONT');
-    expect(shown(await running.outcome)).toEqual({ status: 0, stdout: 'pong\n' });
+    const lateRun = async () => {
+      await using server = await silentServer();
+      const { running, client } = await asking(server, ['ping', '-w', '4s'], startProcess);
+      await using _ = running;
+      running.kill('SIGSTOP');
+      await server.send('pong', client);
+      // The test waits only for the end of the wait itself.
+      await delay(4200);
+      running.kill('SIGCONT');
+      return shown(await running.outcome);
+    };
+    // After the wait, 80 ms are left to judge the reply. A busy machine may let them pass, so there are several trials.
+    let last = await lateRun();
+    for (let again = 0; again < 10 && last.status !== 0; again += 1) last = await lateRun();
+    expect(last).toEqual({ status: 0, stdout: 'pong\n' });
   });
 
   test('that come after the wait do not count', async () => {
