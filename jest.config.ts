@@ -23,7 +23,7 @@ const config: Config = {
   // Tests mostly wait for the programs that they start. So 4 workers are right for a machine with 2 cores.
   maxWorkers: 4,
   // The modules of a test file stay in memory. A worker with more heap than this is replaced after a file.
-  workerIdleMemoryLimit: '250MB',
+  workerIdleMemoryLimit: '500MB',
   // For tests that mostly wait.
   maxConcurrency: 10,
   reporters: [
