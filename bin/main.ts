@@ -25,6 +25,9 @@ declare const __UDPCAT_VERSION__: string;
 /** In a single executable, the code of bin/examine.ts as a module. Otherwise empty, and the code is a file. The build sets it. */
 declare const __UDPCAT_EXAMINER__: string;
 
+/** How many bytes of a file on stdin are read at a time. Another thread reads them, and each hand-over takes time. */
+const FILE_CHUNK_BYTES = 256 * 1024;
+
 const stop = new AbortController();
 const force = new AbortController();
 /** When the process ends although its output was not read, by `performance.now()`. */
@@ -41,8 +44,7 @@ const reloaders = new Set<() => void>();
 
 const io: Io = {
   get stdin() {
-    // `process.stdin` of a directory is an empty stream. A file stream fails with EISDIR instead.
-    stdin ??= fstatSync(0).isDirectory() ? createReadStream('', { fd: 0 }) : process.stdin;
+    stdin ??= openStdin();
     return stdin;
   },
   get stdout() {
@@ -124,6 +126,13 @@ void run.then(async (result) => {
   if (leaveByMs > performance.now()) await Promise.race([written, forced(), momentOfLeaving()]);
   leave(result === 0 ? unlessUnwritten() : result);
 });
+
+/** Opens stdin. `process.stdin` of a directory is an empty stream. A file stream fails with EISDIR instead. */
+function openStdin(): Readable {
+  const stdin = fstatSync(0);
+  if (!stdin.isFile() && !stdin.isDirectory()) return process.stdin;
+  return createReadStream('', { fd: 0, autoClose: false, highWaterMark: FILE_CHUNK_BYTES });
+}
 
 function openStdout(): Writable {
   const opened = fstatSync(1).isFile() || isBlackHole(process.stdout) ? new FileStream(1) : process.stdout;

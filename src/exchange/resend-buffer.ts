@@ -1,4 +1,4 @@
-/** The limits of the buffer. One chunk of stdin fits into it. */
+/** The limits of the buffer. One chunk of a pipe on stdin fits into it. */
 const MAX_MESSAGES = 64 * 1024;
 const MAX_BYTES = 1024 * 1024;
 /** An address that has not refused a message within this time has accepted it: then no message is sent again. */
