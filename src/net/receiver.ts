@@ -15,6 +15,12 @@ export interface Receiver {
    * after `DatagramServer.resume`. The node engine does not ask.
    */
   room(): number;
+  /**
+   * Whether it uses payloads only until `take` returns, except that it may give them to `DatagramServer.sendRuns` before. The
+   * linux engine then does not copy them: its next call overwrites their memory. Asked before each call of `take`. Default: it
+   * does not.
+   */
+  borrows?(): boolean;
   /** Takes runs: at least one, in order of arrival. The array belongs to the receiver. */
   take(runs: Run[]): void;
   /** The socket can receive no more. */
@@ -24,13 +30,14 @@ export interface Receiver {
 /** The events of an engine that go to a receiver. */
 export function eventsOf(
   receiver: Receiver,
-): Pick<EngineEvents, 'room' | 'takesRuns' | 'runs' | 'datagrams' | 'failed'> {
+): Pick<EngineEvents, 'room' | 'takesRuns' | 'borrowsRuns' | 'runs' | 'datagrams' | 'failed'> {
   const take = shielded((runs: Run[]) => {
     receiver.take(runs);
   });
   return {
     room: () => receiver.room(),
     takesRuns: () => true,
+    borrowsRuns: () => receiver.borrows?.() === true,
     runs: take,
     datagrams: (batch) => {
       take(batch.map(asRun));
@@ -45,9 +52,9 @@ export function eventsOf(
 export function checkReceiver(receiver: Receiver | undefined): void {
   if (receiver === undefined) return;
   checkRecord('receiver', receiver);
-  for (const name of ['room', 'take', 'failed'] as const) {
+  for (const name of ['room', 'take', 'failed', 'borrows'] as const) {
     const member = (receiver as unknown as Readonly<Record<string, unknown>>)[name];
-    if (member === undefined) throw wrongArgument(`receiver.${name}`, 'a function', member);
-    checkFunction(`receiver.${name}`, member);
+    if (member !== undefined) checkFunction(`receiver.${name}`, member);
+    else if (name !== 'borrows') throw wrongArgument(`receiver.${name}`, 'a function', member);
   }
 }

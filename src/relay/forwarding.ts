@@ -49,10 +49,17 @@ export class Forwarding {
     void this.#keep(this.#sendToTarget(first.session, parcels));
   }
 
+  /** Whether {@link down} sends the next answers of this session at once. */
+  sendsAtOnce(session: Session): boolean {
+    const answered = session === this.#lastAnswered ? this.#answered : this.#answered + 1;
+    return answered <= MOST_AT_ONCE && this.#answeredBefore <= MOST_AT_ONCE;
+  }
+
   /** Passes runs of the target on as they are. */
   down(session: Session, runs: readonly Run[]): void {
     const { client: remote, asked: local } = session;
     const lane = this.#lanes.down;
+    const sendsAtOnce = this.sendsAtOnce(session);
     for (const { bytes: data, segmentBytes, count } of runs) {
       lane.receive(session, count, data.length);
       const parcel: Parcel = { data, segmentBytes, remote, local, session, count };
@@ -67,7 +74,7 @@ export class Forwarding {
       setImmediate(this.#endRound);
     }
     // One system call for the answers of many sessions is faster. With few sessions it would only delay them.
-    if (this.#answered <= MOST_AT_ONCE && this.#answeredBefore <= MOST_AT_ONCE) this.flush();
+    if (sendsAtOnce) this.flush();
   }
 
   readonly #endRound = (): void => {
@@ -117,8 +124,9 @@ export class Forwarding {
     return this.#whenOpen(session, parcels, onSent);
   }
 
-  async #whenOpen(session: Session, parcels: Parcel[], onSent: OnSent | undefined): Promise<void> {
+  async #whenOpen(session: Session, borrowed: Parcel[], onSent: OnSent | undefined): Promise<void> {
     const lane = this.#lanes.up;
+    const parcels = borrowed.map((parcel) => ({ ...parcel, data: Uint8Array.from(parcel.data) }));
     lane.inFlight += parcels.length;
     await session.opening;
     lane.inFlight -= parcels.length;
@@ -170,7 +178,8 @@ function settle(
   if (onSent === undefined) return lane.settle(parcels, send(undefined));
   const timesMs = new Float64Array(parcels.length);
   return lane.settle(parcels, send(timesMs), (refused) => {
-    const sent = parcels.filter((_, index) => !refused.has(index));
-    return onSent(sent, refused.size === 0 ? timesMs : timesMs.filter((_, index) => !refused.has(index)));
+    if (refused.size === 0) return onSent(parcels, timesMs);
+    const isSent = (_: unknown, index: number): boolean => !refused.has(index);
+    return onSent(parcels.filter(isSent), timesMs.filter(isSent));
   });
 }

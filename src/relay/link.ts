@@ -16,6 +16,8 @@ import type { Session, SessionSocket } from './session.js';
 export interface LinkOwner {
   /** How many answers there is room for. */
   roomFor(link: Link): number;
+  /** Whether it uses the payloads of the next answers only until {@link answered} returns, or until they are sent. */
+  borrows(session: Session): boolean;
   /** Answers arrived. */
   answered(session: Session, runs: Run[]): void;
   /** An ICMP error came back for a datagram of the session. */
@@ -118,6 +120,10 @@ export class Link implements EngineEvents, SessionSocket {
 
   takesRuns(): boolean {
     return true;
+  }
+
+  borrowsRuns(): boolean {
+    return this.#owner.borrows(this.#session);
   }
 
   runs(runs: Run[]): void {

@@ -1,5 +1,5 @@
 import { type ActiveFault, activeFaults } from '../faults/active-fault.js';
-import { type DatagramError, type DatagramServer, type Endpoint, type Run, startUdpServer } from '../net/index.js';
+import { type DatagramServer, type Endpoint, type Run, startUdpServer } from '../net/index.js';
 import { chooseEngine } from '../net/engines/choice.js';
 import type { KernelCounter } from '../run/drop-watch.js';
 import { Admission } from './admission.js';
@@ -56,6 +56,9 @@ export class Relay implements KernelCounter {
       links,
       {
         roomFor: (link) => this.#inbox.roomFor(link),
+        // Answers that are cut into datagrams are sent, or copied by a delay, before `answered` returns.
+        borrows: (session) =>
+          this.#inbox.isOpen && (!this.#passesAnswersOn(session) || this.#forwarding.sendsAtOnce(session)),
         answered: (session, runs) => {
           this.#answered(session, runs);
         },
@@ -141,12 +144,11 @@ export class Relay implements KernelCounter {
   #receiver() {
     return {
       room: () => this.#inbox.roomFor(undefined),
+      borrows: () => this.#inbox.isOpen,
       take: (runs: Run[]) => {
         this.#take(runs);
       },
-      failed: (error: DatagramError) => {
-        this.#events.failed(error);
-      },
+      failed: this.#events.failed,
     };
   }
 
@@ -237,18 +239,16 @@ export class Relay implements KernelCounter {
   #answered(session: Session, runs: Run[]): void {
     if (this.#takes === 'nothing' || session.endReason !== undefined) return;
     this.#events.arrived();
-    if (!this.#inbox.isOpen) {
-      this.#inbox.add('down', session, runs);
-      return;
-    }
-    if (
-      this.lanes.down.isClear &&
-      session.amplification?.isProven !== false &&
-      this.#settings.responses === undefined
-    ) {
+    if (!this.#inbox.isOpen) this.#inbox.add('down', session, runs);
+    else if (this.#passesAnswersOn(session)) {
       this.sessions.table.use(session, performance.now());
       this.#forwarding.down(session, runs);
     } else this.#passAtOnce('down', session, runs);
+  }
+
+  /** Whether answers are passed on as runs: no fault and no bound looks at each. */
+  #passesAnswersOn({ amplification }: Session): boolean {
+    return this.lanes.down.isClear && amplification?.isProven !== false && this.#settings.responses === undefined;
   }
 
   /** Passes runs on as they are. */

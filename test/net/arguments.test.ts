@@ -158,6 +158,7 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       ['receiver', () => 0],
       ['receiver', null],
       ['receiver', { room: () => 1, take: () => undefined }],
+      ['receiver', { room: () => 1, take: () => undefined, failed: () => undefined, borrows: true }],
     ])('%s: %p of a server', async (name, value) => {
       const error = await datagramError(startUdpServer('127.0.0.1:0', { [name]: value }));
       expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(name) as unknown });

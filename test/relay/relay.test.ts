@@ -44,6 +44,35 @@ describeEngines(({ engine, startUdpServer, openUdpConnection }) => {
       expect(unaccounted(relay)).toEqual([0, 0]);
     });
 
+    test('passes runs of many clients on whole, both ways, from the first datagram on', async () => {
+      await using server = await startUdpServer(local, { recvBufferBytes: 8_000_000 });
+      answering(server);
+      await using running = await startRelay(engine, local, server.local);
+      const options = { maxReadQueue: 100_000 };
+      const clients = await Promise.all(
+        Array.from({ length: 5 }, () => openUdpConnection(running.relay.server.local, options)),
+      );
+      const rounds = await Promise.all(
+        clients.map(async (client, of) => {
+          const sent: string[] = [];
+          const received: string[] = [];
+          for (let round = 0; round < 10; round += 1) {
+            const payloads = Array.from({ length: 30 }, (_, nth) => `${of} ${round} ${nth}`.padEnd(300, `${of}`));
+            sent.push(...payloads);
+            await client.sendBatch(payloads);
+            for await (const batch of client.batches()) {
+              received.push(...batch.map(({ data }) => Buffer.from(data).toString()));
+              if (received.length === sent.length) break;
+            }
+          }
+          await client[Symbol.asyncDispose]();
+          return { sent, received };
+        }),
+      );
+      for (const { sent, received } of rounds) expect(received).toEqual(sent);
+      expect(unaccounted(running.relay)).toEqual([0, 0]);
+    });
+
     test('passes on what comes all at once, both ways, and accounts for it', async () => {
       await using server = await startUdpServer(local, { recvBufferBytes: 8_000_000 });
       answering(server);

@@ -8,6 +8,7 @@ import {
   type DatagramServer,
   formatEndpoint,
   MAX_PAYLOAD_BYTES,
+  type Run,
   type SendFailure,
 } from '../../../src/net/index.js';
 import { wallClockMs } from '../../../src/net/clock.js';
@@ -106,14 +107,16 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
 
     test('sends borrowed runs whole, also those that wait while the next ones come', async () => {
       await using server = await startUdpServer(local);
-      await using client = await openUdpConnection(server.local);
-      // A turn makes 64 sends. The others wait.
-      const times = 70;
-      const sent = ['a', 'b'].map((letter) => Array.from({ length: 4 }, (_, nth) => `${letter}${nth}`));
+      await using client = await openUdpConnection(server.local, { maxReadQueue: 10_000 });
+      // A round makes 64 sends of other payloads. All later ones wait. Growing payloads are messages of their own.
+      const others = Array.from({ length: 70 }, (_, nth) => 'x'.repeat(nth + 3));
+      const sent = ['a', 'b'].map((letter) => [`${letter}0`, `${letter}1`, `${letter}2`, letter]);
       const consumed = server.consume(
         (runs) => {
           const answers = runs.map(({ bytes: data, segmentBytes, remote }) => ({ data, segmentBytes, remote }));
-          void server.sendRuns(Array.from({ length: times }, () => answers).flat());
+          const [{ remote }] = runs as [Run];
+          void server.sendRuns(others.map((data) => ({ data: Buffer.from(data), segmentBytes: data.length, remote })));
+          void server.sendRuns(answers);
           return true;
         },
         { borrows: true },
@@ -122,11 +125,75 @@ describeLinuxEngine('the linux engine', ({ startUdpServer, openUdpConnection }) 
       const got: string[] = [];
       for await (const batch of client.batches()) {
         got.push(...batch.map(({ data }) => text(data)));
-        if (got.length === 2 * times * 4) break;
+        if (got.length === 2 * (others.length + 4)) break;
       }
-      expect(got).toEqual(sent.flatMap((batch) => Array.from({ length: times }, () => batch).flat()));
+      expect(got.filter((each) => !each.startsWith('x'))).toEqual(sent.flat());
+      expect(got.filter((each) => each.startsWith('x'))).toEqual([...others, ...others]);
       server.close();
       await consumed;
+    });
+
+    test('keeps the other borrowed runs while an error of an earlier datagram is read', async () => {
+      const { address, port } = { address: host, port: await closedPort(family) };
+      await using target = await startUdpServer(local);
+      await using sender = await startUdpServer(local);
+      const taken: string[] = [];
+      const server = await startUdpServer(local, {
+        receiver: {
+          room: () => 1000,
+          borrows: () => true,
+          take: (runs) => {
+            taken.push(...runs.map(({ bytes }) => text(bytes)));
+            // The loopback brings the refusal during the call.
+            void sender.sendRuns([{ data: Buffer.from('refused'), segmentBytes: 7, remote: { address, port } }]);
+            for (const { bytes: data, segmentBytes } of runs.toReversed()) {
+              void sender.sendRuns([{ data, segmentBytes, remote: target.local }]);
+            }
+          },
+          failed: () => undefined,
+        },
+      });
+      const clients = await Promise.all([0, 1].map(() => openUdpConnection(server.local)));
+      // The engine learns to ask for more than one datagram at a time.
+      for (let nth = 0; nth < 20; nth += 1) {
+        await Promise.all(clients.map((client, of) => client.sendBatch([`${of} ${nth} one`, `${of} ${nth} two`])));
+      }
+      const arrived = (await read(target, 80)).map(({ data }) => text(data));
+      for (const client of clients) await client[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+      expect(arrived.toSorted().join('')).toHaveLength(taken.join('').length);
+      expect(arrived.filter((each) => !/^\d \d+ (one|two)$/.test(each))).toEqual([]);
+      expect(new Set(arrived).size).toBe(80);
+    });
+
+    test('joins runs of one size to one peer, until one ends with a shorter datagram', async () => {
+      const calls = await loadSystemCalls();
+      const transmission = new Transmission(calls, new Memory(0, calls.addressOf));
+      const route = {
+        family,
+        connected: false,
+        remote: undefined,
+        segmentLimit: 9000,
+        singlyUntil: 0,
+        timed: false,
+        unnamed: new Set<string>(),
+        broadcasts: undefined,
+      };
+      const run = (bytes: number, segmentBytes: number, port = 9) => ({
+        data: Buffer.alloc(bytes),
+        segmentBytes,
+        remote: { address: host, port },
+      });
+      const endsOf = (batch: ReturnType<typeof run>[]): number[] =>
+        Array.from({ length: transmission.lay(batch, 0, route) }, (_, nth) => transmission.endOf(nth));
+      expect(endsOf([run(8, 2), run(8, 2), run(7, 2), run(8, 2), run(8, 4), run(8, 4, 10)])).toEqual([3, 4, 5, 6]);
+      expect(endsOf([run(8, 2), run(2, 2), run(8, 2)])).toEqual([1, 2, 3]);
+      // 128 segments, 65507 bytes, 64 runs at a time.
+      expect(endsOf(Array.from({ length: 40 }, () => run(8, 2)))).toEqual([32, 40]);
+      expect(endsOf([run(44_800, 1400), run(19_600, 1400), run(2800, 1400)])).toEqual([2, 3]);
+      expect(endsOf(Array.from({ length: 70 }, () => run(4, 2)))).toEqual([64]);
+      expect(transmission.limitSegments(128)).toBe(true);
+      expect(endsOf(Array.from({ length: 40 }, () => run(8, 2)))).toEqual([16, 32, 40]);
     });
 
     test('has at most 64 segments in a message once the kernel refused more', async () => {

@@ -74,13 +74,13 @@ export class ErrorQueue {
    */
   read(untilTime = false): ErrorsRead {
     const { machinery, fd } = this.#socket;
-    const { reception, calls } = machinery;
+    const { errors, calls } = machinery;
     let icmp = 0;
     let local = false;
     let mtu: number | undefined;
     let sentMs: number | undefined;
     while (icmp < ERRORS_PER_TURN && !this.#turns.closed && !(untilTime && sentMs !== undefined)) {
-      const read = reception.receive(fd, untilTime ? 1 : RECEIVED_AT_ONCE, MSG_ERRQUEUE);
+      const read = errors.receive(fd, untilTime ? 1 : RECEIVED_AT_ONCE, MSG_ERRQUEUE);
       if (read < 0 && calls.errno() !== EAGAIN && this.#turns.triesAgain()) continue;
       if (read <= 0) break;
       // Take all entries out of the shared memory first: a listener may send, which overwrites it.
@@ -100,7 +100,7 @@ export class ErrorQueue {
   }
 
   #entries(read: number): (QueuedError | QueuedTime)[] {
-    const { messages, remotes } = this.#socket.machinery.reception;
+    const { messages, remotes } = this.#socket.machinery.errors;
     const entries: (QueuedError | QueuedTime)[] = [];
     for (let nth = 0; nth < read; nth += 1) {
       const entry = readQueued(messages, nth, remotes);

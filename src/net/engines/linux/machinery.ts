@@ -18,6 +18,8 @@ export interface Machinery {
   readonly watches: Watches;
   readonly options: SocketOptionCalls;
   readonly reception: Reception;
+  /** The memory into which error queues are read. So payloads in {@link reception} stay while their datagrams are sent. */
+  readonly errors: Reception;
   readonly transmission: Transmission;
   /** Room for two socket addresses. */
   readonly names: Memory;
@@ -39,6 +41,7 @@ export async function loadMachinery(): Promise<Machinery> {
     watches,
     options: new SocketOptionCalls(calls),
     reception,
+    errors: new Reception(calls, 0),
     transmission: new Transmission(calls, reception.payloads),
     names: new Memory(64, calls.addressOf),
   };

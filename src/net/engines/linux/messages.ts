@@ -30,8 +30,8 @@ export function aligned(length: number): number {
 }
 
 /**
- * The headers of several messages for recvmmsg(2) and sendmmsg(2). Each message has one buffer, one address and control
- * data. The constructor writes the pointers between these parts, which never change.
+ * The headers of several messages for recvmmsg(2) and sendmmsg(2), each with an address and control data. There are as many
+ * buffers as messages, and each message has one of them, unless {@link setBuffers} gives it others.
  */
 export class Messages {
   readonly memory: Memory;
@@ -52,9 +52,8 @@ export class Messages {
     for (let nth = 0; nth < count; nth += 1) {
       const header = nth * MMSGHDR.bytes;
       memory.setPointer(header + MMSGHDR.name, memory.address + this.nameOffset(nth));
-      memory.setPointer(header + MMSGHDR.vector, memory.address + this.#vectors + nth * IOVEC.bytes);
-      memory.setSize(header + MMSGHDR.vectorLength, 1);
       memory.setPointer(header + MMSGHDR.control, memory.address + this.controlOffset(nth));
+      this.setBuffers(nth, nth, 1);
     }
   }
 
@@ -68,10 +67,18 @@ export class Messages {
     return this.#controls + nth * this.#controlBytes;
   }
 
+  /** Sets buffer `nth`. */
   setBuffer(nth: number, address: number, length: number): void {
     const vector = this.#vectors + nth * IOVEC.bytes;
     this.memory.setPointer(vector + IOVEC.base, address);
     this.memory.setSize(vector + IOVEC.length, length);
+  }
+
+  /** Lets message `nth` consist of `count` buffers, from buffer `first` on. */
+  setBuffers(nth: number, first: number, count: number): void {
+    const header = nth * MMSGHDR.bytes;
+    this.memory.setPointer(header + MMSGHDR.vector, this.memory.address + this.#vectors + first * IOVEC.bytes);
+    this.memory.setSize(header + MMSGHDR.vectorLength, count);
   }
 
   setNameLength(nth: number, length: number): void {

@@ -120,10 +120,11 @@ export class Receiving {
       if (arrivals !== undefined) {
         for (const together of reception.arrivals(received)) this.#tellOf(together);
       } else if (this.#events.takesRuns()) {
-        const runs = reception.runs(received, local.port, this.#fallbackLocal);
+        const borrowed = this.#events.borrowsRuns?.() === true;
+        const runs = reception.runs(received, local.port, this.#fallbackLocal, borrowed);
         const count = countOf(runs);
         this.#datagramsPerMessage = Math.ceil(count / received) || 1;
-        this.#giveRuns(runs, count, room);
+        this.#giveRuns(runs, count, room, borrowed);
       } else {
         const batch = reception.datagrams(received, local.port, this.#fallbackLocal);
         this.#datagramsPerMessage = Math.ceil(batch.length / received) || 1;
@@ -191,16 +192,16 @@ export class Receiving {
   }
 
   /**
-   * Delivers runs, whose payloads stand in the memory of reception. Cuts them into datagrams if there is not room for all, or if
-   * some are strays.
+   * Delivers runs. Cuts them into datagrams if there is not room for all, or if some are strays.
+   *
+   * @param borrowed whether their payloads stand in the memory of reception
    */
-  #giveRuns(runs: Run[], count: number, room: number): void {
+  #giveRuns(runs: Run[], count: number, room: number, borrowed: boolean): void {
     const { remote: peer } = this.#socket.request;
     const hasStrays = peer !== undefined && runs.some(({ remote }) => !sameEndpoint(remote, peer));
     const { reception } = this.#socket.machinery;
-    if (count > room || hasStrays) this.#give(cutRuns(reception.keep(runs)), room);
-    else if (runs.length > 0)
-      this.#events.runs(this.#events.borrowsRuns?.() === true ? reception.lend(runs) : reception.keep(runs));
+    if (count > room || hasStrays) this.#give(cutRuns(borrowed ? reception.keep(runs) : runs), room);
+    else if (runs.length > 0) this.#events.runs(runs);
   }
 }
 

@@ -83,14 +83,15 @@ export class Reception {
   #receivedMs = 0;
   #local: Datagram['local'];
 
-  constructor(calls: SystemCalls) {
+  /** @param messageBytes room for the payload of a message. With less than the default, payloads are cut off. */
+  constructor(calls: SystemCalls, messageBytes = MESSAGE_BYTES) {
     this.#calls = calls;
     this.remotes = new EndpointReader(calls);
     this.locals = new EndpointReader(calls);
     this.#messages = new Messages(RECEIVED_AT_ONCE, CONTROL_BYTES, calls.addressOf);
-    this.#payloads = new Memory(RECEIVED_AT_ONCE * MESSAGE_BYTES, calls.addressOf);
+    this.#payloads = new Memory(RECEIVED_AT_ONCE * messageBytes, calls.addressOf);
     for (let nth = 0; nth < RECEIVED_AT_ONCE; nth += 1) {
-      this.#messages.setBuffer(nth, this.#payloads.address + nth * MESSAGE_BYTES, MESSAGE_BYTES);
+      this.#messages.setBuffer(nth, this.#payloads.address + nth * messageBytes, messageBytes);
     }
   }
 
@@ -145,15 +146,9 @@ export class Reception {
     return this.#payloads;
   }
 
-  /** Whether a consumer borrows the runs of the last call, which stand in {@link payloads}. */
+  /** Whether runs of the last call are borrowed: their payloads stand in {@link payloads}. */
   get isLent(): boolean {
     return this.#isLent;
-  }
-
-  /** Gives runs of the last call to a consumer that borrows them. */
-  lend(runs: Run[]): Run[] {
-    this.#isLent = true;
-    return runs;
   }
 
   /** Returns runs whose payloads are copies, in memory that is never overwritten. */
@@ -166,10 +161,12 @@ export class Reception {
   }
 
   /**
-   * Returns each message of the last call as one run. The payloads are not copied: the next call of {@link receive} overwrites them.
-   * Parameters as in {@link datagrams}.
+   * Returns each message of the last call as one run. Other parameters as in {@link datagrams}.
+   *
+   * @param borrowed whether not to copy the payloads: the next call of {@link receive} then overwrites them
    */
-  runs(received: number, port: number, fallback: Datagram['local']): Run[] {
+  runs(received: number, port: number, fallback: Datagram['local'], borrowed: boolean): Run[] {
+    this.#isLent = borrowed;
     const runs: Run[] = [];
     const messages = this.#messages;
     const { view } = messages.memory;
@@ -178,7 +175,9 @@ export class Reception {
       const length = messages.length(nth);
       this.#readControl(nth, port);
       if (remote === undefined) continue;
-      const bytes = Buffer.from(this.#payloads.bytes.buffer, nth * MESSAGE_BYTES, length);
+      const offset = nth * MESSAGE_BYTES;
+      const at = borrowed ? offset : this.#keep(offset, length);
+      const bytes = Buffer.from(borrowed ? this.#payloads.bytes.buffer : this.#slab, at, length);
       const segmentBytes = this.#segmentBytes === 0 ? length : Math.min(this.#segmentBytes, length);
       const count = Math.ceil(length / segmentBytes) || 1;
       runs.push({ bytes, segmentBytes, count, remote, local: this.#local ?? fallback, timeMs: this.#timeMs() });

@@ -9,7 +9,7 @@ import { type ErrorQueue, isPendingError } from './error-queue.js';
 import { isConnected, type OpenedSocket } from './open.js';
 import { systemError } from './system-calls.js';
 import type { Route } from './transmission.js';
-import type { Turns } from './turns.js';
+import { RoundCount, type Turns } from './turns.js';
 
 /** The largest size of a segment in bytes. */
 const NO_SEGMENT_LIMIT = 65_507;
@@ -44,7 +44,8 @@ export class Sending {
   readonly #errors: ErrorQueue;
   #deliveries: Delivery[] = [];
   #delivering = false;
-  #sendsThisTurn = 0;
+  /** How many messages were sent, other than borrowed ones. */
+  readonly #sends = new RoundCount();
   /** Whether sending has to wait, because the send buffer is full or the kernel has no memory (ENOBUFS, ENOMEM). */
   #blocked: 'no' | 'full' | 'no memory' = 'no';
   #segmentLimit = NO_SEGMENT_LIMIT;
@@ -103,10 +104,9 @@ export class Sending {
     );
   }
 
-  /** A turn begins: the send buffer may have room again, and sends are counted from zero. */
+  /** A turn begins: the send buffer may have room again. */
   startTurn(): void {
     if (this.#blocked === 'full') this.#blocked = 'no';
-    this.#sendsThisTurn = 0;
   }
 
   /** Sends for the rest of a turn. */
@@ -143,11 +143,13 @@ export class Sending {
   /** Gives a batch to the kernel. Returns whether the kernel has taken or refused all of it; if not, the rest waits. */
   #deliver(delivery: Delivery): boolean {
     const { machinery, fd } = this.#socket;
-    const { transmission, calls } = machinery;
+    const { reception, transmission, calls } = machinery;
     while (delivery.next < delivery.batch.length) {
       const { batch, timesMs } = delivery;
       const { closed } = this.#turns;
-      if (this.#sendsThisTurn >= SENDS_PER_TURN && !closed) {
+      // What is borrowed was received in this round, which bounds it. To wait would mean to copy it.
+      const isBorrowed = reception.isLent && transmission.isBorrowed(batch[delivery.next] as EngineOutgoing);
+      if (!isBorrowed && !closed && this.#sends.count >= SENDS_PER_TURN) {
         this.#turns.take();
         return false;
       }
@@ -155,7 +157,7 @@ export class Sending {
       const messages = closed ? 0 : transmission.lay(batch, delivery.next, this.#routeOf(delivery, timed));
       const beforeMs = timesMs === undefined ? 0 : wallClockMs();
       const taken = messages === 0 ? 0 : transmission.send(fd, messages);
-      this.#sendsThisTurn += Math.max(1, taken);
+      if (!isBorrowed) this.#sends.add(Math.max(1, taken));
       // No message: the socket is closed, or the datagram is larger than any limit, or its memory was resized.
       if (messages === 0) {
         if (!cutRuns(delivery)) this.#refuse(delivery, systemError('sendmmsg', EMSGSIZE));
@@ -273,9 +275,9 @@ export class Sending {
    * Sends the datagrams up to `end` one by one, because the kernel refused them as segments. Lowers limits for later.
    */
   #segmentNoMore(delivery: Delivery, errno: number, end: number): void {
-    const { data, segmentBytes } = delivery.batch[delivery.next] as EngineOutgoing;
-    const size = segmentBytes ?? data.length;
-    const segments = size < data.length ? Math.ceil(data.length / size) : end - delivery.next;
+    const message = delivery.batch.slice(delivery.next, end);
+    const { data, segmentBytes: size = data.length } = message[0] as EngineOutgoing;
+    const segments = message.reduce((sum, each) => sum + (isRun(each) ? Math.ceil(each.data.length / size) : 1), 0);
     const wasCut = cutRuns(delivery);
     if (errno === EINVAL && this.#socket.machinery.transmission.limitSegments(segments)) return;
     delivery.singlyUntil = wasCut ? segments : end;

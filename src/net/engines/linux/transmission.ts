@@ -98,35 +98,43 @@ export class Transmission {
 
   /**
    * Writes datagrams of a batch into messages, from place `from` on, as many as fit. Successive datagrams of one size
-   * to one peer become segments of one message, and so does a run. Returns the number of messages: 0 if the first datagram is
+   * to one peer become segments of one message, and so do successive runs of one size. Returns the number of messages: 0 if the first datagram is
    * larger than any limit, or its memory was detached or resized, or the first item is a run that no message can carry.
    */
   lay(batch: readonly EngineOutgoing[], from: number, route: Route): number {
     const payloads = this.#payloads.bytes;
     const repeats = this.#isRepetition(batch);
     let count = 0;
+    let buffers = 0;
     let used = 0;
     let index = from;
     // A payload that repeats is written once, and all its messages point to it.
     let repeated: Uint8Array | undefined;
     let repeatedAt = 0;
     let repeatedBytes = 0;
-    for (; count < SENT_AT_ONCE && index < batch.length; count += 1) {
+    for (; buffers < SENT_AT_ONCE && index < batch.length; count += 1) {
       const first = batch[index] as EngineOutgoing;
       const { data } = first;
       const size = data.length;
       if (isChanged(first) || size > MOST_BYTES || size > PAYLOAD_BYTES - used) break;
       if (isRun(first)) {
         if (index < route.singlyUntil || !this.#fitsAsRun(first, route.segmentLimit)) break;
-        if (this.isBorrowed(first)) {
-          this.#messages.setBuffer(count, this.#received.address + data.byteOffset, size);
-        } else {
-          payloads.set(data, used);
-          this.#messages.setBuffer(count, this.#payloads.address + used, size);
-          used += size;
-        }
+        const firstBuffer = buffers;
+        let total = 0;
+        let next: EngineOutgoing | undefined = first;
+        do {
+          used += this.#setRun(buffers, next.data, used);
+          buffers += 1;
+          total += next.data.length;
+          index += 1;
+          next = buffers < SENT_AT_ONCE ? batch[index] : undefined;
+        } while (
+          next !== undefined &&
+          this.#continuesRun(next, first, total) &&
+          next.data.length <= PAYLOAD_BYTES - used
+        );
+        this.#messages.setBuffers(count, firstBuffer, buffers - firstBuffer);
         this.#address(count, first, route, first.segmentBytes ?? 0);
-        index += 1;
         this.#ends[count] = index;
         continue;
       }
@@ -166,12 +174,41 @@ export class Transmission {
         repeatedBytes = total;
       }
       if (at === used) used += total;
-      this.#messages.setBuffer(count, this.#payloads.address + at, total);
+      this.#messages.setBuffer(buffers, this.#payloads.address + at, total);
+      this.#messages.setBuffers(count, buffers, 1);
+      buffers += 1;
       this.#address(count, first, route, segments > 1 ? size : 0);
       index += segments;
       this.#ends[count] = index;
     }
     return count;
+  }
+
+  /** Lets a buffer hold a run. Returns how many bytes of the memory of payloads it takes, from the offset `at` on. */
+  #setRun(buffer: number, data: Uint8Array, at: number): number {
+    if (data.buffer === this.#received.bytes.buffer) {
+      this.#messages.setBuffer(buffer, this.#received.address + data.byteOffset, data.length);
+      return 0;
+    }
+    this.#payloads.bytes.set(data, at);
+    this.#messages.setBuffer(buffer, this.#payloads.address + at, data.length);
+    return data.length;
+  }
+
+  /** Whether a run can follow `total` bytes of runs in one message, which begins with the run `first`. */
+  #continuesRun(next: EngineOutgoing, first: EngineOutgoing, total: number): boolean {
+    const { segmentBytes = 0 } = first;
+    const bytes = total + next.data.length;
+    return (
+      next.segmentBytes === segmentBytes &&
+      // Only the last segment of a message may be shorter.
+      total % segmentBytes === 0 &&
+      bytes <= Math.min(MOST_SEGMENTED_BYTES, this.#mostSegments * segmentBytes) &&
+      isRun(next) &&
+      !isChanged(next) &&
+      isSame(next.remote, first.remote) &&
+      isSame(next.local, first.local)
+    );
   }
 
   /** Whether a payload stands in the memory of received payloads, which the next reception overwrites. */

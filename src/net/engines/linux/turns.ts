@@ -17,7 +17,24 @@ export interface Work {
   turn(): void;
 }
 
+/** The number of this round of the event loop. It grows only in rounds in which sockets have turns, but then at least once. */
+let round = 0;
 let promisesRunSoon = false;
+
+/** A count that begins with 0 in each round of the event loop. */
+export class RoundCount {
+  #round = 0;
+  #count = 0;
+
+  get count(): number {
+    if (round !== this.#round) [this.#round, this.#count] = [round, 0];
+    return this.#count;
+  }
+
+  add(count: number): void {
+    this.#count = this.count + count;
+  }
+}
 
 /** Lets promises run once in this round of the event loop, after the callbacks of all sockets. */
 function runPromises(): void {
@@ -26,6 +43,7 @@ function runPromises(): void {
   // Node runs promises after each immediate.
   setImmediate(() => {
     promisesRunSoon = false;
+    round += 1;
   });
 }
 
@@ -88,17 +106,22 @@ export class Turns {
   take(): void {
     if (this.#pending) return;
     this.#pending = true;
-    setImmediate(this.#turn);
+    setImmediate(this.#takeLater);
   }
 
-  readonly #turn = (): void => {
+  readonly #takeLater = (): void => {
+    round += 1;
+    this.#turn();
+  };
+
+  #turn(): void {
     this.#pending = false;
     if (this.#closed) return;
     this.#work.turn();
     // Keep watching for reading when the owner has just run out of room: it often has room again before the next
     // datagram comes, and then the watch need not change twice.
     if (this.#work.wantsToRead() || this.#watching !== 'read') this.watch();
-  };
+  }
 
   /** Makes the event loop watch for the conditions that the socket waits for. */
   watch(): void {
