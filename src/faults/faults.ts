@@ -1,9 +1,13 @@
+import { wallClockMs } from '../net/clock.js';
 import { type Endpoint, type Outgoing } from '../net/index.js';
 import { DelayLine } from '../timing/delay-line.js';
 import type { ActiveFault } from './active-fault.js';
 import type { Fate, Flow, LossName } from './fault.js';
 import { Fates } from './fates.js';
 import { Numbering } from './numbering.js';
+
+/** How long ago a datagram arrived at most, in milliseconds. More means that the clock of the system was set. */
+const MOST_READING_MS = 100;
 
 /** A datagram that the faults act on. */
 export interface Grouped extends Outgoing {
@@ -14,6 +18,11 @@ export interface Grouped extends Outgoing {
    * fate depends on the number of datagrams before it.
    */
   readonly place?: Place | undefined;
+  /**
+   * When it arrived, in milliseconds since the epoch. Its line and its delay count from then, at most {@link MOST_READING_MS} ago.
+   * Undefined: they count from now.
+   */
+  readonly arrivedMs?: number | undefined;
 }
 
 /** The place of a datagram among all datagrams of a direction. */
@@ -128,12 +137,20 @@ export class Faults<Item extends Grouped = Grouped> {
   apply(ready: readonly Item[], nowMs = performance.now()): Item[] {
     const now: Item[] = [];
     const sinceStartMs = nowMs - this.#startMs;
+    // What passes between the two readings lets a datagram leave later, not earlier.
+    const wallMs = ready[0]?.arrivedMs === undefined ? 0 : wallClockMs();
+    const originMs = performance.now() - wallMs;
     for (const outgoing of ready) {
       this.#counts.answers += 1;
       // A datagram in a blackhole draws its random numbers too: so the blackhole does not change the fates after it.
       const fate = this.#fateOf(outgoing, sinceStartMs);
       if (fate.lostBy !== undefined) this.#lose(outgoing, fate.lostBy, false);
-      else this.#send(this.#change(outgoing, fate), fate, nowMs, now);
+      else {
+        const { arrivedMs } = outgoing;
+        const fromMs =
+          arrivedMs === undefined ? nowMs : Math.min(Math.max(arrivedMs + originMs, nowMs - MOST_READING_MS), nowMs);
+        this.#send(this.#change(outgoing, fate), fate, fromMs, now);
+      }
     }
     return now;
   }
@@ -163,7 +180,7 @@ export class Faults<Item extends Grouped = Grouped> {
     return { ...outgoing, data: changed };
   }
 
-  #send(changed: Item, fate: Fate, nowMs: number, now: Item[]): void {
+  #send(changed: Item, fate: Fate, fromMs: number, now: Item[]): void {
     const { duplicated, reordered, delaysMs } = fate;
     const outgoing = duplicated ? { ...changed, together: changed.together ?? {} } : changed;
     if (duplicated) {
@@ -171,12 +188,12 @@ export class Faults<Item extends Grouped = Grouped> {
       this.#events?.onCopied?.(outgoing);
     }
     if (reordered) this.#counts.reordered += 1;
-    this.#leave(outgoing, fate, false, nowMs, now);
-    if (duplicated) this.#leave(outgoing, fate, true, nowMs, now);
+    this.#leave(outgoing, fate, false, fromMs, now);
+    if (duplicated) this.#leave(outgoing, fate, true, fromMs, now);
     if (reordered) return;
     const [firstDelayMs] = delaysMs;
     for (const { outgoing: overtaken, dueMs } of this.#line.overtake(outgoing)) {
-      this.#leaveAt(overtaken, Math.max(dueMs, nowMs + firstDelayMs), false, nowMs, now);
+      this.#leaveAt(overtaken, Math.max(dueMs, fromMs + firstDelayMs), false, fromMs, now);
     }
   }
 
@@ -185,23 +202,24 @@ export class Faults<Item extends Grouped = Grouped> {
     outgoing: Item,
     { line, mostQueueMs, delaysMs, reordered }: Fate,
     isCopy: boolean,
-    nowMs: number,
+    fromMs: number,
     now: Item[],
   ) {
     const { data, remote } = outgoing;
-    const passedMs = line === undefined ? nowMs : line.pass(data.length, remote, nowMs, mostQueueMs);
+    const passedMs = line === undefined ? fromMs : line.pass(data.length, remote, fromMs, mostQueueMs);
     if (passedMs === undefined) {
       this.#lose(outgoing, 'lineQueue', isCopy);
       return;
     }
     const dueMs = passedMs + delaysMs[isCopy ? 1 : 0];
-    if (dueMs > nowMs) this.#counts.delayed += 1;
-    if (!reordered) this.#leaveAt(outgoing, dueMs, isCopy, nowMs, now);
+    if (dueMs > fromMs) this.#counts.delayed += 1;
+    if (!reordered) this.#leaveAt(outgoing, dueMs, isCopy, fromMs, now);
     else if (!this.#line.holdBack(outgoing, dueMs)) this.#lose(outgoing, 'overflow', isCopy);
   }
 
-  #leaveAt(outgoing: Item, dueMs: number, isCopy: boolean, nowMs: number, now: Item[]): void {
-    if (dueMs <= nowMs) now.push(outgoing);
+  #leaveAt(outgoing: Item, dueMs: number, isCopy: boolean, fromMs: number, now: Item[]): void {
+    // A datagram whose moment has passed meanwhile waits, too: others that wait may be due before it.
+    if (dueMs <= fromMs) now.push(outgoing);
     else if (!this.#line.add(outgoing, dueMs)) this.#lose(outgoing, 'overflow', isCopy);
   }
 

@@ -67,7 +67,7 @@ export class Judge {
 
   /** Counts a datagram. Returns it ready to send, or the bound that takes it away; undefined if it comes after the end. */
   judge(taken: Taken, nowMs: number): FaultyParcel | Loss | undefined {
-    const { way, data } = taken;
+    const { way, data, timeMs: arrivedMs } = taken;
     const lane = this.#lanes[way];
     if (way === 'up') {
       if (lane.counts.received >= (this.#settings.count ?? Infinity)) return undefined;
@@ -92,7 +92,7 @@ export class Judge {
       return 'amplification';
     }
     const [remote, local] = way === 'up' ? [session.target, undefined] : [session.client, session.asked];
-    return { data, remote, local, session, count: 1, place: { flow: session, nth: own.received } };
+    return { data, remote, local, session, count: 1, arrivedMs, place: { flow: session, nth: own.received } };
   }
 
   /**

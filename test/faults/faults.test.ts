@@ -5,6 +5,7 @@ import { activeFaults } from '../../src/faults/active-fault.js';
 import { Faults } from '../../src/faults/faults.js';
 import { Line } from '../../src/faults/line.js';
 import type { Blackhole } from '../../src/faults/blackhole.js';
+import { wallClockMs } from '../../src/net/clock.js';
 import type { Outgoing } from '../../src/net/index.js';
 import { fc, holds } from '../support/property.js';
 
@@ -70,6 +71,27 @@ describe('faults', () => {
     const all = [...now, ...later, ...late];
     expect(all.length).toBeGreaterThan(200);
     expect(all.filter((one) => one.local !== local)).toEqual([]);
+  });
+
+  test('count a delay from the arrival of a datagram, at most 100 ms ago, and keep the order of the moments', async () => {
+    const { faults, later } = begin({ delay: 150 });
+    const arrived = (data: string, agoMs: number) => ({ ...response(data), arrivedMs: wallClockMs() - agoMs });
+    // The clock of the system was set meanwhile where it is an hour.
+    const all = [
+      arrived('an hour ago', 3.6e6),
+      response('now'),
+      arrived('60 ms ago', 60),
+      arrived('in an hour', -3.6e6),
+    ];
+    const nowMs = performance.now();
+    for (const one of all) expect(faults.apply([one], nowMs)).toEqual([]);
+    await faults.empty();
+    expect(texts(later)).toEqual(['an hour ago', '60 ms ago', 'now', 'in an hour']);
+    const { faults: short, later: due } = begin({ delay: 10 });
+    // Its moment has passed, but others may be due before it.
+    expect(short.apply([arrived('late', 60)])).toEqual([]);
+    await short.empty();
+    expect(texts(due)).toEqual(['late']);
   });
 
   test('do not change payloads by delay, reordering and copies', async () => {
