@@ -171,7 +171,7 @@ class RelayRun implements RelayControl {
 
   async #openTap(prepared: PreparedTap, relay: Relay | undefined): Promise<Tap> {
     const tap = await prepared.open({ bound: relay?.server.local ?? NO_ADDRESS, meta: false });
-    if (this.#isTapped) this.#shown = new Output(tap, this.plan.side);
+    if (this.#isTapped) this.#shown = new Output(tap, this.plan);
     return tap;
   }
 

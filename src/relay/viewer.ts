@@ -1,11 +1,11 @@
 import { isWildcard } from '../net/address/endpoint.js';
 import type { Datagram, Endpoint } from '../net/index.js';
 import type { DatagramNote, NotedDatagram } from '../output/json-lines.js';
-import type { Tap } from '../run/tap.js';
+import { sourceOf, type Tap } from '../run/tap.js';
 import type { Loss } from './counts.js';
 import type { Taken } from './inbox.js';
 import type { Parcel } from './lane.js';
-import type { Side, Way } from './plan.js';
+import type { RelayPlan, Side, Way } from './plan.js';
 import type { Viewer } from './relay-events.js';
 import type { Session } from './session.js';
 
@@ -13,12 +13,15 @@ import type { Session } from './session.js';
 export class Output {
   readonly #tap: Tap;
   readonly #side: Side;
+  /** Whether it writes what a relay knows of a datagram. A recording as pcap has no place for it. */
+  readonly hasNotes: boolean;
   #written: Promise<void> = Promise.resolve();
 
   /** @param side whose datagrams go to stdout */
-  constructor(tap: Tap, side: Side) {
+  constructor(tap: Tap, { side, record }: Pick<RelayPlan, 'side' | 'record'>) {
     this.#tap = tap;
     this.#side = side;
+    this.hasNotes = tap.writes || (record?.kind === 'file' && record.format === 'jsonl');
   }
 
   taken(batch: readonly NotedDatagram[]): Promise<void> {
@@ -36,8 +39,8 @@ export class Output {
     return this.#tap.records;
   }
 
-  sent(batch: Parameters<Tap['recordSent']>[0], timesMs: Float64Array): Promise<void> {
-    return this.#tap.recordSent(batch, timesMs);
+  sent(batch: readonly NotedDatagram[]): Promise<void> {
+    return this.#tap.recordSentAs(batch);
   }
 }
 
@@ -68,16 +71,22 @@ export class TapViewer implements Viewer {
 
   async sent(way: Way, parcels: readonly Parcel[], timesMs: Float64Array): Promise<void> {
     if (!this.#output.records) return;
-    const sent = parcels.map(({ data, session }) => {
-      const note = this.#noteOf(way, session);
-      return way === 'up'
-        ? { data, remote: session.target, local: session.source, note }
-        : { data, remote: session.client, local: session.asked ?? this.#bound, note };
+    const sent = parcels.map(({ data, session }, index) => {
+      const [remote, local] =
+        way === 'up' ? [session.target, session.source] : [session.client, session.asked ?? this.#bound];
+      return {
+        data,
+        remote,
+        local: sourceOf(local),
+        timeMs: timesMs[index] as number,
+        note: this.#noteOf(way, session),
+      };
     });
-    await this.#output.sent(sent, timesMs);
+    await this.#output.sent(sent);
   }
 
-  #noteOf(way: Way, session: Session | undefined, fate?: Loss): DatagramNote {
+  #noteOf(way: Way, session: Session | undefined, fate?: Loss): DatagramNote | undefined {
+    if (!this.#output.hasNotes) return undefined;
     const side = way === 'up' ? 'client' : 'server';
     const relay = this.#name;
     if (relay === undefined && session !== undefined && fate === undefined) return { side, session: session.number };

@@ -185,14 +185,21 @@ export class Tap {
   }
 
   /** Records sent datagrams. @param timesMs when each was given to the kernel, in milliseconds since the epoch */
-  async recordSent(batch: readonly (Outgoing & Pick<NotedDatagram, 'note'>)[], timesMs: Float64Array): Promise<void> {
+  async recordSent(batch: readonly Outgoing[], timesMs: Float64Array): Promise<void> {
     if (this.#recording === undefined) return;
-    const sent = batch.map(({ data, remote, local: from, note }, index) => {
-      // A response to a request that went to a multicast group leaves from another address, which is not known here.
-      const local = from === undefined || isMulticast(from.address) ? undefined : from;
-      return { data, remote, local, timeMs: timesMs[index] as number, ...(note && { note }) };
-    });
-    await this.#record(this.#recording, sent, 'out');
+    await this.recordSentAs(
+      batch.map(({ data, remote, local }, index) => ({
+        data,
+        remote,
+        local: sourceOf(local),
+        timeMs: timesMs[index] as number,
+      })),
+    );
+  }
+
+  /** Records sent datagrams. Their times are those at which they were given to the kernel. */
+  async recordSentAs(batch: readonly NotedDatagram[]): Promise<void> {
+    if (this.#recording !== undefined) await this.#record(this.#recording, batch, 'out');
   }
 
   async #record(recording: Recording, batch: readonly (Datagram | Run)[], direction: Direction): Promise<number> {
@@ -225,4 +232,9 @@ export class Tap {
     await this.#recording?.settled();
     if (this.#recording?.failure !== undefined) throw this.#recording.failure;
   }
+}
+
+/** Returns the source of a sent datagram. Undefined for a group: a response leaves from another address, which is not known here. */
+export function sourceOf(local: Endpoint | undefined): Endpoint | undefined {
+  return local === undefined || isMulticast(local.address) ? undefined : local;
 }
