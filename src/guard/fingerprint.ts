@@ -1,4 +1,4 @@
-import type { Endpoint } from '../net/index.js';
+import type { Endpoint, Run } from '../net/index.js';
 
 /** Odd numbers whose bits look random. xxHash uses the same. */
 const PRIME1 = 0x9e3779b1;
@@ -48,9 +48,40 @@ export class Fingerprint {
   setDatagram(peer: Endpoint, payloads: Uint8Array, from = 0, to = payloads.length): void {
     this.setPeer(peer);
     this.#add(to - from);
-    const { buffer, byteOffset } = payloads;
+    const { byteOffset } = payloads;
+    this.#addBytes(this.#viewOf(payloads), byteOffset + from, byteOffset + to);
+  }
+
+  /**
+   * Hashes each datagram of a run together with its peer: payloads of up to `wholeBytes` bytes as {@link setDatagram} does. Of a longer
+   * payload it hashes a sketch: the length, the first 32 and the last 16 bytes. Equal datagrams have equal sketches.
+   *
+   * @param wholeBytes at least 48
+   * @param hashes gets the lower and the upper 32 bits of each hash, one after another
+   */
+  hashRun({ remote, bytes, segmentBytes, count }: Run, wholeBytes: number, hashes: Int32Array): void {
+    this.setPeer(remote);
+    const [peerLow, peerHigh] = [this.#low, this.#high];
+    const view = this.#viewOf(bytes);
+    const end = bytes.byteOffset + bytes.length;
+    for (let nth = 0, from = bytes.byteOffset; nth < count; nth += 1, from += segmentBytes) {
+      const to = nth === count - 1 ? end : from + segmentBytes;
+      this.#low = peerLow;
+      this.#high = peerHigh;
+      this.#add(to - from);
+      if (to - from <= wholeBytes) this.#addBytes(view, from, to);
+      else {
+        this.#addBytes(view, from, from + 32);
+        this.#addBytes(view, to - 16, to);
+      }
+      hashes[2 * nth] = this.#low;
+      hashes[2 * nth + 1] = this.#high;
+    }
+  }
+
+  #viewOf({ buffer }: Uint8Array): DataView {
     if (this.#view.buffer !== buffer) this.#view = new DataView(buffer);
-    this.#addBytes(this.#view, byteOffset + from, byteOffset + to);
+    return this.#view;
   }
 
   #hashAddress(address: string): void {
@@ -90,10 +121,13 @@ export class Fingerprint {
       c = (((c << 13) | (c >>> 19)) + b) | 0;
       d = (((last << 13) | (last >>> 19)) + c) | 0;
     }
-    this.#low = a;
-    this.#high = b;
-    this.#add(c);
-    this.#add(d);
+    // The same as #add(c) and #add(d). In variables it takes less time.
+    a = Math.imul(a ^ c, PRIME1);
+    b = Math.imul((b + c) | 0, PRIME3);
+    a = Math.imul(((((a << 13) | (a >>> 19)) + PRIME2) | 0) ^ d, PRIME1);
+    b = Math.imul((((b << 17) | (b >>> 15)) + d) | 0, PRIME3);
+    this.#low = (((a << 13) | (a >>> 19)) + PRIME2) | 0;
+    this.#high = (b << 17) | (b >>> 15);
     for (; at + 4 <= to; at += 4) this.#add(view.getInt32(at, true));
     for (; at < to; at += 1) this.#add(view.getUint8(at));
   }

@@ -60,7 +60,8 @@ export class ResponsePolicy {
     this.#options = options;
     const { loopGuard, ratePerSecond, onCorruptedLoop, onReturnLoop } = options;
     const maxRemembered = options.maxPeers && Math.max(options.maxPeers, MIN_REMEMBERED);
-    this.#loopGuard = loopGuard ? new LoopGuard(maxRemembered) : undefined;
+    // The return guard asks the loop guard which datagrams came: then all of them are remembered whole.
+    this.#loopGuard = loopGuard ? new LoopGuard(maxRemembered, onReturnLoop && Infinity) : undefined;
     this.#corruptionGuard =
       loopGuard && onCorruptedLoop !== undefined ? new CorruptionGuard(onCorruptedLoop, maxRemembered) : undefined;
     this.#returnGuard =
@@ -90,7 +91,7 @@ export class ResponsePolicy {
 
   /** Returns the requests of a run that may get a response, in order: those that stand together as one run. */
   permitted(run: Run): readonly Run[] {
-    const { bytes, segmentBytes, count, remote } = run;
+    const { count, remote } = run;
     if (count === 1 || this.#rateLimit || this.#corruptionGuard || this.#returnGuard) {
       return cutRuns([run])
         .filter((request) => this.permits(request))
@@ -101,24 +102,10 @@ export class ResponsePolicy {
       this.#declined += count;
       return [];
     }
-    const loopGuard = this.#loopGuard;
-    if (loopGuard === undefined) return [run];
-    const pieces: Run[] = [];
-    let begin = 0;
-    const endPiece = (end: number): void => {
-      if (end === begin) return;
-      const piece = bytes.subarray(begin * segmentBytes, end * segmentBytes);
-      pieces.push(end - begin === count ? run : { ...run, bytes: piece, count: end - begin });
-    };
-    for (let nth = 0; nth < count; nth += 1) {
-      const from = nth * segmentBytes;
-      if (loopGuard.admitsPart(remote, bytes, from, Math.min(from + segmentBytes, bytes.length), nowMs)) continue;
-      this.#declined += 1;
-      endPiece(nth);
-      begin = nth + 1;
-    }
-    endPiece(count);
-    return pieces;
+    const declined = this.#loopGuard?.declinedOf(run, nowMs) ?? [];
+    if (declined.length === 0) return [run];
+    this.#declined += declined.length;
+    return piecesBetween(declined, run);
   }
 
   #permitsPeer(remote: Endpoint, nowMs: number): boolean {
@@ -165,6 +152,19 @@ export class ResponsePolicy {
     }
     return address.startsWith('127.') || this.#ownAddresses.has(address);
   }
+}
+
+/** Cuts a run into the pieces between the declined datagrams. @param declined their places in the run, in order */
+function piecesBetween(declined: readonly number[], run: Run): Run[] {
+  const { bytes, segmentBytes, count } = run;
+  const pieces: Run[] = [];
+  let begin = 0;
+  for (const end of [...declined, count]) {
+    const piece = bytes.subarray(begin * segmentBytes, end * segmentBytes);
+    if (end > begin) pieces.push({ ...run, bytes: piece, count: end - begin });
+    begin = end + 1;
+  }
+  return pieces;
 }
 
 function ownAddresses(): ReadonlySet<string> {

@@ -13,32 +13,37 @@ const datagram = (data: string, port = 5000, address = '192.0.2.1'): Datagram =>
 });
 
 describe('identical datagrams from one peer:', () => {
-  test('at most 100 get a response in any second, and none is refused below that', () => {
-    const gaps = fc.oneof(
-      fc.constant(0),
-      fc.nat(15),
-      fc.double({ min: 0, max: 12, noNaN: true }),
-      fc.constantFrom(999, 1000),
-    );
-    holds(
-      fc.property(fc.array(gaps, { minLength: 150, maxLength: 400 }), (laterMs) => {
-        const guard = new LoopGuard();
-        const admittedMs: number[] = [];
-        let nowMs = 0;
-        for (const later of laterMs) {
-          nowMs += later;
-          const inThisSecond = admittedMs.filter((atMs) => nowMs - atMs < 1000).length;
-          const admitted = guard.admits(datagram('ping'), nowMs);
-          if (admitted !== inThisSecond < 100) throw new Error(`${inThisSecond} in the second before ${nowMs}`);
-          if (admitted) admittedMs.push(nowMs);
-        }
-        for (const [index, startMs] of admittedMs.entries()) {
-          const next = admittedMs[index + 100];
-          if (next !== undefined && next - startMs < 1000) throw new Error(`101 within a second from ${startMs}`);
-        }
-      }),
-    );
-  });
+  // A payload of 150 bytes is remembered by a sketch at first.
+  test.each([4, 150])(
+    'of %i bytes: at most 100 get a response in any second, and none is refused below that',
+    (size) => {
+      const ping = datagram('ping'.padEnd(size, '.'));
+      const gaps = fc.oneof(
+        fc.constant(0),
+        fc.nat(15),
+        fc.double({ min: 0, max: 12, noNaN: true }),
+        fc.constantFrom(999, 1000),
+      );
+      holds(
+        fc.property(fc.array(gaps, { minLength: 150, maxLength: 400 }), (laterMs) => {
+          const guard = new LoopGuard();
+          const admittedMs: number[] = [];
+          let nowMs = 0;
+          for (const later of laterMs) {
+            nowMs += later;
+            const inThisSecond = admittedMs.filter((atMs) => nowMs - atMs < 1000).length;
+            const admitted = guard.admits(ping, nowMs);
+            if (admitted !== inThisSecond < 100) throw new Error(`${inThisSecond} in the second before ${nowMs}`);
+            if (admitted) admittedMs.push(nowMs);
+          }
+          for (const [index, startMs] of admittedMs.entries()) {
+            const next = admittedMs[index + 100];
+            if (next !== undefined && next - startMs < 1000) throw new Error(`101 within a second from ${startMs}`);
+          }
+        }),
+      );
+    },
+  );
 
   test('a hundred at once get a response, and a hundred more a second later', () => {
     const guard = new LoopGuard();
@@ -88,6 +93,21 @@ describe('datagrams that differ', () => {
     expect(guard.admits({ ...datagram(''), data: Buffer.concat([Buffer.of(1), data]).subarray(1) }, 1)).toBe(false);
   });
 
+  test('in the middle of 600 bytes do not count together, except that the first counts for all', () => {
+    const guard = new LoopGuard();
+    const withMiddle = (number: number): Datagram => datagram(String(number).padStart(300, '.').padEnd(600, '.'));
+    for (let number = 0; number < 1000; number += 1) expect(guard.admits(withMiddle(number), 1)).toBe(true);
+    for (const [number, most] of [
+      [0, 100],
+      [1, 99],
+      [999, 99],
+    ] as const) {
+      let admitted = 1;
+      for (let count = 0; count < 150; count += 1) if (guard.admits(withMiddle(number), 2)) admitted += 1;
+      expect([number, admitted]).toEqual([number, most]);
+    }
+  });
+
   test('in their length, address or port do not count together', () => {
     const guard = new LoopGuard();
     const kinds = [
@@ -113,4 +133,30 @@ describe('datagrams that differ', () => {
     }
     expect(admitted).toBe(100);
   });
+});
+
+test('of a run of datagrams the same get a response as of these datagrams one by one', () => {
+  const payload = fc.constantFrom('a', 'b', 'c').map((text) => text.repeat(5));
+  const long = fc.constantFrom('1', '2', '3').map((text) => text.padStart(300, '.').padEnd(500, '.'));
+  const runs = fc.oneof(
+    fc.array(payload, { minLength: 1, maxLength: 60 }),
+    fc.array(long, { minLength: 1, maxLength: 60 }),
+  );
+  const arrivals = fc.array(fc.tuple(runs, fc.constantFrom(0, 1, 400, 1000)), { maxLength: 12 });
+  holds(
+    fc.property(arrivals, (all) => {
+      const [together, singly] = [new LoopGuard(1024), new LoopGuard(1024)];
+      let nowMs = 5;
+      for (const [payloads, laterMs] of all) {
+        nowMs += laterMs;
+        const { remote } = datagram('');
+        const bytes = Buffer.from(payloads.join(''));
+        const segmentBytes = payloads[0]!.length;
+        const run = { bytes, segmentBytes, count: payloads.length, remote, local: undefined, timeMs: 0 };
+        const declined = payloads.flatMap((text, nth) => (singly.admits(datagram(text), nowMs) ? [] : [nth]));
+        const found = together.declinedOf(run, nowMs);
+        if (found.join() !== declined.join()) throw new Error(`${found.join()} in place of ${declined.join()}`);
+      }
+    }),
+  );
 });
