@@ -21,7 +21,10 @@ export class OptionSpec<Value> {
   /** The value if the user does not give the option. */
   readonly byDefault: Value | undefined;
   readonly #make: () => readonly DeclaredOption[];
-  readonly #changes: ((declared: DeclaredOption, nth: number) => void)[] = [];
+  /** Undefined: there are none. Most options have none, so that a start makes no list for each of them. */
+  #changes: ((declared: DeclaredOption, nth: number) => void)[] | undefined;
+  /** The heading in the help. Undefined: that of commander. */
+  heading: string | undefined;
   #options: readonly DeclaredOption[] | undefined;
   /** It exists only in the type: {@link ValuesOf} reads it. */
   declare readonly value?: Value;
@@ -41,14 +44,15 @@ export class OptionSpec<Value> {
   get options(): readonly DeclaredOption[] {
     if (this.#options === undefined) {
       this.#options = this.#make();
-      for (const change of this.#changes) this.#options.forEach(change);
+      for (const declared of this.#options) if (this.heading !== undefined) declared.helpGroup(this.heading);
+      for (const change of this.#changes ?? []) this.#options.forEach(change);
     }
     return this.#options;
   }
 
   /** Changes the options when they are made. @param how takes an option, and its place in {@link options} */
   change(how: (declared: DeclaredOption, nth: number) => void): this {
-    this.#changes.push(how);
+    (this.#changes ??= []).push(how);
     return this;
   }
 }
@@ -163,7 +167,7 @@ function addOption(command: Command, name: string, { options, repeatable }: Opti
 
 /** Puts the options of a table under a heading in the help. */
 export function grouped<Table extends OptionTable>(heading: string, table: Table): Table {
-  for (const spec of Object.values(table)) spec.change((declared) => declared.helpGroup(heading));
+  for (const spec of Object.values(table)) spec.heading = heading;
   return table;
 }
 

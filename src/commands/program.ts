@@ -56,9 +56,13 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<E
   return ending;
 }
 
-/** Parses the command line and runs its command. By default only the options of the command line are declared, which is faster. */
+/**
+ * Parses the command line and runs its command. By default only the command and the options of the command line are declared,
+ * which is faster.
+ */
 async function parse(args: readonly string[], io: Io, running: Running, declares?: 'all'): Promise<void> {
-  const program = createProgram(io);
+  const named = declares === undefined ? COMMANDS.filter(({ name }) => name === args[0]) : [];
+  const program = createProgram(io, named.length > 0 ? named : COMMANDS);
   program.hook('preSubcommand', async (_, chosen) => {
     if (declares === undefined && chosen instanceof CliCommand) chosen.words = args;
     await declareCommand(chosen, io, running);
@@ -92,7 +96,7 @@ async function declareCommand(command: Command, io: Io, running: Running): Promi
   if (command instanceof CliCommand) await row?.declare(command, io, running, () => declareProgram(io));
 }
 
-function createProgram(io: Io): CliCommand {
+function createProgram(io: Io, commands = COMMANDS): CliCommand {
   const program = new CliCommand('udpcat')
     .description('netcat for datagrams: serve, send and echo UDP, with a verdict for an exit status')
     .version(io.version, '-V, --version', 'print the version')
@@ -107,7 +111,7 @@ function createProgram(io: Io): CliCommand {
     });
   program.examples = EXAMPLES;
   program.notes = helpNotes;
-  for (const { name, summary } of COMMANDS) program.command(name).summary(summary);
+  for (const { name, summary } of commands) program.command(name).summary(summary);
   return program;
 }
 

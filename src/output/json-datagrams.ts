@@ -21,10 +21,8 @@ const ESCAPE_BYTES = 6;
 const [EQUALS, BACKSLASH, U, DELETE] = [0x3d, 0x5c, 0x75, 0x7f];
 /** `\u` as the upper half of a number of four bytes. */
 const HEX_ESCAPE = (BACKSLASH << 24) | (U << 16);
-/** The two hex digits of each byte, as a number of two bytes. */
-const HEX_PAIRS = Uint16Array.from({ length: 0x100 }, (_, byte) =>
-  Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16BE(),
-);
+/** The two hex digits of each byte, as a number of two bytes. {@link fillTables} sets them. */
+const HEX_PAIRS = new Uint16Array(0x100);
 
 /** The kind of a byte beyond ASCII. In valid UTF-8 it is written as it is. */
 const BEYOND_ASCII = 0x80;
@@ -33,17 +31,27 @@ const SUSPICIOUS = 0x01;
 const SUSPICIOUS_LEADS: ReadonlySet<number> = new Set([0xc2, 0xd8, 0xe2, 0xef]);
 /**
  * The kind of each byte: 0 if it is written as it is, a kind from above, or the letter behind the backslash of its escape
- * (RFC 8259 section 7).
+ * (RFC 8259 section 7). {@link fillTables} sets them.
  */
-const KINDS = Uint8Array.from({ length: 0x100 }, (_, byte) => {
+const KINDS = new Uint8Array(0x100);
+/** Base64 of more bytes is made by Node. For fewer, a loop is faster. */
+const LONG_BYTES = 192;
+const BASE64_DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+
+/** Fills `HEX_PAIRS` and `KINDS`. Only a run that writes JSON needs them, so they cost other runs no time at the start. */
+function fillTables(): void {
+  for (let byte = 0; byte < 0x100; byte += 1) {
+    HEX_PAIRS[byte] = Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16BE();
+    KINDS[byte] = kindOf(byte);
+  }
+}
+
+function kindOf(byte: number): number {
   if (byte >= 0x80) return SUSPICIOUS_LEADS.has(byte) ? SUSPICIOUS : BEYOND_ASCII;
   const short = '\b\t\n\f\r"\\'.indexOf(String.fromCharCode(byte));
   if (short >= 0) return 'btnfr"\\'.charCodeAt(short);
   return byte < 0x20 || byte === DELETE ? U : 0;
-});
-/** Base64 of more bytes is made by Node. For fewer, a loop is faster. */
-const LONG_BYTES = 192;
-const BASE64_DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+}
 
 /**
  * Makes a format that writes each datagram as a line, newline included. The payload is the text `data` if it is valid UTF-8,
@@ -54,6 +62,7 @@ const BASE64_DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
  * @param known the local address of datagrams that do not have their own; default: it is not known
  */
 export function jsonDatagrams(dir: 'in' | 'out', bound: Endpoint, known?: Endpoint): Format {
+  if (HEX_PAIRS[0] === 0) fillTables();
   const [theirs, own] = dir === 'in' ? ['from', 'to'] : ['to', 'from'];
   const heads = new PairTexts((remote, local = known) => {
     const mine = local === undefined ? `"local":"${formatEndpoint(bound)}"` : `"${own}":"${formatEndpoint(local)}"`;
