@@ -1,7 +1,7 @@
 // npm run bench:start [-- ROUNDS]
 //
 // Measures the CPU time of one `udpcat send` that expects a reply, as a multiple of that of an empty Node program. Sets
-// beside it one run of other programs that ask once: nc, check_udp and dig.
+// beside it one run of other programs that ask once: nc, check_udp and dig. Shows the starts of the other commands, too.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -58,6 +58,15 @@ const programs = [
     words: ['check_udp', '-H', '127.0.0.1', '-p', port, '-s', 'hi', '-e', 'hi'],
   },
   { name: 'dig +short', needs: 'dig', words: ['dig', '+short', '@127.0.0.1', '-p', port, 'a.example'] },
+  ...[
+    ['--version'],
+    ['--help'],
+    // The next four end as soon as they have started.
+    ['serve', '127.0.0.1:0', '--duration', '1ms'],
+    ['echo', '127.0.0.1:0', '--duration', '1ms'],
+    ['relay', '127.0.0.1:0', `127.0.0.1:${port}`, '--duration', '1ms'],
+    ['watch', `127.0.0.1:${port}`, '--message', 'hi', '--expect', 'hi', '--checks', '1'],
+  ].map((words) => ({ name: `udpcat ${words[0]}`, words: [...udpcat, ...words] })),
 ];
 
 const present = programs.filter(({ needs }) => needs === undefined || hasProgram(needs));
