@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { wallClockMs } from '../net/clock.js';
-import type { Datagram } from '../net/index.js';
-import { cutRuns, sizeOf } from '../net/runs.js';
+import type { Datagram, Run } from '../net/index.js';
+import { countOf, cutRuns, sizeOf } from '../net/runs.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import { formatEvent, type JsonEvent } from './json-lines.js';
 import { PacedStream } from './paced-stream.js';
@@ -59,14 +59,17 @@ export class DatagramWriter {
 
   /** How many datagrams of the chunk that was given up the system has taken whole. */
   #takenOfGivenUp(): number {
-    const { format } = this;
     const { progress } = this.#stream;
-    if (format === undefined || this.#givenUp === undefined || progress === undefined) return 0;
-    const { datagrams, from } = this.#givenUp;
+    if (this.#givenUp === undefined || progress === undefined) return 0;
+    return this.#wholeIn(progress.taken - this.#givenUp.from, this.#givenUp.datagrams);
+  }
+
+  /** How many datagrams stand whole in the first bytes of their chunk. */
+  #wholeIn(bytes: number, datagrams: readonly Datagram[]): number {
     const again = new ChunkBuilder();
     const cut = datagrams.findIndex((datagram) => {
-      format(datagram, again);
-      return from + again.length > progress.taken;
+      this.format?.(datagram, again);
+      return again.length > bytes;
     });
     return cut < 0 ? datagrams.length : cut;
   }
@@ -96,6 +99,29 @@ export class DatagramWriter {
       }
     }
     for (; written < batch.length; written += 1) this.#dropped += sizeOf(batch[written] as Item);
+  }
+
+  /** Whether stdout is a file, to which {@link writeNow} can write. False once it takes no more. */
+  get writesNow(): boolean {
+    return this.format !== undefined && this.#stream.writesNow;
+  }
+
+  /** Writes received runs to a file. It uses the payloads only until it returns. What the file does not take counts as dropped. */
+  writeNow(runs: readonly Run[]): void {
+    let written = 0;
+    for (let index = 0; index < runs.length && this.writesNow; index += 1) {
+      this.format?.(runs[index] as Run, this.#chunk);
+      if (this.#chunk.length < CHUNK_BYTES && index < runs.length - 1) continue;
+      const chunk = this.#chunk.take();
+      const from = this.#stream.progress?.taken ?? 0;
+      if (chunk.length > 0 && !this.#stream.writeNow(chunk)) {
+        const taken = (this.#stream.progress?.taken ?? 0) - from;
+        this.#dropped -= this.#wholeIn(taken, cutRuns(runs.slice(written, index + 1)));
+        break;
+      }
+      written = index + 1;
+    }
+    this.#dropped += countOf(runs.slice(written));
   }
 
   /** Resolves to whether the stream has taken the chunk. */

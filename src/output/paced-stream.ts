@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { FileStream } from './file-stream.js';
 import { type Progress, progressOf } from './progress.js';
 
 /** Errors of a stream whose reader is gone: of a pipe, of a socket, and of a stream that Node has destroyed since. */
@@ -71,6 +72,21 @@ export class PacedStream {
         if (!this.#failed(error)) resolve(true);
       });
     });
+  }
+
+  /** Whether {@link writeNow} can write: the stream is a file, and takes more. */
+  get writesNow(): boolean {
+    const stream = this.#stream;
+    return stream instanceof FileStream && !this.#abandoned && stream.errored === null && stream.writableLength === 0;
+  }
+
+  /** Writes a chunk to a file before it returns. Returns whether the file has taken all of it. */
+  writeNow(chunk: Uint8Array): boolean {
+    this.#beforeWrite?.();
+    this.#stream.write(chunk, (error) => {
+      this.#failed(error);
+    });
+    return this.#stream.errored === null;
   }
 
   /** Writes a text behind everything written so far, and does not wait. */

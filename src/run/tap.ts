@@ -179,6 +179,16 @@ export class Tap {
     if (this.recordingFailed) this.#onEnd();
   };
 
+  /** Whether stdout is a file that takes more, and there is no recording: then {@link showNow} can be called. */
+  get showsNow(): boolean {
+    return this.#recording === undefined && this.#writer.writesNow;
+  }
+
+  /** Writes received runs to a file on stdout. It uses the payloads only until it returns. What is not written counts as dropped. */
+  showNow(runs: readonly Run[]): void {
+    this.#writer.writeNow(runs);
+  }
+
   /** Whether it writes to stdout. */
   get writes(): boolean {
     return this.#writer.format !== undefined;

@@ -236,10 +236,15 @@ class ServiceRun {
     const tapped = tap.writes || tap.records;
     const onlyShows = takesRuns && tap.writes && responses === undefined;
     const onlyRecords = takesRuns && tapped && !tap.writes && responses === undefined;
+    const showsNow = onlyShows && tap.showsNow;
     const echoes = takesRuns && !tapped && this.#faults === undefined && this.#service.responder?.echoes === true;
     await server.consume(
       (runs) => {
         if (onlyRecords) return tap.recordRuns(intake.takeRuns(runs))?.then(wantsMore) ?? true;
+        if (showsNow) {
+          tap.showNow(intake.takeRuns(runs));
+          return true;
+        }
         if (onlyShows) return tap.takeRuns(intake.takeRuns(runs)).then(wantsMore);
         if (echoes) return responses?.sendBack(intake.takeRuns(runs))?.then(wantsMore) ?? true;
         const wanted = intake.take(cutRuns(runs));
@@ -249,7 +254,7 @@ class ServiceRun {
         taken?.(wanted);
         return responses?.give(wanted)?.then(wantsMore) ?? wantsMore();
       },
-      { borrows: echoes || onlyRecords },
+      { borrows: echoes || onlyRecords || showsNow },
     );
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, createWriteStream, openSync } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Datagram, Run } from '../../src/net/index.js';
 import { DatagramWriter } from '../../src/output/datagram-writer.js';
+import { FileStream } from '../../src/output/file-stream.js';
 import { createFormat, type FormatName } from '../../src/output/formats/table.js';
 import { createPalette } from '../../src/output/palette.js';
 
@@ -330,6 +331,69 @@ describe('events', () => {
     expect(ends()).toBe(1);
   });
 });
+
+describe('a writer to a file', () => {
+  /** A file with room for so many bytes. */
+  class SmallFile extends FileStream {
+    #room: number;
+
+    constructor(fd: number, room: number) {
+      super(fd);
+      this.#room = room;
+    }
+
+    override _write(chunk: Uint8Array, encoding: BufferEncoding, done: (error?: Error) => void): void {
+      const fitting = Math.min(chunk.length, this.#room);
+      this.#room -= fitting;
+      super._write(chunk.subarray(0, fitting), encoding, (error) => {
+        done(error ?? (fitting < chunk.length ? Object.assign(new Error('no space'), { code: 'ENOSPC' }) : undefined));
+      });
+    }
+  }
+
+  /** Makes a run of 16 datagrams of 1000 bytes, all of one letter. */
+  const runOf = (letter: string): Run => {
+    const bytes = Buffer.alloc(16_000, letter);
+    return { bytes, segmentBytes: 1000, count: 16, remote: endpoint, local: endpoint, timeMs: 0 };
+  };
+
+  test('writes runs before it returns, so that their memory can be used again', async () => {
+    await using file = await openFile();
+    const { writer } = writerOn(new FileStream(file.fd));
+    const runs = Array.from('abcdefghij', runOf);
+    writer.writeNow(runs);
+    for (const { bytes } of runs) bytes.fill(0);
+    const expected = Array.from('abcdefghij', (letter) => letter.repeat(16_000)).join('');
+    expect((await readFile(file.path, 'latin1')) === expected).toBe(true);
+    expect([writer.dropped, writer.writesNow]).toEqual([0, true]);
+  });
+
+  test('counts exactly the datagrams of runs that a full disk did not take', async () => {
+    await using file = await openFile();
+    const { writer, ends } = writerOn(new SmallFile(file.fd, 100_500));
+    writer.writeNow(Array.from('abcdefghij', runOf));
+    expect([writer.dropped, writer.writesNow]).toEqual([60, false]);
+    writer.writeNow([runOf('k')]);
+    await turn();
+    expect([writer.dropped, ends()]).toEqual([76, 1]);
+    expect(writer.failure).toMatchObject({ code: 'ENOSPC' });
+  });
+});
+
+/** Opens an empty file. */
+async function openFile() {
+  const folder = await mkdtemp(join(tmpdir(), 'udpcat-writer-'));
+  const path = join(folder, 'out');
+  const fd = openSync(path, 'w');
+  return {
+    path,
+    fd,
+    [Symbol.asyncDispose]: async () => {
+      closeSync(fd);
+      await rm(folder, { recursive: true });
+    },
+  };
+}
 
 test('/dev/full is what these tests take it for', async () => {
   const [chunk] = (await once(createReadStream('/dev/full', { end: 0 }), 'data')) as [Buffer];
