@@ -119,7 +119,7 @@ export async function run(argv, options) {
   return said;
 }
 
-/** Runs a program that writes one JSON object to stdout. Returns the object. @param options those of `start` */
+/** Runs a program that writes one JSON object to stdout. Returns the object. @param {Parameters<typeof start>[1]} [options] */
 export async function runForJson(argv, options) {
   return JSON.parse((await run(argv, options)).out);
 }

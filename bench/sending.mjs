@@ -107,8 +107,8 @@ const fromFile = (frame, payloadOf, repeats) => async (place) => {
         return runForJson(network.near([...dgram['send-json'], network.address, String(port)]), { stdin });
       }
       const send = [...udpcat, 'send', `${network.address}:${port}`, '--frame', frame, ...withStats];
-      const { sent, durationMs } = last(await run(network.near(send), { stdin }));
-      return { sent, seconds: durationMs / 1000 };
+      const { sent, sentPerSecond } = last(await run(network.near(send), { stdin }));
+      return { sent, seconds: sent / sentPerSecond };
     }),
   );
   rmSync(frames);
