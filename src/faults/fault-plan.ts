@@ -1,6 +1,6 @@
-import { randomInt } from 'node:crypto';
 import { activeFaults } from './active-fault.js';
 import { Faults } from './faults.js';
+import { randomSeed } from './random.js';
 import type { FaultSettings } from './table.js';
 
 /** The options about faults. An undefined fault does not happen. */
@@ -13,5 +13,5 @@ export interface FaultPlan extends FaultSettings {
 export function createFaults(plan: FaultPlan): Faults | undefined {
   const faults = activeFaults(plan);
   if (faults.length === 0) return undefined;
-  return new Faults(faults, plan.seed ?? randomInt(0x1_0000_0000));
+  return new Faults(faults, plan.seed ?? randomSeed());
 }

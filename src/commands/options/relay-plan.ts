@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto';
 import { UsageError } from '../../cli/usage-error.js';
+import { randomSeed } from '../../faults/random.js';
 import { checkDestination } from '../../net/address/address.js';
 import { parseSourceAddress } from '../../net/address/parse.js';
 import { DatagramError, type Address, familyOf, parseAddress } from '../../net/index.js';
@@ -32,7 +32,7 @@ export function planRelay(args: readonly string[], values: RelayValues, io: Io):
     socket,
     sessionSocket: { ttl, dscp, dontFragment, broadcast, recvBufferBytes, sendBufferBytes, exactDrops },
     faults: directedSettings(values),
-    seed: values.seed ?? randomInt(0x1_0000_0000),
+    seed: values.seed ?? randomSeed(),
   };
 }
 
