@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -158,24 +159,39 @@ export async function startCapture(filter, how, { limitMs } = {}) {
   return program;
 }
 
-/** Returns a free port, for programs that cannot let the kernel choose one. */
+/** Returns a port that is free for UDP and TCP, for programs that cannot let the kernel choose one. */
 export async function freePort() {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address();
   const socket = createSocket('udp4');
-  socket.bind(0);
-  await once(socket, 'listening');
-  const { port } = socket.address();
+  socket.bind(port);
+  const isFree = await once(socket, 'listening').then(
+    () => true,
+    () => false,
+  );
   socket.close();
-  await once(socket, 'close');
-  return port;
+  server.close();
+  await Promise.all([once(socket, 'close'), once(server, 'close')]);
+  return isFree ? port : freePort();
 }
 
 /** Returns the columns of a port in the kernel's table of sockets, in the network of the program (proc_net(5)). */
-function socketOn(port, { pid }, table) {
+function socketOn(port, program, table) {
   const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return ['', '6']
-    .flatMap((family) => readFileSync(`/proc/${pid}/net/${table}${family}`, 'latin1').split('\n').slice(1))
+    .flatMap((family) => linesOf(`/proc/${program.pid}/net/${table}${family}`))
     .map((line) => line.trim().split(/\s+/))
     .find(([, local]) => local?.endsWith(end));
+}
+
+/** Returns the lines of a table without its heading. None if the program of the table has ended. */
+function linesOf(path) {
+  try {
+    return readFileSync(path, 'latin1').split('\n').slice(1);
+  } catch {
+    return [];
+  }
 }
 
 /** Waits until a program is bound to a port. For programs that do not write a line when they are. */

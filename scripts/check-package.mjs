@@ -33,10 +33,10 @@ const REQUIRED = [
 ];
 
 /**
- * The most bytes that the tarball may have: 320 KiB for all up to the command watch, and 64 KiB for later parts: the HTTP
- * server, its metrics with prom-client, the relay, and its API.
+ * The most bytes that the tarball may have: 320 KiB for all up to the command watch, and 72 KiB for later parts: the HTTP
+ * server, its metrics with prom-client, the relay, its API, and the readers and writers of JSON lines and runs.
  */
-const MOST_PACKED = (320 + 64) * 1024;
+const MOST_PACKED = (320 + 72) * 1024;
 
 const folder = mkdtempSync(join(tmpdir(), 'udpcat-package-'));
 const user = join(folder, 'user');
