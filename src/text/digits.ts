@@ -17,3 +17,14 @@ export function writePadded(value: number, digits: number, buffer: Uint8Array, a
   }
   return end;
 }
+
+/** Writes the two hex digits of a byte. */
+export function writeHexByte(byte: number, buffer: Uint8Array, at: number): void {
+  buffer[at] = hexDigit(byte >> 4);
+  buffer[at + 1] = hexDigit(byte & 0xf);
+}
+
+/** The ASCII code of a hex digit, 0 to 15. */
+function hexDigit(value: number): number {
+  return value + (value < 10 ? ZERO : 0x57);
+}

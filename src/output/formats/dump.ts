@@ -1,3 +1,4 @@
+import { writeHexByte } from '../../text/digits.js';
 import type { ChunkBuilder } from '../chunk-builder.js';
 import { eachPayload } from '../payloads.js';
 import { Header, type OutputFormat } from './format.js';
@@ -10,16 +11,13 @@ export const dump: OutputFormat = {
       : eachPayload(new Header(options, '\n').write, writeDump),
 };
 
-const NEWLINE = 0x0a;
+const [NEWLINE, SPACE, DOT, BAR] = [0x0a, 0x20, 0x2e, 0x7c];
 const BYTES_A_LINE = 16;
 const OFFSET_DIGITS = 8;
-/** First column of the bytes. Each byte takes three columns, and a space separates the two halves of the line. */
-const BYTES_COLUMN = 10;
-/** First column of the printable characters. */
-const GUTTER_COLUMN = 60;
-const BAR = 0x7c;
-/** A line without digits and characters. */
-const BLANK_LINE = Buffer.alloc(GUTTER_COLUMN + BYTES_A_LINE + '||\n'.length, ' ');
+/** Columns between the first digit of the bytes and the bar. Each byte takes three, and one more separates the halves. */
+const BYTES_COLUMNS = 3 * BYTES_A_LINE + 2;
+/** The longest line: offset, two spaces, bytes, two bars with a character for each byte between them, and the newline. */
+const LINE_BYTES = OFFSET_DIGITS + 2 + BYTES_COLUMNS + 2 + BYTES_A_LINE + 1;
 
 /** Writes lines of an offset, two groups of eight bytes, and printable ASCII. The last line is the length. */
 function writeDump(bytes: Uint8Array, from: number, to: number, chunk: ChunkBuilder): void {
@@ -35,21 +33,25 @@ function writeBareDump(bytes: Uint8Array, from: number, to: number, chunk: Chunk
 
 /** Writes the line of the bytes from `at` on, of a payload from `from` to `to`. */
 function writeLine(bytes: Uint8Array, from: number, at: number, to: number, chunk: ChunkBuilder): void {
-  const line = chunk.begin(BLANK_LINE.length);
+  const line = chunk.begin(LINE_BYTES);
   const { buffer } = chunk;
-  buffer.set(BLANK_LINE, line);
-  writeHex(at - from, OFFSET_DIGITS, buffer, line);
-  let column = line + BYTES_COLUMN;
-  let gutter = line + GUTTER_COLUMN;
-  buffer[gutter++] = BAR;
+  let column = writeHex(at - from, buffer, line);
+  buffer[column++] = SPACE;
+  buffer[column++] = SPACE;
+  const bar = column + BYTES_COLUMNS;
   const end = Math.min(to, at + BYTES_A_LINE);
+  const half = at + BYTES_A_LINE / 2 - 1;
+  let gutter = bar;
+  buffer[gutter++] = BAR;
   for (let nth = at; nth < end; nth += 1) {
     const byte = bytes[nth] as number;
-    buffer[column] = hexDigit(byte >> 4);
-    buffer[column + 1] = hexDigit(byte & 0xf);
-    column += nth === at + BYTES_A_LINE / 2 - 1 ? 4 : 3;
-    buffer[gutter++] = byte >= 0x20 && byte <= 0x7e ? byte : 0x2e;
+    writeHexByte(byte, buffer, column);
+    buffer[column + 2] = SPACE;
+    column += 3;
+    if (nth === half) buffer[column++] = SPACE;
+    buffer[gutter++] = byte >= 0x20 && byte <= 0x7e ? byte : DOT;
   }
+  while (column < bar) buffer[column++] = SPACE;
   buffer[gutter++] = BAR;
   buffer[gutter++] = NEWLINE;
   chunk.end(gutter);
@@ -57,17 +59,14 @@ function writeLine(bytes: Uint8Array, from: number, at: number, to: number, chun
 
 function writeOffset(offset: number, chunk: ChunkBuilder): void {
   const at = chunk.begin(OFFSET_DIGITS);
-  chunk.end(writeHex(offset, OFFSET_DIGITS, chunk.buffer, at));
+  chunk.end(writeHex(offset, chunk.buffer, at));
   chunk.byte(NEWLINE);
 }
 
-/** Writes a whole number in hex with as many digits. Returns the offset behind it. */
-function writeHex(value: number, digits: number, buffer: Uint8Array, at: number): number {
-  for (let nth = 0; nth < digits; nth += 1) buffer[at + nth] = hexDigit((value >> (4 * (digits - 1 - nth))) & 0xf);
-  return at + digits;
-}
-
-/** The ASCII code of a hex digit, 0 to 15. */
-function hexDigit(value: number): number {
-  return value + (value < 10 ? 0x30 : 0x57);
+/** Writes an offset as eight hex digits. Returns the place behind them. */
+function writeHex(offset: number, buffer: Uint8Array, at: number): number {
+  for (let nth = 0; nth < OFFSET_DIGITS / 2; nth += 1) {
+    writeHexByte((offset >> (8 * (OFFSET_DIGITS / 2 - 1 - nth))) & 0xff, buffer, at + 2 * nth);
+  }
+  return at + OFFSET_DIGITS;
 }
