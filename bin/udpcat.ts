@@ -1,6 +1,6 @@
 // This import comes first: until it runs, the signals can kill the process.
 import './ignore-signals.js';
-import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { COMMAND_NAMES } from '../src/commands/names.js';
@@ -15,8 +15,12 @@ import { nameOf, readKept, writeKept } from './kept-code.js';
  */
 function load(file: string): unknown {
   const filename = join(__dirname, file);
-  const { source, stats } = read(filename);
-  const name = nameOf(kindOf(process.argv), filename, stats);
+  // By path, because the archives of yarn have no descriptors that fstat(2) knows.
+  const nameNow = (): string | undefined => nameOf(kindOf(process.argv), filename, statSync(filename));
+  const before = nameNow();
+  const source = readFileSync(filename);
+  // Another file may have taken the path meanwhile. Then nothing is known of the file that was read.
+  const name = nameNow() === before ? before : undefined;
   const cachedData = name && readKept(name);
   const script = new Script(source.toString('latin1'), { filename, ...(cachedData && { cachedData }) });
   if (name !== undefined && script.cachedDataRejected !== false) {
@@ -26,16 +30,6 @@ function load(file: string): unknown {
     });
   }
   return script.runInThisContext();
-}
-
-/** Returns the content of a file, and its stats at that moment: another file may take its path meanwhile. */
-function read(path: string): { readonly source: Buffer; readonly stats: Stats } {
-  const fd = openSync(path, 'r');
-  try {
-    return { stats: fstatSync(fd), source: readFileSync(fd) };
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** The exit status of a wrong command line. Such a run calls too few functions for its code to serve later runs. */
