@@ -1,4 +1,5 @@
 /** Peers for tests: sockets of `node:dgram` on the loopback, on ports that the kernel chose. */
+import { randomInt } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
@@ -183,12 +184,20 @@ export async function strayServer(
 /** Nobody sends from this port (RFC 863). */
 const DISCARD_PORT = 9;
 
-/** Returns a port that was free a moment ago, so that nobody listens there. */
+/**
+ * Returns a port that was free a moment ago, so that nobody listens there. It is below the ports that the system gives to sockets
+ * by itself (`net.ipv4.ip_local_port_range`): other tests at the same time do not get it.
+ */
 export async function closedPort(family: Family = 4): Promise<number> {
-  const socket = await bound(family);
-  const { port } = socket.address();
-  await closed(socket);
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    try {
+      await closed(await bound(family, port));
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
 }
 
 /** Returns a {@link closedPort} as an address on the loopback, where a server can listen later. */
