@@ -45,7 +45,12 @@ async function bound(family: Family, port = 0): Promise<Socket> {
   const socket = createSocket({ type: `udp${family}`, recvBufferSize: 4_000_000, sendBufferSize: 1_000_000 });
   const listening = once(socket, 'listening');
   socket.bind(port, loopback(family));
-  await listening;
+  try {
+    await listening;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   return socket;
 }
 
