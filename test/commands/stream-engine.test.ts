@@ -11,11 +11,14 @@ for (const { what, args, stdin, stdinBytes, isLinux } of [
   { what: 'a small file', args: ['--frame', 'json'], stdin: JSON_LINE, stdinBytes: JSON_LINE.length, isLinux: false },
   { what: 'a large file', args: [], stdin: 'a\n', stdinBytes: 1024 * 1024, isLinux: true },
 ]) {
-  testWithLinuxEngine(`send loads the linux engine only for a stdin that may hold many datagrams: ${what}`, async () => {
-    await using server = await silentServer();
-    const { ending, stderr } = await runInProcess(['send', server.address, ...args, '-v'], { stdin, stdinBytes });
-    expect(ending).toBe(0);
-    expect(stderr.includes('udpcat: the linux engine is used')).toBe(isLinux);
-    expect((await server.collect(1)).map(({ data }) => String(data))).toEqual(['a']);
-  });
+  testWithLinuxEngine(
+    `send loads the linux engine only for a stdin that may hold many datagrams: ${what}`,
+    async () => {
+      await using server = await silentServer();
+      const { ending, stderr } = await runInProcess(['send', server.address, ...args, '-v'], { stdin, stdinBytes });
+      expect(ending).toBe(0);
+      expect(stderr.includes('udpcat: the linux engine is used')).toBe(isLinux);
+      expect((await server.collect(1)).map(({ data }) => String(data))).toEqual(['a']);
+    },
+  );
 }
