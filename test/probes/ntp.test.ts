@@ -9,9 +9,11 @@ import { ntp } from './fixtures/ntp.js';
 import { startProbe } from './session.js';
 
 /** A time server that does not set the clock. */
-function startChrony(host: string, ...lines: readonly string[]): Promise<Daemon> {
+function startChrony(family: Family, host: string, ...lines: readonly string[]): Promise<Daemon> {
   return startDaemon({
     program: 'chronyd',
+    // It binds the port of IPv4 first, whatever its address is.
+    families: [family],
     files: ({ port, folder }) => ({
       'chrony.conf': [
         ...[`port ${port}`, `bindaddress ${host}`, 'allow', 'cmdport 0', 'bindcmdaddress /', 'user root'],
@@ -31,12 +33,12 @@ async function probe(address: string, text: string, wait = '1m') {
 describe.each<[Family, string]>([
   [4, '127.0.0.1'],
   [6, '::1'],
-])('over IPv%d', (_family, host) => {
+])('over IPv%d', (family, host) => {
   describeWith('chronyd', 'chrony that goes by its own clock', () => {
     let server: Daemon;
 
     beforeAll(async () => {
-      server = await startChrony(host, 'local stratum 10');
+      server = await startChrony(family, host, 'local stratum 10');
     });
 
     afterAll(async () => {
@@ -55,7 +57,7 @@ describe.each<[Family, string]>([
     let server: Daemon;
 
     beforeAll(async () => {
-      server = await startChrony(host);
+      server = await startChrony(family, host);
     });
 
     afterAll(async () => {

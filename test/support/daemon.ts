@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GRACE_MS, HANG_MS } from './limits.js';
 import { PROGRAM_PATH } from './peers.js';
-import { closedPort } from './sockets.js';
+import { closedPort, type Family } from './sockets.js';
 
 /** A running service. */
 export interface Daemon extends AsyncDisposable {
@@ -30,6 +30,8 @@ export interface DaemonOptions {
   readonly port?: number;
   /** The protocol of the port. Default: `udp`. */
   readonly protocol?: 'udp' | 'tcp';
+  /** The families in which it is to bind its port, one after the other. Default: either. */
+  readonly families?: readonly Family[];
 }
 
 /** The port and the folder of a service. */
@@ -50,6 +52,7 @@ export async function startDaemon({
   env = {},
   port,
   protocol = 'udp',
+  families,
 }: DaemonOptions): Promise<Daemon> {
   const place = { port: port ?? (await closedPort()), folder: mkdtempSync(join(tmpdir(), 'udpcat-daemon-')) };
   chmodSync(place.folder, 0o777);
@@ -91,7 +94,11 @@ export async function startDaemon({
   };
   // No event tells when another program has bound its port, so this looks again and again.
   const giveUpMs = performance.now() + HANG_MS;
-  while (!isBound(protocol, place.port)) {
+  const isReady = (): boolean =>
+    families === undefined
+      ? isBound(protocol, place.port, 4) || isBound(protocol, place.port, 6)
+      : families.every((family) => isBound(protocol, place.port, family));
+  while (!isReady()) {
     if (ended.signal.aborted || performance.now() > giveUpMs) {
       await stop();
       throw new Error(`${program} did not bind port ${place.port}:\n${output}`);
@@ -109,15 +116,13 @@ export async function startDaemon({
   };
 }
 
-/** Whether a socket of either family is bound to the port; with TCP it must listen. */
-function isBound(protocol: 'udp' | 'tcp', port: number): boolean {
+/** Whether a socket of a family is bound to the port; with TCP it must listen. */
+function isBound(protocol: 'udp' | 'tcp', port: number, family: Family): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return [`/proc/net/${protocol}`, `/proc/net/${protocol}6`].some((table) =>
-    readFileSync(table, 'utf8')
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/))
-      .some(([, local, , state]) => local?.endsWith(suffix) === true && (protocol === 'udp' || state === LISTENING)),
-  );
+  return readFileSync(`/proc/net/${protocol}${family === 6 ? '6' : ''}`, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .some(([, local, , state]) => local?.endsWith(suffix) === true && (protocol === 'udp' || state === LISTENING));
 }
 
 /** The state of a TCP socket that listens, in proc(5). */
